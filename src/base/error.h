@@ -1,0 +1,52 @@
+// Errors: what went wrong, where, what was expected, what to do; and the exit code that says whose fault it is.
+// Everything that can fail because of the outside world throws Error; main() prints it and exits with its code.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace sdft {
+
+enum class ExitCode {
+  kDone = 0,
+  kInternal = 1,      // a bug in sdft
+  kUsage = 2,         // flags, recipe keys
+  kInput = 3,         // files, datasets, models; also a full disk
+  kDevice = 4,        // no such device, or out of memory
+  kInterrupted = 130  // Ctrl-C or SIGTERM; the same command goes on
+};
+
+class Error : public std::runtime_error {
+ public:
+  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+// where: "data/train.jsonl:12: field 'output'"; what: "expected a non-empty string, found null";
+// hint (may be empty): what the user can do. Printed as "where: what (hint)".
+[[noreturn]] void fail_input(const std::string& where, const std::string& what, const std::string& hint = "");
+[[noreturn]] void fail_usage(const std::string& what, const std::string& hint = "");
+
+// The candidate nearest to `word` by edit distance, or "" where none is near: for "did you mean".
+template <typename Range>
+std::string nearest(const std::string& word, const Range& candidates);
+int edit_distance(const std::string& a, const std::string& b);
+
+template <typename Range>
+std::string nearest(const std::string& word, const Range& candidates) {
+  std::string best;
+  int best_distance = static_cast<int>(word.size()) / 3 + 2;
+  for (const auto& candidate : candidates) {
+    int distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace sdft
