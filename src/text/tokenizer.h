@@ -1,0 +1,62 @@
+// Text to token ids and back, as Hugging Face tokenizers and SentencePiece do it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sdft {
+
+struct EncodeOptions {
+  bool add_special = false;   // what the post-processor adds: BOS and the like
+  bool parse_special = true;  // "<s>" in the text becomes the special token; false: plain characters
+};
+
+class Tokenizer {
+ public:
+  // From a model folder: tokenizer.json, else tokenizer.model (SentencePiece), with tokenizer_config.json,
+  // special_tokens_map.json and generation_config.json for the special tokens. Throws Error(kInput).
+  static Tokenizer load(const std::filesystem::path& model_dir);
+
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+
+  // Thread-safe. Invalid UTF-8 is an Error(kInput) naming the byte.
+  std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
+  // Ids out of range are an Error(kInput). Incomplete characters become U+FFFD, as in HF.
+  std::string decode(const std::vector<int32_t>& ids, bool skip_special = true) const;
+
+  int32_t vocab_size() const;                                 // highest id + 1, added tokens included
+  std::optional<int32_t> id_of(std::string_view token) const;  // as written in the vocabulary
+  std::string token_of(int32_t id) const;
+  bool is_special(int32_t id) const;
+  std::optional<int32_t> bos_id() const;
+  std::optional<int32_t> eos_id() const;
+  std::optional<int32_t> pad_id() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Decodes a growing sequence; never gives out half a character. What it gave out, concatenated, is decode() of all ids.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
+  std::string add(int32_t id);  // the text that became certain, possibly ""
+  std::string finish();         // the rest
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_;
+  std::vector<int32_t> ids_;
+  size_t given_ = 0;  // bytes
+};
+
+}  // namespace sdft
