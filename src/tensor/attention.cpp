@@ -1,0 +1,165 @@
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "tensor/kernels.h"
+#include "tensor/ops.h"
+
+namespace sdft::ops {
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using Grads = torch::autograd::variable_list;
+
+namespace {
+using kernels::AttentionSegment;
+using kernels::AttentionShape;
+
+AttentionShape shape_of(const Tensor& q, int64_t kv_heads, int64_t token_stride, int64_t head_stride,
+                        const AttentionOptions& options) {
+  return {q.size(1), kv_heads, q.size(2), token_stride, head_stride, options.window, static_cast<float>(options.scale)};
+}
+
+// Segments over tokens that lie one after another in k and v [N, Hkv, D].
+std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths) {
+  std::vector<AttentionSegment> segments;
+  int64_t begin = 0;
+  const int64_t stride = k.size(1) * k.size(2);
+  for (int64_t length : lengths) {
+    segments.push_back({begin, length, k.data_ptr<float>() + begin * stride, v.data_ptr<float>() + begin * stride, length});
+    begin += length;
+  }
+  return segments;
+}
+
+void for_each_head(const std::vector<AttentionSegment>& segments, int64_t kv_heads,
+                   const std::function<void(const AttentionSegment&, int64_t)>& work) {
+  int64_t tasks = static_cast<int64_t>(segments.size()) * kv_heads;
+  at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) work(segments[task / kv_heads], task % kv_heads);
+  });
+}
+
+Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
+                      const AttentionOptions& options, Tensor* lse) {
+  Tensor out = at::empty_like(q);
+  if (lse) *lse = at::empty({q.size(0), q.size(1)}, q.options());
+  AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
+  for_each_head(packed_segments(k, v, lengths), k.size(1), [&](const AttentionSegment& segment, int64_t head) {
+    kernels::attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
+                       lse ? lse->data_ptr<float>() : nullptr);
+  });
+  return out;
+}
+
+struct Attention : Function<Attention> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& k, const Tensor& v,
+                        const std::vector<int64_t>& lengths, double scale, int64_t window) {
+    Tensor lse;
+    Tensor out = forward_packed(q, k, v, lengths, {scale, window}, &lse);
+    ctx->save_for_backward({q, k, v, out, lse});
+    ctx->saved_data["lengths"] = lengths;
+    ctx->saved_data["scale"] = scale;
+    ctx->saved_data["window"] = window;
+    return out;
+  }
+  static Grads backward(AutogradContext* ctx, Grads grads) {
+    auto saved = ctx->get_saved_variables();
+    const Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &lse = saved[4];
+    Tensor dout = grads[0].contiguous();
+    Tensor dq = at::empty_like(q), dk = at::zeros_like(k), dv = at::zeros_like(v);
+    auto segments = packed_segments(k, v, ctx->saved_data["lengths"].toIntVector());
+    for (auto& segment : segments) {
+      segment.dk = dk.data_ptr<float>() + (segment.k - k.data_ptr<float>());
+      segment.dv = dv.data_ptr<float>() + (segment.v - v.data_ptr<float>());
+    }
+    AttentionOptions options{ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt()};
+    AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
+    for_each_head(segments, k.size(1), [&](const AttentionSegment& segment, int64_t head) {
+      kernels::attention_backward(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
+                                  lse.data_ptr<float>(), dout.data_ptr<float>(), dq.data_ptr<float>());
+    });
+    return {dq, dk, dv, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+// One sequence by ATen operations: q [Tq, H, D], k and v [Hkv, Tk, D] -> [Tq, H, D].
+Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  const int64_t tq = q.size(0), tk = k.size(1), group = q.size(1) / k.size(0);
+  Tensor keys = k.repeat_interleave(group, 0), values = v.repeat_interleave(group, 0);  // [H, Tk, D]
+  Tensor scores = at::matmul(q.transpose(0, 1), keys.transpose(1, 2)) * options.scale;  // [H, Tq, Tk]
+  Tensor query = at::arange(tk - tq, tk, q.options().dtype(at::kLong)).unsqueeze(1);
+  Tensor key = at::arange(tk, q.options().dtype(at::kLong)).unsqueeze(0);
+  Tensor hidden = key > query;
+  if (options.window > 0) hidden = hidden.logical_or(key <= query - options.window);
+  scores = scores.to(at::kFloat).masked_fill(hidden, -INFINITY);
+  return at::matmul(at::softmax(scores, -1).to(q.scalar_type()), values).transpose(0, 1);
+}
+
+bool fast(const Tensor& x) { return x.device().is_cpu() && x.scalar_type() == at::kFloat; }
+}  // namespace
+
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
+                 const AttentionOptions& options) {
+  if (fast(q)) {
+    Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
+    if (at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad()))
+      return Attention::apply(qc, kc, vc, lengths, options.scale, options.window);
+    return forward_packed(qc, kc, vc, lengths, options, nullptr);
+  }
+  std::vector<Tensor> rows;
+  int64_t begin = 0;
+  for (int64_t length : lengths) {
+    auto slice = [&](const Tensor& x) { return x.narrow(0, begin, length); };
+    rows.push_back(attend(slice(q), slice(k).transpose(0, 1), slice(v).transpose(0, 1), options));
+    begin += length;
+  }
+  return at::cat(rows, 0);
+}
+
+Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& values,
+                        const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
+  int64_t begin = 0;
+  if (!fast(q)) {
+    std::vector<Tensor> rows;
+    for (const CacheSegment& s : segments) {
+      rows.push_back(attend(q.narrow(0, begin, s.q_len), keys[s.slot].narrow(1, 0, s.kv_len),
+                            values[s.slot].narrow(1, 0, s.kv_len), options));
+      begin += s.q_len;
+    }
+    return at::cat(rows, 0);
+  }
+  std::vector<AttentionSegment> work;
+  for (const CacheSegment& s : segments) {
+    const int64_t offset = s.slot * keys.stride(0);
+    work.push_back({begin, s.q_len, keys.data_ptr<float>() + offset, values.data_ptr<float>() + offset, s.kv_len});
+    begin += s.q_len;
+  }
+  Tensor query = q.contiguous(), out = at::empty_like(query);
+  AttentionShape shape = shape_of(q, keys.size(1), keys.stride(2), keys.stride(1), options);
+  for_each_head(work, keys.size(1), [&](const AttentionSegment& segment, int64_t head) {
+    kernels::attention(shape, segment, head, query.data_ptr<float>(), out.data_ptr<float>(), nullptr);
+  });
+  return out;
+}
+
+void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments, Tensor& keys,
+                     Tensor& values) {
+  int64_t begin = 0;
+  const int64_t heads = keys.size(1), width = keys.size(3);
+  for (const CacheSegment& s : segments) {
+    const int64_t first = s.kv_len - s.q_len;
+    if (fast(k)) {
+      for (int64_t t = 0; t < s.q_len; ++t)
+        for (int64_t h = 0; h < heads; ++h) {
+          const int64_t to = s.slot * keys.stride(0) + h * keys.stride(1) + (first + t) * width;
+          const int64_t from = ((begin + t) * heads + h) * width;
+          std::copy_n(k.data_ptr<float>() + from, width, keys.data_ptr<float>() + to);
+          std::copy_n(v.data_ptr<float>() + from, width, values.data_ptr<float>() + to);
+        }
+    } else {
+      keys[s.slot].narrow(1, first, s.q_len).copy_(k.narrow(0, begin, s.q_len).transpose(0, 1));
+      values[s.slot].narrow(1, first, s.q_len).copy_(v.narrow(0, begin, s.q_len).transpose(0, 1));
+    }
+    begin += s.q_len;
+  }
+}
+
+}  // namespace sdft::ops

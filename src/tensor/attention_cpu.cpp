@@ -1,0 +1,187 @@
+// Causal attention for one sequence and one key/value head, in blocks of query rows so that scores stay in the cache
+// (the idea of FlashAttention, Dao et al. 2022; probabilities are recomputed in the backward pass from logsumexp).
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "tensor/kernels.h"
+#include "tensor/simd.h"
+
+namespace sdft::kernels {
+namespace {
+
+constexpr int64_t kBlock = 32;  // query rows at a time
+constexpr int kLanes = 16;
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+
+// C[rows, n] (+)= A[rows, k] B[k, n], element A(i, p) at a[i * a_row + p * a_col]: transposed A at no cost.
+template <int kRows>
+SDFT_INLINE void small_gemm_rows(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb, int64_t n,
+                                 int64_t k, bool add, float* c, int64_t ldc) {
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    Lanes sum[kRows];
+    for (int i = 0; i < kRows; ++i)
+      sum[i] = add ? *reinterpret_cast<const Lanes*>(c + i * ldc + j) : Lanes{};
+    for (int64_t p = 0; p < k; ++p) {
+      Lanes row = *reinterpret_cast<const Lanes*>(b + p * ldb + j);
+      for (int i = 0; i < kRows; ++i) sum[i] += a[i * a_row + p * a_col] * row;
+    }
+    for (int i = 0; i < kRows; ++i) *reinterpret_cast<Lanes*>(c + i * ldc + j) = sum[i];
+  }
+  if (j == n) return;
+  for (int i = 0; i < kRows; ++i) {
+    float* row = c + i * ldc;
+    if (!add) std::fill(row + j, row + n, 0.0f);
+    for (int64_t p = 0; p < k; ++p) {
+      float factor = a[i * a_row + p * a_col];
+      for (int64_t l = j; l < n; ++l) row[l] += factor * b[p * ldb + l];
+    }
+  }
+}
+
+SDFT_INLINE void small_gemm(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb, int64_t m, int64_t n,
+                            int64_t k, bool add, float* c, int64_t ldc) {
+  int64_t i = 0;
+  for (; i + 4 <= m; i += 4)
+    small_gemm_rows<4>(a + i * a_row, a_row, a_col, b, ldb, n, k, add, c + i * ldc, ldc);
+  for (; i < m; ++i) small_gemm_rows<1>(a + i * a_row, a_row, a_col, b, ldb, n, k, add, c + i * ldc, ldc);
+}
+
+SDFT_INLINE void transpose(const float* x, int64_t rows, int64_t stride, int64_t width, int64_t ld, float* y) {
+  for (int64_t d = 0; d < width; ++d)
+    for (int64_t row = 0; row < rows; ++row) y[d * ld + row] = x[row * stride + d];
+}
+
+// Scratch memory of a thread, grown as needed.
+float* scratch(int slot, size_t count) {
+  thread_local std::vector<float> buffers[4];
+  if (buffers[slot].size() < count) buffers[slot].resize(count);
+  return buffers[slot].data();
+}
+
+// First and last + 1 key that query row i (of q_len) sees.
+SDFT_INLINE int64_t key_end(const AttentionSegment& s, int64_t i) { return s.kv_len - s.q_len + i + 1; }
+SDFT_INLINE int64_t key_begin(const AttentionShape& shape, const AttentionSegment& s, int64_t i) {
+  return shape.window > 0 ? std::max<int64_t>(0, key_end(s, i) - shape.window) : 0;
+}
+
+// scores[j] for j in [begin, end) becomes exp(scale * score - shift); outside, up to `limit`, zero.
+SDFT_INLINE float exponentiate(float* scores, int64_t begin, int64_t end, int64_t limit, float scale, float shift) {
+  float sum = 0;
+  for (int64_t j = 0; j < begin; ++j) scores[j] = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t j = begin; j < end; ++j) sum += scores[j] = fast_exp(scores[j] * scale - shift);
+  for (int64_t j = end; j < limit; ++j) scores[j] = 0;
+  return sum;
+}
+
+}  // namespace
+
+// One query row: no transposed keys, for decoding.
+SDFT_CLONES static void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, int64_t head,
+                                      const float* q, float* out, float* lse) {
+  const int64_t width = shape.head_dim, begin = key_begin(shape, s, s.q_len - 1), end = s.kv_len;
+  const float* k = s.k + kv_head * shape.head_stride;
+  const float* v = s.v + kv_head * shape.head_stride;
+  float* scores = scratch(0, end);
+  const float* query = q + (s.q_begin * shape.heads + head) * width;
+  float top = -INFINITY;
+  for (int64_t j = begin; j < end; ++j) {
+    const float* key = k + j * shape.token_stride;
+    float dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (int64_t d = 0; d < width; ++d) dot += query[d] * key[d];
+    scores[j] = dot;
+    top = std::max(top, dot);
+  }
+  float sum = exponentiate(scores, begin, end, end, shape.scale, top * shape.scale);
+  float* result = out + (s.q_begin * shape.heads + head) * width;
+  std::fill(result, result + width, 0.0f);
+  for (int64_t j = begin; j < end; ++j) {
+    const float* value = v + j * shape.token_stride;
+    float p = scores[j] / sum;
+#pragma omp simd
+    for (int64_t d = 0; d < width; ++d) result[d] += p * value[d];
+  }
+  if (lse) lse[s.q_begin * shape.heads + head] = top * shape.scale + std::log(sum);
+}
+
+SDFT_CLONES static void attention_blocks(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
+                                         const float* q, float* out, float* lse) {
+  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads, row_stride = shape.heads * width;
+  const int64_t ld = (s.kv_len + kLanes - 1) / kLanes * kLanes;
+  const float* v = s.v + kv_head * shape.head_stride;
+  float* keys = scratch(0, ld * width);  // [D, kv_len]
+  std::fill(keys, keys + ld * width, 0.0f);
+  transpose(s.k + kv_head * shape.head_stride, s.kv_len, shape.token_stride, width, ld, keys);
+  float* scores = scratch(1, kBlock * ld);
+  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
+    for (int64_t i0 = 0; i0 < s.q_len; i0 += kBlock) {
+      const int64_t rows = std::min(kBlock, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
+      const int64_t padded = (limit + kLanes - 1) / kLanes * kLanes;
+      const int64_t first = (s.q_begin + i0) * row_stride + head * width;
+      small_gemm(q + first, row_stride, 1, keys, ld, rows, padded, width, false, scores, ld);
+      for (int64_t i = 0; i < rows; ++i) {
+        float* row = scores + i * ld;
+        const int64_t begin = key_begin(shape, s, i0 + i), end = key_end(s, i0 + i);
+        float top = row[begin];
+#pragma omp simd reduction(max : top)
+        for (int64_t j = begin; j < end; ++j) top = row[j] > top ? row[j] : top;
+        float sum = exponentiate(row, begin, end, limit, shape.scale, top * shape.scale);
+        float inverse = 1.0f / sum;
+#pragma omp simd
+        for (int64_t j = begin; j < end; ++j) row[j] *= inverse;
+        if (lse) lse[(s.q_begin + i0 + i) * shape.heads + head] = top * shape.scale + std::log(sum);
+      }
+      small_gemm(scores, ld, 1, v, shape.token_stride, rows, width, limit, false, out + first, row_stride);
+    }
+}
+
+void attention(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head, const float* q, float* out,
+               float* lse) {
+  if (segment.q_len > 1) return attention_blocks(shape, segment, kv_head, q, out, lse);
+  const int64_t group = shape.heads / shape.kv_heads;
+  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
+    attention_row(shape, segment, kv_head, head, q, out, lse);
+}
+
+// With P = softmax(scale Q K^T), O = P V: dV = P^T dO, dP = dO V^T, dS = scale P (dP - rowsum(dO O)), dQ = dS K,
+// dK = dS^T Q.
+SDFT_CLONES void attention_backward(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
+                                    const float* out, const float* lse, const float* dout, float* dq) {
+  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads, row_stride = shape.heads * width;
+  const int64_t ld = (s.kv_len + kLanes - 1) / kLanes * kLanes, offset = kv_head * shape.head_stride;
+  float* keys = scratch(0, 2 * ld * width);  // [D, kv_len], then the values likewise
+  float* values = keys + ld * width;
+  std::fill(keys, keys + 2 * ld * width, 0.0f);
+  transpose(s.k + offset, s.kv_len, shape.token_stride, width, ld, keys);
+  transpose(s.v + offset, s.kv_len, shape.token_stride, width, ld, values);
+  float* p = scratch(1, kBlock * ld);
+  float* ds = scratch(2, kBlock * ld);
+  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
+    for (int64_t i0 = 0; i0 < s.q_len; i0 += kBlock) {
+      const int64_t rows = std::min(kBlock, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
+      const int64_t padded = (limit + kLanes - 1) / kLanes * kLanes;
+      const int64_t first = (s.q_begin + i0) * row_stride + head * width;
+      small_gemm(q + first, row_stride, 1, keys, ld, rows, padded, width, false, p, ld);
+      small_gemm(dout + first, row_stride, 1, values, ld, rows, padded, width, false, ds, ld);
+      for (int64_t i = 0; i < rows; ++i) {
+        exponentiate(p + i * ld, key_begin(shape, s, i0 + i), key_end(s, i0 + i), limit, shape.scale,
+                     lse[(s.q_begin + i0 + i) * shape.heads + head]);
+        const float* o = out + first + i * row_stride;
+        const float* g = dout + first + i * row_stride;
+        float delta = 0;
+#pragma omp simd reduction(+ : delta)
+        for (int64_t d = 0; d < width; ++d) delta += o[d] * g[d];
+        float *prow = p + i * ld, *dsrow = ds + i * ld;
+#pragma omp simd
+        for (int64_t j = 0; j < limit; ++j) dsrow[j] = prow[j] * (dsrow[j] - delta) * shape.scale;
+      }
+      small_gemm(ds, ld, 1, s.k + offset, shape.token_stride, rows, width, limit, false, dq + first, row_stride);
+      small_gemm(ds, 1, ld, q + first, row_stride, limit, width, rows, true, s.dk + offset, shape.token_stride);
+      small_gemm(p, 1, ld, dout + first, row_stride, limit, width, rows, true, s.dv + offset, shape.token_stride);
+    }
+}
+
+}  // namespace sdft::kernels

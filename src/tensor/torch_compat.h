@@ -1,0 +1,9 @@
+// What differs between libtorch 1.13 and 2.x, and nothing else. The only header that may test the version.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+namespace sdft {
+using at::Tensor;
+}
