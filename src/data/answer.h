@@ -1,0 +1,33 @@
+// What an answer says: numbers, function calls, final answers, programs, refusals, as the paper's scripts
+// (Yang et al. 2024) read them. Acceptance of rewrites and evaluation share these. Nothing here throws; text
+// that is not UTF-8 is read with U+FFFD in place of the bad bytes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sdft {
+
+// The last number of the text as an integer in canonical form ("1,080" is "1080", "-08" is "-8", "2.0" is
+// "2"). None where there is no number, where the last has a fraction, or where it runs over a line break.
+std::optional<std::string> last_number(std::string_view text);
+
+// Whether the reference's call name(parameters) occurs in the answer; white space and quotes are evened out
+// first. False where the reference holds no call.
+bool function_call_matches(std::string_view reference, std::string_view answer);
+
+// What follows the last "The answer is " up to the end of its sentence; else the whole text. White space is
+// collapsed, the final full stop and emphasis, quotes or backticks around it are taken away.
+std::string final_answer(std::string_view text);
+
+// The program in an answer: the first ```python block (one that is cut off, too), else the first unlabelled
+// block with a function, else the lines from the first import or definition on, up to the first line that is
+// prose.
+std::optional<std::string> python_code(std::string_view text);
+
+// Whether a safety answer counts as declined: it contains one of the paper's strings, upper and lower case
+// told apart.
+bool is_refusal(std::string_view text);
+
+}  // namespace sdft
