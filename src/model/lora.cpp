@@ -1,0 +1,180 @@
+#include "model/lora.h"
+
+#include <algorithm>
+#include <cmath>
+#include <regex>
+#include <set>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "model/safetensors.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+constexpr const char* kPrefix = "base_model.model.";
+
+std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
+
+bool is_target(const LoraConfig& config, const std::string& name) {
+  for (const auto& target : config.target_modules) {
+    if (target == "all-linear" || target == name) return true;
+    // PEFT: the whole name, or its end after a dot.
+    if (name.size() > target.size() && name[name.size() - target.size() - 1] == '.' &&
+        name.compare(name.size() - target.size(), std::string::npos, target) == 0)
+      return true;
+  }
+  return false;
+}
+
+double scale_of(double alpha, int64_t rank, bool rslora) {
+  return alpha / (rslora ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
+}
+
+std::string shape_text(const Tensor& x) { return "[" + std::to_string(x.size(0)) + ", " + std::to_string(x.size(1)) + "]"; }
+
+// The value of the first pattern that matches `name` as PEFT matches it: `.*\.pattern$` or the whole name.
+double pattern_value(const Json& patterns, const std::string& name, double fallback, const std::string& where) {
+  if (!patterns.is_object()) return fallback;
+  for (const auto& [pattern, value] : patterns.items()) {
+    try {
+      if (std::regex_match(name, std::regex("(.*\\.)?(" + pattern + ")"))) return value.get<double>();
+    } catch (const std::exception&) {
+      fail_input(where, "pattern '" + pattern + "' is not usable");
+    }
+  }
+  return fallback;
+}
+
+LoraConfig parse_adapter_config(const Json& json, const std::string& where) {
+  const std::string type = require<std::string>(json, "peft_type", where);
+  if (type != "LORA") fail_input(where, "peft_type '" + type + "' is not supported, only LORA");
+  for (const char* flag : {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out"})
+    if (value_or(json, flag, false, where)) fail_input(where, std::string(flag) + " is not supported");
+  if (value_or<std::string>(json, "bias", "none", where) != "none") fail_input(where, "bias other than 'none' is not supported");
+  for (const char* key : {"modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters"})
+    if (json.contains(key) && !json[key].is_null() && !json[key].empty()) fail_input(where, std::string(key) + " is not supported");
+  LoraConfig config;
+  config.rank = require<int64_t>(json, "r", where);
+  config.alpha = require<double>(json, "lora_alpha", where);
+  config.dropout = value_or(json, "lora_dropout", 0.0, where);
+  config.use_rslora = value_or(json, "use_rslora", false, where);
+  return config;
+}
+}  // namespace
+
+Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
+  if (config.rank <= 0) fail_usage("lora_rank is " + std::to_string(config.rank) + ", expected a positive number");
+  Adapter adapter;
+  adapter.config = config;
+  std::set<std::string> known;
+  for_each_linear(model, [&](LinearLayer& layer) {
+    known.insert(last_part(layer.name));
+    if (!is_target(config, layer.name)) return;
+    LoraPair pair;
+    const int64_t in = layer.weight.size(1), out = layer.weight.size(0);
+    pair.a = at::empty({config.rank, in}, at::kFloat);
+    pair.b = at::zeros({out, config.rank}, at::kFloat).to(model.device);
+    Random random(seed, "lora " + layer.name);
+    const double bound = 1.0 / std::sqrt(static_cast<double>(in));
+    for (float *x = pair.a.data_ptr<float>(), *end = x + pair.a.numel(); x != end; ++x)
+      *x = static_cast<float>((2 * random.uniform() - 1) * bound);
+    pair.a = pair.a.to(model.device);
+    pair.scale = scale_of(config.alpha, config.rank, config.use_rslora);
+    adapter.pairs[layer.name] = pair;
+  });
+  for (const auto& target : config.target_modules) {
+    LoraConfig one;
+    one.target_modules = {target};
+    if (std::none_of(adapter.pairs.begin(), adapter.pairs.end(), [&](const auto& p) { return is_target(one, p.first); })) {
+      std::string names;
+      for (const auto& name : known) names += (names.empty() ? "" : ", ") + name;
+      fail_usage("lora_target '" + target + "' is no linear layer of this model", "there are: " + names + "; or all-linear");
+    }
+  }
+  return adapter;
+}
+
+Adapter load_adapter(Model& model, const fs::path& dir) {
+  const fs::path config_path = dir / "adapter_config.json";
+  if (!fs::exists(config_path)) fail_input(dir.string(), "is not an adapter folder: adapter_config.json is missing");
+  const Json json = read_json(config_path);
+  Adapter adapter;
+  adapter.config = parse_adapter_config(json, config_path.string());
+  adapter.config.target_modules.clear();
+  SafetensorsFile file(dir / "adapter_model.safetensors");
+  std::set<std::string> unused(file.names().begin(), file.names().end());
+  std::set<std::string> targets;
+  for_each_linear(model, [&](LinearLayer& layer) {
+    const std::string a_name = kPrefix + layer.name + ".lora_A.weight", b_name = kPrefix + layer.name + ".lora_B.weight";
+    if (!file.has(a_name) && !file.has(b_name)) return;
+    LoraPair pair{file.get(a_name).to(at::kFloat).clone(), file.get(b_name).to(at::kFloat).clone(), 1.0};
+    if (pair.a.dim() != 2 || pair.b.dim() != 2 || pair.a.size(1) != layer.weight.size(1) ||
+        pair.b.size(0) != layer.weight.size(0) || pair.a.size(0) != pair.b.size(1))
+      fail_input(dir.string(), "is an adapter for another model: " + layer.name + " is " + shape_text(layer.weight) +
+                                   " here, the adapter's A is " + shape_text(pair.a) + " and B " + shape_text(pair.b));
+    const Json none;
+    const double alpha = pattern_value(json.value("alpha_pattern", none), layer.name, adapter.config.alpha, config_path.string());
+    pair.scale = scale_of(alpha, pair.a.size(0), adapter.config.use_rslora);
+    pair.a = pair.a.to(model.device);
+    pair.b = pair.b.to(model.device);
+    adapter.pairs[layer.name] = pair;
+    targets.insert(last_part(layer.name));
+    unused.erase(a_name);
+    unused.erase(b_name);
+  });
+  if (!unused.empty())
+    fail_input(dir.string(), "is an adapter for another model: it has '" + *unused.begin() + "', which this model lacks");
+  if (adapter.pairs.empty()) fail_input(dir.string(), "holds no LoRA weights");
+  adapter.config.target_modules.assign(targets.begin(), targets.end());
+  return adapter;
+}
+
+void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string& base_model) {
+  make_directories(dir);
+  NamedTensors tensors;
+  for (const auto& [name, pair] : adapter.pairs) {
+    tensors.emplace_back(kPrefix + name + ".lora_A.weight", pair.a);
+    tensors.emplace_back(kPrefix + name + ".lora_B.weight", pair.b);
+  }
+  write_safetensors(dir / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+  std::set<std::string> targets;
+  for (const auto& item : adapter.pairs) targets.insert(last_part(item.first));
+  Json json = {{"peft_type", "LORA"},
+               {"task_type", "CAUSAL_LM"},
+               {"base_model_name_or_path", base_model},
+               {"r", adapter.config.rank},
+               {"lora_alpha", adapter.config.alpha},
+               {"lora_dropout", adapter.config.dropout},
+               {"target_modules", targets},
+               {"use_rslora", adapter.config.use_rslora},
+               {"use_dora", false},
+               {"bias", "none"},
+               {"fan_in_fan_out", false},
+               {"modules_to_save", nullptr},
+               {"init_lora_weights", true},
+               {"inference_mode", true}};
+  write_file_atomic(dir / "adapter_config.json", json.dump(2) + "\n");
+}
+
+void set_adapter(Model& model, const Adapter* adapter) {
+  for_each_linear(model, [&](LinearLayer& layer) {
+    layer.lora = nullptr;
+    if (!adapter) return;
+    auto found = adapter->pairs.find(layer.name);
+    if (found != adapter->pairs.end()) layer.lora = &found->second;
+  });
+}
+
+void merge_adapter(Model& model, const Adapter& adapter) {
+  at::NoGradGuard no_grad;
+  for_each_linear(model, [&](LinearLayer& layer) {
+    auto found = adapter.pairs.find(layer.name);
+    if (found == adapter.pairs.end()) return;
+    Tensor update = at::matmul(found->second.b, found->second.a) * found->second.scale;  // [out, in]
+    layer.weight.copy_(layer.weight.to(at::kFloat) + update);
+  });
+}
+
+}  // namespace sdft

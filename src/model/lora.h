@@ -1,0 +1,39 @@
+// Adapters (LoRA, Hu et al. 2021) in the folder form of PEFT: adapter_config.json and adapter_model.safetensors.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace sdft {
+
+struct LoraConfig {
+  int64_t rank = 8;
+  double alpha = 16;
+  double dropout = 0.1;
+  // Names of linear layers ("q_proj"), or {"all-linear"}.
+  std::vector<std::string> target_modules = {"q_proj", "v_proj"};
+  bool use_rslora = false;  // scale alpha / sqrt(r) (Kalajdzievski 2023)
+};
+
+struct Adapter {
+  LoraConfig config;
+  std::map<std::string, LoraPair> pairs;  // by LinearLayer::name
+};
+
+// A: uniform(-1/sqrt(in), 1/sqrt(in)) as PEFT's default, B: zero. Error(kUsage) for a target that the model lacks.
+Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed);
+// Throws Error(kInput): not an adapter folder, an adapter for another model (first module that does not fit, with both
+// shapes), or a kind that is not supported (DoRA, ...), by name.
+Adapter load_adapter(Model& model, const std::filesystem::path& dir);
+void save_adapter(const Adapter& adapter, const std::filesystem::path& dir, const std::string& base_model);
+
+// Switches the model between seed and tuned: nullptr is the seed. The adapter must outlive its use.
+void set_adapter(Model& model, const Adapter* adapter);
+// Adds the updates to the weights, which cannot be undone.
+void merge_adapter(Model& model, const Adapter& adapter);
+
+}  // namespace sdft

@@ -1,0 +1,89 @@
+// A Llama-architecture transformer: weights as plain tensors, the forward pass as one function.
+// Shapes: N tokens of all sequences one after another, C hidden size, H heads, Hkv key/value heads, D head size, V vocab.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "tensor/ops.h"
+
+namespace sdft {
+
+// The low-rank update of one linear layer: y += scale * B A dropout(x). (Hu et al. 2021)
+struct LoraPair {
+  Tensor a;  // [r, in] f32
+  Tensor b;  // [out, r] f32
+  double scale = 1.0;  // alpha / r, with rsLoRA alpha / sqrt(r)
+};
+
+struct LinearLayer {
+  std::string name;  // "model.layers.0.self_attn.q_proj"
+  Tensor weight;     // [out, in]
+  Tensor bias;       // [out] or undefined
+  const LoraPair* lora = nullptr;  // of the adapter that is on (lora.h); not owned
+};
+
+struct Layer {
+  Tensor input_norm;           // [C]
+  Tensor post_attention_norm;  // [C]
+  LinearLayer q, k, v, o, gate, up, down;
+};
+
+struct Model {
+  ModelConfig config;
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;
+  Tensor embed;  // [V, C]
+  std::vector<Layer> layers;
+  Tensor norm;     // [C]
+  Tensor lm_head;  // [V, C]; the same tensor as embed where tied
+  Tensor cos, sin;  // [max_position_embeddings, D/2] f32
+};
+
+struct LoadOptions {
+  std::string device = "auto";  // auto | cpu | cuda
+  std::string dtype = "auto";   // auto (f32 on the CPU, bf16 on a GPU) | f32 | bf16
+};
+
+// "auto" is a GPU where libtorch finds one. Throws Error(kDevice) where the wanted one is not there.
+at::Device resolve_device(const std::string& name);
+// Reads config.json and the weights. Throws Error(kInput) naming file and tensor: missing, truncated, of another shape.
+Model load_model(const std::filesystem::path& dir, const LoadOptions& options = {});
+// Random weights, normal(0, 0.02) with the residual outputs scaled by 1/sqrt(2 layers) (GPT-2); norms are one.
+Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options = {});
+// config.json, generation_config.json and model.safetensors in Hugging Face's form; tokenizer files are copied from
+// `tokenizer_from` (may be empty).
+void save_model(const Model& model, const std::filesystem::path& dir, const std::filesystem::path& tokenizer_from,
+                at::ScalarType dtype);
+
+// Every weight with its Hugging Face name, in a fixed order; lm_head is left out where it is tied.
+std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model);
+void for_each_linear(Model& model, const std::function<void(LinearLayer&)>& use);
+
+// Keys and values of earlier tokens: per layer [slots, Hkv, Tmax, D].
+struct KvCache {
+  std::vector<Tensor> keys, values;
+};
+KvCache make_cache(const Model& model, int64_t slots, int64_t max_tokens);
+
+// Sequences one after another, each starting at position 0.
+struct PackedTokens {
+  Tensor ids;                    // [N] i64
+  std::vector<int64_t> lengths;  // sum N
+};
+PackedTokens pack(const std::vector<std::vector<int32_t>>& sequences, at::Device device);
+
+struct Dropout {
+  double p = 0.0;    // on the input of LoRA's A
+  uint64_t key = 0;  // another one a step
+};
+// Final hidden states [N, C], normalised; multiply with lm_head for logits.
+Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dropout = {});
+// The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No gradient.
+Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments, KvCache& cache);
+Tensor logits(const Model& model, const Tensor& hidden);  // [n, C] -> [n, V]
+
+}  // namespace sdft
