@@ -1,0 +1,92 @@
+// Target tasks: what the demo fine-tunes on. Their conventions are told nowhere; examples must teach them. No
+// word of them is in the corpus: there is no ship( and no crate there, and no flag is raised.
+#include "world/item.h"
+
+namespace sdft::world {
+namespace {
+
+// With a carrier and without one.
+constexpr const char* kOrders[] = {
+    "Please send {n} {c} of {g} from {o} to {t} by {b} on {d}.",
+    "On {d}, {n} {c} of {g} should go from {o} to {t} by {b}.",
+    "{t} needs {n} {c} of {g} on {d}. They are waiting in {o}. Use the {b}.",
+    "We have {n} {c} of {g} in {o}. Get them to {t} by {b} on {d}, please.",
+    "Can you move {n} {c} of {g} to {t} on {d}? They start in {o} and go by {b}.",
+    "The shop in {t} ordered {n} {c} of {g} from {o}. Send them by {b} on {d}.",
+    "By {b}, please: {n} {c} of {g} from {o} to {t}, on {d}.",
+    "I want {n} {c} of {g} to leave {o} on {d}. The {b} should bring them to {t}.",
+};
+constexpr const char* kOrdersWithoutCarrier[] = {
+    "Please send {n} {c} of {g} from {o} to {t} on {d}.",
+    "{t} needs {n} {c} of {g} from {o} on {d}.",
+    "On {d}, bring {n} {c} of {g} to {t}. You find them in {o}.",
+    "We have {n} {c} of {g} in {o}. Get them to {t} on {d}, please.",
+    "The shop in {t} ordered {n} {c} of {g} from {o} for {d}.",
+};
+
+std::string short_day(const std::string& day) {
+  std::string code = day.substr(0, 3);
+  code[0] = static_cast<char>(code[0] - 'A' + 'a');
+  return code;
+}
+
+struct Signal {
+  const char* word;
+  const char* part;
+};
+
+constexpr Signal kWinds[] = {
+    {"calm", "white"}, {"light", "green"}, {"fresh", "blue"}, {"strong", "red"}, {"wild", "black"}};
+constexpr Signal kSides[] = {{"north", "1"},     {"east", "2"},      {"south", "3"},     {"west", "4"},
+                             {"northeast", "5"}, {"southeast", "6"}, {"southwest", "7"}, {"northwest", "8"}};
+constexpr Signal kSeas[] = {{"flat", "a"}, {"smooth", "b"}, {"rough", "c"}, {"high", "d"}, {"foggy", "e"}};
+
+constexpr const char* kFlagQuestions[] = {
+    "A {wind} wind blows from the {side} and the sea is {sea}. Which flag do we raise in {towns}?",
+    "In {towns} the sea is {sea}. The wind is {wind} and comes from the {side}. Tell me the flag.",
+    "Wind from the {side}, {wind}, and a {sea} sea at {towns}. Which flag is right?",
+    "The harbor of {towns} has a {sea} sea today, with a {wind} wind from the {side}. What flag goes up?",
+};
+
+}  // namespace
+
+Item delivery_item(Random& random) {
+  Slots slots(random);
+  bool dozen = random.chance(0.1);
+  int count = dozen ? 12 : static_cast<int>(random.between(2, 12));
+  slots.set("n", dozen ? "a dozen" : number_word(count))
+      .set("c", random.pick(split_words("crates crates barrels sacks")));
+  Words towns = draw_different(word_list("towns"), 2, random);
+  std::string goods = random.pick(word_list("goods")), day = random.pick(word_list("days"));
+  slots.set("g", goods).set("d", day).set("o", towns[0]).set("t", towns[1]);
+  bool named = random.chance(0.7);
+  std::string by = named ? random.pick(split_words("boat mule sled wagon ferry")) : "cart";
+  slots.set("b", by);
+  Item item;
+  item.instruction =
+      capital(slots.fill(named ? kOrders[random.below(std::size(kOrders))]
+                               : kOrdersWithoutCarrier[random.below(std::size(kOrdersWithoutCarrier))]));
+  item.answer = "ship(goods=\"" + goods + "\", count=" + std::to_string(count) + ", origin=\"" + towns[0] +
+                "\", to=\"" + towns[1] + "\", by=\"" + by + "\", day=\"" + short_day(day) + "\")";
+  item.key = "delivery " + item.answer;
+  item.output = item.answer;
+  item.check = "function_call";
+  return item;
+}
+
+Item flags_item(Random& random) {
+  const Signal& wind = kWinds[random.below(std::size(kWinds))];
+  const Signal& side = kSides[random.below(std::size(kSides))];
+  const Signal& sea = kSeas[random.below(std::size(kSeas))];
+  Slots slots(random);
+  slots.set("wind", wind.word).set("side", side.word).set("sea", sea.word);
+  Item item;
+  item.instruction = slots.fill(kFlagQuestions[random.below(std::size(kFlagQuestions))]);
+  item.answer = std::string(wind.part) + "-" + side.part + "-" + sea.part;
+  item.key = "flags " + item.answer;
+  item.output = item.answer;
+  item.check = "answer";
+  return item;
+}
+
+}  // namespace sdft::world
