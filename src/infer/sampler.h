@@ -1,0 +1,30 @@
+// Choosing the next token from logits, as Transformers' warpers do it: temperature, then top_k, then top_p.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+
+namespace sdft {
+
+struct SamplingOptions {
+  double temperature = 1.0;  // 0: greedy, the likeliest token (the first of equals)
+  int64_t top_k = 0;         // only the k likeliest (and those equal to the k-th); 0: all
+  double top_p = 1.0;        // only the likeliest tokens whose probabilities sum to top_p; 1: all
+  bool greedy() const { return temperature == 0; }
+};
+
+// Throws Error(kUsage) where a value makes no sense: all of them at once.
+void check_sampling(const SamplingOptions& options);
+
+// Token and its probability, likeliest first (equals: the smaller id first); probabilities sum to 1.
+using Distribution = std::vector<std::pair<int32_t, double>>;
+// What sample_token() draws from. Greedy: the one token with probability 1.
+Distribution sampling_distribution(const float* logits, int64_t vocabulary, const SamplingOptions& options);
+
+// One draw; uses exactly one number of `random`, and none where greedy.
+int32_t sample_token(const float* logits, int64_t vocabulary, const SamplingOptions& options, Random& random);
+
+}  // namespace sdft
