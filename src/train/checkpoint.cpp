@@ -1,0 +1,62 @@
+#include "train/checkpoint.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+constexpr const char* kFile = "checkpoint.safetensors";
+
+// Keeps the lines of the steps that the checkpoint knows.
+void cut_metrics(const fs::path& path, int64_t steps) {
+  if (!fs::exists(path)) return;
+  std::string kept;
+  for_each_line(path, [&](std::string_view line, size_t number) {
+    if (static_cast<int64_t>(number) <= steps) kept.append(line).append("\n");
+  });
+  write_file_atomic(path, kept);
+}
+}  // namespace
+
+void save_checkpoint(const fs::path& dir, const AdamW& optimizer) {
+  NamedTensors tensors;
+  for (size_t i = 0; i < optimizer.parameters.size(); ++i) {
+    const auto& [name, parameter] = optimizer.parameters[i];
+    tensors.emplace_back(name, parameter);
+    tensors.emplace_back(name + ".m", optimizer.m[i]);
+    tensors.emplace_back(name + ".v", optimizer.v[i]);
+  }
+  write_safetensors(dir / kFile, tensors, {{"steps", std::to_string(optimizer.steps)}});
+}
+
+void load_checkpoint(const fs::path& dir, AdamW& optimizer) {
+  at::NoGradGuard no_grad;
+  const fs::path path = dir / kFile;
+  if (!fs::exists(path)) return cut_metrics(dir / "metrics.jsonl", 0);
+  SafetensorsFile file(path);
+  auto steps = file.metadata().find("steps");
+  if (steps == file.metadata().end()) fail_input(path.string(), "is no checkpoint of sdft");
+  for (size_t i = 0; i < optimizer.parameters.size(); ++i) {
+    auto& [name, parameter] = optimizer.parameters[i];
+    auto restore = [&](const std::string& stored, Tensor& to) {
+      Tensor from = file.get(stored);
+      if (from.sizes() != to.sizes())
+        fail_input(path.string(), "'" + stored + "' has another shape", "does the checkpoint belong to another recipe? remove it to start anew");
+      to.copy_(from);
+    };
+    restore(name, parameter);
+    restore(name + ".m", optimizer.m[i]);
+    restore(name + ".v", optimizer.v[i]);
+  }
+  optimizer.steps = std::stoll(steps->second);
+  cut_metrics(dir / "metrics.jsonl", optimizer.steps);
+}
+
+void finish_training(const fs::path& dir) {
+  std::error_code ignored;
+  fs::remove(dir / kFile, ignored);
+}
+
+}  // namespace sdft
