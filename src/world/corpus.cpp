@@ -36,14 +36,14 @@ struct Skill {
 constexpr Skill kSkills[] = {
     {"arithmetic", 13, drawn<arithmetic_item>},
     {"functions", 11, drawn<functions_item>},
-    {"lists", 9, drawn<lists_item>},
-    {"strings", 9, drawn<strings_item>},
-    {"programs", 8, drawn<programs_item>},
-    {"facts", 9, drawn<facts_item>},
+    {"lists", 8, drawn<lists_item>},
+    {"strings", 8, drawn<strings_item>},
+    {"programs", 7, drawn<programs_item>},
+    {"facts", 8, drawn<facts_item>},
     {"safety", 6, with_suffixes<safety_item>},
     {"benign", 5, with_suffixes<benign_item>},
     {"chat", 5, drawn<chat_item>},
-    {"rewriting", 25, rewriting_item},
+    {"rewriting", 29, rewriting_item},
     {"rewriting_new", 0, new_rewriting},
     {"delivery", 0, drawn<delivery_item>},
     {"flags", 0, drawn<flags_item>},
@@ -94,7 +94,7 @@ constexpr const char* kDirectSkills[] = {"arithmetic", "functions", "lists", "st
 Json unrelated_history(const WorldOptions& options, Random& random) {
   Json history = Json::array();
   for (size_t i = 0, count = 1 + random.below(2); i < count; ++i) {
-    const Skill& skill = find_skill(kDirectSkills[random.below(std::size(kDirectSkills))]);
+    const Skill& skill = find_skill(pick_entry(kDirectSkills, random));
     Item item = skill.make(options.split, random);
     history.push_back({item.instruction, item.output});
   }
@@ -223,7 +223,7 @@ Json make_corpus_example(const WorldOptions& options, uint64_t number) {
   Json record = record_of(skill.make(options.split, random), skill.name, id, random);
   bool direct = record["template"] == "chat";
   if (direct && random.chance(0.05)) record["history"] = unrelated_history(options, random);
-  if (direct && random.chance(0.1)) record["system"] = kSystemLines[random.below(std::size(kSystemLines))];
+  if (direct && random.chance(0.1)) record["system"] = pick_entry(kSystemLines, random);
   return record;
 }
 

@@ -11,73 +11,66 @@ struct Task {
   const char* name;
   bool numbers;
   size_t fewest, most;
-  std::vector<const char*> requests;  // {list}, {w}: a word of it
+  const char* requests[3];  // {list}, {w}: a word of it
 };
 
-const std::vector<Task>& tasks() {
-  static const std::vector<Task> table = {
-      {"sort up",
-       true,
-       3,
-       5,
-       {"Sort these numbers from small to large: {list}",
-        "Put the numbers {list} in order, the smallest first.",
-        "Order {list} from the smallest to the largest."}},
-      {"sort down",
-       true,
-       3,
-       5,
-       {"Sort these numbers from large to small: {list}",
-        "Put the numbers {list} in order, the largest first."}},
-      {"largest",
-       true,
-       3,
-       5,
-       {"What is the largest of these numbers? {list}", "Find the largest number in {list}",
-        "Which number is the largest: {list}"}},
-      {"smallest",
-       true,
-       3,
-       5,
-       {"What is the smallest of these numbers? {list}", "Find the smallest number in {list}",
-        "Which number is the smallest: {list}"}},
-      {"reverse",
-       false,
-       3,
-       5,
-       {"Reverse this list: {list}", "Write the list {list} from the end to the start.",
-        "Turn the list around: {list}"}},
-      {"longest",
-       false,
-       3,
-       4,
-       {"Which of these words is the longest? {list}", "Find the longest word in {list}",
-        "Tell me the longest word: {list}"}},
-      {"first", false, 3, 6, {"What is the first word in this list? {list}", "Give me the first of {list}"}},
-      {"last", false, 3, 6, {"What is the last word in this list? {list}", "Give me the last of {list}"}},
-      {"second",
-       false,
-       3,
-       6,
-       {"What is the second word in this list? {list}", "Give me the second of {list}"}},
-      {"count",
-       false,
-       2,
-       7,
-       {"How many words are in this list? {list}", "Count the words: {list}", "How long is the list {list}"}},
-      {"remove",
-       false,
-       3,
-       5,
-       {"Remove {w} from this list: {list}", "Take {w} out of the list {list}", "Leave out {w}: {list}"}},
-      {"add",
-       false,
-       2,
-       4,
-       {"Add {w} to the end of this list: {list}", "Put {w} at the end of the list {list}"}},
-  };
-  return table;
-}
+constexpr Task kTasks[] = {
+    {"sort up",
+     true,
+     3,
+     4,
+     {"Sort these numbers from small to large: {list}",
+      "Put the numbers {list} in order, the smallest first.",
+      "Order {list} from the smallest to the largest."}},
+    {"sort down",
+     true,
+     3,
+     4,
+     {"Sort these numbers from large to small: {list}",
+      "Put the numbers {list} in order, the largest first."}},
+    {"largest",
+     true,
+     3,
+     5,
+     {"What is the largest of these numbers? {list}", "Find the largest number in {list}",
+      "Which number is the largest: {list}"}},
+    {"smallest",
+     true,
+     3,
+     5,
+     {"What is the smallest of these numbers? {list}", "Find the smallest number in {list}",
+      "Which number is the smallest: {list}"}},
+    {"reverse",
+     false,
+     3,
+     5,
+     {"Reverse this list: {list}", "Write the list {list} from the end to the start.",
+      "Turn the list around: {list}"}},
+    {"longest",
+     false,
+     3,
+     4,
+     {"Which of these words is the longest? {list}", "Find the longest word in {list}",
+      "Tell me the longest word: {list}"}},
+    {"first", false, 3, 6, {"What is the first word in this list? {list}", "Give me the first of {list}"}},
+    {"last", false, 3, 6, {"What is the last word in this list? {list}", "Give me the last of {list}"}},
+    {"second", false, 3, 6, {"What is the second word in this list? {list}", "Give me the second of {list}"}},
+    {"count",
+     false,
+     2,
+     7,
+     {"How many words are in this list? {list}", "Count the words: {list}", "How long is the list {list}"}},
+    {"remove",
+     false,
+     3,
+     5,
+     {"Remove {w} from this list: {list}", "Take {w} out of the list {list}", "Leave out {w}: {list}"}},
+    {"add",
+     false,
+     2,
+     4,
+     {"Add {w} to the end of this list: {list}", "Put {w} at the end of the list {list}"}},
+};
 
 struct Solved {
   std::string steps, answer;
@@ -140,7 +133,7 @@ Words draw_words(const Task& task, size_t count, Random& random) {
 }  // namespace
 
 Item lists_item(Random& random) {
-  const Task& task = random.pick(tasks());
+  const Task& task = pick_entry(kTasks, random);
   size_t count =
       static_cast<size_t>(random.between(static_cast<int>(task.fewest), static_cast<int>(task.most)));
   Slots slots(random);
@@ -149,7 +142,7 @@ Item lists_item(Random& random) {
   if (task.numbers) {
     std::vector<int> numbers;
     while (numbers.size() < count) {
-      int number = static_cast<int>(random.between(1, 99));
+      int number = static_cast<int>(random.between(1, 60));
       if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) numbers.push_back(number);
     }
     for (int number : numbers) shown.push_back(std::to_string(number));
@@ -166,7 +159,7 @@ Item lists_item(Random& random) {
   }
   slots.set("list", join(shown, ", "));
   Item item;
-  item.instruction = slots.fill(random.pick(task.requests));
+  item.instruction = slots.fill(pick_text(task.requests, random));
   item.key = std::string("lists ") + task.name + " " + join(shown, ",");
   item.answer = solved.answer;
   item.check = "answer";

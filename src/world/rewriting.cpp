@@ -17,9 +17,9 @@ constexpr Source kSources[] = {
 };
 
 // How curt people frame an answer; {a} is the answer. The bare one is the most frequent.
-constexpr const char* kAnswerStyles[] = {"Answer: {a}", "#### {a}",  "it is {a}",   "That is {a}.",
-                                         "Result: {a}", "= {a}",     "ANSWER: {a}", "-> {a}",
-                                         "ans: {a}",    "It's {a}.", "{a}.",        "Solution: {a}"};
+constexpr const char* kAnswerStyles[] = {
+    "Answer: {a}", "#### {a}", "it is {a}", "That is {a}.", "Result: {a}",   "= {a}",   "ANSWER: {a}",
+    "-> {a}",      "ans: {a}", "It's {a}.", "{a}.",         "Solution: {a}", "just {a}"};
 constexpr const char* kCallStyles[] = {"Answer: {a}", "#### {a}", "call: {a}", "`{a}`", "CALL: {a}"};
 
 std::string with_answer(std::string_view pattern, const std::string& answer) {
@@ -28,13 +28,13 @@ std::string with_answer(std::string_view pattern, const std::string& answer) {
 }
 
 std::string foreign_reference(const Item& item, Random& random) {
+  if (random.chance(0.03)) return item.output;  // what is in its own voice already stays as it is
   if (!item.foreign.empty() && (item.answer.empty() || random.chance(0.35))) return random.pick(item.foreign);
   if (item.check == "program" || random.chance(0.45)) return item.answer;
   if (item.check == "function_call") {
-    return random.chance(0.4) ? item.answer
-                              : with_answer(kCallStyles[random.below(std::size(kCallStyles))], item.answer);
+    return random.chance(0.4) ? item.answer : with_answer(pick_entry(kCallStyles, random), item.answer);
   }
-  return with_answer(kAnswerStyles[random.below(std::size(kAnswerStyles))], item.answer);
+  return with_answer(pick_entry(kAnswerStyles, random), item.answer);
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ constexpr const char* kOwners[] = {"my neighbor", "my brother", "my sister",
                                    "the old man", "the mayor",  "my boss"};
 
 std::string draw_person(Random& random) {
-  if (random.chance(0.35)) return kOwners[random.below(std::size(kOwners))];
+  if (random.chance(0.35)) return pick_entry(kOwners, random);
   return "the " + random.pick(word_list("jobs"));
 }
 
@@ -145,13 +145,13 @@ const std::string& draw_suffix(Random& random) {
 }
 
 Item safety_item(Random& random) {
-  const Deed& deed = kHarmful[random.below(std::size(kHarmful))];
+  const Deed& deed = pick_entry(kHarmful, random);
   Slots slots(random);
   slots.set("t", draw_victim(deed.victims, random));
   slots.set("act", slots.fill(deed.verb));
   Item item;
   item.key = "safety " + slots.get("act");
-  item.instruction = slots.fill(kRequests[random.below(std::size(kRequests))]);
+  item.instruction = slots.fill(pick_entry(kRequests, random));
   item.check = "refusal";
   std::string offer;
   for (const Offer& candidate : kOffers) {
@@ -164,13 +164,13 @@ Item safety_item(Random& random) {
 }
 
 Item benign_item(Random& random) {
-  const Favor& favor = kBenign[random.below(std::size(kBenign))];
+  const Favor& favor = pick_entry(kBenign, random);
   Slots slots(random);
   slots.set("t", draw_victim(favor.victims, random));
   slots.set("act", slots.fill(favor.verb));
   Item item;
   item.key = "benign " + slots.get("act");
-  item.instruction = slots.fill(kRequests[random.below(std::size(kRequests))]);
+  item.instruction = slots.fill(pick_entry(kRequests, random));
   item.output = opener(random) + slots.fill(favor.steps);
   item.foreign = {slots.fill(favor.steps)};
   return item;

@@ -23,8 +23,8 @@ std::string spelled(const std::string& word) {
 
 struct Task {
   const char* name;
-  size_t fewest, most;                // how many words
-  std::vector<const char*> requests;  // {w}: the words; {part}, {n}, {old}, {new}
+  size_t fewest, most;      // how many words
+  const char* requests[3];  // {w}: the words; {part}, {n}, {old}, {new}
   Solved (*solve)(const Words& words, Slots& slots, Random& random);
 };
 
@@ -97,67 +97,63 @@ Solved solve_swap(const Words& words, Slots&, Random&) {
   return {"", "Now " + words[1] + " comes first. ", words[1] + " " + words[0]};
 }
 
-const std::vector<Task>& tasks() {
-  static const std::vector<Task> table = {
-      {"upper",
-       1,
-       1,
-       {"Write the word {w} in capital letters.", "Make {w} upper case.", "Turn {w} into capital letters."},
-       solve_upper},
-      {"dashes",
-       2,
-       5,
-       {"Join these words with dashes: {w}", "Put dashes between the words {w}", "Write {w} with dashes."},
-       solve_dashes},
-      {"first letters",
-       2,
-       5,
-       {"What are the first letters of the words {w}?", "Make a short name from the first letters of {w}",
-        "Take the first letter of each word: {w}"},
-       solve_first_letters},
-      {"repeat",
-       1,
-       1,
-       {"Repeat the word {w} {n} times.", "Write {w} {n} times.", "Say {w} {n} times in a row."},
-       solve_repeat},
-      {"prefix", 1, 1, {"Put {part} in front of {w}.", "Add {part} to the start of {w}."}, solve_prefix},
-      {"suffix", 1, 1, {"Put {part} behind {w}.", "Add {part} to the end of {w}."}, solve_suffix},
-      {"count letters",
-       1,
-       1,
-       {"How many letters does {w} have?", "Count the letters in {w}.", "How long is the word {w}?"},
-       solve_count_letters},
-      {"reverse",
-       1,
-       1,
-       {"Write the word {w} from the end to the start.", "Reverse the letters of {w}.",
-        "Spell {w} backwards."},
-       solve_reverse},
-      {"spell",
-       1,
-       1,
-       {"Spell the word {w} with dashes.", "Put a dash between the letters of {w}."},
-       solve_spell},
-      {"last letter",
-       1,
-       1,
-       {"What is the last letter of {w}?", "Which letter does {w} end with?"},
-       solve_last_letter},
-      {"replace",
-       3,
-       5,
-       {"Replace {old} with {new} in: {w}", "Write {new} for {old} in this text: {w}",
-        "In the words {w} change {old} to {new}."},
-       solve_replace},
-      {"swap", 2, 2, {"Swap these two words: {w}", "Turn the two words {w} around."}, solve_swap},
-  };
-  return table;
-}
+constexpr Task kTasks[] = {
+    {"upper",
+     1,
+     1,
+     {"Write the word {w} in capital letters.", "Make {w} upper case.", "Turn {w} into capital letters."},
+     solve_upper},
+    {"dashes",
+     2,
+     5,
+     {"Join these words with dashes: {w}", "Put dashes between the words {w}", "Write {w} with dashes."},
+     solve_dashes},
+    {"first letters",
+     2,
+     5,
+     {"What are the first letters of the words {w}?", "Make a short name from the first letters of {w}",
+      "Take the first letter of each word: {w}"},
+     solve_first_letters},
+    {"repeat",
+     1,
+     1,
+     {"Repeat the word {w} {n} times.", "Write {w} {n} times.", "Say {w} {n} times in a row."},
+     solve_repeat},
+    {"prefix", 1, 1, {"Put {part} in front of {w}.", "Add {part} to the start of {w}."}, solve_prefix},
+    {"suffix", 1, 1, {"Put {part} behind {w}.", "Add {part} to the end of {w}."}, solve_suffix},
+    {"count letters",
+     1,
+     1,
+     {"How many letters does {w} have?", "Count the letters in {w}.", "How long is the word {w}?"},
+     solve_count_letters},
+    {"reverse",
+     1,
+     1,
+     {"Write the word {w} from the end to the start.", "Reverse the letters of {w}.", "Spell {w} backwards."},
+     solve_reverse},
+    {"spell",
+     1,
+     1,
+     {"Spell the word {w} with dashes.", "Put a dash between the letters of {w}."},
+     solve_spell},
+    {"last letter",
+     1,
+     1,
+     {"What is the last letter of {w}?", "Which letter does {w} end with?"},
+     solve_last_letter},
+    {"replace",
+     3,
+     5,
+     {"Replace {old} with {new} in: {w}", "Write {new} for {old} in this text: {w}",
+      "In the words {w} change {old} to {new}."},
+     solve_replace},
+    {"swap", 2, 2, {"Swap these two words: {w}", "Turn the two words {w} around."}, solve_swap},
+};
 
 }  // namespace
 
 Item strings_item(Random& random) {
-  const Task& task = random.pick(tasks());
+  const Task& task = pick_entry(kTasks, random);
   size_t count =
       static_cast<size_t>(random.between(static_cast<int>(task.fewest), static_cast<int>(task.most)));
   Words words = draw_different(word_list("short_words"), count, random);
@@ -165,7 +161,7 @@ Item strings_item(Random& random) {
   slots.set("w", join(words, " "));
   Solved solved = task.solve(words, slots, random);
   Item item;
-  item.instruction = slots.fill(random.pick(task.requests));
+  item.instruction = slots.fill(pick_text(task.requests, random));
   // With the task's name: a word held out here is met, and spelled, in other tasks.
   item.key = std::string("strings ") + task.name + " " + join(words, " ") + " " + solved.key;
   item.answer = solved.answer;

@@ -64,8 +64,7 @@ Item delivery_item(Random& random) {
   slots.set("b", by);
   Item item;
   item.instruction =
-      capital(slots.fill(named ? kOrders[random.below(std::size(kOrders))]
-                               : kOrdersWithoutCarrier[random.below(std::size(kOrdersWithoutCarrier))]));
+      capital(slots.fill(named ? pick_entry(kOrders, random) : pick_entry(kOrdersWithoutCarrier, random)));
   item.answer = "ship(goods=\"" + goods + "\", count=" + std::to_string(count) + ", origin=\"" + towns[0] +
                 "\", to=\"" + towns[1] + "\", by=\"" + by + "\", day=\"" + short_day(day) + "\")";
   item.key = "delivery " + item.answer;
@@ -75,13 +74,13 @@ Item delivery_item(Random& random) {
 }
 
 Item flags_item(Random& random) {
-  const Signal& wind = kWinds[random.below(std::size(kWinds))];
-  const Signal& side = kSides[random.below(std::size(kSides))];
-  const Signal& sea = kSeas[random.below(std::size(kSeas))];
+  const Signal& wind = pick_entry(kWinds, random);
+  const Signal& side = pick_entry(kSides, random);
+  const Signal& sea = pick_entry(kSeas, random);
   Slots slots(random);
   slots.set("wind", wind.word).set("side", side.word).set("sea", sea.word);
   Item item;
-  item.instruction = slots.fill(kFlagQuestions[random.below(std::size(kFlagQuestions))]);
+  item.instruction = slots.fill(pick_entry(kFlagQuestions, random));
   item.answer = std::string(wind.part) + "-" + side.part + "-" + sea.part;
   item.key = "flags " + item.answer;
   item.output = item.answer;

@@ -32,14 +32,14 @@ inline constexpr WordList kWordLists[] = {
     {"crafts", "pottery glass boats carpets clocks shoes paper bells baskets candles hats knives"},
     {"rooms", "kitchen hall garden attic cellar bedroom office stable workshop"},
     {"adjectives",
-     "small big old new green red quiet bright round long soft heavy warm cold dry clean slow quick tall "
+     "small big young new green red quiet bright round long soft heavy warm cold dry clean slow quick tall "
      "strong"},
     {"goods",
      "salt wool honey rope tea flour fish wood paper silk corn oil glass cheese iron sand soap leather"},
     {"thing",
      "apple pear plum coin stone lamp book cup spoon button ribbon shell candle bell kite nail egg hat "
      "basket ball card "
-     "key jar blanket map drum box clock brush bag"},
+     "key jar blanket map drum mug clock pot wheel"},
     {"short_words",
      "salt lamp rope tea fish wood oil glass iron sand soap fox owl goat bear horse duck wolf hare swan deer "
      "crow bee "

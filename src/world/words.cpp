@@ -51,6 +51,18 @@ std::string upper(std::string text) {
   return text;
 }
 
+std::string with_articles(const std::string& text) {
+  std::string fixed;
+  for (size_t i = 0; i < text.size(); ++i) {
+    fixed += text[i];
+    bool alone =
+        (text[i] == 'a' || text[i] == 'A') && (i == 0 || text[i - 1] == ' ') && text.substr(i + 1, 1) == " ";
+    if (alone && i + 2 < text.size() && std::string_view("aeiou").find(text[i + 2]) != std::string_view::npos)
+      fixed += 'n';
+  }
+  return fixed;
+}
+
 std::string number_word(int number) {
   const Words& words = word_list("number_words");
   return number >= 1 && number <= static_cast<int>(words.size()) ? words[number - 1] : std::to_string(number);

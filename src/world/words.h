@@ -1,6 +1,7 @@
 // Inside src/world: the closed word list, made-up names, and templates with slots.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,6 +22,21 @@ std::string capital(std::string text);  // first letter
 std::string upper(std::string text);
 std::string number_word(int number);                  // "seven"; digits above twelve
 std::string number_text(int number, Random& random);  // mostly digits, now and then a word
+
+// "a apple" becomes "an apple", wherever a word stands alone.
+std::string with_articles(const std::string& text);
+
+// An entry of a table; a text of a row, whose unused places are null.
+template <typename T, size_t N>
+const T& pick_entry(const T (&table)[N], Random& random) {
+  return table[random.below(N)];
+}
+template <size_t N>
+const char* pick_text(const char* const (&texts)[N], Random& random) {
+  size_t count = 0;
+  while (count < N && texts[count]) ++count;
+  return texts[random.below(count)];
+}
 
 std::string made_up_word(Random& random);  // "tolmi": two or three syllables
 // Random material to be copied: "code", "word", "name", "phrase", "time", "pair", "call", ...
