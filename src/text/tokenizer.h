@@ -18,8 +18,9 @@ struct EncodeOptions {
 
 class Tokenizer {
  public:
-  // From a model folder: tokenizer.json, else tokenizer.model (SentencePiece), with tokenizer_config.json,
-  // special_tokens_map.json and generation_config.json for the special tokens. Throws Error(kInput).
+  // From a model folder: tokenizer.json, else tokenizer.model (SentencePiece or tiktoken), with
+  // tokenizer_config.json, special_tokens_map.json and generation_config.json for the special tokens. Throws
+  // Error(kInput).
   static Tokenizer load(const std::filesystem::path& model_dir);
 
   ~Tokenizer();
@@ -31,7 +32,7 @@ class Tokenizer {
   // Ids out of range are an Error(kInput). Incomplete characters become U+FFFD, as in HF.
   std::string decode(const std::vector<int32_t>& ids, bool skip_special = true) const;
 
-  int32_t vocab_size() const;                                 // highest id + 1, added tokens included
+  int32_t vocab_size() const;                                  // highest id + 1, added tokens included
   std::optional<int32_t> id_of(std::string_view token) const;  // as written in the vocabulary
   std::string token_of(int32_t id) const;
   bool is_special(int32_t id) const;
@@ -39,13 +40,16 @@ class Tokenizer {
   std::optional<int32_t> eos_id() const;
   std::optional<int32_t> pad_id() const;
 
- private:
-  struct Impl;
+  struct Impl;  // tokenizer_impl.h
   explicit Tokenizer(std::unique_ptr<Impl> impl);
+
+ private:
+  friend class StreamDecoder;
   std::unique_ptr<Impl> impl_;
 };
 
-// Decodes a growing sequence; never gives out half a character. What it gave out, concatenated, is decode() of all ids.
+// Decodes a growing sequence; never gives out half a character. What it gave out, concatenated, is decode()
+// of all ids.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
@@ -53,10 +57,14 @@ class StreamDecoder {
   std::string finish();         // the rest
 
  private:
+  bool unfinished() const;
+  std::string text(size_t from_id) const;
+
   const Tokenizer& tokenizer_;
   bool skip_special_;
-  std::vector<int32_t> ids_;
-  size_t given_ = 0;  // bytes
+  std::vector<int32_t> ids_;  // the last ones: some whose text was given out, as context, then the others
+  size_t given_ids_ = 0;
+  size_t given_bytes_ = 0;  // of the text of ids_
 };
 
 }  // namespace sdft

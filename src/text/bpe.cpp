@@ -1,0 +1,248 @@
+#include "text/bpe.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <functional>
+
+#include "base/error.h"
+#include "text/byte_level.h"
+#include "text/utf8.h"
+
+namespace sdft {
+namespace {
+
+constexpr size_t kShortWord = 48;  // symbols up to which looking at all pairs beats keeping them sorted
+constexpr size_t kCacheSlots = 1 << 16;
+constexpr char32_t kDirectCharacters = 0x10000;
+constexpr size_t kExceptionalWord = 1 << 20;  // its memory is given back
+constexpr uint32_t kNowhere = ~0u;
+
+// One cache line: a word and its tokens.
+struct CachedWord {
+  std::array<char, 38> word;
+  uint8_t size = 0;
+  uint8_t count = 0;
+  std::array<int32_t, 6> ids;
+};
+static_assert(sizeof(CachedWord) == 64);
+
+std::string byte_token(int byte) {
+  char text[8];
+  std::snprintf(text, sizeof text, "<0x%02X>", byte);
+  return text;
+}
+
+}  // namespace
+
+struct BpeScratch {
+  struct Node {
+    int32_t id;
+    uint32_t previous, next;
+  };
+  std::vector<CachedWord> cache{kCacheSlots};
+  std::vector<int32_t> symbols;             // the word being merged
+  std::vector<const BpeModel::Pair*> pair;  // pair[i]: of symbols i and i + 1
+  std::vector<Node> nodes;
+  std::vector<uint64_t> heap;  // rank in the high half, place in the low half
+};
+
+void BpeScratchDeleter::operator()(BpeScratch* scratch) const { delete scratch; }
+BpeScratchPtr make_bpe_scratch() { return BpeScratchPtr(new BpeScratch); }
+
+BpeModel::BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeOptions options,
+                   const std::string& where)
+    : vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
+  if (!options_.unk_token.empty()) {
+    unk_ = vocabulary_.find(options_.unk_token);
+    if (unk_ == TokenTable::kNone)
+      fail_input(where, "unk_token '" + options_.unk_token + "' is not in the vocabulary");
+  }
+  size_t slots = 64;
+  while (slots < 2 * merges.size()) slots *= 2;
+  pairs_.resize(slots);
+  for (const Merge& merge : merges) add_pair(merge);
+
+  if (options_.byte_level || options_.byte_fallback) {
+    for (int byte = 0; byte < 256; ++byte)
+      byte_tokens_.push_back(
+          vocabulary_.find(options_.byte_level ? byte_level_characters()[byte] : byte_token(byte)));
+  }
+  if (!options_.byte_level) {
+    character_tokens_.assign(kDirectCharacters, TokenTable::kNone);
+    for (char32_t c = 0; c < kDirectCharacters; ++c)
+      if (c < 0xd800 || c > 0xdfff) character_tokens_[c] = vocabulary_.find(utf8_of(c));
+  }
+}
+
+void BpeModel::add_pair(const Merge& merge) {
+  const uint64_t key = static_cast<uint64_t>(merge.left) << 32 | static_cast<uint32_t>(merge.right);
+  const size_t mask = pairs_.size() - 1;
+  size_t slot = (key * 0x9e3779b97f4a7c15ull >> 32) & mask;
+  while (pairs_[slot].key != kNoPair && pairs_[slot].key != key) slot = (slot + 1) & mask;
+  pairs_[slot] = {key, merge.rank, merge.merged};  // of two merges of one pair the later counts, as in HF
+}
+
+const BpeModel::Pair& BpeModel::find_pair(int32_t left, int32_t right) const {
+  const uint64_t key = static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
+  const size_t mask = pairs_.size() - 1;
+  size_t slot = (key * 0x9e3779b97f4a7c15ull >> 32) & mask;
+  while (pairs_[slot].key != key && pairs_[slot].key != kNoPair) slot = (slot + 1) & mask;
+  return pairs_[slot];  // an empty slot has rank kNoRank
+}
+
+void BpeModel::encode(std::string_view word, BpeScratch& scratch, std::vector<int32_t>& ids) const {
+  if (word.empty()) return;
+  CachedWord* slot = nullptr;
+  if (word.size() <= slot->word.size()) {
+    slot = &scratch.cache[hash_bytes(word) >> 20 & (kCacheSlots - 1)];
+    if (slot->size == word.size() && std::equal(word.begin(), word.end(), slot->word.begin())) {
+      ids.insert(ids.end(), slot->ids.begin(), slot->ids.begin() + slot->count);
+      return;
+    }
+  }
+  encode_uncached(word, scratch);
+  const auto& symbols = scratch.symbols;
+  ids.insert(ids.end(), symbols.begin(), symbols.end());
+  if (slot && symbols.size() <= slot->ids.size()) {
+    std::copy(word.begin(), word.end(), slot->word.begin());
+    std::copy(symbols.begin(), symbols.end(), slot->ids.begin());
+    slot->size = static_cast<uint8_t>(word.size());
+    slot->count = static_cast<uint8_t>(symbols.size());
+  }
+}
+
+void BpeModel::encode_uncached(std::string_view word, BpeScratch& scratch) const {
+  scratch.symbols.clear();
+  if (options_.ignore_merges) {
+    const int32_t id = options_.byte_level ? vocabulary_.find(to_byte_level(word)) : vocabulary_.find(word);
+    if (id != TokenTable::kNone) {
+      scratch.symbols.push_back(id);
+      return;
+    }
+  }
+  if (word.size() >= kNowhere) fail_input("text", "a word of more than 4 GiB cannot be tokenized");
+  first_symbols(word, scratch.symbols);
+  if (scratch.symbols.size() <= kShortWord)
+    merge_short(scratch);
+  else
+    merge_long(scratch);
+}
+
+int32_t BpeModel::token_of_character(char32_t c, std::string_view bytes) const {
+  return c < kDirectCharacters ? character_tokens_[c] : vocabulary_.find(bytes);
+}
+
+// The tokens of the single characters (or bytes) that merging starts from.
+void BpeModel::first_symbols(std::string_view word, std::vector<int32_t>& symbols) const {
+  bool unk_pending = false;
+  auto flush_unk = [&] {
+    if (unk_pending) symbols.push_back(unk_);
+    unk_pending = false;
+  };
+  auto add_unknown = [&](std::string_view bytes) {
+    if (options_.byte_fallback && std::all_of(bytes.begin(), bytes.end(), [&](unsigned char b) {
+          return byte_tokens_[b] != TokenTable::kNone;
+        })) {
+      for (unsigned char b : bytes) symbols.push_back(byte_tokens_[b]);
+    } else if (unk_ != TokenTable::kNone) {
+      if (!options_.fuse_unk) flush_unk();
+      unk_pending = true;
+    }
+  };
+  auto add = [&](int32_t id, std::string_view bytes) {
+    if (id == TokenTable::kNone) return add_unknown(bytes);
+    flush_unk();
+    symbols.push_back(id);
+  };
+  if (options_.byte_level) {
+    for (size_t i = 0; i < word.size(); ++i)
+      add(byte_tokens_[static_cast<unsigned char>(word[i])],
+          byte_level_characters()[static_cast<unsigned char>(word[i])]);
+  } else {
+    const bool affixes = !options_.continuing_subword_prefix.empty() || !options_.end_of_word_suffix.empty();
+    for (size_t at = 0; at < word.size();) {
+      const size_t begin = at;
+      const char32_t c = utf8_next(word, at);
+      const std::string_view bytes = word.substr(begin, at - begin);
+      if (!affixes) {
+        add(token_of_character(c, bytes), bytes);
+        continue;
+      }
+      std::string token(begin > 0 ? options_.continuing_subword_prefix : "");
+      token += bytes;
+      if (at == word.size()) token += options_.end_of_word_suffix;
+      add(vocabulary_.find(token), token);
+    }
+  }
+  flush_unk();
+}
+
+void BpeModel::merge_short(BpeScratch& scratch) const {
+  auto& symbols = scratch.symbols;
+  auto& pair = scratch.pair;
+  pair.clear();
+  for (size_t i = 0; i + 1 < symbols.size(); ++i) pair.push_back(&find_pair(symbols[i], symbols[i + 1]));
+  while (!pair.empty()) {
+    size_t best = 0;
+    for (size_t i = 1; i < pair.size(); ++i)
+      if (pair[i]->rank < pair[best]->rank) best = i;
+    if (pair[best]->rank == kNoRank) break;
+    symbols[best] = pair[best]->merged;
+    symbols.erase(symbols.begin() + best + 1);
+    pair.erase(pair.begin() + best);
+    if (best > 0) pair[best - 1] = &find_pair(symbols[best - 1], symbols[best]);
+    if (best < pair.size()) pair[best] = &find_pair(symbols[best], symbols[best + 1]);
+  }
+}
+
+// Pairs wait in a heap by rank and place; those that changed meanwhile are recognized by their rank.
+void BpeModel::merge_long(BpeScratch& scratch) const {
+  auto& symbols = scratch.symbols;
+  auto& nodes = scratch.nodes;
+  auto& heap = scratch.heap;
+  const auto count = static_cast<uint32_t>(symbols.size());
+  nodes.resize(count);
+  for (uint32_t i = 0; i < count; ++i)
+    nodes[i] = {symbols[i], i == 0 ? kNowhere : i - 1, i + 1 == count ? kNowhere : i + 1};
+  auto rank_at = [&](uint32_t at) { return find_pair(nodes[at].id, nodes[nodes[at].next].id).rank; };
+  auto entry = [](uint32_t rank, uint32_t at) { return static_cast<uint64_t>(rank) << 32 | at; };
+  heap.clear();
+  for (uint32_t i = 0; i + 1 < count; ++i)
+    if (uint32_t rank = rank_at(i); rank != kNoRank) heap.push_back(entry(rank, i));
+  const std::greater<uint64_t> lowest_first;
+  std::make_heap(heap.begin(), heap.end(), lowest_first);
+  auto wait = [&](uint32_t at) {
+    const uint32_t rank = rank_at(at);
+    if (rank == kNoRank) return;
+    heap.push_back(entry(rank, at));
+    std::push_heap(heap.begin(), heap.end(), lowest_first);
+  };
+  while (!heap.empty()) {
+    const auto at = static_cast<uint32_t>(heap.front());
+    const auto rank = static_cast<uint32_t>(heap.front() >> 32);
+    std::pop_heap(heap.begin(), heap.end(), lowest_first);
+    heap.pop_back();
+    auto& node = nodes[at];
+    if (node.id == TokenTable::kNone || node.next == kNowhere) continue;
+    auto& right = nodes[node.next];
+    const Pair& pair = find_pair(node.id, right.id);
+    if (pair.rank != rank) continue;
+    node.id = pair.merged;
+    right.id = TokenTable::kNone;
+    node.next = right.next;
+    if (node.next != kNowhere) {
+      nodes[node.next].previous = at;
+      wait(at);
+    }
+    if (node.previous != kNowhere) wait(node.previous);
+  }
+  symbols.clear();
+  for (uint32_t at = 0; at != kNowhere; at = nodes[at].next) symbols.push_back(nodes[at].id);
+  if (count > kExceptionalWord) {
+    decltype(scratch.nodes)().swap(nodes);
+    decltype(scratch.heap)().swap(heap);
+  }
+}
+
+}  // namespace sdft

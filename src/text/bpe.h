@@ -1,0 +1,75 @@
+// Byte pair encoding of one word: the adjacent pair with the lowest rank is merged first, the leftmost of
+// equals.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "text/token_table.h"
+
+namespace sdft {
+
+struct BpeOptions {
+  std::string unk_token;                  // "": characters without a token vanish, as in HF
+  std::string continuing_subword_prefix;  // before every character but a word's first
+  std::string end_of_word_suffix;         // behind a word's last character
+  bool fuse_unk = false;                  // several unknown characters in a row give one token
+  bool byte_fallback = false;  // unknown characters become <0x..> tokens, where all of them are there
+  bool ignore_merges = false;  // a word that is a token needs no merges
+  bool byte_level = false;     // words are raw bytes, tokens are written in byte-level characters
+};
+
+// What encoding needs besides the model; remembers frequent words. Belongs to one model.
+struct BpeScratch;
+struct BpeScratchDeleter {
+  void operator()(BpeScratch* scratch) const;
+};
+using BpeScratchPtr = std::unique_ptr<BpeScratch, BpeScratchDeleter>;
+BpeScratchPtr make_bpe_scratch();
+
+class BpeModel {
+ public:
+  // `rank` is a merge's place in the order of merges. Throws Error(kInput) naming `where` and the piece that
+  // the vocabulary lacks.
+  struct Merge {
+    int32_t left, right, merged;
+    uint32_t rank;
+  };
+  BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeOptions options,
+           const std::string& where);
+
+  void encode(std::string_view word, BpeScratch& scratch, std::vector<int32_t>& ids) const;
+  const TokenTable& vocabulary() const { return vocabulary_; }
+  const BpeOptions& options() const { return options_; }
+
+ private:
+  struct Pair {
+    uint64_t key = kNoPair;
+    uint32_t rank = kNoRank;
+    int32_t merged = 0;
+  };
+  static constexpr uint64_t kNoPair = ~0ull;
+  static constexpr uint32_t kNoRank = ~0u;
+
+  const Pair& find_pair(int32_t left, int32_t right) const;
+  void add_pair(const Merge& merge);
+  int32_t token_of_character(char32_t c, std::string_view bytes) const;
+  void first_symbols(std::string_view word, std::vector<int32_t>& symbols) const;
+  void encode_uncached(std::string_view word, BpeScratch& scratch) const;
+  void merge_short(BpeScratch& scratch) const;
+  void merge_long(BpeScratch& scratch) const;
+
+  TokenTable vocabulary_;
+  BpeOptions options_;
+  int32_t unk_ = TokenTable::kNone;
+  std::vector<int32_t>
+      byte_tokens_;  // byte-level: of each byte; else the <0x..> tokens, empty where one lacks
+  std::vector<int32_t> character_tokens_;  // of the characters below U+10000
+  std::vector<Pair> pairs_;                // open addressing, a power of two
+  friend struct BpeScratch;
+};
+
+}  // namespace sdft

@@ -1,0 +1,101 @@
+#include "text/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <new>
+#include <utility>
+
+#include "base/error.h"
+
+namespace sdft {
+namespace {
+
+constexpr size_t kJitStackStart = 32 << 10, kJitStackMax = 64 << 20;
+constexpr uint32_t kMatchLimit = 200'000'000;  // about a second of backtracking
+
+std::string pcre_message(int code) {
+  PCRE2_UCHAR buffer[256];
+  pcre2_get_error_message(code, buffer, sizeof buffer);
+  return reinterpret_cast<const char*>(buffer);
+}
+
+template <auto free_function>
+struct Free {
+  template <typename T>
+  void operator()(T* p) const {
+    free_function(p);
+  }
+};
+
+}  // namespace
+
+struct RegexScratch::State {
+  std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> data{pcre2_match_data_create(1, nullptr)};
+  std::unique_ptr<pcre2_match_context, Free<pcre2_match_context_free>> context{
+      pcre2_match_context_create(nullptr)};
+  std::unique_ptr<pcre2_jit_stack, Free<pcre2_jit_stack_free>> stack{
+      pcre2_jit_stack_create(kJitStackStart, kJitStackMax, nullptr)};
+};
+
+RegexScratch::RegexScratch() = default;
+RegexScratch::~RegexScratch() = default;
+RegexScratch::RegexScratch(RegexScratch&&) noexcept = default;
+
+// Only regexes need it, and a JIT stack is not cheap.
+RegexScratch::State& RegexScratch::state() {
+  if (state_) return *state_;
+  auto made = std::make_unique<State>();
+  if (!made->data || !made->context || !made->stack) throw std::bad_alloc();
+  pcre2_jit_stack_assign(made->context.get(), nullptr, made->stack.get());
+  pcre2_set_match_limit(made->context.get(), kMatchLimit);
+  state_ = std::move(made);
+  return *state_;
+}
+
+struct Regex::State {
+  std::string pattern, where;
+  std::unique_ptr<pcre2_code, Free<pcre2_code_free>> code;
+  bool jit = false;
+};
+
+Regex::Regex(const std::string& pattern, const std::string& where) : state_(std::make_unique<State>()) {
+  state_->pattern = pattern;
+  state_->where = where;
+  std::unique_ptr<pcre2_compile_context, Free<pcre2_compile_context_free>> context(
+      pcre2_compile_context_create(nullptr));
+  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  state_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                                   PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at, context.get()));
+  if (!state_->code)
+    fail_input(where, "the regex '" + pattern + "' is not understood at byte " + std::to_string(at) + ": " +
+                          pcre_message(error));
+  // Without JIT (a build or a processor that lacks it) the interpreter gives the same matches, slower.
+  state_->jit = pcre2_jit_compile(state_->code.get(), PCRE2_JIT_COMPLETE) == 0;
+}
+Regex::~Regex() = default;
+Regex::Regex(Regex&&) noexcept = default;
+Regex& Regex::operator=(Regex&&) noexcept = default;
+
+bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Match& match) const {
+  auto* data = scratch.state().data.get();
+  auto* context = scratch.state().context.get();
+  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  int found = PCRE2_ERROR_JIT_STACKLIMIT;
+  if (state_->jit) found = pcre2_jit_match(state_->code.get(), subject, text.size(), from, 0, data, context);
+  // The interpreter keeps its backtracking on the heap, which is larger.
+  if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+    found = pcre2_match(state_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+                        data, context);
+  if (found == PCRE2_ERROR_NOMATCH) return false;
+  if (found < 0)
+    fail_input(state_->where, "the regex '" + state_->pattern + "' gave up on a text of " +
+                                  std::to_string(text.size()) + " bytes: " + pcre_message(found));
+  const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data);
+  match = {bounds[0], bounds[1]};
+  return true;
+}
+
+}  // namespace sdft

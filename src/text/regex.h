@@ -1,0 +1,45 @@
+// Regular expressions as tokenizer.json files write them (Oniguruma's Ruby syntax), run by PCRE2 with JIT.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace sdft {
+
+// What matching needs besides the pattern. One per thread that matches.
+class RegexScratch {
+ public:
+  RegexScratch();
+  ~RegexScratch();
+  RegexScratch(RegexScratch&&) noexcept;
+
+ private:
+  friend class Regex;
+  struct State;
+  State& state();
+  std::unique_ptr<State> state_;
+};
+
+struct Match {
+  size_t begin, end;
+};
+
+class Regex {
+ public:
+  // Throws Error(kInput) naming `where` and the place in the pattern.
+  Regex(const std::string& pattern, const std::string& where);
+  ~Regex();
+  Regex(Regex&&) noexcept;
+  Regex& operator=(Regex&&) noexcept;
+
+  // The leftmost match at or behind byte `from` of valid UTF-8. Throws Error(kInput) where matching takes too
+  // long.
+  bool find(std::string_view text, size_t from, RegexScratch& scratch, Match& match) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sdft

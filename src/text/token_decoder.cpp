@@ -1,0 +1,173 @@
+#include "text/token_decoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "text/byte_level.h"
+#include "text/utf8.h"
+
+namespace sdft {
+namespace {
+
+using Kind = DecoderStep::Kind;
+using Tokens = std::vector<std::string>;
+
+void replace_literal(std::string& text, std::string_view what, std::string_view by) {
+  if (what.empty()) return;
+  std::string out;
+  size_t at = 0;
+  for (size_t found; (found = text.find(what, at)) != std::string::npos; at = found + what.size()) {
+    out.append(text, at, found - at);
+    out += by;
+  }
+  text = out.append(text, at);
+}
+
+std::string join(const Tokens& tokens, const char* between) {
+  std::string out;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0) out += between;
+    out += tokens[i];
+  }
+  return out;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+std::string byte_level_text(const Tokens& tokens) {
+  std::string bytes;
+  for (const auto& token : tokens) append_from_byte_level(token, bytes);
+  return utf8_lossy(std::move(bytes));
+}
+
+Tokens byte_fallback(const Tokens& tokens) {
+  Tokens out;
+  std::string run;
+  auto end_run = [&] {
+    if (run.empty()) return;
+    if (utf8_fault(run) == std::string::npos)
+      out.push_back(run);
+    else
+      out.insert(out.end(), run.size(), "\xef\xbf\xbd");
+    run.clear();
+  };
+  for (const auto& token : tokens) {
+    if (is_byte_token(token)) {
+      run.push_back(static_cast<char>(hex_digit(token[3]) * 16 + hex_digit(token[4])));
+    } else {
+      end_run();
+      out.push_back(token);
+    }
+  }
+  end_run();
+  return out;
+}
+
+std::string strip(const std::string& token, const DecoderStep& step) {
+  const std::string_view text = token;
+  const std::string_view what = step.content;
+  size_t begin = 0, end = text.size();
+  for (size_t i = 0; i < step.start && text.substr(begin, what.size()) == what; ++i) begin += what.size();
+  for (size_t i = 0;
+       i < step.stop && end >= begin + what.size() && text.substr(end - what.size(), what.size()) == what;
+       ++i)
+    end -= what.size();
+  return token.substr(begin, end - begin);
+}
+
+// What tokenizing put spaces into: "do n't ." is "don't.".
+void clean_english(std::string& text) {
+  static constexpr std::pair<const char*, const char*> kRules[] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [what, by] : kRules) replace_literal(text, what, by);
+}
+
+void word_piece(Tokens& tokens, const DecoderStep& step) {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0) {
+      if (tokens[i].compare(0, step.content.size(), step.content) == 0)
+        tokens[i].erase(0, step.content.size());
+      else
+        tokens[i].insert(0, " ");
+    }
+    if (step.cleanup) clean_english(tokens[i]);
+  }
+}
+
+Tokens ctc(const Tokens& tokens, const DecoderStep& step) {
+  Tokens out;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0 && tokens[i] == tokens[i - 1]) continue;
+    std::string text = tokens[i];
+    replace_literal(text, step.content, "");
+    if (step.cleanup) {
+      clean_english(text);
+      replace_literal(text, step.delimiter, " ");
+    }
+    if (!text.empty()) out.push_back(std::move(text));
+  }
+  return out;
+}
+
+Tokens apply(const DecoderStep& step, Tokens tokens) {
+  switch (step.kind) {
+    case Kind::kByteLevel:
+      return {byte_level_text(tokens)};
+    case Kind::kReplace: {
+      RegexScratch scratch;
+      for (auto& token : tokens) token = replace_all(step.pattern, step.content, token, scratch);
+      return tokens;
+    }
+    case Kind::kByteFallback:
+      return byte_fallback(tokens);
+    case Kind::kFuse:
+      return {join(tokens, "")};
+    case Kind::kStrip:
+      for (auto& token : tokens) token = strip(token, step);
+      return tokens;
+    case Kind::kMetaspace:
+      for (size_t i = 0; i < tokens.size(); ++i)
+        replace_literal(tokens[i], step.content, i == 0 && step.strip_first ? "" : " ");
+      return tokens;
+    case Kind::kWordPiece:
+      word_piece(tokens, step);
+      return tokens;
+    case Kind::kBpe:
+      for (size_t i = 0; i < tokens.size(); ++i)
+        replace_literal(tokens[i], step.content, i + 1 < tokens.size() ? " " : "");
+      return tokens;
+    case Kind::kCtc:
+      return ctc(tokens, step);
+  }
+  return tokens;
+}
+
+}  // namespace
+
+bool is_byte_token(std::string_view token) {
+  return token.size() == 6 && token.substr(0, 3) == "<0x" && token[5] == '>' && hex_digit(token[3]) >= 0 &&
+         hex_digit(token[4]) >= 0;
+}
+
+std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std::string> tokens) {
+  if (steps.empty()) return join(tokens, " ");
+  for (const DecoderStep& step : steps) tokens = apply(step, std::move(tokens));
+  return join(tokens, "");
+}
+
+bool decodes_by_prefix(const std::vector<DecoderStep>& steps) {
+  bool fused = false;  // the steps behind see one string
+  for (const DecoderStep& step : steps) {
+    if (step.kind == Kind::kBpe || step.kind == Kind::kCtc) return false;
+    if (fused && (step.kind != Kind::kStrip || step.stop > 0)) return false;
+    fused = fused || step.kind == Kind::kFuse || step.kind == Kind::kByteLevel;
+  }
+  return true;
+}
+
+}  // namespace sdft

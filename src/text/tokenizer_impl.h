@@ -1,0 +1,73 @@
+// What a Tokenizer is made of. Loaders (tokenizer_json, tokenizer_sentencepiece, tokenizer_tiktoken) fill it
+// in.
+#pragma once
+
+#include <filesystem>
+#include <mutex>
+#include <variant>
+
+#include "base/json.h"
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/normalizer.h"
+#include "text/pre_tokenizer.h"
+#include "text/token_decoder.h"
+#include "text/tokenizer.h"
+
+namespace sdft {
+
+using TokenModel = std::variant<BpeModel>;
+
+// What one call to encode needs; kept for the next one.
+struct EncodeScratch {
+  RegexScratch regex;
+  BpeScratchPtr bpe;
+};
+
+struct Tokenizer::Impl {
+  explicit Impl(TokenModel m) : model(std::move(m)) {}
+
+  std::string where;  // the file, for messages
+  AddedTokens added;
+  std::vector<NormalizerStep> normalizer;
+  std::vector<PreTokenizerStep> pre_tokenizer;
+  TokenModel model;
+  std::vector<int32_t> before, after;  // what add_special puts around a text
+  std::vector<DecoderStep> decoder;
+  std::optional<int32_t> bos, eos, pad;
+
+  // Scratches not in use. A caller takes one and brings it back, so threads share nothing.
+  mutable std::mutex mutex;
+  mutable std::vector<std::unique_ptr<EncodeScratch>> scratches;
+
+  const TokenTable& vocabulary() const;
+  int32_t end() const { return std::max(vocabulary().end(), added.end()); }
+  std::optional<int32_t> id_of(std::string_view token) const;
+  std::string_view token_of(int32_t id) const;
+  void check_id(int32_t id) const;
+  void encode_text(std::string_view text, bool at_start, bool parse_special, EncodeScratch& scratch,
+                   std::vector<int32_t>& ids) const;
+  std::unique_ptr<EncodeScratch> take_scratch() const;
+  void give_back(std::unique_ptr<EncodeScratch> scratch) const;
+};
+
+using TokenizerImplPtr = std::unique_ptr<Tokenizer::Impl>;
+
+TokenizerImplPtr load_tokenizer_json(const std::filesystem::path& path);
+
+// Adds what tokenizer_config.json (`config`; an empty object where there is none) and its neighbours in `dir` say.
+void apply_config(Tokenizer::Impl& impl, const std::filesystem::path& dir, const Json& config);
+// Without its id.
+AddedToken read_added_token(const Json& entry, const std::string& where);
+int32_t parse_token_id(const std::string& text, const std::string& where);
+
+// The steps of a tokenizer.json's sections; null gives none. `where` names the file and the section.
+std::vector<NormalizerStep> read_normalizer(const Json& section, const std::string& where);
+std::vector<PreTokenizerStep> read_pre_tokenizer(const Json& section, const std::string& where);
+std::vector<DecoderStep> read_decoder(const Json& section, const std::string& where);
+struct AroundText {
+  std::vector<int32_t> before, after;
+};
+AroundText read_post_processor(const Json& section, const std::string& where);
+
+}  // namespace sdft
