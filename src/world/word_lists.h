@@ -49,6 +49,7 @@ inline constexpr WordList kWordLists[] = {
      "bridge"},
     {"drinks", "tea milk water juice cocoa"},
     {"directions", "north south east west"},
+    {"vehicles", "boat cart wagon ferry coach bike"},
     {"shapes", "circle square star heart cross line"},
     {"games", "chess cards darts tag bowls"},
     {"plants", "rose fern mint tulip cactus basil ivy"},
