@@ -1,54 +1,31 @@
 #include "text/bpe.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <functional>
 
 #include "base/error.h"
 #include "text/byte_level.h"
+#include "text/token_decoder.h"
 #include "text/utf8.h"
 
 namespace sdft {
 namespace {
 
 constexpr size_t kShortWord = 48;  // symbols up to which looking at all pairs beats keeping them sorted
-constexpr size_t kCacheSlots = 1 << 16;
 constexpr char32_t kDirectCharacters = 0x10000;
 constexpr size_t kExceptionalWord = 1 << 20;  // its memory is given back
 constexpr uint32_t kNowhere = ~0u;
 
-// One cache line: a word and its tokens.
-struct CachedWord {
-  std::array<char, 38> word;
-  uint8_t size = 0;
-  uint8_t count = 0;
-  std::array<int32_t, 6> ids;
-};
-static_assert(sizeof(CachedWord) == 64);
+constexpr uint64_t kNoPair = ~0ull;
+constexpr uint32_t kNoRank = ~0u;
 
-std::string byte_token(int byte) {
-  char text[8];
-  std::snprintf(text, sizeof text, "<0x%02X>", byte);
-  return text;
+uint64_t pair_key(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
 }
+size_t pair_hash(uint64_t key) { return key * 0x9e3779b97f4a7c15ull >> 32; }
+uint64_t joint(char32_t left, char32_t right) { return static_cast<uint64_t>(left) << 32 | right; }
 
 }  // namespace
-
-struct BpeScratch {
-  struct Node {
-    int32_t id;
-    uint32_t previous, next;
-  };
-  std::vector<CachedWord> cache{kCacheSlots};
-  std::vector<int32_t> symbols;             // the word being merged
-  std::vector<const BpeModel::Pair*> pair;  // pair[i]: of symbols i and i + 1
-  std::vector<Node> nodes;
-  std::vector<uint64_t> heap;  // rank in the high half, place in the low half
-};
-
-void BpeScratchDeleter::operator()(BpeScratch* scratch) const { delete scratch; }
-BpeScratchPtr make_bpe_scratch() { return BpeScratchPtr(new BpeScratch); }
 
 BpeModel::BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeOptions options,
                    const std::string& where)
@@ -60,7 +37,7 @@ BpeModel::BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeO
   }
   size_t slots = 64;
   while (slots < 2 * merges.size()) slots *= 2;
-  pairs_.resize(slots);
+  pairs_.resize(slots, {kNoPair, kNoRank, TokenTable::kNone});
   for (const Merge& merge : merges) add_pair(merge);
 
   if (options_.byte_level || options_.byte_fallback) {
@@ -68,6 +45,9 @@ BpeModel::BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeO
       byte_tokens_.push_back(
           vocabulary_.find(options_.byte_level ? byte_level_characters()[byte] : byte_token(byte)));
   }
+  can_cut_ = !options_.byte_level && !options_.ignore_merges && options_.continuing_subword_prefix.empty() &&
+             options_.end_of_word_suffix.empty();
+  if (can_cut_) collect_joints(merges);
   if (!options_.byte_level) {
     character_tokens_.assign(kDirectCharacters, TokenTable::kNone);
     for (char32_t c = 0; c < kDirectCharacters; ++c)
@@ -76,57 +56,85 @@ BpeModel::BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeO
 }
 
 void BpeModel::add_pair(const Merge& merge) {
-  const uint64_t key = static_cast<uint64_t>(merge.left) << 32 | static_cast<uint32_t>(merge.right);
+  const uint64_t key = pair_key(merge.left, merge.right);
   const size_t mask = pairs_.size() - 1;
-  size_t slot = (key * 0x9e3779b97f4a7c15ull >> 32) & mask;
+  size_t slot = pair_hash(key) & mask;
   while (pairs_[slot].key != kNoPair && pairs_[slot].key != key) slot = (slot + 1) & mask;
   pairs_[slot] = {key, merge.rank, merge.merged};  // of two merges of one pair the later counts, as in HF
 }
 
-const BpeModel::Pair& BpeModel::find_pair(int32_t left, int32_t right) const {
-  const uint64_t key = static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
+// An empty slot, with rank kNoRank, where no merge joins them.
+const BpePair& BpeModel::find_pair(int32_t left, int32_t right) const {
+  const uint64_t key = pair_key(left, right);
   const size_t mask = pairs_.size() - 1;
-  size_t slot = (key * 0x9e3779b97f4a7c15ull >> 32) & mask;
+  size_t slot = pair_hash(key) & mask;
   while (pairs_[slot].key != key && pairs_[slot].key != kNoPair) slot = (slot + 1) & mask;
-  return pairs_[slot];  // an empty slot has rank kNoRank
+  return pairs_[slot];
 }
 
-void BpeModel::encode(std::string_view word, BpeScratch& scratch, std::vector<int32_t>& ids) const {
-  if (word.empty()) return;
-  CachedWord* slot = nullptr;
-  if (word.size() <= slot->word.size()) {
-    slot = &scratch.cache[hash_bytes(word) >> 20 & (kCacheSlots - 1)];
-    if (slot->size == word.size() && std::equal(word.begin(), word.end(), slot->word.begin())) {
-      ids.insert(ids.end(), slot->ids.begin(), slot->ids.begin() + slot->count);
-      return;
-    }
-  }
-  encode_uncached(word, scratch);
-  const auto& symbols = scratch.symbols;
-  ids.insert(ids.end(), symbols.begin(), symbols.end());
-  if (slot && symbols.size() <= slot->ids.size()) {
-    std::copy(word.begin(), word.end(), slot->word.begin());
-    std::copy(symbols.begin(), symbols.end(), slot->ids.begin());
-    slot->size = static_cast<uint8_t>(word.size());
-    slot->count = static_cast<uint8_t>(symbols.size());
+void BpeModel::collect_joints(const std::vector<Merge>& merges) {
+  for (const Merge& merge : merges) {
+    const std::string_view left = vocabulary_.token(merge.left), right = vocabulary_.token(merge.right);
+    if (left.empty() || right.empty()) continue;
+    size_t last = utf8_previous(left, left.size()), first = 0;
+    const char32_t before = utf8_next(left, last);
+    joints_.insert(joint(before, utf8_next(right, first)));
   }
 }
 
-void BpeModel::encode_uncached(std::string_view word, BpeScratch& scratch) const {
-  scratch.symbols.clear();
+// Whole sentences come as one word where there is no pre-tokenizer, as in Llama 2. They are cut where no
+// merge can reach across, mostly before spaces, so that the cache helps. Unknown characters may fuse: no cut
+// beside them.
+size_t BpeModel::part_end(std::string_view word, size_t begin) const {
+  size_t at = begin, previous_begin = begin;
+  char32_t previous = utf8_next(word, at);
+  while (at < word.size()) {
+    const size_t here = at;
+    const char32_t c = utf8_next(word, at);
+    if (joints_.count(joint(previous, c)) == 0 &&
+        token_of_character(previous, word.substr(previous_begin, here - previous_begin)) !=
+            TokenTable::kNone &&
+        token_of_character(c, word.substr(here, at - here)) != TokenTable::kNone)
+      return here;
+    previous = c;
+    previous_begin = here;
+  }
+  return word.size();
+}
+
+void BpeModel::encode(std::string_view word, BpeScratch& scratch, WordCache& cache,
+                      std::vector<int32_t>& ids) const {
+  if (cache.get(word, ids)) return;
   if (options_.ignore_merges) {
     const int32_t id = options_.byte_level ? vocabulary_.find(to_byte_level(word)) : vocabulary_.find(word);
     if (id != TokenTable::kNone) {
-      scratch.symbols.push_back(id);
+      cache.put(word, &id, 1);
+      ids.push_back(id);
       return;
     }
   }
-  if (word.size() >= kNowhere) fail_input("text", "a word of more than 4 GiB cannot be tokenized");
-  first_symbols(word, scratch.symbols);
-  if (scratch.symbols.size() <= kShortWord)
+  if (!can_cut_) return encode_part(word, scratch, cache, ids);
+  for (size_t at = 0; at < word.size();) {
+    const size_t end = part_end(word, at);
+    const std::string_view part = word.substr(at, end - at);
+    if (!cache.get(part, ids)) encode_part(part, scratch, cache, ids);
+    at = end;
+  }
+}
+
+void BpeModel::encode_part(std::string_view part, BpeScratch& scratch, WordCache& cache,
+                           std::vector<int32_t>& ids) const {
+  if (part.size() >= kNowhere)
+    fail_input("text to tokenize", "a word of more than 4 GiB cannot be tokenized");
+  auto& symbols = scratch.symbols;
+  symbols.clear();
+  first_symbols(part, symbols);
+  if (symbols.size() <= kShortWord)
     merge_short(scratch);
   else
     merge_long(scratch);
+  ids.insert(ids.end(), symbols.begin(), symbols.end());
+  cache.put(part, symbols.data(), symbols.size());
 }
 
 int32_t BpeModel::token_of_character(char32_t c, std::string_view bytes) const {
@@ -226,7 +234,7 @@ void BpeModel::merge_long(BpeScratch& scratch) const {
     auto& node = nodes[at];
     if (node.id == TokenTable::kNone || node.next == kNowhere) continue;
     auto& right = nodes[node.next];
-    const Pair& pair = find_pair(node.id, right.id);
+    const BpePair& pair = find_pair(node.id, right.id);
     if (pair.rank != rank) continue;
     node.id = pair.merged;
     right.id = TokenTable::kNone;

@@ -2,13 +2,13 @@
 // equals.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <unordered_set>
 #include <vector>
 
 #include "text/token_table.h"
+#include "text/word_cache.h"
 
 namespace sdft {
 
@@ -22,13 +22,23 @@ struct BpeOptions {
   bool byte_level = false;     // words are raw bytes, tokens are written in byte-level characters
 };
 
-// What encoding needs besides the model; remembers frequent words. Belongs to one model.
-struct BpeScratch;
-struct BpeScratchDeleter {
-  void operator()(BpeScratch* scratch) const;
+// What encoding needs besides the model.
+struct BpeScratch {
+  struct Node {
+    int32_t id;
+    uint32_t previous, next;
+  };
+  std::vector<int32_t> symbols;             // the word being merged
+  std::vector<const struct BpePair*> pair;  // pair[i]: of symbols i and i + 1
+  std::vector<Node> nodes;
+  std::vector<uint64_t> heap;  // rank in the high half, place in the low half
 };
-using BpeScratchPtr = std::unique_ptr<BpeScratch, BpeScratchDeleter>;
-BpeScratchPtr make_bpe_scratch();
+
+struct BpePair {
+  uint64_t key;
+  uint32_t rank;
+  int32_t merged;
+};
 
 class BpeModel {
  public:
@@ -41,24 +51,18 @@ class BpeModel {
   BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeOptions options,
            const std::string& where);
 
-  void encode(std::string_view word, BpeScratch& scratch, std::vector<int32_t>& ids) const;
+  void encode(std::string_view word, BpeScratch& scratch, WordCache& cache, std::vector<int32_t>& ids) const;
   const TokenTable& vocabulary() const { return vocabulary_; }
-  const BpeOptions& options() const { return options_; }
 
  private:
-  struct Pair {
-    uint64_t key = kNoPair;
-    uint32_t rank = kNoRank;
-    int32_t merged = 0;
-  };
-  static constexpr uint64_t kNoPair = ~0ull;
-  static constexpr uint32_t kNoRank = ~0u;
-
-  const Pair& find_pair(int32_t left, int32_t right) const;
+  const BpePair& find_pair(int32_t left, int32_t right) const;
   void add_pair(const Merge& merge);
+  void collect_joints(const std::vector<Merge>& merges);
+  size_t part_end(std::string_view word, size_t begin) const;
   int32_t token_of_character(char32_t c, std::string_view bytes) const;
   void first_symbols(std::string_view word, std::vector<int32_t>& symbols) const;
-  void encode_uncached(std::string_view word, BpeScratch& scratch) const;
+  void encode_part(std::string_view part, BpeScratch& scratch, WordCache& cache,
+                   std::vector<int32_t>& ids) const;
   void merge_short(BpeScratch& scratch) const;
   void merge_long(BpeScratch& scratch) const;
 
@@ -68,8 +72,11 @@ class BpeModel {
   std::vector<int32_t>
       byte_tokens_;  // byte-level: of each byte; else the <0x..> tokens, empty where one lacks
   std::vector<int32_t> character_tokens_;  // of the characters below U+10000
-  std::vector<Pair> pairs_;                // open addressing, a power of two
-  friend struct BpeScratch;
+  std::vector<BpePair> pairs_;             // open addressing, a power of two
+  // Pairs of characters that some merge joins. Between other characters a word can be cut without changing
+  // its tokens.
+  std::unordered_set<uint64_t> joints_;
+  bool can_cut_ = false;
 };
 
 }  // namespace sdft

@@ -1,6 +1,7 @@
 #include "text/token_decoder.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "text/byte_level.h"
@@ -152,6 +153,12 @@ Tokens apply(const DecoderStep& step, Tokens tokens) {
 bool is_byte_token(std::string_view token) {
   return token.size() == 6 && token.substr(0, 3) == "<0x" && token[5] == '>' && hex_digit(token[3]) >= 0 &&
          hex_digit(token[4]) >= 0;
+}
+
+std::string byte_token(int byte) {
+  char text[8];
+  std::snprintf(text, sizeof text, "<0x%02X>", byte);
+  return text;
 }
 
 std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std::string> tokens) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/normalizer.h"
@@ -34,6 +35,9 @@ std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std
 // True where the text of a sequence's start is the start of the sequence's text, save for its last,
 // unfinished character or run of <0x..> tokens.
 bool decodes_by_prefix(const std::vector<DecoderStep>& steps);
+
+// "<0x0A>"
 bool is_byte_token(std::string_view token);
+std::string byte_token(int byte);
 
 }  // namespace sdft

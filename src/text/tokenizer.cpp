@@ -38,14 +38,22 @@ std::unique_ptr<EncodeScratch> Tokenizer::Impl::take_scratch() const {
       return scratch;
     }
   }
-  auto scratch = std::make_unique<EncodeScratch>();
-  scratch->bpe = make_bpe_scratch();
-  return scratch;
+  return std::make_unique<EncodeScratch>();
 }
 
 void Tokenizer::Impl::give_back(std::unique_ptr<EncodeScratch> scratch) const {
   std::lock_guard<std::mutex> lock(mutex);
   scratches.push_back(std::move(scratch));
+}
+
+void Tokenizer::Impl::encode_word(std::string_view word, bool at_start, EncodeScratch& scratch,
+                                  std::vector<int32_t>& ids) const {
+  if (const auto* bpe = std::get_if<BpeModel>(&model))
+    return bpe->encode(word, scratch.bpe, scratch.words, ids);
+  if (const auto* m = std::get_if<UnigramModel>(&model))
+    return m->encode(word, scratch.unigram, scratch.words, ids);
+  if (const auto* m = std::get_if<WordPieceModel>(&model)) return m->encode(word, scratch.words, ids);
+  std::get<SentencePieceModel>(model).encode(word, at_start, ids);
 }
 
 // A stretch without added tokens that are looked for in the text as it is.
@@ -56,9 +64,7 @@ void Tokenizer::Impl::encode_text(std::string_view text, bool at_start, bool par
     normalized = normalize(normalizer, text, scratch.regex);
     text = normalized;
   }
-  const WordSink to_model = [&](std::string_view word) {
-    std::get<BpeModel>(model).encode(word, *scratch.bpe, ids);
-  };
+  const WordSink to_model = [&](std::string_view word) { encode_word(word, at_start, scratch, ids); };
   auto encode_piece = [&](std::string_view piece, const AddedToken* token) {
     if (token)
       ids.push_back(token->id);
@@ -72,11 +78,21 @@ void Tokenizer::Impl::encode_text(std::string_view text, bool at_start, bool par
 }
 
 Tokenizer Tokenizer::load(const std::filesystem::path& model_dir) {
-  const auto json_path = model_dir / "tokenizer.json", config_path = model_dir / "tokenizer_config.json";
-  if (!std::filesystem::exists(json_path))
-    fail_input(model_dir.string(), "there is no tokenizer.json", "is it a model folder?");
-  const Json config = std::filesystem::exists(config_path) ? read_json(config_path) : Json::object();
-  auto impl = load_tokenizer_json(json_path);
+  namespace fs = std::filesystem;
+  const fs::path json = model_dir / "tokenizer.json", model = model_dir / "tokenizer.model",
+                 config_path = model_dir / "tokenizer_config.json";
+  const Json config = fs::exists(config_path) ? read_json(config_path) : Json::object();
+  if (!config.is_object()) fail_input(config_path.string(), "expected an object, found " + describe(config));
+  std::unique_ptr<Impl> impl;
+  if (fs::exists(json))
+    impl = load_tokenizer_json(json);
+  else if (!fs::exists(model))
+    fail_input(model_dir.string(), "there is neither a tokenizer.json nor a tokenizer.model",
+               "is it a model folder?");
+  else if (is_tiktoken_file(model))
+    impl = load_tokenizer_tiktoken(model, config, config_path.string());
+  else
+    impl = load_tokenizer_sentencepiece(model, config, config_path.string());
   apply_config(*impl, model_dir, config);
   RegexScratch scratch;
   impl->added.prepare([&](std::string_view text) { return normalize(impl->normalizer, text, scratch); });

@@ -1,7 +1,5 @@
 // What the files beside a tokenizer say: special tokens, further added tokens, whether BOS and EOS are put
 // around.
-#include <array>
-
 #include "base/error.h"
 #include "text/tokenizer_impl.h"
 
@@ -60,6 +58,20 @@ void add_from_decoder(Tokenizer::Impl& impl, const Files& files) {
     if (impl.added.by_content(token.content)) continue;
     const int32_t known = impl.vocabulary().find(token.content);
     token.id = known != TokenTable::kNone ? known : parse_token_id(key, where);
+    if (std::holds_alternative<SentencePieceModel>(impl.model))
+      token.normalized = false;  // it normalizes by itself
+    impl.added.add(token);
+  }
+}
+
+// added_tokens.json, of slow tokenizers: {"<|im_start|>": 32000}.
+void add_from_list(Tokenizer::Impl& impl, const fs::path& path) {
+  const Json list = read_if_there(path);
+  for (const auto& [content, id] : list.items()) {
+    if (impl.added.by_content(content) || impl.vocabulary().find(content) != TokenTable::kNone) continue;
+    AddedToken token;
+    token.content = content;
+    token.id = parse_token_id(id.dump(), path.string() + ": '" + content + "'");
     impl.added.add(token);
   }
 }
@@ -86,7 +98,7 @@ void add_named(Tokenizer::Impl& impl, const Json& json, const std::string& where
 int32_t parse_token_id(const std::string& text, const std::string& where) {
   const bool digits =
       !text.empty() && text.size() <= 7 && text.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits) fail_input(where, "expected token ids as keys, found '" + text + "'");
+  if (!digits) fail_input(where, "expected a token id, found '" + text + "'");
   return std::stoi(text);
 }
 
@@ -109,6 +121,7 @@ void apply_config(Tokenizer::Impl& impl, const fs::path& dir, const Json& config
                     (dir / "special_tokens_map.json").string(),
                     (dir / "generation_config.json").string()};
   add_from_decoder(impl, files);
+  add_from_list(impl, dir / "added_tokens.json");
   add_named(impl, config, files.config_where);
   add_named(impl, files.map, files.map_where);
   impl.bos = named_id(impl, files, "bos", impl.bos);
@@ -118,17 +131,16 @@ void apply_config(Tokenizer::Impl& impl, const fs::path& dir, const Json& config
   const auto name = value_or<std::string>(config, "tokenizer_class", "", files.config_where);
   for (const char* known : kTemplateFromConfig) {
     if (name != known) continue;
-    if (config.contains("add_bos_token")) {
-      impl.before.clear();
-      if (value_or<bool>(config, "add_bos_token", true, files.config_where) && impl.bos)
-        impl.before = {*impl.bos};
-    }
-    if (config.contains("add_eos_token")) {
-      impl.after.clear();
-      if (value_or<bool>(config, "add_eos_token", false, files.config_where) && impl.eos)
-        impl.after = {*impl.eos};
-    }
+    if (config.contains("add_bos_token"))
+      impl.add_bos = value_or<bool>(config, "add_bos_token", true, files.config_where);
+    if (config.contains("add_eos_token"))
+      impl.add_eos = value_or<bool>(config, "add_eos_token", false, files.config_where);
   }
+  auto around = [](bool wanted, std::optional<int32_t> id) {
+    return wanted && id ? std::vector<int32_t>{*id} : std::vector<int32_t>{};
+  };
+  if (impl.add_bos) impl.before = around(*impl.add_bos, impl.bos);
+  if (impl.add_eos) impl.after = around(*impl.add_eos, impl.eos);
 }
 
 }  // namespace sdft

@@ -11,17 +11,22 @@
 #include "text/bpe.h"
 #include "text/normalizer.h"
 #include "text/pre_tokenizer.h"
+#include "text/sentencepiece_model.h"
 #include "text/token_decoder.h"
 #include "text/tokenizer.h"
+#include "text/unigram.h"
+#include "text/word_piece.h"
 
 namespace sdft {
 
-using TokenModel = std::variant<BpeModel>;
+using TokenModel = std::variant<BpeModel, UnigramModel, WordPieceModel, SentencePieceModel>;
 
 // What one call to encode needs; kept for the next one.
 struct EncodeScratch {
   RegexScratch regex;
-  BpeScratchPtr bpe;
+  WordCache words;
+  BpeScratch bpe;
+  UnigramScratch unigram;
 };
 
 struct Tokenizer::Impl {
@@ -32,7 +37,8 @@ struct Tokenizer::Impl {
   std::vector<NormalizerStep> normalizer;
   std::vector<PreTokenizerStep> pre_tokenizer;
   TokenModel model;
-  std::vector<int32_t> before, after;  // what add_special puts around a text
+  std::vector<int32_t> before, after;    // what add_special puts around a text
+  std::optional<bool> add_bos, add_eos;  // where set, take the place of before and after
   std::vector<DecoderStep> decoder;
   std::optional<int32_t> bos, eos, pad;
 
@@ -45,6 +51,8 @@ struct Tokenizer::Impl {
   std::optional<int32_t> id_of(std::string_view token) const;
   std::string_view token_of(int32_t id) const;
   void check_id(int32_t id) const;
+  void encode_word(std::string_view word, bool at_start, EncodeScratch& scratch,
+                   std::vector<int32_t>& ids) const;
   void encode_text(std::string_view text, bool at_start, bool parse_special, EncodeScratch& scratch,
                    std::vector<int32_t>& ids) const;
   std::unique_ptr<EncodeScratch> take_scratch() const;
@@ -54,8 +62,15 @@ struct Tokenizer::Impl {
 using TokenizerImplPtr = std::unique_ptr<Tokenizer::Impl>;
 
 TokenizerImplPtr load_tokenizer_json(const std::filesystem::path& path);
+TokenizerImplPtr load_tokenizer_sentencepiece(const std::filesystem::path& path, const Json& config,
+                                              const std::string& config_where);
+TokenizerImplPtr load_tokenizer_tiktoken(const std::filesystem::path& path, const Json& config,
+                                         const std::string& config_where);
+// "aGk= 17" lines, not a protobuf.
+bool is_tiktoken_file(const std::filesystem::path& path);
 
-// Adds what tokenizer_config.json (`config`; an empty object where there is none) and its neighbours in `dir` say.
+// Adds what tokenizer_config.json (`config`; an empty object where there is none) and its neighbours in `dir`
+// say.
 void apply_config(Tokenizer::Impl& impl, const std::filesystem::path& dir, const Json& config);
 // Without its id.
 AddedToken read_added_token(const Json& entry, const std::string& where);

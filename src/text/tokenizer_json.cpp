@@ -118,6 +118,76 @@ bool model_takes_bytes(const Json& settings, const std::vector<PreTokenizerStep>
          !value_or<bool>(settings, "byte_fallback", false, where);
 }
 
+// "vocab" is a list of [piece, score]; a piece's place is its id.
+TokenModel read_unigram(const FastJson& model, const Json& settings, const std::string& where) {
+  const FastJson& vocab = member(model, "vocab", where);
+  if (!vocab.is_array())
+    fail_input(where + ".vocab", std::string("expected an array, found ") + vocab.type_name());
+  TokenTable table;
+  std::vector<double> scores;
+  for (size_t i = 0; i < vocab.size(); ++i) {
+    const FastJson& entry = vocab[i];
+    const std::string place = where + ".vocab[" + std::to_string(i) + "]";
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number())
+      fail_input(place, "expected [piece, score], found " + describe(Json(entry)));
+    if (!table.add(entry[0].get_ref<const std::string&>(), static_cast<int32_t>(i)))
+      fail_input(place, "'" + entry[0].get<std::string>() + "' was there before");
+    scores.push_back(entry[1].get<double>());
+  }
+  const auto unk = value_or<int64_t>(settings, "unk_id", -1, where);
+  if (unk < -1 || unk >= static_cast<int64_t>(vocab.size()))
+    fail_input(where + ".unk_id", std::to_string(unk) + " is not an id of the vocabulary");
+  return UnigramModel(std::move(table), std::move(scores), static_cast<int32_t>(unk),
+                      value_or<bool>(settings, "byte_fallback", false, where), where);
+}
+
+TokenModel read_word_piece(const FastJson& model, const Json& settings, const std::string& where,
+                           bool whole_words) {
+  WordPieceOptions options;
+  options.whole_words = whole_words;
+  options.unk_token = value_or<std::string>(settings, "unk_token", whole_words ? "<unk>" : "[UNK]", where);
+  options.continuing_subword_prefix =
+      value_or<std::string>(settings, "continuing_subword_prefix", "##", where);
+  options.max_input_chars_per_word = value_or<size_t>(settings, "max_input_chars_per_word", 100, where);
+  return WordPieceModel(read_vocabulary(model, where), std::move(options), where);
+}
+
+// Old files do not name it.
+std::string model_type(const FastJson& model, const Json& settings, const std::string& where) {
+  const char* guess = model.contains("merges")                        ? "BPE"
+                      : model.contains("unk_id")                      ? "Unigram"
+                      : settings.contains("max_input_chars_per_word") ? "WordPiece"
+                                                                      : "WordLevel";
+  return value_or<std::string>(settings, "type", guess, where);
+}
+
+TokenModel read_model(const FastJson& model, const Json& settings, const std::string& where,
+                      bool byte_level) {
+  const std::string type = model_type(model, settings, where);
+  if (type == "BPE") return read_bpe(model, settings, where, byte_level);
+  if (type == "Unigram") return read_unigram(model, settings, where);
+  if (type == "WordPiece" || type == "WordLevel")
+    return read_word_piece(model, settings, where, type == "WordLevel");
+  fail_input(where, "type '" + type + "' is not supported",
+             "supported are BPE, Unigram, WordPiece, WordLevel");
+}
+
+void read_added_tokens(const Json& added, const std::string& where, Tokenizer::Impl& impl) {
+  if (!added.is_null() && !added.is_array()) fail_input(where, "expected an array, found " + describe(added));
+  for (size_t i = 0; i < added.size(); ++i) {
+    const std::string place = where + "[" + std::to_string(i) + "]";
+    AddedToken token = read_added_token(added[i], place);
+    const int32_t known = impl.vocabulary().find(token.content);
+    token.id = known != TokenTable::kNone
+                   ? known
+                   : read_id(FastJson(require<Json>(added[i], "id", place)), impl.vocabulary().size(), place);
+    if (known == TokenTable::kNone && impl.vocabulary().has(token.id))
+      fail_input(place, "id " + std::to_string(token.id) + " is that of '" +
+                            std::string(impl.vocabulary().token(token.id)) + "'");
+    impl.added.add(token);
+  }
+}
+
 }  // namespace
 
 TokenizerImplPtr load_tokenizer_json(const std::filesystem::path& path) {
@@ -135,12 +205,11 @@ TokenizerImplPtr load_tokenizer_json(const std::filesystem::path& path) {
   auto section = [&](const char* key) { return sections.contains(key) ? sections[key] : Json(); };
   auto pre_tokenizer = read_pre_tokenizer(section("pre_tokenizer"), where + ": pre_tokenizer");
   const std::string model_where = where + ": model";
-  const auto type = value_or<std::string>(settings, "type", "BPE", model_where);
-  if (type != "BPE") fail_input(model_where, "type '" + type + "' is not supported", "supported is BPE");
-  const bool byte_level = model_takes_bytes(settings, pre_tokenizer, model_where);
+  const bool byte_level = model_type(model, settings, model_where) == "BPE" &&
+                          model_takes_bytes(settings, pre_tokenizer, model_where);
   if (byte_level) pre_tokenizer.pop_back();
 
-  auto impl = std::make_unique<Tokenizer::Impl>(read_bpe(model, settings, model_where, byte_level));
+  auto impl = std::make_unique<Tokenizer::Impl>(read_model(model, settings, model_where, byte_level));
   impl->where = where;
   impl->normalizer = read_normalizer(section("normalizer"), where + ": normalizer");
   impl->pre_tokenizer = std::move(pre_tokenizer);
@@ -149,16 +218,7 @@ TokenizerImplPtr load_tokenizer_json(const std::filesystem::path& path) {
   impl->before = std::move(around.before);
   impl->after = std::move(around.after);
 
-  const Json added = section("added_tokens");
-  for (size_t i = 0; i < added.size(); ++i) {
-    const std::string place = where + ": added_tokens[" + std::to_string(i) + "]";
-    AddedToken token = read_added_token(added[i], place);
-    const int32_t known = impl->vocabulary().find(token.content);
-    token.id = known != TokenTable::kNone ? known
-                                          : read_id(FastJson(require<Json>(added[i], "id", place)),
-                                                    impl->vocabulary().size(), place);
-    impl->added.add(token);
-  }
+  read_added_tokens(section("added_tokens"), where + ": added_tokens", *impl);
   return impl;
 }
 

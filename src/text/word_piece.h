@@ -1,0 +1,36 @@
+// WordPiece (BERT): the longest piece that a word starts with, again and again. And WordLevel: whole words
+// only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/token_table.h"
+#include "text/word_cache.h"
+
+namespace sdft {
+
+struct WordPieceOptions {
+  std::string unk_token = "[UNK]";
+  std::string continuing_subword_prefix = "##";  // of every piece but a word's first
+  size_t max_input_chars_per_word = 100;         // longer words are unknown
+  bool whole_words = false;                      // WordLevel
+};
+
+class WordPieceModel {
+ public:
+  // Throws Error(kInput) naming `where` if unk_token is not in the vocabulary.
+  WordPieceModel(TokenTable vocabulary, WordPieceOptions options, const std::string& where);
+  void encode(std::string_view word, WordCache& cache, std::vector<int32_t>& ids) const;
+  const TokenTable& vocabulary() const { return vocabulary_; }
+
+ private:
+  bool pieces(std::string_view word, std::vector<int32_t>& ids) const;
+
+  TokenTable vocabulary_;
+  WordPieceOptions options_;
+  int32_t unk_;
+};
+
+}  // namespace sdft
