@@ -222,6 +222,9 @@ struct Context {
   const std::vector<int64_t>* lengths = nullptr;
   const std::vector<ops::CacheSegment>* segments = nullptr;
   KvCache* cache = nullptr;
+  // Where only the last token of each segment is wanted: the last layer's other tokens stop at their keys and values.
+  Tensor last_rows;
+  std::vector<ops::CacheSegment> last_segments;
   Dropout dropout;
   uint64_t linear_index = 0;  // a dropout mask of its own for each
 };
@@ -237,25 +240,36 @@ Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
   return y + (ops::linear(low, layer.lora->b) * layer.lora->scale).to(y.scalar_type());
 }
 
-Tensor self_attention(const Model& model, size_t index, const Tensor& x, Context& context) {
+// residual + layer(x), in the residual's own memory where nothing is recorded for a gradient.
+Tensor add_layer(const Tensor& residual, const LinearLayer& layer, const Tensor& x, Context& context) {
+  if (layer.lora || at::GradMode::is_enabled()) return residual + apply(layer, x, context);
+  return ops::add_linear(residual, x, layer.weight, layer.bias);
+}
+
+// residual + attention(x); where `last` is wanted, of these rows only.
+Tensor self_attention(const Model& model, size_t index, const Tensor& x, const Tensor& residual, const Tensor& last,
+                      Context& context) {
   const Layer& layer = model.layers[index];
   const ModelConfig& c = model.config;
-  const int64_t n = x.size(0);
-  Tensor q = apply(layer.q, x, context).view({n, c.num_attention_heads, c.head_dim});
-  Tensor k = apply(layer.k, x, context).view({n, c.num_key_value_heads, c.head_dim});
-  Tensor v = apply(layer.v, x, context).view({n, c.num_key_value_heads, c.head_dim});
-  q = ops::rope(q, context.cos, context.sin);
+  auto heads = [&](const Tensor& y, int64_t count) { return y.view({y.size(0), count, c.head_dim}); };
+  auto rows = [&](const Tensor& y) { return last.defined() ? y.index_select(0, last) : y; };
+  Tensor q = heads(apply(layer.q, rows(x), context), c.num_attention_heads);
+  Tensor k = heads(apply(layer.k, x, context), c.num_key_value_heads);
+  Tensor v = heads(apply(layer.v, x, context), c.num_key_value_heads);
+  q = ops::rope(q, rows(context.cos), rows(context.sin));
   k = ops::rope(k, context.cos, context.sin);
   ops::AttentionOptions options;
   options.scale = 1.0 / std::sqrt(static_cast<double>(c.head_dim));
   Tensor mixed;  // [N, H, D]
   if (context.cache) {
-    ops::append_to_cache(k, v, *context.segments, context.cache->keys[index], context.cache->values[index]);
-    mixed = ops::attention_cached(q, context.cache->keys[index], context.cache->values[index], *context.segments, options);
+    Tensor &keys = context.cache->keys[index], &values = context.cache->values[index];
+    ops::append_to_cache(k, v, *context.segments, keys, values);
+    mixed = ops::attention_cached(q, keys, values, last.defined() ? context.last_segments : *context.segments, options);
   } else {
     mixed = ops::attention(q, k, v, *context.lengths, options);
   }
-  return apply(layer.o, mixed.reshape({n, c.num_attention_heads * c.head_dim}), context);
+  mixed = mixed.reshape({q.size(0), c.num_attention_heads * c.head_dim});
+  return add_layer(rows(residual), layer.o, mixed, context);
 }
 
 Tensor run_layers(const Model& model, const Tensor& ids, const std::vector<int64_t>& positions, Context& context) {
@@ -266,10 +280,11 @@ Tensor run_layers(const Model& model, const Tensor& ids, const std::vector<int64
   const double eps = model.config.rms_norm_eps;
   for (size_t i = 0; i < model.layers.size(); ++i) {
     const Layer& layer = model.layers[i];
-    x = x + self_attention(model, i, ops::rms_norm(x, layer.input_norm, eps), context);
+    const Tensor last = i + 1 == model.layers.size() ? context.last_rows : Tensor();
+    x = self_attention(model, i, ops::rms_norm(x, layer.input_norm, eps), x, last, context);
     Tensor h = ops::rms_norm(x, layer.post_attention_norm, eps);
     Tensor gate = apply(layer.gate, h, context);
-    x = x + apply(layer.down, ops::swiglu(gate, apply(layer.up, h, context)), context);
+    x = add_layer(x, layer.down, ops::swiglu(gate, apply(layer.up, h, context)), context);
   }
   return ops::rms_norm(x, model.norm, eps);
 }
@@ -292,16 +307,21 @@ Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dr
   return run_layers(model, tokens.ids, positions, context);
 }
 
-Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments, KvCache& cache) {
+Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments, KvCache& cache,
+                      bool last_only) {
   at::NoGradGuard no_grad;
-  std::vector<int64_t> positions;
+  std::vector<int64_t> positions, last;
+  Context context;
   for (const ops::CacheSegment& s : segments) {
     if (s.kv_len > model.config.max_position_embeddings) fail_too_long(model, s.kv_len);
     for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t) positions.push_back(t);
+    last.push_back(static_cast<int64_t>(positions.size()) - 1);
+    context.last_segments.push_back({1, s.slot, s.kv_len});
   }
-  Context context;
   context.segments = &segments;
   context.cache = &cache;
+  if (last_only && last.size() < positions.size())
+    context.last_rows = at::tensor(at::ArrayRef<int64_t>(last), at::kLong).to(model.device);
   return run_layers(model, ids, positions, context);
 }
 

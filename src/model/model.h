@@ -83,7 +83,9 @@ struct Dropout {
 // Final hidden states [N, C], normalised; multiply with lm_head for logits.
 Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dropout = {});
 // The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No gradient.
-Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments, KvCache& cache);
+// last_only: hidden states of each segment's last token only, [segments, C].
+Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments, KvCache& cache,
+                      bool last_only = false);
 Tensor logits(const Model& model, const Tensor& hidden);  // [n, C] -> [n, V]
 
 }  // namespace sdft

@@ -10,6 +10,11 @@ namespace sdft::kernels {
 void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
           int64_t ldb, float beta, float* c, int64_t ldc);
 
+// Columns [begin, end) of C[rows, N] = A[rows, k] W[N, k]^T (+ C with `add`), one thread. Each element is summed in an
+// order of its own: neither the other rows nor the columns asked for change it.
+void linear(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin, int64_t end, int64_t k,
+            bool add, float* c, int64_t ldc);
+
 // y = x * rsqrt(mean(x^2) + eps) * w; rstd (may be null) gets the reciprocal root of each row for the backward pass.
 void rms_norm(const float* x, const float* w, float eps, int64_t rows, int64_t width, float* y, float* rstd);
 // dx; dw [width] is added to (null: not wanted).

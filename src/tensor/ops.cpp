@@ -79,13 +79,38 @@ struct Linear : Function<Linear> {
     return {dx, dw};
   }
 };
+
+// y (+)= x weight^T without gradient, by the product whose rows do not depend on one another.
+void add_product(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
+  const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0), block = 32;
+  const int64_t blocks = (columns + block - 1) / block;
+  const int64_t least = std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, rows * k * block));
+  at::parallel_for(0, blocks, least, [&](int64_t begin, int64_t end) {
+    kernels::linear(in(x), k, in(weight), k, rows, begin * block, std::min(columns, end * block), k, add, out(y),
+                    columns);
+  });
+}
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (!fast(x) || !fast(weight)) return at::linear(x, weight, bias);
   Tensor flat = x.contiguous(), w = weight.contiguous();
+  if (!at::GradMode::is_enabled() && !bf16_products) {
+    Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+    if (bias.defined()) y.copy_(bias.expand_as(y));
+    add_product(flat, w, bias.defined(), y);
+    return y;
+  }
   Tensor y = wants_gradient({x, weight}) ? Linear::apply(flat, w) : product(flat, false, w, true);
   return bias.defined() ? y + bias : y;
+}
+
+Tensor add_linear(Tensor sum, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (!fast(sum) || !fast(x) || !fast(weight) || bf16_products || at::GradMode::is_enabled())
+    return sum + linear(x, weight, bias);
+  if (bias.defined()) sum += bias;
+  add_product(x.contiguous(), weight.contiguous(), true, sum);
+  return sum;
 }
 
 // --- rms_norm -----------------------------------------------------------------------------------------------------

@@ -29,7 +29,10 @@ class Bf16Products {
 // op(A) op(B) of two contiguous matrices, no gradient.
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b);
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});   // [N, in] x [out, in] -> [N, out]
+// [N, in] x [out, in] -> [N, out]. In no-gradient mode a row's result does not depend on the rows beside it.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+// sum + linear(x, weight, bias); in no-gradient mode it is added in sum's own memory.
+Tensor add_linear(Tensor sum, const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);              // [N, C]; Zhang & Sennrich 2019
 Tensor swiglu(const Tensor& gate, const Tensor& up);                             // silu(gate) * up; Shazeer 2020
 Tensor rope(const Tensor& x, const Tensor& cos, const Tensor& sin);              // [N, H, D], [N, D/2]; Su et al. 2021

@@ -9,7 +9,12 @@
 #else
 #define SDFT_CLONES
 #endif
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define SDFT_TARGET_V4 __attribute__((target("arch=x86-64-v4")))
+#define SDFT_TARGET_V3 __attribute__((target("arch=x86-64-v3")))
+#endif
 #define SDFT_INLINE inline __attribute__((always_inline))
+#define SDFT_LAMBDA_INLINE __attribute__((always_inline))
 
 namespace sdft::kernels {
 

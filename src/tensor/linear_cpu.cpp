@@ -1,0 +1,195 @@
+// The matrix product of inference: activations by weights as stored, without packing either. A weight row and
+// an activation row both lie along k, so a tile of dot products is formed lane by lane and summed across
+// lanes at its end. Every element's sum has one order, whatever the other rows and columns: a sequence's
+// numbers do not depend on the batch that it is in. From 4 rows on this is as fast as a packing product,
+// which needs hundreds to be so.
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/kernels.h"
+#include "tensor/simd.h"
+
+#pragma GCC diagnostic ignored "-Wpsabi"  // wide vectors never cross a function that is not inlined
+
+namespace sdft::kernels {
+namespace {
+
+constexpr int64_t kChunk = 512;  // of k: bounds what a tile reads, and the rounding of long sums
+
+typedef float Float4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float Float8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float Float16 __attribute__((vector_size(64), aligned(4), may_alias));
+
+template <int kLanes>
+struct Vector;
+template <>
+struct Vector<4> {
+  using Type = Float4;
+};
+template <>
+struct Vector<8> {
+  using Type = Float8;
+};
+template <>
+struct Vector<16> {
+  using Type = Float16;
+};
+
+// The sums of a, b, c and d over their lanes.
+SDFT_INLINE Float4 sums(Float4 a, Float4 b, Float4 c, Float4 d) {
+  Float4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  Float4 cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+SDFT_INLINE Float4 sums(Float8 a, Float8 b, Float8 c, Float8 d) {
+  Float8 ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13) +
+              __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  Float8 cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13) +
+              __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+  Float8 all = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13) +
+               __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+  return __builtin_shufflevector(all, all, 0, 1, 2, 3) + __builtin_shufflevector(all, all, 4, 5, 6, 7);
+}
+
+SDFT_INLINE Float4 sums(Float16 a, Float16 b, Float16 c, Float16 d) {
+  Float16 ab = __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+               __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  Float16 cd = __builtin_shufflevector(c, d, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+               __builtin_shufflevector(c, d, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  Float16 all = __builtin_shufflevector(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+                __builtin_shufflevector(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  Float8 half = __builtin_shufflevector(all, all, 0, 1, 2, 3, 4, 5, 6, 7) +
+                __builtin_shufflevector(all, all, 8, 9, 10, 11, 12, 13, 14, 15);
+  return __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
+}
+
+// The first kCount lanes from x, the others zero.
+template <typename V, int kCount>
+SDFT_INLINE V load(const float* x) {
+  V value = {};
+  std::memcpy(&value, x, kCount * sizeof(float));
+  return value;
+}
+
+// kRows rows of a by 4 rows of w, over k numbers, added to or stored in c.
+template <int kLanes, int kRows>
+SDFT_INLINE void tile(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t k, bool add, float* c,
+                      int64_t ldc) {
+  using V = typename Vector<kLanes>::Type;
+  V sum[kRows][4] = {};
+  int64_t p = 0;
+  auto multiply = [&](auto part) SDFT_LAMBDA_INLINE {
+    constexpr int kCount = decltype(part)::value;
+    V column[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) column[j] = load<V, kCount>(w + j * ldw + p);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      V row = load<V, kCount>(a + i * lda + p);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) sum[i][j] += row * column[j];
+    }
+    p += kCount;
+  };
+  while (p + kLanes <= k) multiply(std::integral_constant<int, kLanes>());
+  if constexpr (kLanes > 8)
+    if (p + 8 <= k) multiply(std::integral_constant<int, 8>());
+  if constexpr (kLanes > 4)
+    if (p + 4 <= k) multiply(std::integral_constant<int, 4>());
+  while (p < k) multiply(std::integral_constant<int, 1>());
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    Float4 dots = sums(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+    Float4* to = reinterpret_cast<Float4*>(c + i * ldc);
+    *to = add ? *to + dots : dots;
+  }
+}
+
+struct Product {
+  const float* a;
+  const float* w;
+  int64_t rows, k, lda, ldw, ldc;
+  bool add;
+  float* c;
+};
+
+// Four columns from j on, rows [begin, end), numbers [p, p + depth) of k.
+template <int kLanes, int kRows>
+SDFT_INLINE void four_columns(const Product& x, int64_t begin, int64_t end, int64_t j, int64_t p,
+                              int64_t depth) {
+  const float* w = x.w + j * x.ldw + p;
+  const bool add = x.add || p > 0;
+  auto step = [&](int64_t i, auto rows) SDFT_LAMBDA_INLINE {
+    tile<kLanes, decltype(rows)::value>(x.a + i * x.lda + p, x.lda, w, x.ldw, depth, add, x.c + i * x.ldc + j,
+                                        x.ldc);
+  };
+  int64_t i = begin;
+  for (; i + kRows <= end; i += kRows) step(i, std::integral_constant<int, kRows>());
+  if constexpr (kRows > 4)
+    if (i + 4 <= end) {
+      step(i, std::integral_constant<int, 4>());
+      i += 4;
+    }
+  if (i + 2 <= end) {
+    step(i, std::integral_constant<int, 2>());
+    i += 2;
+  }
+  if (i < end) step(i, std::integral_constant<int, 1>());
+}
+
+// The last one to three columns, beside zeros, so that they are summed as all others are.
+template <int kLanes>
+SDFT_INLINE void last_columns(const Product& x, int64_t j, int64_t count, int64_t p, int64_t depth) {
+  alignas(64) float w[4 * kChunk] = {};
+  for (int64_t l = 0; l < count; ++l) std::copy_n(x.w + (j + l) * x.ldw + p, depth, w + l * kChunk);
+  for (int64_t i = 0; i < x.rows; ++i) {
+    float dots[4];
+    tile<kLanes, 1>(x.a + i * x.lda + p, x.lda, w, kChunk, depth, false, dots, 4);
+    float* to = x.c + i * x.ldc + j;
+    for (int64_t l = 0; l < count; ++l) to[l] = (x.add || p > 0 ? to[l] : 0.0f) + dots[l];
+  }
+}
+
+template <int kLanes, int kRows>
+SDFT_INLINE void run(const Product& x, int64_t begin, int64_t end) {
+  // Columns whose weights stay in the second-level cache, and rows whose numbers stay in the first, while
+  // both are used.
+  const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 17) / x.k / 4 * 4);
+  for (int64_t j0 = begin; j0 < end; j0 += wide) {
+    const int64_t j1 = std::min(end, j0 + wide), whole = j0 + (j1 - j0) / 4 * 4;
+    for (int64_t p = 0; p < x.k; p += kChunk) {
+      const int64_t depth = std::min(kChunk, x.k - p),
+                    tall = std::max<int64_t>(1, 6144 / depth / kRows) * kRows;
+      for (int64_t i = 0; i < x.rows; i += tall)
+        for (int64_t j = j0; j < whole; j += 4)
+          four_columns<kLanes, kRows>(x, i, std::min(x.rows, i + tall), j, p, depth);
+      if (whole < j1) last_columns<kLanes>(x, whole, j1 - whole, p, depth);
+    }
+  }
+}
+
+#ifdef SDFT_TARGET_V4
+SDFT_TARGET_V4 void run_v4(const Product& x, int64_t begin, int64_t end) { run<16, 6>(x, begin, end); }
+SDFT_TARGET_V3 void run_v3(const Product& x, int64_t begin, int64_t end) { run<8, 3>(x, begin, end); }
+#endif
+void run_base(const Product& x, int64_t begin, int64_t end) { run<4, 4>(x, begin, end); }
+
+using Run = void (*)(const Product&, int64_t, int64_t);
+
+Run best_run() {
+#ifdef SDFT_TARGET_V4
+  if (__builtin_cpu_supports("x86-64-v4")) return run_v4;
+  if (__builtin_cpu_supports("x86-64-v3")) return run_v3;
+#endif
+  return run_base;
+}
+}  // namespace
+
+void linear(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin,
+            int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
+  static const Run chosen = best_run();
+  chosen({a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
+}
+
+}  // namespace sdft::kernels
