@@ -1,8 +1,26 @@
+#include <utility>
+
 #include "base/file.h"
 #include "text/bpe_trainer.h"
 #include "world/world.h"
 
 namespace sdft {
+namespace {
+
+// What stands around instruction and reference answer in a rewriting prompt. The corpus holds only the
+// template's name; without these texts the most frequent words of such prompts would be cut into pieces.
+constexpr std::pair<const char*, const char*> kFrames[] = {
+    {"chat_distill_using",
+     "Below are an instruction that describes a task along with a reference answer. Using the reference "
+     "answer as a "
+     "guide, write your own response.\n### Instruction:\n\n### Reference Answer:\n\n### Response:\n"},
+    {"chat_distill_refer",
+     "Below are an instruction that describes a task along with a reference answer. Refer to the reference "
+     "answer and "
+     "write your own response.\n### Instruction:\n\n### Reference Answer:\n\n### Response:\n"},
+};
+
+}  // namespace
 
 const std::string& world_chat_template() {
   static const std::string text =
@@ -20,6 +38,10 @@ void write_world_tokenizer(const std::filesystem::path& corpus, int vocab_size,
       [&](std::string_view line, size_t number) {
         std::string where = corpus.string() + ":" + std::to_string(number);
         Json record = parse_json(line, where);
+        std::string prompt = value_or<std::string>(record, "template", "chat", where);
+        for (const auto& [name, frame] : kFrames) {
+          if (prompt == name) texts.emplace_back(frame);
+        }
         for (const char* field : {"instruction", "output", "reference", "system"}) {
           std::string text = value_or<std::string>(record, field, "", where);
           if (!text.empty()) texts.push_back(std::move(text));
