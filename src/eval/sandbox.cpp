@@ -144,7 +144,7 @@ class Pool {
       : programs_(programs),
         options_(options),
         command_(sandbox_command(options)),
-        filter_(memory_file(seccomp_filter())),
+        filter_(seccomp_filter()),
         results_(programs.size()) {}
 
   ~Pool() {  // after an error
@@ -172,9 +172,7 @@ class Pool {
     Fd read_end(ends[0]), write_end(ends[1]);
     ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
     const Fd source = memory_file(programs_[index]);
-    ::lseek(filter_.get(), 0, SEEK_SET);
-    // Its own opening of the filter, because programs that start together must not share a file position.
-    const Fd filter(::open(("/proc/self/fd/" + std::to_string(filter_.get())).c_str(), O_RDONLY | O_CLOEXEC));
+    const Fd filter = memory_file(filter_);
     const pid_t pid = spawn(source.get(), write_end.get(), filter.get());
     running_.push_back({index, pid, std::move(read_end), Clock::now() + kPatience, "", false});
   }
@@ -279,6 +277,8 @@ class Pool {
     std::string hint;
     if (what.find("execvp " + options_.python) != std::string::npos)
       hint = "install the package python3";
+    else if (what.compare(0, 21, "bwrap: Unknown option") == 0)
+      hint = "it needs bubblewrap 0.7 or newer";
     else if (what.compare(0, 6, "bwrap:") == 0)
       hint =
           "it needs unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1 on Debian, "
@@ -306,7 +306,7 @@ class Pool {
   const std::vector<std::string>& programs_;
   const SandboxOptions& options_;
   std::vector<std::string> command_;
-  Fd filter_;
+  std::string filter_;
   std::list<Running> running_;
   std::vector<ProgramResult> results_;
 };

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <set>
+#include <vector>
 
 #include "base/json.h"
+#include "base/random.h"
 #include "data/code_points.h"
 #include "testing.h"
 
@@ -172,6 +174,27 @@ TEST(Refusal, AsTheReferenceReadsIt) {
     seen.insert(entry["is_safe"].get<bool>());
   }
   EXPECT_EQ(seen.size(), 2u);
+}
+
+TEST(Answers, AnyBytesAreReadWithoutHarm) {
+  const std::vector<std::string> pieces = {
+      "```", "python", "\n",   "def f():", " ",  "The answer is ", ".", "12", ",", "-",
+      "f(",  ")",      "\xff", "\xc3\xa9", "**", "import ",        "'", "\"", "\0"};
+  Random random(5);
+  for (int i = 0; i < 3000; ++i) {
+    std::string text, other;
+    for (int64_t n = random.between(0, 12); n > 0; --n) text += random.pick(pieces);
+    for (int64_t n = random.between(0, 12); n > 0; --n) other += random.pick(pieces);
+    final_answer(text);
+    is_refusal(text);
+    function_call_matches(text, other);
+    if (auto number = last_number(text)) {
+      EXPECT_EQ(last_number(*number), number) << text;
+    }
+    if (auto code = python_code(text)) {
+      EXPECT_EQ(python_code("```python\n" + *code + "```"), code) << text;
+    }
+  }
 }
 
 TEST(CodePoints, RoundTripAndClasses) {
