@@ -49,8 +49,8 @@ struct Sample {
 std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
                                 const std::string& reference_answer = "");
 // A training sample: every response piece and its EOS are supervised. cutoff_len 0: no limit. A longer sample is cut at
-// its end and `cut` says by how much.
+// its end and `cut` says by how much. reference_answer: for distillation templates, as in prompt_ids().
 Sample training_sample(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
-                       size_t cutoff_len);
+                       size_t cutoff_len, const std::string& reference_answer = "");
 
 }  // namespace sdft

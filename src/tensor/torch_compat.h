@@ -3,7 +3,9 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/api/include/torch/version.h>
 
 namespace sdft {
 using at::Tensor;
+inline constexpr const char* kTorchVersion = TORCH_VERSION;
 }

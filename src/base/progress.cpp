@@ -1,0 +1,69 @@
+#include "base/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace sdft {
+
+namespace {
+std::string duration(double seconds) {
+  const long whole = static_cast<long>(seconds + 0.5);
+  if (whole < 60) return fmt::format("{}s", whole);
+  if (whole < 3600) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
+  return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
+}
+}  // namespace
+
+Progress::Progress(std::string label, size_t total, std::string unit, bool enabled)
+    : label_(std::move(label)), unit_(std::move(unit)), total_(total), enabled_(enabled), terminal_(::isatty(2) == 1) {}
+
+Progress::~Progress() {
+  if (enabled_ && started_ && terminal_ && !ended_) std::fputc('\n', stderr);
+}
+
+void Progress::update(size_t done, const std::string& note) {
+  const auto now = std::chrono::steady_clock::now();
+  done_ = done;
+  if (!started_) {
+    started_ = true;
+    start_ = last_print_ = now;
+    first_ = done;
+    if (done < total_) return;
+  }
+  const bool last = done >= total_ && !ended_;
+  const double pause = terminal_ ? 0.1 : 10.0;
+  if (!enabled_ || ended_ || (!last && std::chrono::duration<double>(now - last_print_).count() < pause)) return;
+  last_print_ = now;
+  print(note, last);
+}
+
+void Progress::print(const std::string& note, bool last) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  const double rate = seconds > 0 ? static_cast<double>(done_ - first_) / seconds : 0;
+  std::string text = fmt::format("{:<16} {}/{} {}", label_, done_, total_, unit_);
+  if (terminal_) {
+    const size_t width = 24, filled = total_ > 0 ? std::min(width, done_ * width / total_) : width;
+    std::string bar;
+    for (size_t i = 0; i < width; ++i) bar += i < filled ? "━" : "·";
+    text = fmt::format("{:<16} {} {}/{} {}", label_, bar, done_, total_, unit_);
+  }
+  if (rate > 0 && done_ > first_) text += fmt::format("  {:.{}f}/s", rate, rate < 10 ? 1 : 0);
+  if (last) {
+    text += fmt::format("  in {}", duration(seconds));
+  } else if (rate > 0) {
+    text += fmt::format("  {} left", duration(static_cast<double>(total_ - done_) / rate));
+  }
+  if (!note.empty()) text += "  " + note;
+  if (terminal_) {
+    std::fprintf(stderr, "\r\033[K%s%s", text.c_str(), last ? "\n" : "");
+  } else {
+    std::fprintf(stderr, "%s\n", text.c_str());
+  }
+  std::fflush(stderr);
+  ended_ = last;
+}
+
+}  // namespace sdft

@@ -1,0 +1,28 @@
+// Progress on stderr: a bar with rate and time left on a terminal, a plain line now and then otherwise.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace sdft {
+
+class Progress {
+ public:
+  // "distill", 2211, "answers". enabled false: prints nothing.
+  Progress(std::string label, size_t total, std::string unit, bool enabled = true);
+  ~Progress();  // ends the bar's line
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  // `done` of total; the first call sets what was already there. note: shown behind, "loss 1.23".
+  void update(size_t done, const std::string& note = "");
+
+ private:
+  void print(const std::string& note, bool last);
+  std::string label_, unit_;
+  size_t total_, done_ = 0, first_ = 0;
+  bool enabled_, terminal_, started_ = false, ended_ = false;
+  std::chrono::steady_clock::time_point start_, last_print_;
+};
+
+}  // namespace sdft

@@ -1,0 +1,39 @@
+// What the stages of a run share: the one resident model, its tokenizer and chat template, the recipe, the wish to stop.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "data/prompt.h"
+#include "run/recipe.h"
+
+namespace sdft {
+
+// The `template` that takes each record's own fields "template" and "reference".
+inline constexpr const char* kTemplateOfRecord = "record";
+
+struct Session {
+  Recipe recipe;
+  Model model;
+  Tokenizer tokenizer;
+  ChatTemplate chat_template;
+  Formatter formatter;  // points into this object
+  const std::atomic<bool>* stop = nullptr;
+  bool progress = true;  // bars on stderr
+
+  Session(Recipe recipe, Model model, Tokenizer tokenizer, ChatTemplate chat_template);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  const PromptTemplate& training_template() const;
+  GenerateOptions generation() const;  // with the recipe's sampling
+};
+
+// Loads the recipe's model folder and checks that tokenizer, embedding and templates fit together. Error(kInput).
+std::unique_ptr<Session> open_session(const Recipe& recipe);
+
+// The recipe's dataset; `response_required` false for prompts only.
+Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit, bool response_required);
+
+}  // namespace sdft

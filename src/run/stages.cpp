@@ -1,0 +1,232 @@
+#include "run/stages.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "eval/metrics.h"
+#include "eval/task.h"
+#include "infer/answers.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+constexpr size_t kGroup = 512;  // answers kept together
+
+bool is_done(const fs::path& dir) { return fs::exists(dir / "DONE"); }
+void mark_done(const fs::path& dir) { write_file_atomic(dir / "DONE", "done\n"); }
+
+void keep_note(const fs::path& path, const Json& json) { write_file_atomic(path, json.dump(2) + "\n"); }
+
+DistillOptions distill_options(const Session& session) {
+  DistillOptions options;
+  options.distill_template = session.recipe.distill_template;
+  options.training_template = session.recipe.prompt_template;
+  options.answer_check = session.recipe.answer_check;
+  options.distilled_fraction = session.recipe.distilled_fraction;
+  options.generation = session.generation();
+  options.group = kGroup;
+  return options;
+}
+
+Sample sample_of(const Session& session, const Example& example) {
+  const size_t cutoff = static_cast<size_t>(session.recipe.train.cutoff_len);
+  if (session.recipe.prompt_template != kTemplateOfRecord)
+    return training_sample(session.formatter, session.training_template(), example, cutoff);
+  const std::string where = "example '" + example.id + "'";
+  const auto name = value_or<std::string>(example.fields, "template", "chat", where);
+  const auto reference = value_or<std::string>(example.fields, "reference", "", where);
+  return training_sample(session.formatter, find_prompt_template(name), example, cutoff, reference);
+}
+}  // namespace
+
+std::vector<Sample> training_samples(const Session& session, const Dataset& dataset, size_t* cut) {
+  std::vector<Sample> samples;
+  *cut = 0;
+  for (const Example& example : dataset.examples) {
+    Sample sample = sample_of(session, example);
+    if (static_cast<int64_t>(sample.ids.size()) > session.model.config.max_position_embeddings)
+      fail_input("example '" + example.id + "'", fmt::format("has {} tokens, the model's context is {}", sample.ids.size(), session.model.config.max_position_embeddings),
+                 "lower cutoff_len");
+    *cut += sample.cut > 0;
+    if (session.recipe.train_on_prompt) std::fill(sample.supervised.begin(), sample.supervised.end(), uint8_t{1});
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dataset, const fs::path& dir) {
+  if (is_done(dir)) return read_distilled(dir / "distilled.jsonl", dataset);
+  set_adapter(session.model, nullptr);
+  Progress progress("distill", dataset.examples.size(), "answers", session.progress);
+  const DistillOptions options = distill_options(session);
+  auto distilled = distill(session.model, session.formatter, dataset, options, dir, [&](size_t done) { progress.update(done); });
+  keep_note(dir / "summary.json", to_json(summarize(session.model, session.formatter, dataset, distilled, options)));
+  mark_done(dir);
+  return distilled;
+}
+
+void train_stage(Session& session, const std::string& label, const Dataset& dataset, const fs::path& dir) {
+  if (is_done(dir)) return;
+  TrainOptions options = session.recipe.train;
+  options.seed = session.recipe.seed;
+  size_t cut = 0;
+  const std::vector<Sample> samples = training_samples(session, dataset, &cut);
+  make_directories(dir);
+  Json cut_ids = Json::array();
+  for (size_t i = 0; i < samples.size(); ++i)
+    if (samples[i].cut > 0) cut_ids.push_back({{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}});
+  keep_note(dir / "samples.json", {{"samples", samples.size()}, {"cut", cut_ids}});
+  if (cut > 0) spdlog::warn("{}: {} of {} samples are longer than cutoff_len {} and were cut (listed in {})", label, cut, samples.size(), options.cutoff_len, (dir / "samples.json").string());
+
+  const bool lora = options.finetuning_type == "lora";
+  Adapter adapter;
+  if (lora) adapter = init_adapter(session.model, options.lora, options.seed);
+  Progress progress(label, static_cast<size_t>(total_steps(options, samples.size())), "steps", session.progress);
+  progress.update(0);
+  train(session.model, lora ? &adapter : nullptr, samples, options, dir,
+        [&](const StepMetrics& m, int64_t) { progress.update(static_cast<size_t>(m.step), fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second)); },
+        session.stop);
+  const fs::path base = session.recipe.model_name_or_path;
+  if (lora) {
+    save_adapter(adapter, dir / "adapter", base.string());
+    set_adapter(session.model, nullptr);
+  } else {
+    save_model(session.model, dir / "model", base, at::kFloat);
+    if (!session.recipe.train_from_scratch) session.model = load_model(base, {session.recipe.device, session.recipe.dtype});
+  }
+  finish_training(dir);
+  mark_done(dir);
+}
+
+namespace {
+// The model as a variant left it; with an adapter the seed's weights stay where they are.
+struct Variant {
+  Adapter adapter;
+  Model full;
+  const Model* model;
+
+  Variant(Session& session, const fs::path& dir) : model(&session.model) {
+    set_adapter(session.model, nullptr);
+    if (dir.empty()) return;
+    if (fs::exists(dir / "adapter")) {
+      adapter = load_adapter(session.model, dir / "adapter");
+      set_adapter(session.model, &adapter);
+    } else {
+      full = load_model(dir / "model", {session.recipe.device, session.recipe.dtype});
+      model = &full;
+    }
+  }
+};
+
+std::vector<Answer> task_answers(Session& session, const Model& model, const std::string& label, const TaskSettings& task,
+                                 const std::vector<Example>& examples, const fs::path& path) {
+  const PromptTemplate& prompt = find_prompt_template(task.prompt_template.empty() ? session.recipe.prompt_template : task.prompt_template);
+  std::vector<Request> requests;
+  for (const Example& example : examples) requests.push_back({example.id, prompt_ids(session.formatter, prompt, example)});
+  GenerateOptions options = session.generation();
+  options.sampling = {0.0, 0, 1.0};  // greedy
+  if (task.max_new_tokens > 0) options.max_new_tokens = task.max_new_tokens;
+  Progress progress(label + " " + task.name, requests.size(), "answers", session.progress);
+  return answer_all(model, session.tokenizer, requests, options, path, kGroup, [&](size_t done) { progress.update(done); });
+}
+}  // namespace
+
+void eval_stage(Session& session, const std::string& label, const fs::path& variant_dir, const fs::path& dir) {
+  if (is_done(dir)) return;
+  make_directories(dir);
+  Variant variant(session, variant_dir);
+  Json scores = Json::object();
+  for (const TaskSettings& task : session.recipe.eval) {
+    const size_t limit = static_cast<size_t>(task.max_samples > 0 ? task.max_samples : session.recipe.eval_max_samples);
+    const Check check = parse_check(task.check);
+    const bool needs_response = check != Check::kNone && check != Check::kRefusal;
+    const Dataset dataset = open_dataset(session.recipe, task.dataset, task.columns, limit, needs_response);
+    require_judgeable(check, dataset.examples);
+    const auto answers = task_answers(session, *variant.model, label, task, dataset.examples, dir / (task.name + ".jsonl"));
+    std::vector<std::string> texts;
+    for (const Answer& answer : answers) texts.push_back(answer.text);
+    if (check != Check::kNone) {
+      std::vector<int> right;
+      for (bool good : judge(check, dataset.examples, texts)) right.push_back(good);
+      scores[task.name] = right;
+    }
+  }
+  keep_note(dir / "scores.json", scores);
+  set_adapter(session.model, nullptr);
+  mark_done(dir);
+}
+
+namespace {
+// A run directory belongs to one recipe: going on with another would mix results.
+void claim_directory(const Recipe& recipe) {
+  const fs::path dir = recipe.output_dir, path = dir / "recipe.yaml";
+  make_directories(dir);
+  const std::string now = resolved_recipe(recipe);
+  if (!fs::exists(path)) return write_file_atomic(path, now);
+  const std::string before = read_text(path);
+  if (before == now) return;
+  size_t line = 0, begin = 0;
+  while (begin < before.size() && begin < now.size()) {
+    const size_t a = before.find('\n', begin), b = now.find('\n', begin);
+    if (before.substr(begin, a - begin) != now.substr(begin, b - begin) || a == std::string::npos || b == std::string::npos) break;
+    begin = a + 1;
+    ++line;
+  }
+  auto line_at = [&](const std::string& text) { return begin < text.size() ? text.substr(begin, text.find('\n', begin) - begin) : std::string("nothing"); };
+  fail_input(fmt::format("{}:{}", path.string(), line + 1), fmt::format("this run directory was made with another recipe: '{}' then, '{}' now", line_at(before), line_at(now)),
+             "choose another output_dir, or remove this one");
+}
+
+Json provenance(const Session& session, const Dataset& dataset) {
+  Json json;
+  json["model"] = {{"path", session.recipe.model_name_or_path},
+                   {"architecture", session.model.config.architecture},
+                   {"parameters", session.model.config.parameters()}};
+  json["dataset"] = {{"path", dataset.path.string()}, {"sha256", dataset.sha256}, {"examples", dataset.examples.size()}};
+  json["skipped"] = Json::array();
+  for (const SkippedRecord& record : dataset.skipped) json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
+  json["eval"] = Json::array();
+  for (const TaskSettings& task : session.recipe.eval) {
+    const Dataset set = open_dataset(session.recipe, task.dataset, task.columns, 0, false);
+    json["eval"].push_back({{"name", task.name}, {"path", set.path.string()}, {"sha256", set.sha256}, {"examples", set.examples.size()}});
+  }
+  json["device"] = session.model.device.str();
+  json["threads"] = at::get_num_threads();
+  json["libtorch"] = kTorchVersion;
+  json["sdft"] = SDFT_VERSION;
+  return json;
+}
+}  // namespace
+
+std::string run_all(const Recipe& recipe, const std::atomic<bool>* stop, bool progress) {
+  const fs::path dir = recipe.output_dir;
+  if (recipe.dataset.empty()) fail_usage("dataset is not set", "the task's training examples");
+  for (const TaskSettings& task : recipe.eval) parse_check(task.check);
+  claim_directory(recipe);
+  if (is_done(dir)) return report_stage(recipe, dir);
+  auto session = open_session(recipe);
+  session->stop = stop;
+  session->progress = progress;
+  const Dataset dataset = open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
+  keep_note(dir / "provenance.json", provenance(*session, dataset));
+
+  const auto distilled = distill_stage(*session, dataset, dir / "distill");
+  if (recipe.baseline) train_stage(*session, "train vanilla", dataset, dir / "vanilla");
+  Dataset targets = dataset;
+  for (size_t i = 0; i < distilled.size(); ++i) targets.examples[i].response = distilled[i].target();
+  train_stage(*session, "train sdft", targets, dir / "sdft");
+  if (!recipe.eval.empty()) {
+    eval_stage(*session, "seed", "", dir / "eval" / "seed");
+    if (recipe.baseline) eval_stage(*session, "vanilla", dir / "vanilla", dir / "eval" / "vanilla");
+    eval_stage(*session, "sdft", dir / "sdft", dir / "eval" / "sdft");
+  }
+  const std::string text = report_stage(recipe, dir);
+  mark_done(dir);
+  return text;
+}
+
+}  // namespace sdft

@@ -1,0 +1,182 @@
+#include "sdft/distiller.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "infer/answers.h"
+#include "infer/scorer.h"
+#include "sdft/acceptance.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+std::string strip(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+// Draws which accepted rewrites are used, example by example, so that a larger fraction includes a smaller one.
+bool drawn(uint64_t seed, const std::string& id, double fraction) {
+  return fraction >= 1.0 || Random(seed, "mix " + id).uniform() < fraction;
+}
+
+Json line_of(const Example& example, const DistilledExample& d) {
+  Json json = {{"id", d.id}, {"instruction", example.instruction}, {"output", d.target()}};
+  if (!example.system.empty()) json["system"] = example.system;
+  if (!example.history.empty()) {
+    json["history"] = Json::array();
+    for (const Turn& turn : example.history) json["history"].push_back({turn.query, turn.response});
+  }
+  json["source"] = d.distilled ? "rewrite" : "original";
+  json["accepted"] = d.accepted;
+  json["reason"] = d.reason;
+  json["original"] = d.original;
+  json["rewrite"] = d.rewrite;
+  return json;
+}
+
+// Sum of log-probabilities and number of tokens of the given answers under the training prompt.
+std::pair<double, int64_t> answers_log_prob(const Model& model, const Formatter& formatter, const PromptTemplate& prompt,
+                                            const std::vector<Example>& examples) {
+  std::vector<ScoreItem> items;
+  for (const Example& example : examples) {
+    Sample sample = training_sample(formatter, prompt, example, 0);
+    if (static_cast<int64_t>(sample.ids.size()) > model.config.max_position_embeddings) continue;
+    if (!sample.supervised.empty()) sample.supervised[0] = 0;
+    items.push_back({std::move(sample.ids), std::move(sample.supervised)});
+  }
+  std::pair<double, int64_t> total{0, 0};
+  for (const Score& score : score(model, items)) {
+    total.first += score.log_prob;
+    total.second += score.count;
+  }
+  return total;
+}
+}  // namespace
+
+std::vector<DistilledExample> distill(const Model& model, const Formatter& formatter, const Dataset& dataset,
+                                      const DistillOptions& options, const fs::path& dir,
+                                      const std::function<void(size_t)>& on_progress) {
+  make_directories(dir);
+  const PromptTemplate& prompt = find_prompt_template(options.distill_template);
+  const AnswerCheck check = parse_answer_check(options.answer_check);
+  std::vector<Request> requests;
+  for (const Example& example : dataset.examples)
+    requests.push_back({example.id, prompt_ids(formatter, prompt, example, example.response)});
+  const auto answers = answer_all(model, *formatter.tokenizer, requests, options.generation, dir / "rewrites.jsonl",
+                                  options.group, on_progress);
+  std::vector<DistilledExample> result;
+  std::string lines;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Example& example = dataset.examples[i];
+    DistilledExample d;
+    d.id = example.id;
+    d.original = example.response;
+    d.rewrite = strip(answers[i].text);
+    if (answers[i].finish == name_of(FinishReason::kPromptTooLong)) {
+      d.reason = "prompt_too_long";
+    } else {
+      const bool cut = answers[i].finish != name_of(FinishReason::kStop);
+      const Verdict verdict = judge_rewrite({d.rewrite, cut}, example.response, check);
+      d.accepted = verdict.accepted;
+      d.reason = verdict.accepted ? "" : name_of(verdict.reason);
+    }
+    d.distilled = d.accepted && drawn(options.generation.seed, d.id, options.distilled_fraction);
+    lines += line_of(example, d).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    result.push_back(std::move(d));
+  }
+  write_file_atomic(dir / "distilled.jsonl", lines);
+  return result;
+}
+
+DistillSummary summarize(const Model& model, const Formatter& formatter, const Dataset& dataset,
+                         const std::vector<DistilledExample>& distilled, const DistillOptions& options) {
+  DistillSummary s;
+  s.examples = distilled.size();
+  size_t used = 0, original_length = 0, rewrite_length = 0;
+  std::vector<Example> originals, rewrites;
+  for (size_t i = 0; i < distilled.size(); ++i) {
+    const DistilledExample& d = distilled[i];
+    used += d.distilled;
+    if (d.reason == "prompt_too_long") s.too_long.push_back(d.id);
+    if (!d.accepted) {
+      s.rejected[d.reason]++;
+      continue;
+    }
+    s.accepted++;
+    s.unchanged += d.rewrite == strip(d.original);
+    original_length += d.original.size();
+    rewrite_length += d.rewrite.size();
+    originals.push_back(dataset.examples[i]);
+    rewrites.push_back(dataset.examples[i]);
+    rewrites.back().response = d.rewrite;
+  }
+  if (s.examples > 0) s.distilled_fraction = static_cast<double>(used) / static_cast<double>(s.examples);
+  if (s.accepted == 0) return s;
+  s.length_ratio = static_cast<double>(rewrite_length) / static_cast<double>(original_length);
+  const PromptTemplate& prompt = find_prompt_template(options.training_template);
+  const auto before = answers_log_prob(model, formatter, prompt, originals);
+  const auto after = answers_log_prob(model, formatter, prompt, rewrites);
+  if (before.second > 0) s.logprob_original = before.first / static_cast<double>(before.second);
+  if (after.second > 0) s.logprob_rewrite = after.first / static_cast<double>(after.second);
+  return s;
+}
+
+Json to_json(const DistillSummary& s) {
+  return {{"examples", s.examples},
+          {"accepted", s.accepted},
+          {"unchanged", s.unchanged},
+          {"rejected", s.rejected},
+          {"too_long", s.too_long},
+          {"length_ratio", s.length_ratio},
+          {"logprob_original", s.logprob_original},
+          {"logprob_rewrite", s.logprob_rewrite},
+          {"distribution_gap", s.logprob_rewrite - s.logprob_original},
+          {"distilled_fraction", s.distilled_fraction}};
+}
+
+DistillSummary summary_from_json(const Json& json, const std::string& where) {
+  DistillSummary s;
+  s.examples = require<size_t>(json, "examples", where);
+  s.accepted = require<size_t>(json, "accepted", where);
+  s.unchanged = require<size_t>(json, "unchanged", where);
+  s.rejected = require<std::map<std::string, size_t>>(json, "rejected", where);
+  s.too_long = require<std::vector<std::string>>(json, "too_long", where);
+  s.length_ratio = require<double>(json, "length_ratio", where);
+  s.logprob_original = require<double>(json, "logprob_original", where);
+  s.logprob_rewrite = require<double>(json, "logprob_rewrite", where);
+  s.distilled_fraction = require<double>(json, "distilled_fraction", where);
+  return s;
+}
+
+std::vector<DistilledExample> read_distilled(const fs::path& path, const Dataset& dataset) {
+  std::vector<DistilledExample> result;
+  for_each_line(
+      path,
+      [&](std::string_view line, size_t number) {
+        const std::string where = path.string() + ":" + std::to_string(number);
+        const Json json = parse_json(line, where);
+        DistilledExample d;
+        d.id = require<std::string>(json, "id", where);
+        const size_t i = result.size();
+        if (i >= dataset.examples.size()) fail_input(where, "is one example more than " + dataset.path.string() + " has");
+        if (d.id != dataset.examples[i].id)
+          fail_input(where, "is example '" + d.id + "', expected '" + dataset.examples[i].id + "'",
+                     "the file must have every example of " + dataset.path.string() + " in its order");
+        d.original = require<std::string>(json, "original", where);
+        d.rewrite = require<std::string>(json, "rewrite", where);
+        d.accepted = require<bool>(json, "accepted", where);
+        d.reason = require<std::string>(json, "reason", where);
+        d.distilled = require<std::string>(json, "source", where) == "rewrite";
+        result.push_back(std::move(d));
+      },
+      true);
+  if (result.size() != dataset.examples.size())
+    fail_input(path.string(), "has " + std::to_string(result.size()) + " examples, " + dataset.path.string() + " has " +
+                                  std::to_string(dataset.examples.size()),
+               "run `sdft distill` again");
+  return result;
+}
+
+}  // namespace sdft
