@@ -1,0 +1,38 @@
+#include "cli/commands.h"
+
+#include <CLI/CLI.hpp>
+
+namespace sdft::cli {
+
+std::atomic<bool> interrupted{false};
+
+CLI::App* Registry::add(const std::string& name, const std::string& help, const std::string& examples, Action action) const {
+  CLI::App* command = app.add_subcommand(name, help);
+  command->footer("Examples:\n" + examples);
+  Action* slot = chosen;
+  command->callback([slot, action] { *slot = action; });
+  return command;
+}
+
+Recipe RecipeFlags::read() const {
+  std::vector<std::string> all = overrides;
+  all.insert(all.end(), words.begin(), words.end());
+  return read_recipe(file, all);
+}
+
+void add_recipe_flags(CLI::App* command, RecipeFlags* flags) {
+  command->add_option("--recipe", flags->file, "YAML file with settings")->type_name("FILE");
+  command->add_option("settings", flags->words, "settings as key=value; they win over the recipe");
+  static Recipe defaults;
+  for (const Setting& setting : settings(defaults)) {
+    const std::string name = setting.name;
+    std::string dashed = name;
+    for (char& c : dashed) c = c == '_' ? '-' : c;
+    const std::string spelled = "--" + name + (dashed != name ? ",--" + dashed : "");
+    command->add_option_function<std::string>(spelled, [flags, name](const std::string& value) { flags->overrides.push_back(name + "=" + value); }, setting.help)
+        ->group(setting.section)
+        ->type_name("");
+  }
+}
+
+}  // namespace sdft::cli

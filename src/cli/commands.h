@@ -1,0 +1,41 @@
+// One function a command; each adds its flags to the application and what runs when it is chosen.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "run/recipe.h"
+
+namespace sdft::cli {
+
+// Set by Ctrl-C and SIGTERM; commands look at it between steps.
+extern std::atomic<bool> interrupted;
+
+// What main() calls after parsing.
+using Action = std::function<void()>;
+struct Registry {
+  CLI::App& app;
+  Action* chosen;
+  CLI::App* add(const std::string& name, const std::string& help, const std::string& examples, Action action) const;
+};
+
+// --recipe FILE, a flag for each recipe key, and key=value words.
+struct RecipeFlags {
+  std::string file;
+  std::vector<std::string> overrides;
+  std::vector<std::string> words;
+  Recipe read() const;
+};
+void add_recipe_flags(CLI::App* command, RecipeFlags* flags);
+
+void add_run(const Registry& registry);       // run, distill, train, eval, report
+void add_demo(const Registry& registry);      // demo
+void add_generate(const Registry& registry);  // generate, chat
+void add_text(const Registry& registry);      // tokenize, render, preview
+void add_score(const Registry& registry);     // score
+void add_model(const Registry& registry);     // merge, inspect
+
+}  // namespace sdft::cli
