@@ -3,16 +3,18 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 #include "base/error.h"
+#include "text/regex_syntax.h"
 
 namespace sdft {
 namespace {
 
-constexpr size_t kJitStackStart = 32 << 10, kJitStackMax = 64 << 20;
-constexpr uint32_t kMatchLimit = 200'000'000;  // about a second of backtracking
+constexpr size_t kJitStackStart = 32 << 10, kJitStackMax = 512 << 20;  // address space; memory as needed
+constexpr uint64_t kBacktracks = 10'000'000, kBacktracksPerByte = 16;  // then a match is given up
 
 std::string pcre_message(int code) {
   PCRE2_UCHAR buffer[256];
@@ -48,7 +50,6 @@ RegexScratch::State& RegexScratch::state() {
   auto made = std::make_unique<State>();
   if (!made->data || !made->context || !made->stack) throw std::bad_alloc();
   pcre2_jit_stack_assign(made->context.get(), nullptr, made->stack.get());
-  pcre2_set_match_limit(made->context.get(), kMatchLimit);
   state_ = std::move(made);
   return *state_;
 }
@@ -67,11 +68,11 @@ Regex::Regex(const std::string& pattern, const std::string& where) : state_(std:
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   int error = 0;
   PCRE2_SIZE at = 0;
-  state_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+  const std::string translated = pcre_syntax(pattern, where);
+  state_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at, context.get()));
   if (!state_->code)
-    fail_input(where, "the regex '" + pattern + "' is not understood at byte " + std::to_string(at) + ": " +
-                          pcre_message(error));
+    fail_input(where, "the regex '" + pattern + "' is not understood: " + pcre_message(error));
   // Without JIT (a build or a processor that lacks it) the interpreter gives the same matches, slower.
   state_->jit = pcre2_jit_compile(state_->code.get(), PCRE2_JIT_COMPLETE) == 0;
 }
@@ -83,6 +84,8 @@ bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Matc
   auto* data = scratch.state().data.get();
   auto* context = scratch.state().context.get();
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  const uint64_t limit = kBacktracks + kBacktracksPerByte * (text.size() - from);
+  pcre2_set_match_limit(context, static_cast<uint32_t>(std::min<uint64_t>(limit, UINT32_MAX)));
   int found = PCRE2_ERROR_JIT_STACKLIMIT;
   if (state_->jit) found = pcre2_jit_match(state_->code.get(), subject, text.size(), from, 0, data, context);
   // The interpreter keeps its backtracking on the heap, which is larger.

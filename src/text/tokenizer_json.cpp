@@ -11,7 +11,29 @@ namespace {
 // Vocabularies have hundreds of thousands of keys, for which the order-keeping Json is too slow.
 using FastJson = nlohmann::json;
 
+constexpr int kDeepest = 100;
+
+// Json is copied and read by recursion.
+void check_depth(const std::string& text, const std::string& where) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepest) fail_input(where, "nested too deep at byte " + std::to_string(i));
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+}
+
 FastJson parse_fast(const std::string& text, const std::string& where) {
+  check_depth(text, where);
   try {
     return FastJson::parse(text);
   } catch (const nlohmann::json::parse_error& e) {
