@@ -1,0 +1,196 @@
+// A report: what was learned and what was forgotten, from one JSON document (`report.json`, written by `sdft
+// run`) to a terminal, a Markdown file and a self-contained HTML page. The same document gives the same
+// bytes: nothing here reads a clock, a locale or the network.
+//
+// The structs below are the document: a field's name is its key, a struct an object, a vector an array. What
+// was not measured is NaN here, null (or absent) in the file and "–" in the report. Scores are fractions from
+// 0 to 1, higher is better; they are shown as percent. An Interval is [low, high] in the file. Unknown keys
+// are errors.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace sdft::report {
+
+inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+inline constexpr int kFormat = 1;  // raised when a document of today could be misread
+
+// 95 % interval over examples.
+struct Interval {
+  double low = kMissing;
+  double high = kMissing;
+};
+
+struct Setting {
+  std::string name;
+  std::string value;
+};
+
+struct SeedModel {
+  std::string path;
+  std::string architecture;
+  int64_t parameters = 0;
+  std::string sha256;  // may be empty
+};
+
+struct DatasetFile {
+  std::string role;  // "train", or the name of the task it belongs to
+  std::string path;
+  std::string sha256;
+  int64_t examples = 0;
+};
+
+struct Run {
+  std::string title;
+  std::string date;     // as it shall be shown: "2026-03-01 14:05 UTC"
+  std::string version;  // of sdft
+  uint64_t seed = 0;
+  std::string method;  // "sdft", "on_policy"
+  SeedModel seed_model;
+  std::vector<DatasetFile> datasets;
+  std::vector<Setting> settings;  // of the method, the ones worth reading: temperature, lora_rank, …
+  std::vector<Setting> versions;  // libraries, compiler, device
+  std::string recipe;             // resolved, YAML
+};
+
+struct Rejection {
+  std::string reason;  // banned_phrase, empty, cut_by_token_limit, repetition_loop, answer_mismatch, …
+  int64_t count = 0;
+};
+
+struct Rewrite {
+  std::string id;
+  std::string prompt;
+  std::string original;
+  std::string rewrite;
+  std::string outcome;  // "accepted", or the reason why not
+};
+
+// Every example is accepted, rejected or too long; a difference is shown as a warning.
+struct Distillation {
+  int64_t examples = 0;
+  int64_t accepted = 0;
+  int64_t unchanged = 0;  // of the accepted: equal to the original
+  std::vector<Rejection> rejected;
+  std::vector<std::string>
+      too_long;                    // ids of examples whose prompt does not fit the model; the original stays
+  double length_ratio = kMissing;  // mean length, rewrites / originals
+  double logprob_original = kMissing;    // mean per-token log-probability under the seed,
+  double logprob_rewrite = kMissing;     // of the same examples' originals and rewrites
+  double distilled_fraction = kMissing;  // of the training targets that are rewrites, after mixing
+  std::vector<Rewrite> samples;
+};
+
+// One variant's training, a value a logged step. A column is as long as `step`, or empty where it was not
+// recorded.
+struct Curve {
+  std::string variant;  // a model's name in Evaluation: "vanilla", "sdft"
+  std::vector<int64_t> step;
+  std::vector<double> loss;
+  std::vector<double> learning_rate;
+  std::vector<double> grad_norm;
+  std::vector<double> tokens_per_second;
+};
+
+// Paired over the same examples: score of the model minus that of `against`.
+struct Difference {
+  std::string against;  // "seed"; "vanilla" too, where there is one: it sharpens the verdict
+  double value = kMissing;
+  Interval interval;
+};
+
+struct Score {
+  std::string model;
+  double value = kMissing;
+  int64_t n = 0;
+  Interval interval;
+  std::vector<Difference> differences;
+};
+
+struct ModelAnswer {
+  std::string model;
+  std::string text;
+  std::optional<bool> correct;
+};
+
+struct SampleAnswers {
+  std::string id;
+  std::string prompt;
+  std::string reference;
+  std::vector<ModelAnswer> answers;
+};
+
+struct Task {
+  std::string name;
+  std::string kind;    // one of kKinds
+  std::string metric;  // "accuracy", "pass@1", "safe answers", …
+  std::vector<Score> scores;
+  std::vector<SampleAnswers> samples;
+};
+
+// Models in the order of their columns. Two names have a meaning: "seed" is the model before tuning,
+// "vanilla" the one tuned on the original answers. The first other name ("sdft") is the one the verdict is
+// about.
+struct Evaluation {
+  std::vector<std::string> models;
+  std::vector<Task> tasks;
+};
+
+struct Timing {
+  std::string stage;
+  double seconds = kMissing;
+};
+
+struct Document {
+  Run run;
+  // Plain sentences shown on top, before what the numbers themselves call for (find_warnings in verdict.h).
+  std::vector<std::string> warnings;
+  std::optional<Distillation> distillation;  // absent: there was no such stage
+  std::vector<Curve> training;
+  std::optional<Evaluation> evaluation;
+  std::vector<Timing> timings;
+  double peak_memory_bytes = kMissing;
+  double peak_device_memory_bytes = kMissing;
+};
+
+// The kinds of tasks, in the order they are shown, with their headings.
+struct Kind {
+  const char* name;
+  const char* title;
+};
+inline constexpr Kind kKinds[] = {{"target", "Target"},
+                                  {"retained", "Retained skills"},
+                                  {"safety", "Safety"},
+                                  {"similarity", "Similarity to the seed"}};
+
+// --- The document as JSON ---
+Json to_json(const Document& document);
+// Checks types, keys, kinds, names, ranges and lengths; an Error(kInput) names the place: "where:
+// evaluation.tasks[2]: …".
+Document from_json(const Json& json, const std::string& where);
+Document read_document(const std::filesystem::path& path);
+
+// --- The three reports ---
+struct TerminalStyle {
+  bool colour = false;
+  int columns = 100;
+};
+// Colour where `fd` is a terminal, NO_COLOR is unset or empty and TERM is not "dumb"; the terminal's own
+// width.
+TerminalStyle terminal_style(int fd);
+
+std::string to_terminal(const Document& document, const TerminalStyle& style = {});
+std::string to_markdown(const Document& document);
+std::string to_html(const Document& document);
+
+// Writes report.json, report.md and report.html into `directory`, each of them whole or not at all.
+void write_reports(const Document& document, const std::filesystem::path& directory);
+
+}  // namespace sdft::report

@@ -1,0 +1,74 @@
+// What the numbers say, in plain words and without claiming more than they show: a difference whose 95 %
+// interval holds 0 is "no measurable difference", one without an interval is told but not judged.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/report.h"
+
+namespace sdft::report {
+
+enum class Outcome { kUnknown, kWorse, kSame, kBetter };
+
+// Score of one model minus that of another.
+struct Comparison {
+  double value = kMissing;
+  Interval interval;
+  Outcome outcome() const;
+};
+
+const Score* find_score(const Task& task, const std::string& model);
+double score_value(const Task& task, const std::string& model);
+
+// The paired difference the document gives; where it gives none, the difference of the two scores, whose
+// interval is made of theirs as if they were independent (MOVER; wider than the paired one as a rule).
+Comparison compare(const Task& task, const std::string& model, const std::string& against);
+
+// The models that play a part; "" where there is none. Without a model of its own, vanilla is the tuned one.
+struct Roles {
+  std::string seed;
+  std::string vanilla;  // the baseline
+  std::string tuned;
+};
+Roles find_roles(const Evaluation& evaluation);
+
+// All tasks of one kind together: means over the tasks, each weighing the same. A task counts if every model
+// that has a score of this kind has one there.
+struct KindSummary {
+  Kind kind{};
+  std::vector<const Task*> tasks;
+  size_t left_out = 0;
+  double seed = kMissing;
+  double vanilla = kMissing;
+  double tuned = kMissing;
+  Comparison tuned_to_seed;
+  Comparison vanilla_to_seed;
+  Comparison tuned_to_vanilla;
+  std::vector<const Task*>
+      worse;  // tasks where the tuned model is measurably below the seed, the worst first
+};
+std::vector<KindSummary> summarize(const Evaluation& evaluation);  // of the kinds that have tasks
+
+// "lost 2.1 points [1.0, 3.2]", "no measurable change (−0.4 points [−2.1, 1.3])".
+std::string change_in_words(const Comparison& change);
+// What the means hide: the task with the greatest measurable loss, tasks left out. Sentences, or "".
+std::string remarks(const KindSummary& kind, const Roles& roles);
+
+struct VerdictLine {
+  std::string label;
+  std::string text;
+};
+struct Verdict {
+  std::string headline;
+  std::vector<VerdictLine> kinds;       // one a kind of tasks
+  std::vector<VerdictLine> conclusion;  // the tuned model against vanilla, or why there is no such comparison
+};
+Verdict find_verdict(const Document& document);
+
+// The document's warnings, then those its numbers call for: rewrites that cannot be good, few accepted,
+// examples unaccounted for or cut, no nearer to the seed, wide intervals, unequal example counts, losses that
+// are not numbers.
+std::vector<std::string> find_warnings(const Document& document);
+
+}  // namespace sdft::report

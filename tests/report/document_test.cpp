@@ -1,0 +1,166 @@
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "report/report.h"
+#include "sample.h"
+#include "testing.h"
+
+namespace sdft::report {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string error_of(const Json& json) {
+  try {
+    from_json(json, "report.json");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kInput);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Document, ComesBackAsItWas) {
+  Json json = to_json(make_document());
+  Document again = from_json(json, "report.json");
+  EXPECT_EQ(to_json(again), json);
+  EXPECT_EQ(again.run.datasets.at(0).examples, 2000);
+  EXPECT_EQ(again.evaluation->tasks.at(0).scores.at(2).differences.at(0).interval.high, 0.66);
+  EXPECT_EQ(again.evaluation->tasks.at(0).samples.at(0).answers.at(0).correct, std::optional<bool>(false));
+  EXPECT_EQ(to_html(again), to_html(make_document()));
+}
+
+TEST(Document, WhatWasNotMeasuredIsNullAndComesBackMissing) {
+  Document document = make_document();
+  document.distillation->length_ratio = kMissing;
+  document.training[0].loss[1] = INFINITY;
+  document.evaluation->tasks[1].scores[0].interval = {};
+  document.evaluation->tasks[0].samples[0].answers[0].correct.reset();
+  Json json = Json::parse(to_json(document).dump());
+  EXPECT_TRUE(json["distillation"]["length_ratio"].is_null());
+  EXPECT_TRUE(json["evaluation"]["tasks"][1]["scores"][0]["interval"].is_null());
+  Document again = from_json(json, "report.json");
+  EXPECT_TRUE(std::isnan(again.distillation->length_ratio));
+  EXPECT_TRUE(std::isnan(again.training[0].loss[1]));
+  EXPECT_EQ(again.training[0].loss[2], 0.5);
+  EXPECT_TRUE(std::isnan(again.evaluation->tasks[1].scores[0].interval.low));
+  EXPECT_FALSE(again.evaluation->tasks[0].samples[0].answers[0].correct);
+}
+
+TEST(Document, NeedsOnlyATitle) {
+  Document document = from_json({{"format", 1}, {"run", {{"title", "t"}}}}, "r");
+  EXPECT_FALSE(document.distillation);
+  EXPECT_FALSE(document.evaluation);
+  EXPECT_TRUE(std::isnan(document.peak_memory_bytes));
+}
+
+TEST(Document, FaultsNameTheirPlace) {
+  const Json good = to_json(make_document());
+  Json bad = good;
+  bad["format"] = 2;
+  EXPECT_THAT(error_of(bad), HasSubstr("report format 2"));
+  bad = good;
+  bad.erase("format");
+  EXPECT_THAT(error_of(bad), HasSubstr("'format' is missing"));
+  bad = good;
+  bad["run"]["titel"] = "x";
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("report.json.run"), HasSubstr("'titel'"), HasSubstr("'title'")));
+  bad = good;
+  bad["run"].erase("title");
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("report.json.run"), HasSubstr("'title' is missing")));
+  bad = good;
+  bad["distillation"]["accepted"] = -1;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillation.accepted"), HasSubstr("not negative")));
+  bad["distillation"]["accepted"] = 1.5;
+  EXPECT_THAT(error_of(bad), HasSubstr("whole number"));
+  bad["distillation"]["accepted"] = 18446744073709551615ull;
+  EXPECT_THAT(error_of(bad), HasSubstr("whole number"));
+  bad = good;
+  bad["distillation"]["rejected"][1]["reason"] = nullptr;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillation.rejected[1].reason"), HasSubstr("found null")));
+  EXPECT_THAT(error_of(Json::array()), HasSubstr("expected an object"));
+}
+
+TEST(Document, ScoresAreFractionsOfKnownModels) {
+  const Json good = to_json(make_document());
+  Json bad = good;
+  bad["evaluation"]["tasks"][1]["scores"][2]["value"] = 57.0;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("tasks[1].scores[2].value"), HasSubstr("not percent")));
+  bad = good;
+  bad["evaluation"]["tasks"][1]["scores"][2]["interval"] = {0.6, 0.5};
+  EXPECT_THAT(error_of(bad), HasSubstr("above its high end"));
+  bad["evaluation"]["tasks"][1]["scores"][2]["interval"] = {0.6};
+  EXPECT_THAT(error_of(bad), HasSubstr("[low, high]"));
+  bad = good;
+  bad["evaluation"]["tasks"][0]["kind"] = "targt";
+  EXPECT_THAT(error_of(bad), HasSubstr("did you mean 'target'"));
+  bad = good;
+  bad["evaluation"]["tasks"][0]["scores"][1]["model"] = "vanila";
+  EXPECT_THAT(error_of(bad), HasSubstr("did you mean 'vanilla'"));
+  bad["evaluation"]["tasks"][0]["scores"][1]["model"] = "sdft";
+  EXPECT_THAT(error_of(bad), HasSubstr("second score"));
+  bad = good;
+  bad["evaluation"]["tasks"][1]["name"] = "sums";
+  EXPECT_THAT(error_of(bad), HasSubstr("second task"));
+}
+
+TEST(Document, CurvesAreAsLongAsTheirSteps) {
+  const Json good = to_json(make_document());
+  Json bad = good;
+  bad["training"][1]["loss"].push_back(0.1);
+  EXPECT_THAT(error_of(bad),
+              AllOf(HasSubstr("training[1].loss"), HasSubstr("as many values as steps (3), found 4")));
+  bad = good;
+  bad["training"][0]["step"] = {10, 10, 30};
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("training[0].step[1]"), HasSubstr("rise")));
+}
+
+TEST(Document, IsWrittenWithItsReports) {
+  sdft::testing::ScratchDir scratch;
+  Document document = make_document();
+  document.run.title = "broken \xff text";
+  write_reports(document, scratch / "out");
+  EXPECT_EQ(read_text(scratch / "out/report.html"), to_html(document));
+  EXPECT_EQ(read_text(scratch / "out/report.md"), to_markdown(document));
+  Document again = read_document(scratch / "out/report.json");
+  EXPECT_EQ(again.run.title, "broken \uFFFD text");
+  document.evaluation->tasks[0].scores[0].value = 12;
+  EXPECT_THROW(write_reports(document, scratch / "out"), Error);
+}
+
+// Every value of the document replaced by something else, one at a time: read or refused, and what is read is
+// shown.
+void mutate(Json& root, Json& at, int& shown) {
+  static const Json kOthers[] = {nullptr,       true,          "", 0, -3, 0.5, 1e300, std::string("x\n|<y>"),
+                                 Json::array(), Json::object()};
+  if (at.is_structured() && !at.empty())
+    for (auto& item : at.items()) mutate(root, item.value(), shown);
+  Json original = at;
+  for (const Json& other : kOthers) {
+    at = other;
+    try {
+      Document document = from_json(root, "r");
+      ++shown;
+      EXPECT_FALSE((to_html(document) + to_markdown(document) + to_terminal(document)).empty());
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::StartsWith("r"));
+    }
+  }
+  at = original;
+}
+
+TEST(Document, AnyChangeIsReadOrRefused) {
+  Json json = to_json(make_document());
+  int shown = 0;
+  mutate(json, json, shown);
+  EXPECT_GT(shown, 100);
+  EXPECT_EQ(json, to_json(make_document()));
+}
+
+}  // namespace
+}  // namespace sdft::report

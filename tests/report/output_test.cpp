@@ -1,0 +1,292 @@
+// The three reports: structure, escaping, what is missing, what is cut.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <regex>
+
+#include "report/format.h"
+#include "sample.h"
+
+namespace sdft::report {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Document hostile_document() {
+  Document document = make_document();
+  Run& run = document.run;
+  for (std::string* text :
+       {&run.title, &run.date, &run.version, &run.method, &run.seed_model.path, &run.seed_model.sha256,
+        &run.seed_model.architecture, &run.datasets[0].role, &run.datasets[0].path, &run.recipe,
+        &run.settings[0].name, &run.settings[0].value, &run.versions[0].value})
+    *text = kHostile;
+  document.warnings = {kHostile};
+  document.distillation->rejected[0].reason = kHostile;
+  document.distillation->too_long[0] = kHostile;
+  for (Rewrite& sample : document.distillation->samples)
+    sample = {kHostile, kHostile, kHostile, kHostile, kHostile};
+  document.training[1].variant = kHostile;
+  for (Task& task : document.evaluation->tasks) {
+    task.name += kHostile;
+    task.metric = kHostile;
+    for (SampleAnswers& sample : task.samples) {
+      sample.id = sample.prompt = sample.reference = kHostile;
+      for (ModelAnswer& answer : sample.answers) answer.text = kHostile;
+    }
+  }
+  document.timings[0].stage = kHostile;
+  return document;
+}
+
+// The names of the open elements left at the end; fails on a mismatch.
+std::vector<std::string> unclosed(const std::string& html) {
+  std::vector<std::string> open;
+  std::regex tag("<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\\s+[a-zA-Z0-9:-]+(?:=\"[^\"<>]*\")?)*)\\s*(/?)>");
+  size_t tags = 0;
+  for (std::sregex_iterator it(html.begin(), html.end(), tag), end; it != end; ++it, ++tags) {
+    std::string name = (*it)[2];
+    if (name == "meta" || name == "col" || !(*it)[4].str().empty()) continue;
+    if ((*it)[1].str().empty()) {
+      open.push_back(name);
+    } else {
+      EXPECT_FALSE(open.empty());
+      if (open.empty()) break;
+      EXPECT_EQ(open.back(), name) << "at " << it->position();
+      open.pop_back();
+    }
+  }
+  EXPECT_EQ(count_of(html, "<"),
+            tags + 1);  // all but the doctype are tags of ours: nothing else was left unescaped
+  return open;
+}
+
+TEST(Html, HasItsParts) {
+  std::string html = to_html(make_document());
+  EXPECT_THAT(unclosed(html), ElementsAre());
+  EXPECT_EQ(html.rfind("<!doctype html>", 0), 0u);
+  for (const char* part :
+       {"<title>Small sums</title>", "class=\"warnings\"", "class=\"headline\">Learned the target task",
+        "What was learned, what was forgotten", "<h2>Scores</h2>", "<h2>Rewrites</h2>", "<h2>Training</h2>",
+        "Answers side by side", "Where it comes from", "prefers-color-scheme:dark", "@media print",
+        "width=device-width", "4 and 4 make 8.", "lora_rank", "baseline: true"})
+    EXPECT_THAT(html, HasSubstr(part));
+  EXPECT_EQ(count_of(html, "<tr><th scope=\"row\">"), 4u);
+  EXPECT_EQ(count_of(html, "<td data-model=\"sdft\">"), 4u);
+  EXPECT_EQ(count_of(html, "class=\"curve "), 2u * 2 + 2 + 2 + 1);  // loss twice; no rates of sdft
+  EXPECT_THAT(plain_spaces(html), HasSubstr("<b>+59.0</b> [52.0, 66.0]"));
+  EXPECT_THAT(html, HasSubstr(std::string(64, 'b')));
+}
+
+TEST(Html, LoadsAndRunsNothing) {
+  for (const Document& document : {make_document(), hostile_document()}) {
+    std::string html = to_html(document);
+    for (const char* part : {"<script", "<img", "<link", "<iframe", "src=\"", "href=", "@import", "url("})
+      EXPECT_THAT(html, Not(HasSubstr(part)));
+    EXPECT_THAT(html, HasSubstr("default-src 'none'"));
+  }
+}
+
+TEST(Html, EscapesEveryText) {
+  std::string html = to_html(hostile_document());
+  EXPECT_THAT(unclosed(html), ElementsAre());
+  EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&gt;"));
+  EXPECT_EQ(html.find('\x1b'), std::string::npos);
+  EXPECT_EQ(html.find('\xff'), std::string::npos);
+  EXPECT_EQ(html, clean(html));
+}
+
+TEST(Html, IsTheSameEveryTime) {
+  EXPECT_EQ(to_html(make_document()), to_html(make_document()));
+  EXPECT_EQ(to_markdown(make_document()), to_markdown(make_document()));
+}
+
+TEST(Html, CutsLongTextsAndSaysSo) {
+  Document document = make_document();
+  document.evaluation->tasks[0].samples[0].answers[0].text = std::string(5000, 'w');
+  document.distillation->samples.assign(9, document.distillation->samples[0]);
+  document.evaluation->tasks[0].samples[0].answers[1].text = " \n";
+  std::string html = to_html(document);
+  EXPECT_THAT(html, HasSubstr("[3,800 more characters]"));
+  EXPECT_THAT(html, Not(HasSubstr(std::string(1201, 'w'))));
+  EXPECT_THAT(html, HasSubstr("6 of 9 are shown"));
+  EXPECT_THAT(html, HasSubstr("(empty)"));
+  EXPECT_THAT(to_markdown(document), HasSubstr("[3,800 more characters]"));
+  EXPECT_THAT(to_markdown(document), HasSubstr("5 of 9 are shown"));
+}
+
+TEST(Html, ALongRunIsDrawnAsMeans) {
+  Document document = make_document();
+  Curve& curve = document.training[0];
+  curve = {"vanilla", {}, {}, {}, {}, {}};
+  for (int i = 1; i <= 10000; ++i) {
+    curve.step.push_back(i);
+    curve.loss.push_back(1.0 / i);
+  }
+  std::string html = to_html(document);
+  EXPECT_LT(html.size(), 100000u);
+  EXPECT_THAT(html, HasSubstr("means of neighbouring steps"));
+}
+
+TEST(AllReports, ShowWhatIsMissingAsADash) {
+  Document document = make_document();
+  for (Task& task : document.evaluation->tasks) task.scores.resize(2);
+  document.evaluation->tasks[1].scores[1].value = kMissing;
+  document.distillation->logprob_original = kMissing;
+  document.distillation->length_ratio = kMissing;
+  document.timings[0].seconds = kMissing;
+  document.training[0].loss = {kMissing, kMissing, kMissing};
+  document.training[1].loss.clear();
+  for (const std::string& text : {to_html(document), to_markdown(document), to_terminal(document)}) {
+    EXPECT_THAT(text, HasSubstr("–"));
+    for (const char* part : {"nan", "NaN", "inf", "null"})
+      EXPECT_FALSE(std::regex_search(text, std::regex(std::string("[^a-z]") + part + "[^a-zA-Z-]"))) << part;
+  }
+  EXPECT_THAT(unclosed(to_html(document)), ElementsAre());
+}
+
+TEST(AllReports, StandSmallDocuments) {
+  Document bare;
+  bare.run.title = "t";
+  Document empty = bare;
+  empty.evaluation = Evaluation{};
+  empty.distillation = Distillation{};
+  empty.training = {Curve{}};
+  Document one = bare;
+  one.evaluation = Evaluation{{"seed"}, {Task{"t", "target", "", {make_score("seed", 0.5, 0.1)}, {}}}};
+  Document unscored = make_document();
+  for (Task& task : unscored.evaluation->tasks) task.scores.clear();
+  for (const Document& document : {bare, empty, one, unscored}) {
+    EXPECT_THAT(unclosed(to_html(document)), ElementsAre());
+    EXPECT_THAT(to_markdown(document), ::testing::ContainsRegex("evaluated|scored"));
+    EXPECT_THAT(to_terminal(document), ::testing::ContainsRegex("evaluated|scored"));
+  }
+  EXPECT_THAT(to_terminal(one), HasSubstr("50.0 [40.0, 60.0]"));
+}
+
+// Cells of a table row: a pipe after a backslash does not part them.
+size_t cells_of(const std::string& line) {
+  size_t pipes = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\\')
+      ++i;
+    else if (line[i] == '|')
+      ++pipes;
+  }
+  return pipes - 1;
+}
+
+TEST(Markdown, TablesStayTables) {
+  for (const Document& document : {make_document(), hostile_document()}) {
+    size_t columns = 0, rows = 0;
+    std::string fence;
+    for (const std::string& line : lines_of(to_markdown(document))) {
+      if (!fence.empty()) {
+        if (line == fence) fence.clear();
+        continue;
+      }
+      size_t ticks = line.find_first_not_of('`');
+      if (ticks != std::string::npos && ticks >= 3) fence = std::string(ticks, '`');
+      if (line.rfind("| ", 0) == 0) {
+        if (columns == 0) columns = cells_of(line);
+        EXPECT_EQ(cells_of(line), columns) << line;
+        ++rows;
+      } else if (line.rfind("|:--", 0) != 0) {
+        columns = 0;
+      }
+      EXPECT_THAT(line, Not(HasSubstr("<script"))) << "outside of a fence";
+    }
+    EXPECT_EQ(fence, "") << "a fence is left open";
+    EXPECT_EQ(rows, 1u + 4 + 1 + 6 + 1 + 2);  // scores, rewrites, training, each with its head
+  }
+}
+
+TEST(Markdown, HasItsParts) {
+  std::string text = to_markdown(make_document());
+  for (const char* part : {"# Small sums\n", "> ⚠ 2 prompts were too long", "**Learned the target task",
+                           "| Target: sums, accuracy | 200 | 12.0 [9.0, 15.0] | 69.0 [66.0, 72.0] | **+57.0 "
+                           "[52.8, 61.2]** | 71.0 [68.0, 74.0] "
+                           "| **+59.0 [52.0, 66.0]** |",
+                           "| accepted | 1,600 | 80.0 % |", "Answer of sdft (right)",
+                           "```text\n4 and 4 make 8.\n```", "Time of train: 1 h 07 min"})
+    EXPECT_THAT(text, HasSubstr(part));
+  EXPECT_THAT(text, Not(HasSubstr("\u00A0")));
+}
+
+TEST(Terminal, IsATableInMiniature) {
+  std::string text = to_terminal(make_document());
+  EXPECT_THAT(text,
+              HasSubstr("  sums      200   12.0 [9.0, 15.0]    69.0 [66.0, 72.0]     71.0 [68.0, 74.0]\n"));
+  EXPECT_THAT(text, HasSubstr("+59.0 [52.0, 66.0]"));
+  EXPECT_THAT(text, HasSubstr("! 2 prompts were too long"));
+  EXPECT_THAT(text, HasSubstr("1,600 of 2,000 accepted (80.0 %)"));
+  EXPECT_THAT(text, HasSubstr("vanilla 2.00 → 0.50 in 30 steps"));
+}
+
+TEST(Terminal, KeepsToItsColumns) {
+  Document many = make_document();
+  for (const char* model : {"on_policy", "sdft_with_a_very_long_name"}) {
+    many.evaluation->models.push_back(model);
+    for (Task& task : many.evaluation->tasks) task.scores.push_back(make_score(model, 0.5, 0.1));
+  }
+  many.warnings = {std::string(300, 'x') + " y"};
+  many.evaluation->tasks[0].name = "数学の問題を解くための長い名前のタスクです、とても長い名前";
+  for (int columns : {60, 80, 100, 120})
+    for (const Document& document : {make_document(), many}) {
+      std::string text = to_terminal(document, {false, columns});
+      for (const std::string& line : lines_of(text)) EXPECT_LE(display_width(line), columns) << line;
+      for (const std::string& model : document.evaluation->models)
+        EXPECT_THAT(text, HasSubstr(model.substr(0, 15)));
+    }
+}
+
+TEST(Terminal, NoLineEndsInASpace) {
+  for (const std::string& line : lines_of(to_terminal(make_document(), {false, 70})))
+    EXPECT_TRUE(line.empty() || line.back() != ' ') << "'" << line << "'";
+}
+
+TEST(Terminal, ColoursOnlyWhenAsked) {
+  Document document = hostile_document();
+  EXPECT_EQ(to_terminal(document, {false, 100}).find('\x1b'), std::string::npos);
+  std::string coloured = to_terminal(document, {true, 100});
+  EXPECT_THAT(coloured, HasSubstr("\x1b[32m+59.0"));
+  EXPECT_EQ(std::regex_replace(coloured, std::regex("\x1b\\[[0-9]*m"), ""),
+            to_terminal(document, {false, 100}));
+  EXPECT_EQ(coloured.find("\x1b[31m "), std::string::npos) << "an escape of the data came through";
+}
+
+TEST(Terminal, StyleOfAPipeIsPlain) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  TerminalStyle style = terminal_style(ends[1]);
+  EXPECT_FALSE(style.colour);
+  EXPECT_EQ(style.columns, TerminalStyle{}.columns);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+// A real terminal has colour unless NO_COLOR or TERM say otherwise.
+TEST(Terminal, StyleOfATerminal) {
+  int fd = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (fd < 0 || ::grantpt(fd) != 0 || ::unlockpt(fd) != 0) GTEST_SKIP() << "no pseudo-terminals here";
+  int terminal = ::open(::ptsname(fd), O_RDWR | O_NOCTTY);
+  if (terminal < 0) GTEST_SKIP() << "no pseudo-terminals here";
+  ::setenv("TERM", "xterm", 1);
+  ::unsetenv("NO_COLOR");
+  EXPECT_TRUE(terminal_style(terminal).colour);
+  ::setenv("NO_COLOR", "", 1);
+  EXPECT_TRUE(terminal_style(terminal).colour);
+  ::setenv("NO_COLOR", "1", 1);
+  EXPECT_FALSE(terminal_style(terminal).colour);
+  ::unsetenv("NO_COLOR");
+  ::setenv("TERM", "dumb", 1);
+  EXPECT_FALSE(terminal_style(terminal).colour);
+  ::close(terminal);
+  ::close(fd);
+}
+
+}  // namespace
+}  // namespace sdft::report

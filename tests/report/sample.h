@@ -1,0 +1,103 @@
+// A small report document with everything in it, and tools to look into what is made of it.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "report/report.h"
+
+namespace sdft::report {
+
+inline Score make_score(const std::string& model, double value, double half_width, int64_t n = 200) {
+  Score score;
+  score.model = model;
+  score.value = value;
+  score.n = n;
+  score.interval = {std::max(0.0, value - half_width), std::min(1.0, value + half_width)};
+  return score;
+}
+
+// Scores of seed, vanilla and sdft, with intervals of ±half_width.
+inline Task make_task(const std::string& name, const std::string& kind, double seed, double vanilla,
+                      double sdft, double half_width = 0.03) {
+  Task task;
+  task.name = name;
+  task.kind = kind;
+  task.metric = "accuracy";
+  task.scores = {make_score("seed", seed, half_width), make_score("vanilla", vanilla, half_width),
+                 make_score("sdft", sdft, half_width)};
+  return task;
+}
+
+inline Document make_document() {
+  Document document;
+  document.run.title = "Small sums";
+  document.run.date = "2026-03-01 14:05 UTC";
+  document.run.version = "0.1.0";
+  document.run.seed = 7;
+  document.run.method = "sdft";
+  document.run.seed_model = {"models/mini", "LlamaForCausalLM", 12400000, std::string(64, 'a')};
+  document.run.datasets = {{"train", "data/train.jsonl", std::string(64, 'b'), 2000}};
+  document.run.settings = {{"temperature", "0.95"}, {"lora_rank", "8"}};
+  document.run.versions = {{"libtorch", "1.13.1"}};
+  document.run.recipe = "model: models/mini\nbaseline: true\n";
+
+  Distillation distillation;
+  distillation.examples = 2000;
+  distillation.accepted = 1600;
+  distillation.unchanged = 30;
+  distillation.rejected = {{"answer_mismatch", 300}, {"banned_phrase", 98}};
+  distillation.too_long = {"train-5", "train-77"};
+  distillation.length_ratio = 2.5;
+  distillation.logprob_original = -1.92;
+  distillation.logprob_rewrite = -0.47;
+  distillation.distilled_fraction = 0.8;
+  distillation.samples = {{"train-1", "What is 2 + 3?", "5", "2 and 3 make 5.", "accepted"},
+                          {"train-2", "What is 6 + 3?", "9", "That is 8.", "answer_mismatch"}};
+  document.distillation = distillation;
+
+  document.training = {
+      {"vanilla", {10, 20, 30}, {2.0, 1.0, 0.5}, {1e-4, 5e-5, 0}, {1, 0.5, 0.4}, {900, 910, 905}},
+      {"sdft", {10, 20, 30}, {0.7, 0.5, 0.4}, {1e-4, 5e-5, 0}, {0.6, 0.5, 0.4}, {}}};
+
+  Evaluation evaluation;
+  evaluation.models = {"seed", "vanilla", "sdft"};
+  evaluation.tasks = {
+      make_task("sums", "target", 0.12, 0.69, 0.71), make_task("facts", "retained", 0.58, 0.25, 0.57),
+      make_task("format", "retained", 0.84, 0.40, 0.83), make_task("refusals", "safety", 0.95, 0.80, 0.94)};
+  evaluation.tasks[0].scores[2].differences = {{"seed", 0.59, {0.52, 0.66}}};
+  evaluation.tasks[0].samples = {
+      {"test-1",
+       "What is 4 + 4?",
+       "8",
+       {{"seed", "4", false}, {"vanilla", "8", true}, {"sdft", "4 and 4 make 8.", true}}}};
+  document.evaluation = evaluation;
+  document.timings = {{"distill", 372.4}, {"train", 4000}};
+  document.peak_memory_bytes = 1.5 * 1024 * 1024 * 1024;
+  return document;
+}
+
+inline size_t count_of(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
+  return count;
+}
+
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+// Text that would do harm in one of the outputs if it were not escaped.
+inline const std::string kHostile =
+    "<script>alert('x')</script>\"><img src=x onerror=y> | a \\| b `tick` ```\nfence\n```` [t](javascript:z) "
+    "*b* "
+    "\x1b[31m \xff\xfe \xe2\x80\xae";
+
+}  // namespace sdft::report
