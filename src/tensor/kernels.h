@@ -35,6 +35,16 @@ void rope(const float* x, const float* cos, const float* sin, int64_t rows, int6
 void cross_entropy(float* logits, const int64_t* targets, const float* weights, int64_t rows, int64_t width,
                    bool gradient, float* losses);
 
+// For choosing tokens from one row of logits. find_at_least: the first `limit` indices of such numbers, in order, and how
+// many there are. softmax_weights: exp((x - top) * factor) and their sum. first_beyond: the index at which the running sum
+// of weights passes `sum`, else the last.
+float maximum(const float* x, int64_t count);
+int64_t count_at_least(const float* x, int64_t count, float least);
+int64_t find_at_least(const float* x, int64_t count, float least, int64_t limit, int32_t* indices);
+double softmax_weights(const float* x, int64_t count, float top, float factor, float* weights);
+double sum_at_least(const float* x, const float* weights, int64_t count, float least);
+int64_t first_beyond(const float* weights, int64_t count, double sum);
+
 // y = x * keep / (1 - p), keep drawn for element begin + i from the stream `key`: the same in forward and backward.
 void dropout(const float* x, float p, uint64_t key, int64_t begin, int64_t count, float* y);
 

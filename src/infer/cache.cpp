@@ -1,0 +1,33 @@
+#include "infer/cache.h"
+
+#include <algorithm>
+
+namespace sdft {
+
+int64_t cache_bytes_per_token(const Model& model) {
+  const ModelConfig& c = model.config;
+  return 2 * c.num_hidden_layers * c.num_key_value_heads * c.head_dim *
+         static_cast<int64_t>(at::elementSize(model.dtype));
+}
+
+void reserve(const Model& model, GrowingCache& cache, int64_t tokens) {
+  if (tokens <= cache.capacity) return;
+  constexpr int64_t kStep = 64;
+  int64_t wanted = std::max(tokens, cache.capacity + cache.capacity / 4);
+  wanted =
+      std::max(tokens, std::min((wanted + kStep - 1) / kStep * kStep, model.config.max_position_embeddings));
+  if (cache.kv.keys.empty()) {
+    cache.kv = make_cache(model, cache.rows, wanted);
+  } else {
+    // One tensor after the other, so that never more than one is there twice.
+    for (auto* part : {&cache.kv.keys, &cache.kv.values})
+      for (Tensor& old : *part) {
+        Tensor grown = at::empty({old.size(0), old.size(1), wanted, old.size(3)}, old.options());
+        grown.narrow(2, 0, cache.capacity).copy_(old);
+        old = grown;
+      }
+  }
+  cache.capacity = wanted;
+}
+
+}  // namespace sdft

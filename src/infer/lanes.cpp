@@ -1,0 +1,31 @@
+#include "infer/lanes.h"
+
+#include <exception>
+#include <mutex>
+
+namespace sdft {
+
+int64_t lane_count(const Model& model) {
+  constexpr int64_t kSmall = int64_t{128} << 20;  // bytes
+  const bool small = model.config.parameters() * static_cast<int64_t>(sizeof(float)) <= kSmall;
+  return small && model.device.is_cpu() && model.dtype == at::kFloat ? at::get_num_threads() : 1;
+}
+
+void run_lanes(int64_t lanes, const std::function<void(int64_t)>& work) {
+  if (lanes == 1) return work(0);  // not inside a parallel region
+  std::mutex mutex;
+  std::exception_ptr error;
+  at::parallel_for(0, lanes, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t lane = begin; lane < end; ++lane) {
+      try {
+        work(lane);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(mutex);
+        if (!error) error = std::current_exception();
+      }
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace sdft
