@@ -1,4 +1,5 @@
-// Chat templates: the Jinja that published models use, rendered as Jinja2 (trim_blocks, lstrip_blocks) renders it.
+// Chat templates: the Jinja that published models use, rendered as Jinja2 (trim_blocks, lstrip_blocks)
+// renders it.
 #pragma once
 
 #include <filesystem>
@@ -14,22 +15,24 @@ struct RenderOptions {
   bool add_generation_prompt = false;
   Json tools;                   // null or an array of tool schemas
   Json extra = Json::object();  // further variables a template may read (enable_thinking, ...)
+  std::string date;             // "2025-07-10" or "2025-07-10 12:00": what strftime_now prints; "": the clock
 };
 
 class ChatTemplate {
  public:
-  // `name` stands in messages for where the source is from. Throws Error(kInput) with the line on a syntax error or an
-  // unsupported construct.
+  // `name` stands in messages for where the source is from. Throws Error(kInput) with the line on a syntax
+  // error or an unsupported construct.
   static ChatTemplate parse(const std::string& source, const std::string& name);
-  // The folder's template: chat_template.jinja, else tokenizer_config.json's chat_template (a string, or a list of
-  // named ones of which "default" is taken, "tool_use" where there are tools). has() is false where there is none.
+  // The folder's template: chat_template.jinja, else tokenizer_config.json's chat_template (a string, or a
+  // list of named ones of which "default" is taken, "tool_use" where there are tools). has() is false where
+  // there is none.
   static ChatTemplate load(const std::filesystem::path& model_dir);
 
   bool has() const;
   const std::string& source() const;
 
-  // messages: array of {"role", "content", ...}. bos_token and eos_token come from tokenizer_config.json with load().
-  // Throws Error(kInput) on raise_exception, a runtime error or too long a run.
+  // messages: array of {"role", "content", ...}. bos_token and eos_token come from tokenizer_config.json with
+  // load(). Throws Error(kInput) on raise_exception, a runtime error or too long a run.
   std::string render(const Json& messages, const RenderOptions& options = {}) const;
   // As render, and the byte ranges [begin, end) of {% generation %} blocks.
   std::string render(const Json& messages, const RenderOptions& options,

@@ -1,0 +1,33 @@
+// Jinja templates: parsed once, rendered any number of times, on any thread.
+#pragma once
+
+#include <ctime>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "text/jinja_ast.h"
+#include "text/jinja_lexer.h"
+
+namespace sdft::jinja {
+
+struct Program {
+  std::string name;  // stands in messages
+  Body body;
+};
+
+// Throws Error(kInput) as "name:line: what" on a syntax error and on what is not supported.
+Program parse(const std::string& source, const std::string& name, const LexerOptions& options = {});
+
+struct RenderSettings {
+  Limits limits;
+  std::tm now{};                                                        // what strftime_now prints
+  std::vector<std::pair<size_t, size_t>>* generation_ranges = nullptr;  // bytes of {% generation %} blocks
+};
+
+// context: an object, the variables. Throws Error(kInput) as "name:line: what".
+std::string render(const Program& program, const Json& context, const RenderSettings& settings);
+
+}  // namespace sdft::jinja

@@ -1,0 +1,19 @@
+// Python's operators.
+#pragma once
+
+#include <string>
+
+#include "text/jinja_value.h"
+
+namespace sdft::jinja {
+
+Value signed_value(Runtime& rt, const Value& value, bool negate);
+// op: + - * / // % **
+Value binary(Runtime& rt, const std::string& op, const Value& left, const Value& right);
+// op: == != < <= > >= in "not in"
+bool holds(Runtime& rt, const std::string& op, const Value& left, const Value& right);
+
+// A field of the variable `loop`.
+Value loop_attribute(Runtime& rt, const Value& loop, const std::string& name);
+
+}  // namespace sdft::jinja

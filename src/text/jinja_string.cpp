@@ -1,0 +1,387 @@
+#include "text/jinja_string.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+
+namespace sdft::jinja {
+
+char32_t next_char(std::string_view text, size_t* at) {
+  auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  unsigned first = byte(*at);
+  size_t length = first < 0x80                    ? 1
+                  : first >= 0xf0 && first < 0xf8 ? 4
+                  : first >= 0xe0                 ? 3
+                  : first >= 0xc2                 ? 2
+                                                  : 1;
+  if (first >= 0xf8) length = 1;
+  char32_t c = length == 1 ? first : first & (0xffu >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(*at + i) & 0xc0) != 0x80) {
+      ++*at;
+      return first;
+    }
+    c = c << 6 | (byte(*at + i) & 0x3f);
+  }
+  *at += length;
+  return c;
+}
+
+void append_char(std::string* text, char32_t c) {
+  if (c < 0x80) {
+    *text += static_cast<char>(c);
+    return;
+  }
+  int rest = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+  unsigned mark = rest == 1 ? 0xc0 : rest == 2 ? 0xe0 : 0xf0;
+  *text += static_cast<char>(mark | (c >> (6 * rest)));
+  while (rest-- > 0) *text += static_cast<char>(0x80 | ((c >> (6 * rest)) & 0x3f));
+}
+
+size_t char_count(std::string_view text) {
+  size_t count = 0;
+  for (size_t at = 0; at < text.size(); ++count) next_char(text, &at);
+  return count;
+}
+
+std::vector<std::string_view> characters(std::string_view text) {
+  std::vector<std::string_view> result;
+  result.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    size_t begin = at;
+    next_char(text, &at);
+    result.push_back(text.substr(begin, at - begin));
+  }
+  return result;
+}
+
+bool is_space(char32_t c) {
+  return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+         c == 0x3000;
+}
+
+bool is_printable(char32_t c) {
+  if (c < 0x80) return c >= 0x20 && c < 0x7f;
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+    case UTF8PROC_CATEGORY_ZS:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool is_cased(char32_t c) {
+  auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
+         category == UTF8PROC_CATEGORY_LT;
+}
+
+bool is_decimal(char32_t c) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_ND;
+}
+bool is_digit(char32_t c) {
+  return is_decimal(c) || c == 0xb2 || c == 0xb3 || c == 0xb9 || c == 0x2070 ||
+         (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089) || (c >= 0x2460 && c <= 0x2468);
+}
+bool is_numeric(char32_t c) {
+  auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL ||
+         category == UTF8PROC_CATEGORY_NO;
+}
+bool is_alpha(char32_t c) {
+  auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return is_cased(c) || category == UTF8PROC_CATEGORY_LM || category == UTF8PROC_CATEGORY_LO;
+}
+bool is_alnum(char32_t c) { return is_alpha(c) || is_numeric(c); }
+
+namespace {
+
+// The place of the last character of text[0, end).
+size_t last_char(std::string_view text, size_t end) {
+  size_t last = end - 1;
+  while (last > 0 && end - last < 4 && (text[last] & 0xc0) == 0x80) --last;
+  size_t behind = last;
+  next_char(text.substr(0, end), &behind);
+  return behind == end ? last : end - 1;  // no UTF-8: a byte
+}
+
+}  // namespace
+
+std::string_view strip(std::string_view text, int sides, const std::string* chars) {
+  std::vector<std::string_view> set;
+  if (chars != nullptr) set = characters(*chars);
+  auto goes = [&](std::string_view character) {
+    size_t at = 0;
+    if (chars == nullptr) return is_space(next_char(character, &at));
+    return std::find(set.begin(), set.end(), character) != set.end();
+  };
+  while ((sides & 1) && !text.empty()) {
+    size_t at = 0;
+    next_char(text, &at);
+    if (!goes(text.substr(0, at))) break;
+    text.remove_prefix(at);
+  }
+  while ((sides & 2) && !text.empty()) {
+    size_t last = last_char(text, text.size());
+    if (!goes(text.substr(last))) break;
+    text.remove_suffix(text.size() - last);
+  }
+  return text;
+}
+
+namespace {
+
+std::vector<std::string_view> split_space(std::string_view text, int64_t limit) {
+  std::vector<std::string_view> result;
+  for (text = strip(text, 1); !text.empty(); text = strip(text, 1)) {
+    if (limit >= 0 && static_cast<int64_t>(result.size()) == limit) {
+      result.push_back(text);  // the rest keeps its trailing white space
+      break;
+    }
+    size_t end = 0;
+    for (size_t next = 0; end < text.size(); end = next) {
+      if (is_space(next_char(text, &next))) break;
+    }
+    result.push_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  return result;
+}
+
+std::vector<std::string_view> rsplit_space(std::string_view text, int64_t limit) {
+  std::vector<std::string_view> words = split_space(text, -1);
+  if (limit < 0 || static_cast<int64_t>(words.size()) <= limit) return words;
+  size_t rest =
+      words.size() - static_cast<size_t>(limit);  // these stay together, with the white space before them
+  size_t end = static_cast<size_t>(words[rest - 1].data() - text.data()) + words[rest - 1].size();
+  words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(rest));
+  words.insert(words.begin(), text.substr(0, end));
+  return words;
+}
+
+}  // namespace
+
+std::vector<std::string_view> split(std::string_view text, const std::string* separator, int64_t limit) {
+  if (separator == nullptr) return split_space(text, limit);
+  std::vector<std::string_view> result;
+  size_t at = 0;
+  while (limit < 0 || static_cast<int64_t>(result.size()) < limit) {
+    size_t found = text.find(*separator, at);
+    if (found == std::string_view::npos) break;
+    result.push_back(text.substr(at, found - at));
+    at = found + separator->size();
+  }
+  result.push_back(text.substr(at));
+  return result;
+}
+
+std::vector<std::string_view> rsplit(std::string_view text, const std::string* separator, int64_t limit) {
+  if (separator == nullptr) return rsplit_space(text, limit);
+  std::vector<std::string_view> result;
+  while (limit < 0 || static_cast<int64_t>(result.size()) < limit) {
+    size_t found = text.rfind(*separator);
+    if (found == std::string_view::npos) break;
+    result.push_back(text.substr(found + separator->size()));
+    text = text.substr(0, found);
+  }
+  result.push_back(text);
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends) {
+  std::vector<std::string_view> result;
+  size_t begin = 0;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = at;
+    char32_t c = next_char(text, &at);
+    bool ends = (c >= 10 && c <= 13) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    if (!ends) continue;
+    if (c == '\r' && at < text.size() && text[at] == '\n') ++at;
+    result.push_back(text.substr(begin, (keep_ends ? at : end) - begin));
+    begin = at;
+  }
+  if (begin < text.size()) result.push_back(text.substr(begin));
+  return result;
+}
+
+std::string replace_text(std::string_view text, std::string_view from, std::string_view to, int64_t limit) {
+  std::string result;
+  if (from.empty()) {  // between all characters, and at both ends
+    int64_t done = 0;
+    auto insert = [&] {
+      if (limit < 0 || done++ < limit) result += to;
+    };
+    for (std::string_view character : characters(text)) {
+      insert();
+      result += character;
+    }
+    insert();
+    return result;
+  }
+  size_t at = 0;
+  for (int64_t done = 0; limit < 0 || done < limit; ++done) {
+    size_t found = text.find(from, at);
+    if (found == std::string_view::npos) break;
+    result.append(text.substr(at, found - at)).append(to);
+    at = found + from.size();
+  }
+  return result.append(text.substr(at));
+}
+
+namespace {
+
+// What becomes several characters in capitals. Unicode has some more, of ancient and medieval scripts.
+struct LongUpper {
+  char32_t from;
+  const char *upper, *title;
+};
+constexpr LongUpper kLongUpper[] = {
+    {0xdf, "SS", "Ss"},     {0x149, "ʼN", "ʼN"},  {0x1f0, "J̌", "J̌"},    {0x587, "ԵՒ", "Եւ"},
+    {0x1e96, "H̱", "H̱"},     {0x1e97, "T̈", "T̈"},   {0x1e98, "W̊", "W̊"},   {0x1e99, "Y̊", "Y̊"},
+    {0xfb00, "FF", "Ff"},   {0xfb01, "FI", "Fi"}, {0xfb02, "FL", "Fl"}, {0xfb03, "FFI", "Ffi"},
+    {0xfb04, "FFL", "Ffl"}, {0xfb05, "ST", "St"}, {0xfb06, "ST", "St"},
+};
+
+void append_upper(std::string* result, char32_t c, bool as_title) {
+  for (const LongUpper& entry : kLongUpper) {
+    if (entry.from == c) {
+      result->append(as_title ? entry.title : entry.upper);
+      return;
+    }
+  }
+  auto code = static_cast<utf8proc_int32_t>(c);
+  append_char(result, static_cast<char32_t>(as_title ? utf8proc_totitle(code) : utf8proc_toupper(code)));
+}
+
+// Greek sigma is written differently at the end of a word.
+bool sigma_is_final(std::string_view text, size_t at) {
+  auto ignorable = [](char32_t c) {
+    auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+    return c == '\'' || c == '.' || c == ':' || c == 0xb7 || c == 0x2019 ||
+           category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_CF;
+  };
+  bool letter_before = false;
+  for (size_t end = at; end > 0;) {
+    end = last_char(text, end);
+    size_t p = end;
+    char32_t c = next_char(text, &p);
+    letter_before = is_cased(c);
+    if (!ignorable(c)) break;
+    letter_before = false;
+  }
+  size_t p = at;
+  next_char(text, &p);
+  while (letter_before && p < text.size()) {
+    char32_t c = next_char(text, &p);
+    if (!ignorable(c)) return !is_cased(c);
+  }
+  return letter_before;
+}
+
+void append_lower(std::string* result, std::string_view text, size_t at, char32_t c) {
+  if (c == 0x3a3) {
+    append_char(result, sigma_is_final(text, at) ? 0x3c2 : 0x3c3);
+  } else if (c == 0x130) {
+    result->append("i\u0307");
+  } else {
+    append_char(result, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+  }
+}
+
+// Calls change(result, place, character) for each character.
+template <typename Change>
+std::string changed(std::string_view text, Change change) {
+  std::string result;
+  result.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    size_t begin = at;
+    char32_t c = next_char(text, &at);
+    if (at - begin == 1 && c >= 0x80) {
+      result += text[begin];  // no UTF-8: left alone
+    } else {
+      change(&result, begin, c);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string upper(std::string_view text) {
+  return changed(text, [](std::string* result, size_t, char32_t c) { append_upper(result, c, false); });
+}
+
+std::string lower(std::string_view text) {
+  return changed(text,
+                 [&](std::string* result, size_t at, char32_t c) { append_lower(result, text, at, c); });
+}
+
+std::string title(std::string_view text) {
+  bool in_word = false;
+  return changed(text, [&](std::string* result, size_t at, char32_t c) {
+    if (in_word) {
+      append_lower(result, text, at, c);
+    } else {
+      append_upper(result, c, true);
+    }
+    in_word = is_cased(c);
+  });
+}
+
+std::string capitalize(std::string_view text) {
+  return changed(text, [&](std::string* result, size_t at, char32_t c) {
+    if (at > 0) {
+      append_lower(result, text, at, c);
+    } else {
+      append_upper(result, c, true);
+    }
+  });
+}
+
+std::string swap_case(std::string_view text) {
+  return changed(text, [&](std::string* result, size_t at, char32_t c) {
+    auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+    if (category == UTF8PROC_CATEGORY_LU) {
+      append_lower(result, text, at, c);
+    } else {
+      append_upper(result, c, false);
+    }
+  });
+}
+
+std::string escape_html(std::string_view text) {
+  std::string result;
+  for (char c : text) {
+    switch (c) {
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '\'':
+        result += "&#39;";
+        break;
+      case '"':
+        result += "&#34;";
+        break;
+      default:
+        result += c;
+    }
+  }
+  return result;
+}
+
+}  // namespace sdft::jinja
