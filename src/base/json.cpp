@@ -8,6 +8,8 @@
 namespace sdft {
 
 Json parse_json(std::string_view text, const std::string& where) {
+  // The parser takes a NUL byte as the end of the text.
+  if (text.find('\0') != std::string_view::npos) fail_input(where, "not valid JSON: it has a NUL byte");
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::parse_error& e) {
@@ -18,6 +20,8 @@ Json parse_json(std::string_view text, const std::string& where) {
     if (size_t colon = what.find(": ", what.find("parse error")); colon != std::string::npos)
       what = what.substr(colon + 2);
     fail_input(where + ":" + std::to_string(line) + ":" + std::to_string(column), "not valid JSON: " + what);
+  } catch (const nlohmann::json::exception& e) {  // a number beyond all range
+    fail_input(where, std::string("not valid JSON: ") + e.what());
   }
 }
 

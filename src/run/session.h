@@ -7,6 +7,7 @@
 #include <string>
 
 #include "data/prompt.h"
+#include "infer/generator.h"
 #include "run/recipe.h"
 
 namespace sdft {

@@ -10,6 +10,7 @@
 
 #include "data/prompt.h"
 #include "model/lora.h"
+#include "train/checkpoint.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
