@@ -359,10 +359,12 @@ Method find_method_of(const Value& object, const std::string& name) {
   return nullptr;
 }
 
-Value missing(const Value& object, const std::string& what) {
-  return Value::undefined("'" + type_name(object) +
-                          (object.is(Type::kDict) || object.is_sequence() ? " object" : "") + "' has no " +
-                          what);
+std::string described(const Value& object) {
+  return object.is_none() ? "None" : type_name(object) + " object";
+}
+
+Value no_attribute(const Value& object, const std::string& name) {
+  return Value::undefined("'" + described(object) + "' has no attribute '" + name + "'");
 }
 
 // object[key] where there is such an item.
@@ -394,7 +396,7 @@ Value get_method(Runtime& rt, const Value& object, const std::string& name) {
   if (is_forbidden(object, name))
     return Value::undefined("access to attribute '" + name + "' of '" + type_name(object) +
                             "' object is unsafe");
-  return missing(object, "attribute '" + name + "'");
+  return no_attribute(object, name);
 }
 
 Value get_attribute(Runtime& rt, const Value& object, const std::string& name) {
@@ -402,7 +404,7 @@ Value get_attribute(Runtime& rt, const Value& object, const std::string& name) {
   if (object.is(Type::kLoop)) return loop_attribute(rt, object, name);
   if (object.is(Type::kNamespace)) {
     const Value* value = find(*static_cast<const Namespace*>(object.object), name);
-    return value ? *value : missing(object, "attribute '" + name + "'");
+    return value ? *value : no_attribute(object, name);
   }
   if (object.is(Type::kFunction) && name == "name")
     return rt.string(static_cast<const Function*>(object.object)->name);
@@ -422,7 +424,7 @@ Value get_item(Runtime& rt, const Value& object, const Value& key) {
       return get_method(rt, object, key.as_string());
     return get_attribute(rt, object, key.as_string());
   }
-  return missing(object, "element " + to_repr(rt, key));
+  return Value::undefined(described(object) + " has no element " + to_repr(rt, key));
 }
 
 Value get_slice(Runtime& rt, const Value& object, const Value& start, const Value& stop,
