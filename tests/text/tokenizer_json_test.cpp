@@ -1,0 +1,582 @@
+// Small tokenizer.json files, one rule each.
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "testing.h"
+#include "text/bpe_trainer.h"
+#include "text/byte_level.h"
+#include "text/tokenizer.h"
+
+namespace sdft {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::ScratchDir;
+using Ids = std::vector<int32_t>;
+using Words = std::vector<std::string>;
+
+Tokenizer load(const Json& file, const Json& config = Json()) {
+  ScratchDir dir;
+  write_file_atomic(dir / "tokenizer.json", file.dump());
+  if (!config.is_null()) write_file_atomic(dir / "tokenizer_config.json", config.dump());
+  return Tokenizer::load(dir.path());
+}
+
+std::string error_of(const std::string& text) {
+  ScratchDir dir;
+  write_file_atomic(dir / "tokenizer.json", text);
+  try {
+    Tokenizer::load(dir.path());
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::kInput);
+    return e.what();
+  }
+  return "no error";
+}
+
+// A model that knows some whole words, so that the words that reach it can be read off.
+Json word_level(const Words& words) {
+  Json vocab = {{"<unk>", 0}};
+  for (const auto& word : words)
+    if (!vocab.contains(word)) vocab[word] = vocab.size();
+  return {{"model", {{"type", "WordLevel"}, {"unk_token", "<unk>"}, {"vocab", vocab}}}};
+}
+
+// The words that a pre-tokenizer (after a normalizer) cuts `text` into: every expected word is in the
+// vocabulary, so an unexpected one shows as <unk>.
+Words words_of(const std::string& text, const Words& expected, const Json& pre_tokenizer,
+               const Json& normalizer = Json()) {
+  Json file = word_level(expected);
+  file["pre_tokenizer"] = pre_tokenizer;
+  file["normalizer"] = normalizer;
+  const Tokenizer tokenizer = load(file);
+  Words words;
+  for (int32_t id : tokenizer.encode(text)) words.push_back(tokenizer.token_of(id));
+  return words;
+}
+
+#define EXPECT_WORDS(text, pre_tokenizer, ...) \
+  EXPECT_EQ(words_of(text, Words{__VA_ARGS__}, pre_tokenizer), (Words{__VA_ARGS__}))
+#define EXPECT_NORMAL(text, normalizer, result) \
+  EXPECT_EQ(words_of(text, Words{result}, Json(), normalizer), (Words{result}))
+
+Json split(const char* pattern, const char* behavior, bool invert = false) {
+  return {{"type", "Split"}, {"pattern", {{"String", pattern}}}, {"behavior", behavior}, {"invert", invert}};
+}
+
+TEST(TokenizerJson, SplitBehaviors) {
+  EXPECT_WORDS("the-final--countdown", split("-", "Removed"), "the", "final", "countdown");
+  EXPECT_WORDS("the-final--countdown", split("-", "Isolated"), "the", "-", "final", "-", "-", "countdown");
+  EXPECT_WORDS("the-final--countdown", split("-", "MergedWithPrevious"), "the-", "final-", "-", "countdown");
+  EXPECT_WORDS("the-final--countdown", split("-", "MergedWithNext"), "the", "-final", "-", "-countdown");
+  EXPECT_WORDS("the-final--countdown", split("-", "Contiguous"), "the", "-", "final", "--", "countdown");
+  EXPECT_WORDS("-a--", split("-", "MergedWithPrevious"), "-", "a-", "-");
+  EXPECT_WORDS("-a--", split("-", "MergedWithNext"), "-a", "-", "-");
+  EXPECT_WORDS("a-b", split("-", "Removed", true), "-");
+  EXPECT_WORDS("a-b", split("-", "MergedWithPrevious", true), "a", "-b");
+}
+
+TEST(TokenizerJson, PreTokenizers) {
+  const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
+  EXPECT_WORDS("ab12²c", digits, "ab", "1", "2", "²", "c");
+  EXPECT_WORDS("ab12²c", (Json{{"type", "Digits"}, {"individual_digits", false}}), "ab", "12²", "c");
+  EXPECT_WORDS("Hey, you!?", (Json{{"type", "Punctuation"}}), "Hey", ",", " you", "!", "?");
+  EXPECT_WORDS("Hey!?", (Json{{"type", "Punctuation"}, {"behavior", "Contiguous"}}), "Hey", "!?");
+  EXPECT_WORDS("Hey man, it's\u3000me!", (Json{{"type", "Whitespace"}}), "Hey", "man", ",", "it", "'", "s",
+               "me", "!");
+  EXPECT_WORDS(" a,b \n c", (Json{{"type", "WhitespaceSplit"}}), "a,b", "c");
+  EXPECT_WORDS("Hey friend!  How?", (Json{{"type", "BertPreTokenizer"}}), "Hey", "friend", "!", "How", "?");
+  EXPECT_WORDS("a|b||c", (Json{{"type", "CharDelimiterSplit"}, {"delimiter", "|"}}), "a", "b", "c");
+  EXPECT_WORDS("abécd", (Json{{"type", "FixedLength"}, {"length", 2}}), "ab", "éc", "d");
+  EXPECT_WORDS("a b", (Json{{"type", "ByteLevel"}}), "Ġa", "Ġb");
+  EXPECT_WORDS("a b", (Json{{"type", "ByteLevel"}, {"add_prefix_space", false}}), "a", "Ġb");
+  EXPECT_WORDS("a  é", (Json{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}),
+               "aĠĠÃ©");
+  const Json sequence = {{"type", "Sequence"}, {"pretokenizers", {{{"type", "WhitespaceSplit"}}, digits}}};
+  EXPECT_WORDS("a1 2b", sequence, "a", "1", "2", "b");
+}
+
+Json added(int id, const char* content, const Json& more = Json::object()) {
+  Json token = {{"id", id}, {"content", content}, {"special", false}, {"normalized", false}};
+  token.update(more);
+  return token;
+}
+
+TEST(TokenizerJson, Metaspace) {
+  auto metaspace = [](const char* scheme, bool split = true) {
+    return Json{{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", scheme}, {"split", split}};
+  };
+  EXPECT_WORDS("Hey  you", metaspace("always"), "▁Hey", "▁", "▁you");
+  EXPECT_WORDS(" Hey you", metaspace("always"), "▁Hey", "▁you");
+  EXPECT_WORDS("Hey you", metaspace("never"), "Hey", "▁you");
+  EXPECT_WORDS("Hey you", metaspace("always", false), "▁Hey▁you");
+  const Json old = {
+      {"type", "Metaspace"}, {"replacement", "▁"}, {"str_rep", "▁"}, {"add_prefix_space", false}};
+  EXPECT_WORDS("Hey you", old, "Hey", "▁you");
+
+  // Behind an added token, only "always" puts a space before.
+  Json file = word_level({"▁a", "a", "▁b", "b"});
+  file["added_tokens"] = Json::array({added(9, "<s>", {{"special", true}})});
+  file["pre_tokenizer"] = metaspace("first");
+  EXPECT_THAT(load(file).encode("a<s>b"), ElementsAre(1, 9, 4));
+  EXPECT_THAT(load(file).encode("<s>b"), ElementsAre(9, 4));
+  file["pre_tokenizer"] = metaspace("always");
+  EXPECT_THAT(load(file).encode("a<s>b"), ElementsAre(1, 9, 3));
+}
+
+TEST(TokenizerJson, Normalizers) {
+  EXPECT_NORMAL("e\u0301\u1100\u1161", (Json{{"type", "NFC"}}), "é가");
+  EXPECT_NORMAL("é", (Json{{"type", "NFD"}}), "e\u0301");
+  EXPECT_NORMAL("ﬁ①Å", (Json{{"type", "NFKC"}}), "fi1Å");
+  EXPECT_NORMAL("ﬁé", (Json{{"type", "NFKD"}}), "fie\u0301");
+  EXPECT_NORMAL("a\u0323\u0307b e\u0301", (Json{{"type", "NFC"}}), "ạ\u0307b é");
+  EXPECT_NORMAL("ÀΣİ", (Json{{"type", "Lowercase"}}), "àσi\u0307");
+  EXPECT_NORMAL("e\u0301", (Json{{"type", "StripAccents"}}), "e");
+  EXPECT_NORMAL("\u3000 a b\n", (Json{{"type", "Strip"}, {"strip_left", true}, {"strip_right", true}}),
+                "a b");
+  EXPECT_NORMAL(" a ", (Json{{"type", "Strip"}, {"strip_left", false}, {"strip_right", true}}), " a");
+  EXPECT_NORMAL("a", (Json{{"type", "Prepend"}, {"prepend", "▁"}}), "▁a");
+  EXPECT_NORMAL("a b c", (Json{{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "__"}}),
+                "a__b__c");
+  EXPECT_NORMAL("a  b", (Json{{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", " "}}),
+                "a b");
+  EXPECT_NORMAL("a\u200bb\x01", (Json{{"type", "Nmt"}}), "a b");
+  EXPECT_NORMAL("é", (Json{{"type", "ByteLevel"}}), "Ã©");
+  const Json bert = {{"type", "BertNormalizer"},
+                     {"clean_text", true},
+                     {"handle_chinese_chars", true},
+                     {"strip_accents", nullptr},
+                     {"lowercase", true}};
+  EXPECT_NORMAL("HÉ\u0001\u200b\t你", bert, "he  你 ");
+  const Json sequence = {{"type", "Sequence"},
+                         {"normalizers", {{{"type", "NFD"}}, {{"type", "StripAccents"}}}}};
+  EXPECT_NORMAL("éa", sequence, "ea");
+}
+
+// A byte-level BPE with a few merges.
+Json small_bpe() {
+  Json vocab = Json::object();
+  for (const auto& character : byte_level_characters()) vocab[character] = vocab.size();
+  Words merges = {"a b", "ab c", "b c", "Ġ ab"};
+  for (const char* token : {"ab", "abc", "bc", "Ġab"}) vocab[token] = vocab.size();
+  Json file;
+  file["model"] = {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}};
+  file["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}};
+  file["decoder"] = {{"type", "ByteLevel"}};
+  return file;
+}
+
+TEST(TokenizerJson, BpeMergesByRank) {
+  Json file = small_bpe();
+  EXPECT_THAT(load(file).encode("abc ab bc"), ElementsAre(257, 259, ' ', 258));
+  EXPECT_THAT(load(file).encode("ababc"), ElementsAre(256, 257));
+  file["model"]["merges"] =
+      parse_json(R"([["b", "c"], ["a", "b"], ["a", "bc"]])", "");  // pairs, and another order
+  EXPECT_THAT(load(file).encode("abc ab"), ElementsAre(257, ' ', 256));
+  file["model"]["merges"] = Words{};
+  EXPECT_EQ(load(file).encode("abc").size(), 3u);
+  file["model"]["ignore_merges"] = true;
+  EXPECT_THAT(load(file).encode("abc"), ElementsAre(257));
+}
+
+// The definition of BPE, slowly.
+Ids merge_slowly(Words symbols, const Words& merges, const Json& vocab) {
+  for (;;) {
+    size_t best = merges.size(), place = 0;
+    for (size_t i = 0; i + 1 < symbols.size(); ++i) {
+      const auto found = std::find(merges.begin(), merges.end(), symbols[i] + " " + symbols[i + 1]);
+      const auto rank = static_cast<size_t>(found - merges.begin());
+      if (rank < best) best = rank, place = i;
+    }
+    if (best == merges.size()) break;
+    symbols[place] += symbols[place + 1];
+    symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(place) + 1);
+  }
+  Ids ids;
+  for (const auto& symbol : symbols) ids.push_back(vocab.at(symbol).get<int32_t>());
+  return ids;
+}
+
+// Long words are merged by another algorithm than short ones, and words without pre-tokenizer are cut first.
+TEST(TokenizerJson, BpeOfWordsOfAnyLength) {
+  Random random(11);
+  Json vocab = {{"a", 0}, {"b", 1}, {"c", 2}, {"▁", 3}};
+  Words tokens = {"a", "b", "c", "▁"}, merges;
+  while (merges.size() < 60) {  // in any order: a merge may come before those that make its parts
+    const auto& left = random.pick(tokens);
+    const auto& right = random.pick(tokens);
+    const std::string merged = left + right;
+    if (merged.size() > 12 || std::count(merges.begin(), merges.end(), left + " " + right)) continue;
+    merges.push_back(left + " " + right);
+    if (vocab.contains(merged)) continue;
+    vocab[merged] = vocab.size();
+    tokens.push_back(merged);
+  }
+  random.shuffle(merges);
+  Json file;
+  file["model"] = {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}};
+  const Tokenizer tokenizer = load(file);
+  for (int round = 0; round < 300; ++round) {
+    Words symbols;
+    std::string text;
+    for (int64_t n = random.between(1, round < 250 ? 60 : 500); n > 0; --n) {
+      symbols.push_back(round % 3 == 0 ? "a" : tokens[random.below(4)]);
+      text += symbols.back();
+    }
+    ASSERT_EQ(tokenizer.encode(text), merge_slowly(symbols, merges, vocab)) << text;
+    ASSERT_EQ(tokenizer.encode(text), merge_slowly(symbols, merges, vocab)) << "remembered: " << text;
+  }
+}
+
+TEST(TokenizerJson, BpeUnknownCharacters) {
+  Json file;
+  file["model"] = {{"type", "BPE"}, {"unk_token", "?"}, {"vocab", {{"?", 0}, {"a", 1}}}, {"merges", Words{}}};
+  EXPECT_THAT(load(file).encode("xxaéa"), ElementsAre(0, 0, 1, 0, 1));
+  file["model"]["fuse_unk"] = true;
+  EXPECT_THAT(load(file).encode("xxaéyéa"), ElementsAre(0, 1, 0, 1));
+  file["model"]["byte_fallback"] = true;  // only where all bytes are there
+  file["model"]["vocab"]["<0xC3>"] = 2;
+  EXPECT_THAT(load(file).encode("aé"), ElementsAre(1, 0));
+  file["model"]["vocab"]["<0xA9>"] = 3;
+  EXPECT_THAT(load(file).encode("aé"), ElementsAre(1, 2, 3));
+  file["model"].erase("unk_token");
+  EXPECT_THAT(load(file).encode("axa"), ElementsAre(1, 1));  // as in HF
+}
+
+TEST(TokenizerJson, BpeWordEnds) {
+  Json file;
+  file["model"] = {
+      {"type", "BPE"},
+      {"end_of_word_suffix", "</w>"},
+      {"vocab", {{"l", 0}, {"o", 1}, {"w", 2}, {"w</w>", 3}, {"lo", 4}, {"low</w>", 5}, {"o</w>", 6}}},
+      {"merges", {"l o", "lo w</w>"}}};
+  file["pre_tokenizer"] = {{"type", "WhitespaceSplit"}};
+  file["decoder"] = {{"type", "BPEDecoder"}, {"suffix", "</w>"}};
+  const Tokenizer tokenizer = load(file);
+  EXPECT_THAT(tokenizer.encode("low wlo"), ElementsAre(5, 2, 0, 6));
+  EXPECT_EQ(tokenizer.decode({5, 5}), "low low");
+  file["model"] = {{"type", "BPE"},
+                   {"continuing_subword_prefix", "##"},
+                   {"vocab", {{"a", 0}, {"##b", 1}, {"ab", 2}, {"##bb", 3}}},
+                   {"merges", {"a ##b", "##b ##b"}}};
+  EXPECT_THAT(load(file).encode("abbb"), ElementsAre(2, 3));
+}
+
+TEST(TokenizerJson, Unigram) {
+  Json file;
+  file["model"] = {
+      {"type", "Unigram"},
+      {"unk_id", 0},
+      {"vocab", {{"<unk>", 0.0}, {"a", -1.0}, {"b", -1.0}, {"ab", -1.5}, {"abb", -4.0}, {"c", -3.0}}}};
+  const Tokenizer tokenizer = load(file);
+  EXPECT_THAT(tokenizer.encode("ab"), ElementsAre(3));
+  EXPECT_THAT(tokenizer.encode("abb"), ElementsAre(3, 2));
+  EXPECT_THAT(tokenizer.encode("axyéa"), ElementsAre(1, 0, 1));  // unknown characters become one
+  file["model"]["byte_fallback"] = true;
+  for (int byte : {'x', 'y'}) {
+    char token[8];
+    std::snprintf(token, sizeof token, "<0x%02X>", byte);
+    file["model"]["vocab"].push_back(Json::array({token, -9.0}));
+  }
+  EXPECT_THAT(load(file).encode("axya"), ElementsAre(1, 6, 7, 1));
+  file["model"].erase("unk_id");
+  EXPECT_THROW(load(file).encode("z"), Error);
+}
+
+TEST(TokenizerJson, WordPiece) {
+  Json file;
+  file["model"] = {
+      {"type", "WordPiece"},
+      {"unk_token", "[UNK]"},
+      {"continuing_subword_prefix", "##"},
+      {"max_input_chars_per_word", 10},
+      {"vocab",
+       {{"[UNK]", 0}, {"un", 1}, {"##aff", 2}, {"##able", 3}, {"##a", 4}, {"[CLS]", 5}, {"[SEP]", 6}}}};
+  file["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+  file["decoder"] = {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}};
+  file["post_processor"] = {{"type", "BertProcessing"}, {"sep", {"[SEP]", 6}}, {"cls", {"[CLS]", 5}}};
+  const Tokenizer tokenizer = load(file);
+  EXPECT_THAT(tokenizer.encode("unaffable una unb unaffableaffaff", {true, true}),
+              ElementsAre(5, 1, 2, 3, 1, 4, 0, 0, 6));
+  EXPECT_EQ(tokenizer.decode({1, 2, 3, 1, 4}), "unaffable una");
+}
+
+TEST(TokenizerJson, PostProcessors) {
+  Json file = word_level({"a"});
+  const Json bos = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
+             eos = {{"SpecialToken", {{"id", "</s>"}, {"type_id", 0}}}},
+             text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const Json ids = {{"<s>", {{"id", "<s>"}, {"ids", {7, 8}}, {"tokens", {"<s>", "<s>"}}}},
+                    {"</s>", {{"id", "</s>"}, {"ids", {9}}, {"tokens", {"</s>"}}}}};
+  const Json around = {{"type", "TemplateProcessing"}, {"single", {bos, text, eos}}, {"special_tokens", ids}};
+  file["post_processor"] = around;
+  EXPECT_THAT(load(file).encode("a", {true, true}), ElementsAre(7, 8, 1, 9));
+  EXPECT_THAT(load(file).encode("a"), ElementsAre(1));
+  EXPECT_THAT(load(file).encode("", {true, true}), ElementsAre(7, 8, 9));
+  file["post_processor"] = {{"type", "Sequence"}, {"processors", {{{"type", "ByteLevel"}}, around}}};
+  EXPECT_THAT(load(file).encode("a", {true, true}), ElementsAre(7, 8, 1, 9));
+  file["post_processor"] = {{"type", "RobertaProcessing"}, {"sep", {"</s>", 9}}, {"cls", {"<s>", 7}}};
+  EXPECT_THAT(load(file).encode("a", {true, true}), ElementsAre(7, 1, 9));
+}
+
+std::string decoded(const Words& tokens, const Json& decoder) {
+  Json file = word_level(tokens);
+  file["decoder"] = decoder;
+  const Tokenizer tokenizer = load(file);
+  Ids ids;
+  for (const auto& token : tokens) ids.push_back(*tokenizer.id_of(token));
+  const std::string text = tokenizer.decode(ids);
+  StreamDecoder stream(tokenizer);
+  std::string pieces;
+  for (int32_t id : ids) pieces += stream.add(id);
+  EXPECT_EQ(pieces + stream.finish(), text) << decoder;
+  return text;
+}
+
+TEST(TokenizerJson, Decoders) {
+  EXPECT_EQ(decoded({"a", "b"}, Json()), "a b");
+  EXPECT_EQ(decoded({"Ġa", "Ã", "©", "Ã"}, (Json{{"type", "ByteLevel"}})), " aé\ufffd");
+  const Json metaspace = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}};
+  EXPECT_EQ(decoded({"▁", "▁Hey", "▁you▁"}, metaspace), " Hey you ");
+  EXPECT_EQ(decoded({"▁Hey"}, (Json{{"type", "Metaspace"}, {"prepend_scheme", "never"}})), " Hey");
+  EXPECT_EQ(decoded({"un", "##do", "it", ".", "n't"}, (Json{{"type", "WordPiece"}, {"cleanup", true}})),
+            "undo it.n't");
+  EXPECT_EQ(decoded({"un", "##do", "."}, (Json{{"type", "WordPiece"}, {"cleanup", false}})), "undo .");
+  EXPECT_EQ(decoded({"a", "a", "<pad>", "a", "|", "b"}, (Json{{"type", "CTC"}})), "aa b");
+  const Json steps = {{"type", "Sequence"},
+                      {"decoders",
+                       {{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
+                        {{"type", "ByteFallback"}},
+                        {{"type", "Fuse"}},
+                        {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};
+  EXPECT_EQ(decoded({"▁", "▁Hey", "<0xC3>", "<0xA9>", "▁"}, steps), " Heyé ");
+  EXPECT_EQ(decoded({"<0xE4>", "<0xBD>", "a"}, steps), "\ufffd\ufffda");
+  EXPECT_EQ(decoded({"<0xE4>", "<0xBD>", "<0xA0>", "<0xE4>"}, steps), "\ufffd\ufffd\ufffd\ufffd");
+  EXPECT_EQ(decoded({"xxa", "bxx"}, (Json{{"type", "Strip"}, {"content", "x"}, {"start", 1}, {"stop", 2}})),
+            "xab");
+}
+
+TEST(TokenizerJson, AddedTokens) {
+  Json file = word_level({"a", "b", " a", " b", "a ", "ab"});  // ids 1 to 6
+  auto with = [&](const Json& more) {
+    file["added_tokens"] = Json::array({added(20, "<x>", more)});
+    return load(file);
+  };
+  EXPECT_THAT(with(Json::object()).encode("a<x> b"), ElementsAre(1, 20, 4));
+  EXPECT_THAT(with({{"rstrip", true}}).encode("a<x> \u3000b"), ElementsAre(1, 20, 2));
+  EXPECT_THAT(with({{"lstrip", true}}).encode("a \n<x>b"), ElementsAre(1, 20, 2));
+  EXPECT_THAT(with({{"lstrip", true}, {"rstrip", true}}).encode("a <x>  <x> b"), ElementsAre(1, 20, 20, 2));
+  EXPECT_THAT(with({{"single_word", true}}).encode("a<x>"), ElementsAre(0));
+  EXPECT_THAT(with({{"single_word", true}}).encode("a <x>"), ElementsAre(5, 20));
+  EXPECT_THAT(with({{"special", true}}).encode("a<x>", {false, false}), ElementsAre(0));
+  EXPECT_THAT(with(Json::object()).encode("a<x>", {false, false}), ElementsAre(1, 20));  // not special
+
+  file["added_tokens"] = {added(20, "<x>"), added(21, "<x><x>"), added(22, "x>")};
+  EXPECT_THAT(load(file).encode("<x><x><x>ax>"), ElementsAre(21, 20, 1, 22));  // leftmost, longest
+}
+
+TEST(TokenizerJson, NormalizedAddedTokens) {
+  Json file = word_level({"a", "b"});
+  file["normalizer"] = {{"type", "Lowercase"}};
+  file["added_tokens"] = {added(20, "<X>", {{"normalized", true}}), added(21, "<Y>")};
+  const Tokenizer tokenizer = load(file);
+  EXPECT_THAT(tokenizer.encode("A<x>B<X>"), ElementsAre(1, 20, 2, 20));
+  EXPECT_THAT(tokenizer.encode("a<Y>b"), ElementsAre(1, 21, 2));
+  EXPECT_THAT(tokenizer.encode("<y>"), ElementsAre(0));
+}
+
+TEST(TokenizerJson, SpecialTokensOfTheConfiguration) {
+  Json file = word_level({"a", "<s>", "</s>", "<pad>"});
+  const Tokenizer plain = load(file);
+  EXPECT_EQ(plain.bos_id(), std::nullopt);
+  EXPECT_FALSE(plain.is_special(2));
+
+  const Json config = {{"bos_token", "<s>"},
+                       {"eos_token", {{"content", "</s>"}, {"lstrip", false}}},
+                       {"pad_token", nullptr},
+                       {"additional_special_tokens", Json::array({"<pad>"})},
+                       {"added_tokens_decoder", {{"30", {{"content", "<tool>"}, {"special", true}}}}}};
+  const Tokenizer tokenizer = load(file, config);
+  EXPECT_EQ(tokenizer.bos_id(), 2);
+  EXPECT_EQ(tokenizer.eos_id(), 3);
+  EXPECT_EQ(tokenizer.pad_id(), std::nullopt);
+  EXPECT_TRUE(tokenizer.is_special(2));
+  EXPECT_TRUE(tokenizer.is_special(4));
+  EXPECT_THAT(tokenizer.encode("<s>a<tool>"), ElementsAre(2, 1, 30));
+  EXPECT_EQ(tokenizer.vocab_size(), 31);
+  EXPECT_EQ(tokenizer.decode({2, 1, 3}), "a");
+  EXPECT_EQ(tokenizer.decode({2, 1}, false), "<s> a");
+  EXPECT_EQ(tokenizer.token_of(17), "");  // a hole
+  EXPECT_EQ(tokenizer.decode({17, 1}), "a");
+
+  // For Llama's class, the configuration says what is put around.
+  Json llama = config;
+  llama["tokenizer_class"] = "LlamaTokenizerFast";
+  llama["add_eos_token"] = true;
+  EXPECT_THAT(load(file, llama).encode("a", {true, true}), ElementsAre(1, 3));
+  llama["add_bos_token"] = true;
+  EXPECT_THAT(load(file, llama).encode("a", {true, true}), ElementsAre(2, 1, 3));
+}
+
+TEST(TokenizerJson, IdsFromTheGenerationConfiguration) {
+  ScratchDir dir;
+  write_file_atomic(dir / "tokenizer.json", word_level({"a", "b", "c"}).dump());
+  write_file_atomic(dir / "generation_config.json",
+                    R"({"bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 99})");
+  const Tokenizer tokenizer = Tokenizer::load(dir.path());
+  EXPECT_EQ(tokenizer.bos_id(), 1);
+  EXPECT_EQ(tokenizer.eos_id(), 2);
+  EXPECT_EQ(tokenizer.pad_id(), std::nullopt);
+}
+
+TEST(TokenizerJson, BadInputToEncodeAndDecode) {
+  const Tokenizer tokenizer = load(small_bpe());
+  try {
+    tokenizer.encode("ab\xc3(");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("not valid UTF-8 at byte 2"));
+  }
+  for (const char* bad : {"\x80", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "a\xe4\xbd"})
+    EXPECT_THROW(tokenizer.encode(bad), Error);
+  EXPECT_THROW(tokenizer.decode({-1}), Error);
+  EXPECT_THROW(tokenizer.decode({tokenizer.vocab_size()}), Error);
+  EXPECT_THROW(tokenizer.token_of(100000), Error);
+  EXPECT_THROW(StreamDecoder(tokenizer).add(100000), Error);
+  EXPECT_TRUE(tokenizer.encode("").empty());
+  EXPECT_EQ(tokenizer.decode({}), "");
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(std::string("a\0b", 3))), std::string("a\0b", 3));
+}
+
+TEST(TokenizerJson, StreamsOnlyWholeCharacters) {
+  const Tokenizer tokenizer = load(small_bpe());
+  const std::string text = "é中🎉 abc\ufffd";
+  StreamDecoder stream(tokenizer);
+  std::string all;
+  for (int32_t id : tokenizer.encode(text)) {
+    const std::string piece = stream.add(id);
+    EXPECT_EQ(piece.find("\ufffd") == std::string::npos || piece.size() % 3 == 0, true);
+    all += piece;
+    EXPECT_EQ(text.compare(0, all.size(), all), 0);
+  }
+  EXPECT_EQ(all + stream.finish(), text);
+
+  Random random(3);  // any bytes at all
+  for (int round = 0; round < 200; ++round) {
+    Ids ids;
+    for (int64_t n = random.between(1, 30); n > 0; --n)
+      ids.push_back(static_cast<int32_t>(random.below(260)));
+    StreamDecoder bytes(tokenizer);
+    std::string streamed;
+    for (int32_t id : ids) streamed += bytes.add(id);
+    EXPECT_EQ(streamed + bytes.finish(), tokenizer.decode(ids));
+  }
+}
+
+TEST(TokenizerJson, EncodesInManyThreads) {
+  const Tokenizer tokenizer = load(small_bpe());
+  const std::string text = "abc ab bc cab 123 é " + std::string(300, 'a');
+  const Ids expected = tokenizer.encode(text);
+  std::vector<std::thread> threads;
+  std::array<bool, 4> same{};
+  for (size_t i = 0; i < same.size(); ++i)
+    threads.emplace_back([&, i] {
+      same[i] = true;
+      for (int round = 0; round < 200; ++round) same[i] = same[i] && tokenizer.encode(text) == expected;
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_THAT(same, ::testing::Each(true));
+}
+
+TEST(TokenizerJson, SaysWhatIsWrongWithAFile) {
+  EXPECT_THAT(error_of(""), HasSubstr("not valid JSON"));
+  EXPECT_THAT(error_of("{\n\"model\": {"), HasSubstr("tokenizer.json:2: not valid JSON"));
+  EXPECT_THAT(error_of("[]"), HasSubstr("expected an object"));
+  EXPECT_THAT(error_of("{}"), HasSubstr("field 'model'"));
+  EXPECT_THAT(error_of(std::string(100000, '[')), HasSubstr("nested too deep"));
+  EXPECT_THAT(error_of("\"\xff\""), HasSubstr("not valid JSON"));
+
+  const Json good = small_bpe();
+  auto changed = [&](const char* pointer, const Json& value) {
+    Json file = good;
+    file[Json::json_pointer(pointer)] = value;
+    return error_of(file.dump());
+  };
+  EXPECT_EQ(error_of(good.dump()), "no error");
+  EXPECT_THAT(changed("/model/type", "Magic"), HasSubstr("model: type 'Magic' is not supported"));
+  EXPECT_THAT(changed("/model/vocab", 3), HasSubstr("model.vocab: expected an object"));
+  EXPECT_THAT(changed("/model/vocab/a", "x"), HasSubstr("model.vocab['a']: expected an id"));
+  EXPECT_THAT(changed("/model/vocab/a", -1), HasSubstr("model.vocab['a']: expected an id"));
+  EXPECT_THAT(changed("/model/vocab/a", 4000000000), HasSubstr("model.vocab['a']: expected an id"));
+  EXPECT_THAT(changed("/model/vocab/abc", 5), HasSubstr("is also that of"));
+  EXPECT_THAT(changed("/model/merges/1", "ab q!"),
+              HasSubstr("model.merges[1]: 'q!' is not in the vocabulary"));
+  EXPECT_THAT(changed("/model/merges/1", "ab d"),
+              HasSubstr("model.merges[1]: 'abd' is not in the vocabulary"));
+  EXPECT_THAT(changed("/model/merges/1", "abc"), HasSubstr("model.merges[1]: expected two tokens"));
+  EXPECT_THAT(changed("/model/merges/1", 7), HasSubstr("model.merges[1]: expected two tokens"));
+  EXPECT_THAT(changed("/model/merges", nullptr), HasSubstr("model.merges: expected an array"));
+  EXPECT_THAT(changed("/model/unk_token", "nope"), HasSubstr("unk_token 'nope' is not in the vocabulary"));
+  EXPECT_THAT(changed("/model/dropout", 0.1), HasSubstr("dropout"));
+  EXPECT_THAT(changed("/normalizer", {{"type", "Wish"}}),
+              HasSubstr("normalizer: type 'Wish' is not supported (supported are NFC"));
+  EXPECT_THAT(changed("/pre_tokenizer", {{"type", "UnicodeScripts"}}),
+              HasSubstr("pre_tokenizer: type 'UnicodeScripts'"));
+  EXPECT_THAT(changed("/pre_tokenizer", {{"typ", "Split"}}),
+              HasSubstr("pre_tokenizer: field 'type' is missing"));
+  EXPECT_THAT(changed("/pre_tokenizer", split("-", "Sideways")), HasSubstr("'Sideways' is not known"));
+  const Json nested = {
+      {"type", "Sequence"},
+      {"pretokenizers",
+       {{{"type", "Digits"}}, {{"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}}}}};
+  EXPECT_THAT(changed("/pre_tokenizer", nested), HasSubstr("pretokenizers[1] (Split): the regex '('"));
+  EXPECT_THAT(changed("/decoder", {{"type", "Strip"}, {"content", "ab"}}),
+              HasSubstr("expected one character, found 'ab'"));
+  EXPECT_THAT(changed("/post_processor", {{"type", "TemplateProcessing"}, {"single", Json::array()}}),
+              HasSubstr("found it 0 times"));
+  EXPECT_THAT(changed("/post_processor", {{"type", "BertProcessing"}, {"sep", 3}}),
+              HasSubstr("post_processor"));
+  EXPECT_THAT(changed("/added_tokens", Json::array({{{"content", "<x>"}}})),
+              HasSubstr("added_tokens[0]: field 'id' is missing"));
+  EXPECT_THAT(changed("/added_tokens", Json::array({{{"id", 3}, {"content", "<x>"}}})),
+              HasSubstr("added_tokens[0]: id 3 is that of"));
+  EXPECT_THAT(changed("/normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}}),
+              HasSubstr("precompiled map is damaged"));
+  EXPECT_THAT(changed("/normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "A*"}}),
+              HasSubstr("not base64"));
+}
+
+TEST(TokenizerJson, DamagedFilesNeverCrash) {
+  const std::string good = small_bpe().dump();
+  Random random(17);
+  for (int round = 0; round < 150; ++round) {
+    std::string bad = good;
+    for (int64_t n = random.between(1, 4); n > 0; --n) {
+      const size_t at = random.below(bad.size());
+      if (random.chance(0.3))
+        bad.resize(at + 1);
+      else
+        bad[at] = "{}[]\",:0a\\ "[random.below(11)];
+    }
+    error_of(bad);
+  }
+}
+
+TEST(TokenizerJson, FolderWithoutTokenizer) {
+  ScratchDir dir;
+  try {
+    Tokenizer::load(dir.path());
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("neither a tokenizer.json nor a tokenizer.model"));
+  }
+}
+
+}  // namespace
+}  // namespace sdft
