@@ -270,10 +270,9 @@ TEST(TokenizerJson, BpeWordEnds) {
 
 TEST(TokenizerJson, Unigram) {
   Json file;
-  file["model"] = {
-      {"type", "Unigram"},
-      {"unk_id", 0},
-      {"vocab", {{"<unk>", 0.0}, {"a", -1.0}, {"b", -1.0}, {"ab", -1.5}, {"abb", -4.0}, {"c", -3.0}}}};
+  file["model"] = {{"type", "Unigram"}, {"unk_id", 0}};
+  file["model"]["vocab"] =
+      parse_json(R"([["<unk>", 0], ["a", -1], ["b", -1], ["ab", -1.5], ["abb", -4], ["c", -3]])", "");
   const Tokenizer tokenizer = load(file);
   EXPECT_THAT(tokenizer.encode("ab"), ElementsAre(3));
   EXPECT_THAT(tokenizer.encode("abb"), ElementsAre(3, 2));
