@@ -40,6 +40,7 @@ std::vector<Setting> settings(Recipe& r) {
       {"generation", "generation_batch_size", &r.generation_batch_size, "answers written at once; 0: chosen"},
       {"training", "finetuning_type", &t.finetuning_type, "lora or full"},
       {"training", "train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)"},
+      {"training", "save_dtype", &r.save_dtype, "of a full fine-tuned model's weights: f32, bf16 or f16"},
       {"training", "lora_rank", &t.lora.rank, "r"},
       {"training", "lora_alpha", &t.lora.alpha, "scale is alpha / r"},
       {"training", "lora_dropout", &t.lora.dropout, "on the adapter's input"},
@@ -211,6 +212,8 @@ void check_ranges(const Recipe& r, Problems& problems) {
   range("top_p", r.sampling.top_p, 1e-6, 1);
   range("temperature", r.sampling.temperature, 0, 100);
   range("learning_rate", r.train.learning_rate, 0, 10);
+  if (r.save_dtype != "f32" && r.save_dtype != "bf16" && r.save_dtype != "f16")
+    problems.add("recipe", "'save_dtype': expected f32, bf16 or f16, found '" + r.save_dtype + "'");
   const std::vector<std::string> layouts = {"chat", "reference", "reference-main"};
   if (std::find(layouts.begin(), layouts.end(), r.prompt_layout) == layouts.end())
     problems.add("recipe", "'prompt_layout': expected chat, reference or reference-main, found '" + r.prompt_layout + "'");

@@ -43,6 +43,7 @@ struct Recipe {
   int64_t max_new_tokens = 512, generation_batch_size = 0;
   TrainOptions train;
   bool train_on_prompt = false, train_from_scratch = false;
+  std::string save_dtype = "f32";
   bool baseline = false;
   std::vector<TaskSettings> eval;
   int64_t eval_max_samples = 0;

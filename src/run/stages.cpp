@@ -95,7 +95,8 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
     save_adapter(adapter, dir / "adapter", base.string());
     set_adapter(session.model, nullptr);
   } else {
-    save_model(session.model, dir / "model", base, at::kFloat);
+    const std::string& dtype = session.recipe.save_dtype;
+    save_model(session.model, dir / "model", base, dtype == "f32" ? at::kFloat : dtype == "f16" ? at::kHalf : at::kBFloat16);
     if (!session.recipe.train_from_scratch) session.model = load_model(base, {session.recipe.device, session.recipe.dtype});
   }
   finish_training(dir);
