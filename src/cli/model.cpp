@@ -1,0 +1,84 @@
+// merge and inspect: model folders as files.
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/model_flags.h"
+#include "cli/overview.h"
+
+namespace sdft::cli {
+namespace fs = std::filesystem;
+
+namespace {
+struct MergeFlags {
+  ModelFlags model;
+  std::string output, dtype = "auto";
+};
+
+// "auto": as the model folder's own weights are.
+at::ScalarType output_type(const MergeFlags& flags) {
+  if (flags.dtype == "f32") return at::kFloat;
+  if (flags.dtype == "bf16") return at::kBFloat16;
+  const ModelFiles files(flags.model.model);
+  const std::vector<std::string> names = files.names();
+  if (names.empty()) fail_input(flags.model.model, "has no weights");
+  return files.get(names[0]).scalar_type();
+}
+
+void run_merge(const MergeFlags& flags) {
+  const fs::path out = flags.output;
+  if (fs::exists(out) && !fs::is_directory(out)) fail_input(out.string(), "is not a folder");
+  if (fs::exists(out / "model.safetensors") || fs::exists(out / "model.safetensors.index.json"))
+    fail_input(out.string(), "already holds a model", "choose another --output, or remove it");
+  const at::ScalarType type = output_type(flags);
+  LoadOptions load;
+  load.device = "cpu";
+  load.dtype = "f32";
+  Model model = load_model(flags.model.model, load);
+  const Adapter adapter = load_adapter(model, flags.model.adapter);
+  merge_adapter(model, adapter);
+  save_model(model, out, flags.model.model, type);
+  write_out(out.string() + "\n");
+}
+
+struct InspectFlags {
+  std::string path;
+  bool json = false;
+};
+
+void run_inspect(const InspectFlags& flags) {
+  const Json overview = overview_of(flags.path);
+  flags.json ? write_line(overview) : write_out(overview_text(overview));
+}
+}  // namespace
+
+void add_model(const Registry& registry) {
+  auto merge_flags = std::make_shared<MergeFlags>();
+  CLI::App* merge =
+      registry.add("merge", "puts an adapter into the weights: a model folder of its own",
+                   "  sdft merge --model MODEL --adapter runs/one/sdft/adapter --output merged\n"
+                   "  sdft merge --model MODEL --adapter runs/one/sdft/adapter --output merged --dtype bf16",
+                   [merge_flags] { run_merge(*merge_flags); });
+  add_model_flag(merge, &merge_flags->model);
+  merge
+      ->add_option("--adapter," + spelled("adapter_name_or_path"), merge_flags->model.adapter,
+                   "PEFT adapter folder")
+      ->required()
+      ->type_name("DIR");
+  merge->add_option("--output," + spelled("output_dir"), merge_flags->output, "folder to write")
+      ->required()
+      ->type_name("DIR");
+  merge->add_option("--dtype", merge_flags->dtype, "f32, bf16, or auto: as the model's own weights")
+      ->type_name("")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+
+  auto inspect_flags = std::make_shared<InspectFlags>();
+  CLI::App* inspect = registry.add(
+      "inspect", "what is in a model folder, an adapter, a run directory, a dataset, a weights file",
+      "  sdft inspect MODEL\n  sdft inspect runs/one/sdft/adapter\n  sdft inspect train.jsonl --json",
+      [inspect_flags] { run_inspect(*inspect_flags); });
+  inspect->add_option("path", inspect_flags->path, "folder or file")->required()->type_name("PATH");
+  inspect->add_flag("--json", inspect_flags->json, "for machines");
+}
+
+}  // namespace sdft::cli

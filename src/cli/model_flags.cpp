@@ -1,0 +1,129 @@
+#include "cli/model_flags.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace sdft::cli {
+namespace fs = std::filesystem;
+
+std::string spelled(const std::string& name) {
+  std::string dashed = name;
+  for (char& c : dashed) c = c == '_' ? '-' : c;
+  return "--" + name + (dashed != name ? ",--" + dashed : "");
+}
+
+void add_model_flag(CLI::App* command, ModelFlags* flags) {
+  command
+      ->add_option("--model," + spelled("model_name_or_path"), flags->model,
+                   "model folder, as on the Hugging Face hub")
+      ->required()
+      ->type_name("DIR");
+}
+
+void add_loading_flags(CLI::App* command, ModelFlags* flags) {
+  command->add_option("--adapter," + spelled("adapter_name_or_path"), flags->adapter, "PEFT adapter folder")
+      ->type_name("DIR");
+  command->add_option("--device", flags->load.device, "auto, cpu or cuda")->type_name("");
+  command->add_option("--dtype", flags->load.dtype, "auto (f32 on a CPU, bf16 on a GPU), f32 or bf16")
+      ->type_name("");
+  command->add_option("--threads", flags->threads, "CPU threads; 0: all")
+      ->type_name("")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void add_prompt_flags(CLI::App* command, PromptFlags* flags) {
+  command->add_flag("--raw", flags->raw,
+                    "text as it is, without chat template; BOS where the tokenizer adds it");
+  command->add_option("--template", flags->prompt_template, "prompt template: chat, alpaca, gsm8k, ...")
+      ->type_name("");
+  command->add_option(spelled("prompt_layout"), flags->layout, "chat, reference or reference-main")
+      ->type_name("")
+      ->check(CLI::IsMember({"chat", "reference", "reference-main"}));
+  command
+      ->add_option("--column", flags->columns, "name of a column in the file, as in --column prompt=question")
+      ->type_name("FIELD=NAME");
+  command->add_option(spelled("max_samples"), flags->max_samples, "only the first so many examples; 0: all")
+      ->type_name("");
+  command->add_flag(spelled("skip_bad"), flags->skip_bad, "skip and count bad records instead of stopping");
+}
+
+Dataset read_examples(const std::string& path, const PromptFlags& flags, bool response_required) {
+  DatasetOptions options;
+  Columns& c = options.columns;
+  const std::map<std::string, std::string*> fields = {
+      {"id", &c.id},         {"prompt", &c.prompt},   {"query", &c.query},      {"response", &c.response},
+      {"system", &c.system}, {"history", &c.history}, {"messages", &c.messages}};
+  for (const std::string& column : flags.columns) {
+    const size_t equals = std::min(column.find('='), column.size());
+    const auto field = fields.find(column.substr(0, equals));
+    if (field == fields.end() || equals + 1 >= column.size()) {
+      fail_usage("--column " + column + " is not understood",
+                 "FIELD=NAME, where FIELD is id, prompt, query, response, system, history or messages");
+    }
+    *field->second = column.substr(equals + 1);
+  }
+  options.response_required = response_required;
+  options.limit = flags.max_samples;
+  options.skip_bad = flags.skip_bad;
+  Dataset dataset = read_dataset(path, options);
+  for (const SkippedRecord& record : dataset.skipped)
+    std::fprintf(stderr, "sdft: skipped %s: %s\n", record.where.c_str(), record.reason.c_str());
+  return dataset;
+}
+
+Speech::Speech(const fs::path& dir, const PromptFlags& flags)
+    : tokenizer(Tokenizer::load(dir)), chat_template(ChatTemplate::load(dir)) {
+  formatter.tokenizer = &tokenizer;
+  formatter.chat_template = &chat_template;
+  if (flags.layout == "reference") formatter.layout = PromptLayout::kReference;
+  if (flags.layout == "reference-main") formatter.layout = PromptLayout::kReferenceMain;
+  if (!flags.raw && find_prompt_template(flags.prompt_template).chat && !chat_template.has())
+    fail_input(dir.string(), "has no chat template",
+               "use --raw, or --template alpaca --prompt_layout reference");
+}
+
+namespace {
+Model load_checked(const ModelFlags& flags, const Tokenizer& tokenizer) {
+  set_num_threads(static_cast<int>(flags.threads));
+  const int64_t rows = read_config(flags.model).vocab_size;
+  if (tokenizer.vocab_size() > rows)
+    fail_input(flags.model, "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+                                " tokens, the embedding only " + std::to_string(rows));
+  return load_model(flags.model, flags.load);
+}
+}  // namespace
+
+LoadedModel::LoadedModel(const ModelFlags& flags, const PromptFlags& prompt)
+    : speech(flags.model, prompt), model(load_checked(flags, speech.tokenizer)) {
+  if (!flags.adapter.empty()) adapter = load_adapter(model, flags.adapter);
+}
+
+namespace {
+void require_written(bool good) {
+  if (good) return;
+  if (errno == EPIPE) throw Error(ExitCode::kInterrupted, "nobody reads the output any more");
+  fail_input("standard output", std::string("cannot be written: ") + std::strerror(errno));
+}
+}  // namespace
+
+void write_out(std::string_view text) {
+  require_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
+}
+
+void flush_out() { require_written(std::fflush(stdout) == 0); }
+
+void write_line(const Json& json) {
+  write_out(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  flush_out();
+}
+
+std::string list_of(const std::vector<std::string>& names, size_t most) {
+  std::string text;
+  for (size_t i = 0; i < std::min(most, names.size()); ++i) text += (i ? ", " : "") + names[i];
+  if (names.size() > most) text += " and " + std::to_string(names.size() - most) + " more";
+  return text;
+}
+
+}  // namespace sdft::cli

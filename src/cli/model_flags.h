@@ -1,0 +1,69 @@
+// Flags and files that the commands on one model share.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "data/prompt.h"
+#include "model/lora.h"
+
+namespace sdft::cli {
+
+// "max_new_tokens" as CLI11 wants it: "--max_new_tokens,--max-new-tokens".
+std::string spelled(const std::string& name);
+
+struct ModelFlags {
+  std::string model, adapter;
+  LoadOptions load;
+  int64_t threads = 0;
+};
+// --model and --model_name_or_path; the commands that run the model also take --adapter, --device, --dtype,
+// --threads.
+void add_model_flag(CLI::App* command, ModelFlags* flags);
+void add_loading_flags(CLI::App* command, ModelFlags* flags);
+
+// --template, --prompt_layout, --column, --max_samples, --skip_bad: how examples of a file become prompts.
+struct PromptFlags {
+  std::string prompt_template = "chat", layout = "chat";
+  std::vector<std::string> columns;  // "query=question"
+  size_t max_samples = 0;
+  bool raw = false, skip_bad = false;
+};
+void add_prompt_flags(CLI::App* command, PromptFlags* flags);
+Dataset read_examples(const std::string& path, const PromptFlags& flags, bool response_required);
+
+// A model folder's tokenizer and chat template, and how they make prompts.
+struct Speech {
+  Tokenizer tokenizer;
+  ChatTemplate chat_template;
+  Formatter formatter;  // points into this object
+
+  // Checks that the folder has what the prompt template needs. Error(kInput).
+  Speech(const std::filesystem::path& model_dir, const PromptFlags& flags);
+  Speech(const Speech&) = delete;
+  Speech& operator=(const Speech&) = delete;
+};
+
+// The resident model, with its adapter off.
+struct LoadedModel {
+  Speech speech;
+  Model model;
+  Adapter adapter;  // without pairs where none was asked for
+
+  LoadedModel(const ModelFlags& flags, const PromptFlags& prompt);
+  void tuned(bool on) { set_adapter(model, on && !adapter.pairs.empty() ? &adapter : nullptr); }
+};
+
+// To stdout, at once; Error(kInput) where it cannot be written (a full disk). A closed pipe ends the
+// program's work like Ctrl-C.
+void write_out(std::string_view text);
+void flush_out();
+// One JSON value on a line of its own; text that is not UTF-8 gets U+FFFD.
+void write_line(const Json& json);
+
+// "a, b, c and 12 more"
+std::string list_of(const std::vector<std::string>& names, size_t most = 5);
+
+}  // namespace sdft::cli

@@ -1,0 +1,239 @@
+#include "cli/overview.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "data/dataset.h"
+#include "model/config.h"
+#include "model/safetensors.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace sdft::cli {
+namespace fs = std::filesystem;
+
+namespace {
+std::string type_name(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return "f32";
+    case at::kHalf:
+      return "f16";
+    case at::kBFloat16:
+      return "bf16";
+    case at::kLong:
+      return "i64";
+    default:
+      return at::toString(type);
+  }
+}
+
+// Number of tensors and parameters, types, and each tensor's type and shape.
+Json weights_of(const std::vector<std::string>& names, const std::function<Tensor(const std::string&)>& get) {
+  Json tensors = Json::object(), types = Json::object();
+  int64_t parameters = 0;
+  for (const std::string& name : names) {
+    const Tensor tensor = get(name);
+    const std::string type = type_name(tensor.scalar_type());
+    tensors[name] = {{"dtype", type}, {"shape", tensor.sizes().vec()}};
+    types[type] = types.value(type, int64_t{0}) + tensor.numel();
+    parameters += tensor.numel();
+  }
+  return {{"tensors", names.size()}, {"parameters", parameters}, {"dtype", types}, {"shapes", tensors}};
+}
+
+// What `look` finds, or what is wrong with it: a folder with one bad part still shows the others.
+Json or_problem(const std::function<Json()>& look) {
+  try {
+    return look();
+  } catch (const Error& e) {
+    return {{"problem", e.what()}};
+  }
+}
+
+Json config_of(const fs::path& dir) {
+  const ModelConfig c = read_config(dir);
+  return {{"architecture", c.architecture},
+          {"model_type", c.model_type},
+          {"parameters", c.parameters()},
+          {"vocab_size", c.vocab_size},
+          {"hidden_size", c.hidden_size},
+          {"intermediate_size", c.intermediate_size},
+          {"num_hidden_layers", c.num_hidden_layers},
+          {"num_attention_heads", c.num_attention_heads},
+          {"num_key_value_heads", c.num_key_value_heads},
+          {"head_dim", c.head_dim},
+          {"max_position_embeddings", c.max_position_embeddings},
+          {"rope", c.rope.type},
+          {"tie_word_embeddings", c.tie_word_embeddings},
+          {"eos_token_ids", c.eos_token_ids}};
+}
+
+Json tokenizer_of(const fs::path& dir) {
+  const Tokenizer tokenizer = Tokenizer::load(dir);
+  Json json = {{"vocab_size", tokenizer.vocab_size()}};
+  const std::pair<const char*, std::optional<int32_t>> named[] = {
+      {"bos", tokenizer.bos_id()}, {"eos", tokenizer.eos_id()}, {"pad", tokenizer.pad_id()}};
+  for (const auto& [name, id] : named)
+    json[name] = id ? Json({{"id", *id}, {"token", tokenizer.token_of(*id)}}) : Json();
+  Json special = Json::array();
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
+    if (tokenizer.is_special(id)) special.push_back(tokenizer.token_of(id));
+  json["special_tokens"] = special;
+  return json;
+}
+
+Json model_overview(const fs::path& dir) {
+  Json json = {{"kind", "model"}, {"path", dir.string()}};
+  json["config"] = or_problem([&] { return config_of(dir); });
+  json["weights"] = or_problem([&] {
+    const ModelFiles files(dir);
+    return weights_of(files.names(), [&](const std::string& name) { return files.get(name); });
+  });
+  json["tokenizer"] = or_problem([&] { return tokenizer_of(dir); });
+  json["chat_template"] = or_problem([&] {
+    const ChatTemplate chat = ChatTemplate::load(dir);
+    return chat.has() ? Json(chat.source()) : Json();
+  });
+  return json;
+}
+
+Json file_overview(const fs::path& path) {
+  const SafetensorsFile file(path);
+  Json json = weights_of(file.names(), [&](const std::string& name) { return file.get(name); });
+  json["metadata"] = file.metadata();
+  return json;
+}
+
+Json adapter_overview(const fs::path& dir) {
+  Json json = {{"kind", "adapter"}, {"path", dir.string()}};
+  json["config"] = or_problem([&] { return read_json(dir / "adapter_config.json"); });
+  json["weights"] = or_problem([&] { return file_overview(dir / "adapter_model.safetensors"); });
+  return json;
+}
+
+// Folders with what a stage left, and whether it is done.
+Json run_overview(const fs::path& dir) {
+  Json stages = Json::object();
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::recursive_directory_iterator(dir))
+    if (entry.is_directory()) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  for (const fs::path& folder : folders) {
+    Json stage = Json::object();
+    for (const char* name : {"rewrites.jsonl", "distilled.jsonl", "metrics.jsonl"}) {
+      if (!fs::exists(folder / name)) continue;
+      stage[name] = for_each_line(folder / name, [](std::string_view, size_t) {});
+    }
+    for (const char* name : {"adapter", "model", "scores.json", "checkpoint.safetensors"})
+      if (fs::exists(folder / name)) stage[name] = true;
+    if (stage.empty() && !fs::exists(folder / "DONE")) continue;
+    stage["done"] = fs::exists(folder / "DONE");
+    stages[folder.lexically_relative(dir).string()] = stage;
+  }
+  Json json = {
+      {"kind", "run"}, {"path", dir.string()}, {"done", fs::exists(dir / "DONE")}, {"stages", stages}};
+  if (fs::exists(dir / "provenance.json"))
+    json["provenance"] = or_problem([&] { return read_json(dir / "provenance.json"); });
+  if (fs::exists(dir / "recipe.yaml")) json["recipe"] = read_text(dir / "recipe.yaml");
+  return json;
+}
+
+Json dataset_overview(const fs::path& path) {
+  DatasetOptions options;
+  options.response_required = false;
+  options.skip_bad = true;
+  const Dataset dataset = read_dataset(path, options);
+  Json bad = Json::array();
+  for (const SkippedRecord& record : dataset.skipped)
+    bad.push_back({{"where", record.where}, {"reason", record.reason}});
+  size_t without_response = 0, with_history = 0, with_system = 0, instruction = 0, response = 0;
+  for (const Example& example : dataset.examples) {
+    without_response += example.response.empty();
+    with_history += !example.history.empty();
+    with_system += !example.system.empty();
+    instruction += example.instruction.size();
+    response += example.response.size();
+  }
+  Json json = {{"kind", "dataset"},
+               {"path", path.string()},
+               {"sha256", dataset.sha256},
+               {"examples", dataset.examples.size()}};
+  json["without_response"] = without_response;
+  json["with_history"] = with_history;
+  json["with_system"] = with_system;
+  if (const double count = static_cast<double>(dataset.examples.size()); count > 0)
+    json["mean_bytes"] = {{"instruction", static_cast<double>(instruction) / count},
+                          {"response", static_cast<double>(response) / count}};
+  json["bad"] = bad;
+  if (dataset.examples.empty()) return json;
+  const Example& first = dataset.examples[0];
+  json["fields"] = Json::array();
+  for (const auto& item : first.fields.items()) json["fields"].push_back(item.key());
+  json["first"] = {{"id", first.id}, {"instruction", first.instruction}, {"response", first.response}};
+  return json;
+}
+}  // namespace
+
+Json overview_of(const fs::path& path) {
+  if (!fs::exists(path)) fail_input(path.string(), "does not exist");
+  if (!fs::is_directory(path)) {
+    if (path.extension() != ".safetensors") return dataset_overview(path);
+    Json json = {{"kind", "safetensors"}, {"path", path.string()}};
+    json["weights"] = file_overview(path);
+    return json;
+  }
+  if (fs::exists(path / "adapter_config.json")) return adapter_overview(path);
+  if (fs::exists(path / "config.json")) return model_overview(path);
+  if (fs::exists(path / "recipe.yaml")) return run_overview(path);
+  fail_input(
+      path.string(),
+      "is no model folder (config.json), adapter (adapter_config.json) or run directory (recipe.yaml)");
+}
+
+namespace {
+bool is_flat(const Json& value) {
+  if (!value.is_structured()) return true;
+  return std::none_of(value.begin(), value.end(), [](const Json& item) { return item.is_structured(); });
+}
+
+std::string short_text(const Json& value) {
+  if (value.is_null()) return "none";
+  if (!value.is_string()) return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.get<std::string>();
+}
+
+void append(std::string& out, const std::string& key, const Json& value, size_t depth) {
+  const std::string indent(2 * depth, ' ');
+  if (value.is_object() && !value.empty()) {
+    out += indent + key + "\n";
+    for (const auto& [name, item] : value.items()) append(out, name, item, depth + 1);
+  } else if (value.is_array() && !is_flat(value)) {
+    out += indent + key + "\n";
+    for (size_t i = 0; i < value.size(); ++i) append(out, std::to_string(i), value[i], depth + 1);
+  } else {
+    const std::string text = short_text(value);
+    if (text.find('\n') == std::string::npos) {
+      out += fmt::format("{}{:<{}}  {}\n", indent, key, 24 - std::min<size_t>(24, 2 * depth), text);
+      return;
+    }
+    out += indent + key + "\n";
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = std::min(text.find('\n', begin), text.size());
+      out += indent + "  " + text.substr(begin, end - begin) + "\n";
+      begin = end + 1;
+    }
+  }
+}
+}  // namespace
+
+std::string overview_text(const Json& overview) {
+  std::string out;
+  for (const auto& [key, value] : overview.items()) append(out, key, value, 0);
+  return out;
+}
+
+}  // namespace sdft::cli
