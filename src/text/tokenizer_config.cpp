@@ -89,8 +89,10 @@ void add_named(Tokenizer::Impl& impl, const Json& json, const std::string& where
   };
   for (const char* name : kNamedTokens)
     if (json.contains(name)) add(token_string(json[name], where + ": " + name));
-  const Json more = value_or<Json>(json, "additional_special_tokens", Json::array(), where);
-  for (const Json& entry : more) add(token_string(entry, where + ": additional_special_tokens"));
+  for (const char* list : {"additional_special_tokens", "extra_special_tokens"}) {
+    const Json more = value_or<Json>(json, list, Json::array(), where);
+    for (const Json& entry : more) add(token_string(entry, where + ": " + list));
+  }
 }
 
 }  // namespace
