@@ -9,7 +9,7 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(Threads REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
+pkg_check_modules(SENTENCEPIECE IMPORTED_TARGET sentencepiece)  # a test compares with it
 
 if(SDFT_TORCH)
   find_package(OpenMP REQUIRED COMPONENTS CXX)

@@ -32,23 +32,42 @@ PrecompiledMap::PrecompiledMap(std::string_view blob, const std::string& where) 
     fail_input(where, "the precompiled map is damaged: a replacement is not UTF-8");
 }
 
-// That of the shortest prefix of `part` which the map knows.
-std::optional<std::string_view> PrecompiledMap::replacement(std::string_view part) const {
+template <typename Use>
+void PrecompiledMap::find_prefixes(std::string_view part, Use use) const {
   uint32_t at = offset_of(trie_[0]);
-  for (char c : part) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte == 0) break;
+  for (size_t i = 0; i < part.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(part[i]);
+    if (byte == 0) return;
     at ^= byte;
-    if (at >= trie_.size() || label_of(trie_[at]) != byte) break;
+    if (at >= trie_.size() || label_of(trie_[at]) != byte) return;
     const uint32_t unit = trie_[at];
     at ^= offset_of(unit);
     if (!has_leaf(unit)) continue;
-    if (at >= trie_.size()) break;
+    if (at >= trie_.size()) return;
     const uint32_t begin = value_of(trie_[at]);
-    if (begin > replacements_.size()) break;
-    return std::string_view(replacements_.c_str() + begin);  // up to its NUL
+    if (begin > replacements_.size()) return;
+    const std::string_view replacement(replacements_.c_str() + begin);  // up to its NUL
+    if (!use(i + 1, replacement)) return;
   }
-  return std::nullopt;
+}
+
+// That of the shortest prefix of `part` which the map knows.
+std::optional<std::string_view> PrecompiledMap::replacement(std::string_view part) const {
+  std::optional<std::string_view> found;
+  find_prefixes(part, [&](size_t, std::string_view text) {
+    found = text;
+    return false;
+  });
+  return found;
+}
+
+PrecompiledMap::Match PrecompiledMap::longest_match(std::string_view text) const {
+  Match longest;
+  find_prefixes(text, [&](size_t size, std::string_view replacement) {
+    longest = {size, replacement};
+    return true;
+  });
+  return longest;
 }
 
 std::string PrecompiledMap::apply(std::string_view text) const {

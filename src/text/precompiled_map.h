@@ -16,8 +16,18 @@ class PrecompiledMap {
   PrecompiledMap(std::string_view blob, const std::string& where);
   // Grapheme by grapheme where the map has a whole short one, else character by character, as HF does it.
   std::string apply(std::string_view text) const;
+  // The longest prefix of `text` which the map knows, as SentencePiece looks for it; size 0: none.
+  struct Match {
+    size_t size = 0;
+    std::string_view replacement;
+  };
+  Match longest_match(std::string_view text) const;
 
  private:
+  // Calls use(size, replacement) for each prefix of `part` which the map knows, shortest first, until it
+  // returns false.
+  template <typename Use>
+  void find_prefixes(std::string_view part, Use use) const;
   std::optional<std::string_view> replacement(std::string_view part) const;
 
   std::vector<uint32_t> trie_;

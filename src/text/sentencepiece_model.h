@@ -1,17 +1,16 @@
-// A SentencePiece model (tokenizer.model), run by its own library.
+// A SentencePiece model (tokenizer.model). Reads the file and cuts text by itself: the same ids as the
+// library by that name, which cannot be linked beside libtorch (both bring a protobuf, and one takes the
+// other's place).
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "text/sentencepiece_normalizer.h"
+#include "text/sentencepiece_pieces.h"
 #include "text/token_table.h"
-
-namespace sentencepiece {
-class SentencePieceProcessor;
-}
 
 namespace sdft {
 
@@ -24,14 +23,20 @@ class SentencePieceModel {
   void encode(std::string_view text, bool at_start, std::vector<int32_t>& ids) const;
   const TokenTable& vocabulary() const { return vocabulary_; }
   bool starts_with_space() const { return starts_with_space_; }  // decoding takes that space away
-  int32_t unk() const;
-  int32_t bos() const;  // -1: none
-  int32_t eos() const;
-  int32_t pad() const;
+  int32_t unk() const { return unk_; }
+  int32_t bos() const { return bos_; }  // -1: none
+  int32_t eos() const { return eos_; }
+  int32_t pad() const { return pad_; }
 
  private:
-  std::shared_ptr<const sentencepiece::SentencePieceProcessor> processor_;
+  void encode_line(std::string_view text, std::vector<int32_t>& ids) const;
+
+  SentencePieceAlgorithm algorithm_;
+  SentencePieces pieces_;
+  SentencePieceUnigram unigram_;
+  SentencePieceNormalizer normalizer_;
   TokenTable vocabulary_;
+  int32_t unk_, bos_, eos_, pad_;
   bool legacy_, starts_with_space_;
   std::vector<int32_t> guard_;  // the ids of the text that keeps leading spaces from being stripped
   std::string guard_text_;
