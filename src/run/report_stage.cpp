@@ -13,13 +13,16 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-std::map<std::string, std::string> read_answers(const fs::path& path, std::vector<std::string>* ids) {
+std::map<std::string, std::string> read_answers(const fs::path& path, std::vector<std::string>* ids, size_t* too_long) {
   std::map<std::string, std::string> answers;
   for_each_line(path, [&](std::string_view line, size_t number) {
     const std::string where = path.string() + ":" + std::to_string(number);
     const Json json = parse_json(line, where);
     const auto id = require<std::string>(json, "id", where);
-    if (ids) ids->push_back(id);
+    if (ids) {
+      ids->push_back(id);
+      *too_long += require<std::string>(json, "finish", where) == "prompt_too_long";
+    }
     answers[id] = require<std::string>(json, "text", where);
   });
   return answers;
@@ -30,6 +33,7 @@ report::Interval interval(const Estimate& estimate) { return {estimate.low, esti
 // One task: the scores of each model on each example, in the order of `ids`.
 struct TaskData {
   std::vector<std::string> ids;
+  size_t too_long = 0;  // prompts that the model's context could not hold: not cut, not answered
   std::vector<std::map<std::string, std::string>> answers;  // a model each
   std::vector<std::vector<double>> values;                  // a model each; empty: not judged
 };
@@ -38,7 +42,7 @@ TaskData read_task_data(const fs::path& eval_dir, const std::vector<std::string>
   TaskData data;
   for (const std::string& model : models) {
     const fs::path dir = eval_dir / model;
-    data.answers.push_back(read_answers(dir / (task.name + ".jsonl"), data.answers.empty() ? &data.ids : nullptr));
+    data.answers.push_back(read_answers(dir / (task.name + ".jsonl"), data.answers.empty() ? &data.ids : nullptr, &data.too_long));
     const Json scores = read_json(dir / "scores.json");
     data.values.push_back(value_or<std::vector<double>>(scores, task.name, {}, (dir / "scores.json").string()));
   }
@@ -100,12 +104,16 @@ void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskD
   }
 }
 
-report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir, const std::vector<std::string>& models) {
+report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir, const std::vector<std::string>& models,
+                                   std::vector<std::string>* warnings) {
   report::Evaluation evaluation;
   evaluation.models = models;
   std::vector<report::Task> similarities;
   for (const TaskSettings& settings : recipe.eval) {
     const TaskData data = read_task_data(dir / "eval", models, settings);
+    if (data.too_long > 0)
+      warnings->push_back(fmt::format("{} of {} prompts of {} are longer than the model's context; they were not answered and count as wrong "
+                                      "(\"prompt_too_long\" in eval/seed/{}.jsonl).", data.too_long, data.ids.size(), settings.name, settings.name));
     if (!data.values[0].empty()) {
       report::Task task = make_task(settings.name, settings.kind, metric_of(settings.check), models, data.values, true);
       add_samples(recipe, settings, data, models, &task);
@@ -220,7 +228,7 @@ std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
     if (fs::exists(run_dir / variant / "DONE")) document.training.push_back(read_curve(run_dir / variant / "metrics.jsonl", variant));
     if (fs::exists(run_dir / "eval" / variant / "DONE")) models.push_back(variant);
   }
-  if (!models.empty() && !recipe.eval.empty()) document.evaluation = read_evaluation(recipe, run_dir, models);
+  if (!models.empty() && !recipe.eval.empty()) document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
   report::write_reports(document, run_dir);
   return report::to_terminal(document, report::terminal_style(1));
 }

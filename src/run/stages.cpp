@@ -32,8 +32,14 @@ DistillOptions distill_options(const Session& session) {
   return options;
 }
 
+// cutoff_len, or the model's context where that is shorter; 0 means no limit of one's own.
+size_t effective_cutoff(const Session& session) {
+  const int64_t context = session.model.config.max_position_embeddings, wanted = session.recipe.train.cutoff_len;
+  return static_cast<size_t>(wanted > 0 ? std::min(wanted, context) : context);
+}
+
 Sample sample_of(const Session& session, const Example& example) {
-  const size_t cutoff = static_cast<size_t>(session.recipe.train.cutoff_len);
+  const size_t cutoff = effective_cutoff(session);
   if (session.recipe.prompt_template != kTemplateOfRecord)
     return training_sample(session.formatter, session.training_template(), example, cutoff);
   const std::string where = "example '" + example.id + "'";
@@ -48,9 +54,6 @@ std::vector<Sample> training_samples(const Session& session, const Dataset& data
   *cut = 0;
   for (const Example& example : dataset.examples) {
     Sample sample = sample_of(session, example);
-    if (static_cast<int64_t>(sample.ids.size()) > session.model.config.max_position_embeddings)
-      fail_input("example '" + example.id + "'", fmt::format("has {} tokens, the model's context is {}", sample.ids.size(), session.model.config.max_position_embeddings),
-                 "lower cutoff_len");
     *cut += sample.cut > 0;
     if (session.recipe.train_on_prompt) std::fill(sample.supervised.begin(), sample.supervised.end(), uint8_t{1});
     samples.push_back(std::move(sample));
@@ -80,7 +83,7 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
   for (size_t i = 0; i < samples.size(); ++i)
     if (samples[i].cut > 0) cut_ids.push_back({{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}});
   keep_note(dir / "samples.json", {{"samples", samples.size()}, {"cut", cut_ids}});
-  if (cut > 0) spdlog::warn("{}: {} of {} samples are longer than cutoff_len {} and were cut (listed in {})", label, cut, samples.size(), options.cutoff_len, (dir / "samples.json").string());
+  if (cut > 0) spdlog::warn("{}: {} of {} samples are longer than {} tokens and were cut (listed in {})", label, cut, samples.size(), effective_cutoff(session), (dir / "samples.json").string());
 
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
