@@ -89,7 +89,6 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
   Adapter adapter;
   if (lora) adapter = init_adapter(session.model, options.lora, options.seed);
   Progress progress(label, static_cast<size_t>(total_steps(options, samples.size())), "steps", session.progress);
-  progress.update(0);
   train(session.model, lora ? &adapter : nullptr, samples, options, dir,
         [&](const StepMetrics& m, int64_t) { progress.update(static_cast<size_t>(m.step), fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second)); },
         session.stop);
