@@ -16,9 +16,14 @@ int main(int argc, char** argv) {
     lora |= !std::strcmp(argv[i], "lora");
     bf16 |= !std::strcmp(argv[i], "bf16");
   }
-  Json json = {{"architectures", {"LlamaForCausalLM"}}, {"vocab_size", 1024}, {"hidden_size", hidden},
-               {"intermediate_size", intermediate}, {"num_hidden_layers", layers}, {"num_attention_heads", hidden / 32},
-               {"max_position_embeddings", 512}, {"tie_word_embeddings", true}};
+  Json json = {{"architectures", {"LlamaForCausalLM"}},
+               {"vocab_size", 1024},
+               {"hidden_size", hidden},
+               {"intermediate_size", intermediate},
+               {"num_hidden_layers", layers},
+               {"num_attention_heads", hidden / 32},
+               {"max_position_embeddings", 512},
+               {"tie_word_embeddings", true}};
   Model model = init_model(parse_config(json, "bench"), 1, {"cpu", "f32"});
   Random random(1);
   std::vector<Sample> samples(32);

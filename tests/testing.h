@@ -12,8 +12,7 @@ namespace sdft::testing {
 // Reference material beside the checkout; absent for most people.
 inline std::filesystem::path shared_dir() {
   const char* env = std::getenv("SDFT_SHARED");
-  return env ? std::filesystem::path(env)
-             : std::filesystem::path(SDFT_SOURCE_DIR).parent_path() / "shared";
+  return env ? std::filesystem::path(env) : std::filesystem::path(SDFT_SOURCE_DIR).parent_path() / "shared";
 }
 
 inline std::filesystem::path fixture(const std::string& name) { return shared_dir() / "fixtures" / name; }
@@ -46,8 +45,7 @@ class ScratchDir {
 }  // namespace sdft::testing
 
 // Skips the test, saying which file is missing, where ../shared is not there.
-#define REQUIRE_FIXTURE(path)                                         \
-  do {                                                                \
-    if (!std::filesystem::exists(path))                               \
-      GTEST_SKIP() << "no " << (path) << " (set SDFT_SHARED)";        \
+#define REQUIRE_FIXTURE(path)                                                                    \
+  do {                                                                                           \
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << (path) << " (set SDFT_SHARED)"; \
   } while (0)

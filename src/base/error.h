@@ -1,5 +1,6 @@
-// Errors: what went wrong, where, what was expected, what to do; and the exit code that says whose fault it is.
-// Everything that can fail because of the outside world throws Error; main() prints it and exits with its code.
+// Errors: what went wrong, where, what was expected, what to do; and the exit code that says whose fault it
+// is. Everything that can fail because of the outside world throws Error; main() prints it and exits with its
+// code.
 #pragma once
 
 #include <stdexcept>

@@ -50,7 +50,8 @@ std::string read_text(const fs::path& path) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.fd < 0) fail_errno(path, "open");
   struct stat info {};
-  if (::fstat(file.fd, &info) == 0 && S_ISDIR(info.st_mode)) fail_input(path.string(), "is a folder, expected a file");
+  if (::fstat(file.fd, &info) == 0 && S_ISDIR(info.st_mode))
+    fail_input(path.string(), "is a folder, expected a file");
   std::string text;
   text.reserve(info.st_size > 0 ? static_cast<size_t>(info.st_size) : 0);
   char buffer[1 << 16];
@@ -152,7 +153,8 @@ LineWriter::LineWriter(const fs::path& path) : path_(path) {
   off_t end = ::lseek(fd_, 0, SEEK_END);
   char byte = '\n';
   while (end > 0 && ::pread(fd_, &byte, 1, end - 1) == 1 && byte != '\n') --end;
-  if (::ftruncate(fd_, end) != 0 || ::lseek(fd_, end, SEEK_SET) < 0) fail_errno(path, "cut off an unfinished line of");
+  if (::ftruncate(fd_, end) != 0 || ::lseek(fd_, end, SEEK_SET) < 0)
+    fail_errno(path, "cut off an unfinished line of");
 }
 
 LineWriter::~LineWriter() {

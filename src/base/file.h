@@ -1,4 +1,5 @@
-// Files that are never half written, and mapped ones. Every failure is an Error(kInput) naming the path and the cause.
+// Files that are never half written, and mapped ones. Every failure is an Error(kInput) naming the path and
+// the cause.
 #pragma once
 
 #include <cstdint>
@@ -54,8 +55,8 @@ class LineWriter {
   int fd_ = -1;
 };
 
-// Calls `use` with each complete line and its number from 1; a last line without line break is passed on only if
-// `unfinished_too`. Returns the number of lines passed on.
+// Calls `use` with each complete line and its number from 1; a last line without line break is passed on only
+// if `unfinished_too`. Returns the number of lines passed on.
 size_t for_each_line(const std::filesystem::path& path,
                      const std::function<void(std::string_view line, size_t number)>& use,
                      bool unfinished_too = false);

@@ -37,7 +37,8 @@ std::string describe(const Json& value) {
 }
 
 void fail_field(const Json& object, const std::string& key, const std::string& where) {
-  if (!object.is_object()) fail_input(where, "expected an object with field '" + key + "', found " + describe(object));
+  if (!object.is_object())
+    fail_input(where, "expected an object with field '" + key + "', found " + describe(object));
   if (!object.contains(key)) fail_input(where, "field '" + key + "' is missing");
   fail_input(where + ": field '" + key + "'", "has an unexpected type: " + describe(object.at(key)));
 }

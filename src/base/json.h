@@ -1,4 +1,5 @@
-// JSON with errors that name the place. Objects keep their order, so what is written reads as it was put together.
+// JSON with errors that name the place. Objects keep their order, so what is written reads as it was put
+// together.
 #pragma once
 
 #include <filesystem>

@@ -18,7 +18,11 @@ std::string duration(double seconds) {
 }  // namespace
 
 Progress::Progress(std::string label, size_t total, std::string unit, bool enabled)
-    : label_(std::move(label)), unit_(std::move(unit)), total_(total), enabled_(enabled), terminal_(::isatty(2) == 1) {}
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      enabled_(enabled),
+      terminal_(::isatty(2) == 1) {}
 
 Progress::~Progress() {
   if (enabled_ && started_ && terminal_ && !ended_) std::fputc('\n', stderr);
@@ -35,7 +39,8 @@ void Progress::update(size_t done, const std::string& note) {
   }
   const bool last = done >= total_ && !ended_;
   const double pause = terminal_ ? 0.1 : 10.0;
-  if (!enabled_ || ended_ || (!last && std::chrono::duration<double>(now - last_print_).count() < pause)) return;
+  if (!enabled_ || ended_ || (!last && std::chrono::duration<double>(now - last_print_).count() < pause))
+    return;
   last_print_ = now;
   print(note, last);
 }

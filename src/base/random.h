@@ -1,5 +1,5 @@
-// Random numbers from independent, named streams. Counter-based (SplitMix64, Steele et al. 2014): the state is two
-// integers, so it is cheap to fork one a request and to save one in a checkpoint.
+// Random numbers from independent, named streams. Counter-based (SplitMix64, Steele et al. 2014): the state
+// is two integers, so it is cheap to fork one a request and to save one in a checkpoint.
 #pragma once
 
 #include <cmath>

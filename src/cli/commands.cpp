@@ -6,7 +6,8 @@ namespace sdft::cli {
 
 std::atomic<bool> interrupted{false};
 
-CLI::App* Registry::add(const std::string& name, const std::string& help, const std::string& examples, Action action) const {
+CLI::App* Registry::add(const std::string& name, const std::string& help, const std::string& examples,
+                        Action action) const {
   CLI::App* command = app.add_subcommand(name, help);
   command->footer("Examples:\n" + examples);
   Action* slot = chosen;
@@ -29,7 +30,11 @@ void add_recipe_flags(CLI::App* command, RecipeFlags* flags) {
     std::string dashed = name;
     for (char& c : dashed) c = c == '_' ? '-' : c;
     const std::string spelled = "--" + name + (dashed != name ? ",--" + dashed : "");
-    command->add_option_function<std::string>(spelled, [flags, name](const std::string& value) { flags->overrides.push_back(name + "=" + value); }, setting.help)
+    command
+        ->add_option_function<std::string>(
+            spelled,
+            [flags, name](const std::string& value) { flags->overrides.push_back(name + "=" + value); },
+            setting.help)
         ->group(setting.section)
         ->type_name("");
   }

@@ -19,7 +19,8 @@ using Action = std::function<void()>;
 struct Registry {
   CLI::App& app;
   Action* chosen;
-  CLI::App* add(const std::string& name, const std::string& help, const std::string& examples, Action action) const;
+  CLI::App* add(const std::string& name, const std::string& help, const std::string& examples,
+                Action action) const;
 };
 
 // --recipe FILE, a flag for each recipe key, and key=value words.

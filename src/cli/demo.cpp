@@ -1,9 +1,10 @@
+#include "run/demo.h"
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 
 #include "cli/commands.h"
-#include "run/demo.h"
 #include "run/stages.h"
 
 namespace sdft::cli {
@@ -19,7 +20,8 @@ void demo(const DemoFlags& flags) {
   std::vector<std::string> overrides = flags.words;
   if (!flags.output_dir.empty()) overrides.push_back("output_dir=" + flags.output_dir);
   const Recipe recipe = demo_recipe(overrides);
-  const std::string text = flags.seeds > 0 ? run_seeds(recipe, flags.seeds, &interrupted, true) : run_all(recipe, &interrupted, true);
+  const std::string text = flags.seeds > 0 ? run_seeds(recipe, flags.seeds, &interrupted, true)
+                                           : run_all(recipe, &interrupted, true);
   const char* file = flags.seeds > 0 ? "seeds.md" : "report.html";
   std::printf("%s\nreport: %s/%s\n", text.c_str(), recipe.output_dir.c_str(), file);
 }
@@ -27,13 +29,15 @@ void demo(const DemoFlags& flags) {
 
 void add_demo(const Registry& registry) {
   auto flags = std::make_shared<DemoFlags>();
-  CLI::App* command = registry.add("demo", "the whole pipeline on the shipped mini model, offline",
-                                   "  sdft demo\n"
-                                   "  sdft demo --output_dir runs/other seed=2 learning_rate=0.0005\n"
-                                   "  sdft demo --seeds 5 --output_dir runs/seeds   # the experiment of docs/experiments.md",
-                                   [flags] { demo(*flags); });
+  CLI::App* command =
+      registry.add("demo", "the whole pipeline on the shipped mini model, offline",
+                   "  sdft demo\n"
+                   "  sdft demo --output_dir runs/other seed=2 learning_rate=0.0005\n"
+                   "  sdft demo --seeds 5 --output_dir runs/seeds   # the experiment of docs/experiments.md",
+                   [flags] { demo(*flags); });
   command->add_option("--output_dir,--output-dir", flags->output_dir, "run directory [runs/demo]");
-  command->add_option("--seeds", flags->seeds, "repeat with the seeds 1 to N and tabulate means and intervals");
+  command->add_option("--seeds", flags->seeds,
+                      "repeat with the seeds 1 to N and tabulate means and intervals");
   command->add_option("settings", flags->words, "recipe settings as key=value");
 }
 

@@ -1,5 +1,6 @@
 // Prompt templates and their token layout: an example becomes token ids with a mask of what is learned.
-// The templates are a table (prompt.cpp): literal strings of the paper (Yang et al. 2024) and its two code branches.
+// The templates are a table (prompt.cpp): literal strings of the paper (Yang et al. 2024) and its two code
+// branches.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ const PromptTemplate& find_prompt_template(const std::string& name);
 std::vector<std::string> prompt_template_names();
 
 struct Formatter {
-  const Tokenizer* tokenizer;         // not owned
-  const ChatTemplate* chat_template;  // not owned; may be null where no chat template is used
+  const Tokenizer* tokenizer;                 // not owned
+  const ChatTemplate* chat_template;          // not owned; may be null where no chat template is used
   PromptLayout layout = PromptLayout::kChat;  // for templates with chat == true, always kChat
 };
 
@@ -45,11 +46,13 @@ struct Sample {
   size_t cut = 0;                   // tokens that cutoff_len removed
 };
 
-// The ids to generate an answer from: history, query (and reference answer for distillation templates) and prefill.
-std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
-                                const std::string& reference_answer = "");
-// A training sample: every response piece and its EOS are supervised. cutoff_len 0: no limit. A longer sample is cut at
-// its end and `cut` says by how much. reference_answer: for distillation templates, as in prompt_ids().
+// The ids to generate an answer from: history, query (and reference answer for distillation templates) and
+// prefill.
+std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate& prompt,
+                                const Example& example, const std::string& reference_answer = "");
+// A training sample: every response piece and its EOS are supervised. cutoff_len 0: no limit. A longer sample
+// is cut at its end and `cut` says by how much. reference_answer: for distillation templates, as in
+// prompt_ids().
 Sample training_sample(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
                        size_t cutoff_len, const std::string& reference_answer = "");
 

@@ -32,8 +32,9 @@ struct Reader {
   int64_t positive(const std::string& key, int64_t fallback = 0) {
     try {
       int64_t value = value_or<int64_t>(json, key, fallback, where);
-      if (value <= 0) problems.push_back("'" + key + "': expected a positive number" +
-                                         (json.contains(key) ? ", found " + describe(json[key]) : ", it is missing"));
+      if (value <= 0)
+        problems.push_back("'" + key + "': expected a positive number" +
+                           (json.contains(key) ? ", found " + describe(json[key]) : ", it is missing"));
       return value;
     } catch (const Error& e) {
       problems.push_back("'" + key + "': expected a positive number, found " + describe(json[key]));
@@ -51,14 +52,16 @@ RopeConfig parse_rope(Reader& reader) {
   const Json& json = reader.json;
   rope.theta = value_or(json, "rope_theta", 10000.0, reader.where);
   // Transformers 5 writes rope_parameters, which also holds rope_theta.
-  std::string key = json.contains("rope_parameters") && json["rope_parameters"].is_object() ? "rope_parameters"
-                                                                                              : "rope_scaling";
+  std::string key = json.contains("rope_parameters") && json["rope_parameters"].is_object()
+                        ? "rope_parameters"
+                        : "rope_scaling";
   if (!json.contains(key) || json[key].is_null()) return rope;
   const Json& scaling = json[key];
   const std::string where = reader.where + ": " + key;
   if (!scaling.is_object()) fail_input(where, "expected an object, found " + describe(scaling));
   rope.theta = value_or(scaling, "rope_theta", rope.theta, where);
-  rope.type = value_or<std::string>(scaling, "rope_type", value_or<std::string>(scaling, "type", "default", where), where);
+  rope.type = value_or<std::string>(scaling, "rope_type",
+                                    value_or<std::string>(scaling, "type", "default", where), where);
   if (rope.type == "default") return rope;
   if (rope.type != "linear" && rope.type != "llama3") {
     reader.problems.push_back("'" + key + "': rope type '" + rope.type +
@@ -104,8 +107,10 @@ ModelConfig parse_config(const Json& json, const std::string& where) {
     return architectures.empty() ? config.model_type == a.model_type : config.architecture == a.name;
   });
   if (row == std::end(kArchitectures))
-    fail_input(where, "unknown architecture '" + (architectures.empty() ? config.model_type : config.architecture) + "'",
-               "known: " + join(known_architectures(), ", "));
+    fail_input(
+        where,
+        "unknown architecture '" + (architectures.empty() ? config.model_type : config.architecture) + "'",
+        "known: " + join(known_architectures(), ", "));
   config.architecture = row->name;
 
   Reader reader{json, where, {}};
@@ -128,7 +133,8 @@ ModelConfig parse_config(const Json& json, const std::string& where) {
   reader.unsupported("attention_bias", false);
   reader.unsupported("mlp_bias", false);
   if (json.contains("quantization_config") && !json["quantization_config"].is_null())
-    reader.problems.push_back("'quantization_config': quantised weights are not supported; use the f32, f16 or bf16 folder");
+    reader.problems.push_back(
+        "'quantization_config': quantised weights are not supported; use the f32, f16 or bf16 folder");
   config.rope = parse_rope(reader);
   config.eos_token_ids = token_ids(json, "eos_token_id", where);
   if (!reader.problems.empty()) fail_input(where, join(reader.problems, "; "));
@@ -137,14 +143,17 @@ ModelConfig parse_config(const Json& json, const std::string& where) {
 
 ModelConfig read_config(const fs::path& model_dir) {
   if (!fs::is_directory(model_dir))
-    fail_input(model_dir.string(), "no such model folder", "expected a folder with config.json and *.safetensors");
+    fail_input(model_dir.string(), "no such model folder",
+               "expected a folder with config.json and *.safetensors");
   const fs::path path = model_dir / "config.json";
-  if (!fs::exists(path)) fail_input(path.string(), "is missing", "is " + model_dir.string() + " a model folder?");
+  if (!fs::exists(path))
+    fail_input(path.string(), "is missing", "is " + model_dir.string() + " a model folder?");
   ModelConfig config = parse_config(read_json(path), path.string());
   const fs::path generation = model_dir / "generation_config.json";
   if (fs::exists(generation))
     for (int32_t id : token_ids(read_json(generation), "eos_token_id", generation.string()))
-      if (std::find(config.eos_token_ids.begin(), config.eos_token_ids.end(), id) == config.eos_token_ids.end())
+      if (std::find(config.eos_token_ids.begin(), config.eos_token_ids.end(), id) ==
+          config.eos_token_ids.end())
         config.eos_token_ids.push_back(id);
   return config;
 }

@@ -42,8 +42,8 @@ struct ModelConfig {
 // Architectures that load_model() knows, by config.json's `architectures` entry.
 std::vector<std::string> known_architectures();
 
-// Throws Error(kInput): an unknown architecture (named, with the known ones), unsupported settings, a missing or
-// impossible number; all problems of the file at once.
+// Throws Error(kInput): an unknown architecture (named, with the known ones), unsupported settings, a missing
+// or impossible number; all problems of the file at once.
 ModelConfig read_config(const std::filesystem::path& model_dir);
 ModelConfig parse_config(const Json& json, const std::string& where);
 

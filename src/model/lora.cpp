@@ -32,10 +32,13 @@ double scale_of(double alpha, int64_t rank, bool rslora) {
   return alpha / (rslora ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
 }
 
-std::string shape_text(const Tensor& x) { return "[" + std::to_string(x.size(0)) + ", " + std::to_string(x.size(1)) + "]"; }
+std::string shape_text(const Tensor& x) {
+  return "[" + std::to_string(x.size(0)) + ", " + std::to_string(x.size(1)) + "]";
+}
 
 // The value of the first pattern that matches `name` as PEFT matches it: `.*\.pattern$` or the whole name.
-double pattern_value(const Json& patterns, const std::string& name, double fallback, const std::string& where) {
+double pattern_value(const Json& patterns, const std::string& name, double fallback,
+                     const std::string& where) {
   if (!patterns.is_object()) return fallback;
   for (const auto& [pattern, value] : patterns.items()) {
     try {
@@ -52,9 +55,12 @@ LoraConfig parse_adapter_config(const Json& json, const std::string& where) {
   if (type != "LORA") fail_input(where, "peft_type '" + type + "' is not supported, only LORA");
   for (const char* flag : {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out"})
     if (value_or(json, flag, false, where)) fail_input(where, std::string(flag) + " is not supported");
-  if (value_or<std::string>(json, "bias", "none", where) != "none") fail_input(where, "bias other than 'none' is not supported");
-  for (const char* key : {"modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters"})
-    if (json.contains(key) && !json[key].is_null() && !json[key].empty()) fail_input(where, std::string(key) + " is not supported");
+  if (value_or<std::string>(json, "bias", "none", where) != "none")
+    fail_input(where, "bias other than 'none' is not supported");
+  for (const char* key :
+       {"modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters"})
+    if (json.contains(key) && !json[key].is_null() && !json[key].empty())
+      fail_input(where, std::string(key) + " is not supported");
   LoraConfig config;
   config.rank = require<int64_t>(json, "r", where);
   config.alpha = require<double>(json, "lora_alpha", where);
@@ -65,7 +71,8 @@ LoraConfig parse_adapter_config(const Json& json, const std::string& where) {
 }  // namespace
 
 Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
-  if (config.rank <= 0) fail_usage("lora_rank is " + std::to_string(config.rank) + ", expected a positive number");
+  if (config.rank <= 0)
+    fail_usage("lora_rank is " + std::to_string(config.rank) + ", expected a positive number");
   Adapter adapter;
   adapter.config = config;
   std::set<std::string> known;
@@ -87,10 +94,12 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
   for (const auto& target : config.target_modules) {
     LoraConfig one;
     one.target_modules = {target};
-    if (std::none_of(adapter.pairs.begin(), adapter.pairs.end(), [&](const auto& p) { return is_target(one, p.first); })) {
+    if (std::none_of(adapter.pairs.begin(), adapter.pairs.end(),
+                     [&](const auto& p) { return is_target(one, p.first); })) {
       std::string names;
       for (const auto& name : known) names += (names.empty() ? "" : ", ") + name;
-      fail_usage("lora_target '" + target + "' is no linear layer of this model", "there are: " + names + "; or all-linear");
+      fail_usage("lora_target '" + target + "' is no linear layer of this model",
+                 "there are: " + names + "; or all-linear");
     }
   }
   return adapter;
@@ -98,7 +107,8 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
 
 Adapter load_adapter(Model& model, const fs::path& dir) {
   const fs::path config_path = dir / "adapter_config.json";
-  if (!fs::exists(config_path)) fail_input(dir.string(), "is not an adapter folder: adapter_config.json is missing");
+  if (!fs::exists(config_path))
+    fail_input(dir.string(), "is not an adapter folder: adapter_config.json is missing");
   const Json json = read_json(config_path);
   Adapter adapter;
   adapter.config = parse_adapter_config(json, config_path.string());
@@ -107,15 +117,18 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
   std::set<std::string> unused(file.names().begin(), file.names().end());
   std::set<std::string> targets;
   for_each_linear(model, [&](LinearLayer& layer) {
-    const std::string a_name = kPrefix + layer.name + ".lora_A.weight", b_name = kPrefix + layer.name + ".lora_B.weight";
+    const std::string a_name = kPrefix + layer.name + ".lora_A.weight",
+                      b_name = kPrefix + layer.name + ".lora_B.weight";
     if (!file.has(a_name) && !file.has(b_name)) return;
     LoraPair pair{file.get(a_name).to(at::kFloat).clone(), file.get(b_name).to(at::kFloat).clone(), 1.0};
     if (pair.a.dim() != 2 || pair.b.dim() != 2 || pair.a.size(1) != layer.weight.size(1) ||
         pair.b.size(0) != layer.weight.size(0) || pair.a.size(0) != pair.b.size(1))
-      fail_input(dir.string(), "is an adapter for another model: " + layer.name + " is " + shape_text(layer.weight) +
-                                   " here, the adapter's A is " + shape_text(pair.a) + " and B " + shape_text(pair.b));
+      fail_input(dir.string(), "is an adapter for another model: " + layer.name + " is " +
+                                   shape_text(layer.weight) + " here, the adapter's A is " +
+                                   shape_text(pair.a) + " and B " + shape_text(pair.b));
     const Json none;
-    const double alpha = pattern_value(json.value("alpha_pattern", none), layer.name, adapter.config.alpha, config_path.string());
+    const double alpha = pattern_value(json.value("alpha_pattern", none), layer.name, adapter.config.alpha,
+                                       config_path.string());
     pair.scale = scale_of(alpha, pair.a.size(0), adapter.config.use_rslora);
     pair.a = pair.a.to(model.device);
     pair.b = pair.b.to(model.device);
@@ -125,7 +138,8 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
     unused.erase(b_name);
   });
   if (!unused.empty())
-    fail_input(dir.string(), "is an adapter for another model: it has '" + *unused.begin() + "', which this model lacks");
+    fail_input(dir.string(),
+               "is an adapter for another model: it has '" + *unused.begin() + "', which this model lacks");
   if (adapter.pairs.empty()) fail_input(dir.string(), "holds no LoRA weights");
   adapter.config.target_modules.assign(targets.begin(), targets.end());
   return adapter;

@@ -1,4 +1,5 @@
-// Adapters (LoRA, Hu et al. 2021) in the folder form of PEFT: adapter_config.json and adapter_model.safetensors.
+// Adapters (LoRA, Hu et al. 2021) in the folder form of PEFT: adapter_config.json and
+// adapter_model.safetensors.
 #pragma once
 
 #include <filesystem>
@@ -24,10 +25,11 @@ struct Adapter {
   std::map<std::string, LoraPair> pairs;  // by LinearLayer::name
 };
 
-// A: uniform(-1/sqrt(in), 1/sqrt(in)) as PEFT's default, B: zero. Error(kUsage) for a target that the model lacks.
+// A: uniform(-1/sqrt(in), 1/sqrt(in)) as PEFT's default, B: zero. Error(kUsage) for a target that the model
+// lacks.
 Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed);
-// Throws Error(kInput): not an adapter folder, an adapter for another model (first module that does not fit, with both
-// shapes), or a kind that is not supported (DoRA, ...), by name.
+// Throws Error(kInput): not an adapter folder, an adapter for another model (first module that does not fit,
+// with both shapes), or a kind that is not supported (DoRA, ...), by name.
 Adapter load_adapter(Model& model, const std::filesystem::path& dir);
 void save_adapter(const Adapter& adapter, const std::filesystem::path& dir, const std::string& base_model);
 

@@ -9,10 +9,12 @@
 namespace sdft {
 namespace fs = std::filesystem;
 
-// --- rotary tables ------------------------------------------------------------------------------------------------
+// --- rotary tables
+// ------------------------------------------------------------------------------------------------
 
 namespace {
-// Inverse frequencies [D/2], in f32 as Transformers computes them; Llama 3's rule stretches low frequencies only.
+// Inverse frequencies [D/2], in f32 as Transformers computes them; Llama 3's rule stretches low frequencies
+// only.
 std::vector<float> inverse_frequencies(const ModelConfig& config) {
   const RopeConfig& rope = config.rope;
   std::vector<float> frequencies;
@@ -26,7 +28,8 @@ std::vector<float> inverse_frequencies(const ModelConfig& config) {
       if (wavelength > low) {
         f = static_cast<float>(f / rope.factor);
       } else if (wavelength >= high) {
-        double smooth = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+        double smooth =
+            (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
         f = static_cast<float>((1 - smooth) * f / rope.factor + smooth * f);
       }
     }
@@ -43,7 +46,8 @@ void make_rope_tables(Model& model) {
   model.sin = angles.sin().to(model.device);
 }
 
-// --- the list of weights ------------------------------------------------------------------------------------------
+// --- the list of weights
+// ------------------------------------------------------------------------------------------
 
 struct Slot {
   std::string name;
@@ -87,7 +91,8 @@ std::vector<Slot> slots(Model& model) {
     list.push_back({prefix + "post_attention_layernorm.weight", &layer.post_attention_norm, {c.hidden_size}});
   }
   list.push_back({"model.norm.weight", &model.norm, {c.hidden_size}});
-  if (!c.tie_word_embeddings) list.push_back({"lm_head.weight", &model.lm_head, {c.vocab_size, c.hidden_size}});
+  if (!c.tie_word_embeddings)
+    list.push_back({"lm_head.weight", &model.lm_head, {c.vocab_size, c.hidden_size}});
   return list;
 }
 
@@ -120,7 +125,9 @@ at::Device resolve_device(const std::string& name) {
   if (name == "auto") return at::hasCUDA() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
   if (name == "cuda" && at::hasCUDA()) return at::Device(at::kCUDA, 0);
   if (name == "cuda")
-    throw Error(ExitCode::kDevice, "device 'cuda': this libtorch finds no CUDA device (use --device cpu, or build against a CUDA libtorch)");
+    throw Error(ExitCode::kDevice,
+                "device 'cuda': this libtorch finds no CUDA device (use --device cpu, or build against a "
+                "CUDA libtorch)");
   fail_usage("device '" + name + "' is not known", "auto, cpu or cuda");
 }
 
@@ -131,8 +138,8 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
   for (const Slot& slot : slots(model)) {
     Tensor stored = files.get(slot.name);
     if (stored.sizes() != at::IntArrayRef(slot.shape)) {
-      problems += (problems.empty() ? "" : "; ") + slot.name + " is " + text_of(stored.sizes()) + ", config.json asks for " +
-                  text_of(slot.shape);
+      problems += (problems.empty() ? "" : "; ") + slot.name + " is " + text_of(stored.sizes()) +
+                  ", config.json asks for " + text_of(slot.shape);
       continue;
     }
     if (!at::isFloatingType(stored.scalar_type()))
@@ -141,7 +148,8 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
     *slot.tensor = at::empty(stored.sizes(), at::TensorOptions().dtype(model.dtype).device(model.device));
     slot.tensor->copy_(stored);
   }
-  if (!problems.empty()) fail_input(dir.string(), "weights and config.json do not belong together: " + problems);
+  if (!problems.empty())
+    fail_input(dir.string(), "weights and config.json do not belong together: " + problems);
   if (model.config.tie_word_embeddings) model.lm_head = model.embed;
   return model;
 }
@@ -152,7 +160,8 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
   for (const Slot& slot : slots(model)) {
     Tensor values = at::ones(slot.shape, at::kFloat);
     if (slot.shape.size() == 2) {
-      const bool ends_branch = slot.name.find("o_proj") != std::string::npos || slot.name.find("down_proj") != std::string::npos;
+      const bool ends_branch =
+          slot.name.find("o_proj") != std::string::npos || slot.name.find("down_proj") != std::string::npos;
       const double deviation = 0.02 * (ends_branch ? residual : 1.0);
       Random random(seed, "init " + slot.name);
       for (float *x = values.data_ptr<float>(), *end = x + values.numel(); x != end; ++x)
@@ -164,19 +173,22 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
   return model;
 }
 
-void save_model(const Model& model, const fs::path& dir, const fs::path& tokenizer_from, at::ScalarType dtype) {
+void save_model(const Model& model, const fs::path& dir, const fs::path& tokenizer_from,
+                at::ScalarType dtype) {
   make_directories(dir);
   NamedTensors tensors;
   for (const Slot& slot : slots(const_cast<Model&>(model)))
     tensors.emplace_back(slot.name, slot.tensor->detach().to(at::kCPU, dtype));
   write_safetensors(dir / "model.safetensors", tensors, {{"format", "pt"}});
   Json config = model.config.json;
-  config[config.contains("dtype") ? "dtype" : "torch_dtype"] =
-      dtype == at::kFloat ? "float32" : dtype == at::kHalf ? "float16" : "bfloat16";
+  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = dtype == at::kFloat  ? "float32"
+                                                               : dtype == at::kHalf ? "float16"
+                                                                                    : "bfloat16";
   write_file_atomic(dir / "config.json", config.dump(2) + "\n");
   if (tokenizer_from.empty()) return;
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-                           "added_tokens.json", "chat_template.jinja", "generation_config.json"})
+  for (const char* name :
+       {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json", "chat_template.jinja", "generation_config.json"})
     if (fs::exists(tokenizer_from / name) && !fs::equivalent(tokenizer_from, dir))
       write_file_atomic(dir / name, read_text(tokenizer_from / name));
 }
@@ -189,10 +201,12 @@ std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model) {
 
 void for_each_linear(Model& model, const std::function<void(LinearLayer&)>& use) {
   for (Layer& layer : model.layers)
-    for (LinearLayer* linear : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) use(*linear);
+    for (LinearLayer* linear : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down})
+      use(*linear);
 }
 
-// --- forward ------------------------------------------------------------------------------------------------------
+// --- forward
+// ------------------------------------------------------------------------------------------------------
 
 KvCache make_cache(const Model& model, int64_t count, int64_t max_tokens) {
   KvCache cache;
@@ -222,7 +236,8 @@ struct Context {
   const std::vector<int64_t>* lengths = nullptr;
   const std::vector<ops::CacheSegment>* segments = nullptr;
   KvCache* cache = nullptr;
-  // Where only the last token of each segment is wanted: the last layer's other tokens stop at their keys and values.
+  // Where only the last token of each segment is wanted: the last layer's other tokens stop at their keys and
+  // values.
   Tensor last_rows;
   std::vector<ops::CacheSegment> last_segments;
   Dropout dropout;
@@ -235,7 +250,8 @@ Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
   if (!layer.lora) return y;
   Tensor input = x;
   if (context.dropout.p > 0)
-    input = ops::dropout(x, context.dropout.p, context.dropout.key * 0x9e3779b97f4a7c15ull + context.linear_index);
+    input = ops::dropout(x, context.dropout.p,
+                         context.dropout.key * 0x9e3779b97f4a7c15ull + context.linear_index);
   Tensor low = ops::linear(input.to(layer.lora->a.scalar_type()), layer.lora->a);  // [N, r]
   return y + (ops::linear(low, layer.lora->b) * layer.lora->scale).to(y.scalar_type());
 }
@@ -247,8 +263,8 @@ Tensor add_layer(const Tensor& residual, const LinearLayer& layer, const Tensor&
 }
 
 // residual + attention(x); where `last` is wanted, of these rows only.
-Tensor self_attention(const Model& model, size_t index, const Tensor& x, const Tensor& residual, const Tensor& last,
-                      Context& context) {
+Tensor self_attention(const Model& model, size_t index, const Tensor& x, const Tensor& residual,
+                      const Tensor& last, Context& context) {
   const Layer& layer = model.layers[index];
   const ModelConfig& c = model.config;
   auto heads = [&](const Tensor& y, int64_t count) { return y.view({y.size(0), count, c.head_dim}); };
@@ -264,7 +280,8 @@ Tensor self_attention(const Model& model, size_t index, const Tensor& x, const T
   if (context.cache) {
     Tensor &keys = context.cache->keys[index], &values = context.cache->values[index];
     ops::append_to_cache(k, v, *context.segments, keys, values);
-    mixed = ops::attention_cached(q, keys, values, last.defined() ? context.last_segments : *context.segments, options);
+    mixed = ops::attention_cached(q, keys, values, last.defined() ? context.last_segments : *context.segments,
+                                  options);
   } else {
     mixed = ops::attention(q, k, v, *context.lengths, options);
   }
@@ -272,7 +289,8 @@ Tensor self_attention(const Model& model, size_t index, const Tensor& x, const T
   return add_layer(rows(residual), layer.o, mixed, context);
 }
 
-Tensor run_layers(const Model& model, const Tensor& ids, const std::vector<int64_t>& positions, Context& context) {
+Tensor run_layers(const Model& model, const Tensor& ids, const std::vector<int64_t>& positions,
+                  Context& context) {
   Tensor at = at::tensor(at::ArrayRef<int64_t>(positions), at::kLong).to(model.device);
   context.cos = model.cos.index_select(0, at);
   context.sin = model.sin.index_select(0, at);
@@ -307,8 +325,8 @@ Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dr
   return run_layers(model, tokens.ids, positions, context);
 }
 
-Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments, KvCache& cache,
-                      bool last_only) {
+Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
+                      KvCache& cache, bool last_only) {
   at::NoGradGuard no_grad;
   std::vector<int64_t> positions, last;
   Context context;

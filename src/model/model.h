@@ -1,5 +1,6 @@
 // A Llama-architecture transformer: weights as plain tensors, the forward pass as one function.
-// Shapes: N tokens of all sequences one after another, C hidden size, H heads, Hkv key/value heads, D head size, V vocab.
+// Shapes: N tokens of all sequences one after another, C hidden size, H heads, Hkv key/value heads, D head
+// size, V vocab.
 #pragma once
 
 #include <filesystem>
@@ -14,15 +15,15 @@ namespace sdft {
 
 // The low-rank update of one linear layer: y += scale * B A dropout(x). (Hu et al. 2021)
 struct LoraPair {
-  Tensor a;  // [r, in] f32
-  Tensor b;  // [out, r] f32
+  Tensor a;            // [r, in] f32
+  Tensor b;            // [out, r] f32
   double scale = 1.0;  // alpha / r, with rsLoRA alpha / sqrt(r)
 };
 
 struct LinearLayer {
-  std::string name;  // "model.layers.0.self_attn.q_proj"
-  Tensor weight;     // [out, in]
-  Tensor bias;       // [out] or undefined
+  std::string name;                // "model.layers.0.self_attn.q_proj"
+  Tensor weight;                   // [out, in]
+  Tensor bias;                     // [out] or undefined
   const LoraPair* lora = nullptr;  // of the adapter that is on (lora.h); not owned
 };
 
@@ -38,8 +39,8 @@ struct Model {
   at::ScalarType dtype = at::kFloat;
   Tensor embed;  // [V, C]
   std::vector<Layer> layers;
-  Tensor norm;     // [C]
-  Tensor lm_head;  // [V, C]; the same tensor as embed where tied
+  Tensor norm;      // [C]
+  Tensor lm_head;   // [V, C]; the same tensor as embed where tied
   Tensor cos, sin;  // [max_position_embeddings, D/2] f32
 };
 
@@ -50,14 +51,16 @@ struct LoadOptions {
 
 // "auto" is a GPU where libtorch finds one. Throws Error(kDevice) where the wanted one is not there.
 at::Device resolve_device(const std::string& name);
-// Reads config.json and the weights. Throws Error(kInput) naming file and tensor: missing, truncated, of another shape.
+// Reads config.json and the weights. Throws Error(kInput) naming file and tensor: missing, truncated, of
+// another shape.
 Model load_model(const std::filesystem::path& dir, const LoadOptions& options = {});
-// Random weights, normal(0, 0.02) with the residual outputs scaled by 1/sqrt(2 layers) (GPT-2); norms are one.
+// Random weights, normal(0, 0.02) with the residual outputs scaled by 1/sqrt(2 layers) (GPT-2); norms are
+// one.
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options = {});
-// config.json, generation_config.json and model.safetensors in Hugging Face's form; tokenizer files are copied from
-// `tokenizer_from` (may be empty).
-void save_model(const Model& model, const std::filesystem::path& dir, const std::filesystem::path& tokenizer_from,
-                at::ScalarType dtype);
+// config.json, generation_config.json and model.safetensors in Hugging Face's form; tokenizer files are
+// copied from `tokenizer_from` (may be empty).
+void save_model(const Model& model, const std::filesystem::path& dir,
+                const std::filesystem::path& tokenizer_from, at::ScalarType dtype);
 
 // Every weight with its Hugging Face name, in a fixed order; lm_head is left out where it is tied.
 std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model);
@@ -82,10 +85,10 @@ struct Dropout {
 };
 // Final hidden states [N, C], normalised; multiply with lm_head for logits.
 Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dropout = {});
-// The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No gradient.
-// last_only: hidden states of each segment's last token only, [segments, C].
-Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments, KvCache& cache,
-                      bool last_only = false);
+// The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No
+// gradient. last_only: hidden states of each segment's last token only, [segments, C].
+Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
+                      KvCache& cache, bool last_only = false);
 Tensor logits(const Model& model, const Tensor& hidden);  // [n, C] -> [n, V]
 
 }  // namespace sdft

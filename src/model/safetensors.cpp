@@ -17,7 +17,7 @@ struct Type {
   size_t bytes;
 };
 constexpr Type kTypes[] = {
-    {"F64", at::kDouble, 8}, {"F32", at::kFloat, 4}, {"F16", at::kHalf, 2}, {"BF16", at::kBFloat16, 2},
+    {"F64", at::kDouble, 8}, {"F32", at::kFloat, 4}, {"F16", at::kHalf, 2},  {"BF16", at::kBFloat16, 2},
     {"I64", at::kLong, 8},   {"I32", at::kInt, 4},   {"I16", at::kShort, 2}, {"I8", at::kChar, 1},
     {"U8", at::kByte, 1},    {"BOOL", at::kBool, 1},
 };
@@ -32,12 +32,15 @@ constexpr size_t kMaxHeader = 100u << 20;  // the format's own limit
 constexpr const char* kTruncatedHint = "the file is damaged or was not downloaded completely";
 
 Json parse_header(const MappedFile& file, const fs::path& path, size_t* data_begin) {
-  if (file.size() < 8) fail_input(path.string(), "is not a safetensors file: shorter than 8 bytes", kTruncatedHint);
+  if (file.size() < 8)
+    fail_input(path.string(), "is not a safetensors file: shorter than 8 bytes", kTruncatedHint);
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | file.data()[i];
-  if (length > kMaxHeader) fail_input(path.string(), "its header claims " + std::to_string(length) + " bytes; the limit is 100 MB");
+  if (length > kMaxHeader)
+    fail_input(path.string(), "its header claims " + std::to_string(length) + " bytes; the limit is 100 MB");
   if (length > file.size() - 8)
-    fail_input(path.string(), "its header is " + std::to_string(length) + " bytes, but the file ends before", kTruncatedHint);
+    fail_input(path.string(), "its header is " + std::to_string(length) + " bytes, but the file ends before",
+               kTruncatedHint);
   *data_begin = 8 + length;
   std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, length);
   if (text.empty() || text[0] != '{') fail_input(path.string(), "its header does not start with '{'");
@@ -73,7 +76,8 @@ std::vector<int64_t> unsigned_array(const Json& entry, const std::string& key, c
   if (!entry.is_object() || !entry.contains(key) || !entry[key].is_array()) fail_field(entry, key, where);
   std::vector<int64_t> numbers;
   for (const Json& n : entry[key]) {
-    if (!n.is_number_unsigned() || n.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    if (!n.is_number_unsigned() ||
+        n.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       fail_input(where, "'" + key + "' holds " + describe(n) + ", expected a size");
     numbers.push_back(n.get<int64_t>());
   }
@@ -100,10 +104,12 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
     }
     const std::string dtype = require<std::string>(value, "dtype", where);
     const Type* type = find_type(dtype);
-    if (!type) fail_input(where, "has the type " + dtype + ", which is not supported", "use f32, f16 or bf16 weights");
+    if (!type)
+      fail_input(where, "has the type " + dtype + ", which is not supported", "use f32, f16 or bf16 weights");
     Entry entry{type->type, unsigned_array(value, "shape", where), 0, 0};
     auto offsets = unsigned_array(value, "data_offsets", where);
-    if (offsets.size() != 2 || offsets[0] > offsets[1]) fail_input(where, "'data_offsets' is not [begin, end]");
+    if (offsets.size() != 2 || offsets[0] > offsets[1])
+      fail_input(where, "'data_offsets' is not [begin, end]");
     entry.begin = data_begin + static_cast<size_t>(offsets[0]);
     entry.bytes = static_cast<size_t>(offsets[1] - offsets[0]);
     size_t expected = 0;
@@ -115,7 +121,8 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
     entries_[name] = entry;
   }
   std::stable_sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
-    return std::make_pair(a.first, entries_[a.second].bytes) < std::make_pair(b.first, entries_[b.second].bytes);
+    return std::make_pair(a.first, entries_[a.second].bytes) <
+           std::make_pair(b.first, entries_[b.second].bytes);
   });
   size_t at = data_begin;
   for (const auto& [begin, name] : order) {
@@ -140,7 +147,8 @@ Tensor SafetensorsFile::get(const std::string& name) const {
     std::copy_n(static_cast<const char*>(bytes), entry.bytes, static_cast<char*>(copy.data_ptr()));
     return copy;
   }
-  return at::from_blob(bytes, entry.shape, [keep](void*) {}, options);
+  return at::from_blob(
+      bytes, entry.shape, [keep](void*) {}, options);
 }
 
 void write_safetensors(const fs::path& path, const NamedTensors& tensors,
@@ -153,7 +161,8 @@ void write_safetensors(const fs::path& path, const NamedTensors& tensors,
     for (const Type& candidate : kTypes)
       if (candidate.type == tensor.scalar_type()) type = &candidate;
     if (!type) throw Error(ExitCode::kInternal, "cannot write tensor '" + name + "': unknown type");
-    header[name] = {{"dtype", type->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + tensor.nbytes()}}};
+    header[name] = {
+        {"dtype", type->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + tensor.nbytes()}}};
     at += tensor.nbytes();
   }
   std::string text = header.dump();
@@ -180,21 +189,25 @@ ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
       fail_field(json, "weight_map", index.string());
     std::set<std::string> files;
     for (const auto& item : json["weight_map"].items()) {
-      if (!item.value().is_string()) fail_input(index.string(), "weight_map of '" + item.key() + "' is not a file name");
+      if (!item.value().is_string())
+        fail_input(index.string(), "weight_map of '" + item.key() + "' is not a file name");
       files.insert(item.value().get<std::string>());
     }
     for (const auto& file : files) {
-      if (file.find('/') != std::string::npos) fail_input(index.string(), "names a file outside the folder: " + file);
+      if (file.find('/') != std::string::npos)
+        fail_input(index.string(), "names a file outside the folder: " + file);
       shards_.emplace_back(model_dir / file);
     }
     for (const auto& item : json["weight_map"].items()) {
-      bool present = std::any_of(shards_.begin(), shards_.end(), [&](const auto& s) { return s.has(item.key()); });
+      bool present =
+          std::any_of(shards_.begin(), shards_.end(), [&](const auto& s) { return s.has(item.key()); });
       if (!present) fail_input(index.string(), "lists tensor '" + item.key() + "', which no shard has");
     }
   } else {
     std::string hint = "expected model.safetensors or model.safetensors.index.json";
     for (const char* other : {"pytorch_model.bin", "consolidated.00.pth"})
-      if (fs::exists(model_dir / other)) hint += "; " + std::string(other) + " is not read, convert it to safetensors";
+      if (fs::exists(model_dir / other))
+        hint += "; " + std::string(other) + " is not read, convert it to safetensors";
     fail_input(model_dir.string(), "has no weights", hint);
   }
   for (size_t i = 0; i < shards_.size(); ++i)
@@ -206,7 +219,8 @@ ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
 Tensor ModelFiles::get(const std::string& name) const {
   auto found = where_.find(name);
   if (found == where_.end())
-    fail_input(dir_.string(), "tensor '" + name + "' is missing from the weights", "does config.json belong to them?");
+    fail_input(dir_.string(), "tensor '" + name + "' is missing from the weights",
+               "does config.json belong to them?");
   return shards_[found->second].get(name);
 }
 

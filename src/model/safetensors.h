@@ -1,5 +1,5 @@
-// The safetensors format: 8 bytes header length, a JSON header, tensors. Reading maps the file; nothing is copied until
-// a tensor is asked for.
+// The safetensors format: 8 bytes header length, a JSON header, tensors. Reading maps the file; nothing is
+// copied until a tensor is asked for.
 #pragma once
 
 #include <filesystem>
@@ -15,8 +15,8 @@ namespace sdft {
 
 class SafetensorsFile {
  public:
-  // Throws Error(kInput) naming the file and what is wrong with its header (too long, not JSON, overlapping or missing
-  // byte ranges, sizes that do not fit the shape, a truncated file, ...).
+  // Throws Error(kInput) naming the file and what is wrong with its header (too long, not JSON, overlapping
+  // or missing byte ranges, sizes that do not fit the shape, a truncated file, ...).
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::vector<std::string>& names() const { return names_; }  // in order of their bytes

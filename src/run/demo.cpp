@@ -28,7 +28,8 @@ fs::path assets_dir() {
     if (fs::exists(place / "demo.yaml")) return place;
     tried += (tried.empty() ? "" : ", ") + place.string();
   }
-  fail_input("demo", "cannot find the shipped model and data; tried " + tried, "set SDFT_ASSETS to the folder with demo.yaml");
+  fail_input("demo", "cannot find the shipped model and data; tried " + tried,
+             "set SDFT_ASSETS to the folder with demo.yaml");
 }
 
 Recipe demo_recipe(const std::vector<std::string>& overrides) {
@@ -36,7 +37,8 @@ Recipe demo_recipe(const std::vector<std::string>& overrides) {
   Recipe recipe = read_recipe(assets / "demo.yaml", overrides);
   auto resolve = [&](std::string& path) {
     const fs::path inside = assets / path;
-    if (!path.empty() && fs::path(path).is_relative() && fs::exists(inside)) path = inside.lexically_normal().string();
+    if (!path.empty() && fs::path(path).is_relative() && fs::exists(inside))
+      path = inside.lexically_normal().string();
   };
   resolve(recipe.model_name_or_path);
   resolve(recipe.dataset);
@@ -92,9 +94,11 @@ std::string table(const std::vector<Row>& rows, size_t seeds) {
   std::string text = fmt::format("Mean over {} seeds, percent, with 95 % t intervals over seeds.\n\n", seeds);
   text += "| task | kind | seed model | vanilla | sdft |\n|---|---|---|---|---|\n";
   for (const Row& row : rows)
-    text += fmt::format("| {} | {} | {} | {} | {} |\n", row.name, row.kind, cell(row.values[0]), cell(row.values[1]), cell(row.values[2]));
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", row.name, row.kind, cell(row.values[0]),
+                        cell(row.values[1]), cell(row.values[2]));
   for (const char* kind : {"retained", "safety"})
-    text += fmt::format("| **lost, mean of {}** | | | {} | {} |\n", kind, cell(lost(rows, kind, 1)), cell(lost(rows, kind, 2)));
+    text += fmt::format("| **lost, mean of {}** | | | {} | {} |\n", kind, cell(lost(rows, kind, 1)),
+                        cell(lost(rows, kind, 2)));
   std::vector<double> gain;
   for (const Row& row : rows)
     if (row.kind == "target")

@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 std::vector<Setting> settings(Recipe& r) {
   TrainOptions& t = r.train;
   return {
-      {"model", "model_name_or_path", &r.model_name_or_path, "folder of the seed model, as on the Hugging Face hub"},
+      {"model", "model_name_or_path", &r.model_name_or_path,
+       "folder of the seed model, as on the Hugging Face hub"},
       {"model", "adapter_name_or_path", &r.adapter_name_or_path, "PEFT adapter folder to put on the model"},
       {"model", "device", &r.device, "auto, cpu or cuda"},
       {"model", "dtype", &r.dtype, "auto (f32 on a CPU, bf16 on a GPU), f32 or bf16"},
@@ -25,13 +26,17 @@ std::vector<Setting> settings(Recipe& r) {
       {"data", "dataset_dir", &r.dataset_dir, "folder with dataset_info.json"},
       {"data", "max_samples", &r.max_samples, "use only the first so many examples; 0: all"},
       {"data", "skip_bad", &r.skip_bad, "skip and count bad records instead of stopping"},
-      {"data", "template", &r.prompt_template, "prompt template of training and evaluation: chat, alpaca, gsm8k, ..."},
-      {"data", "prompt_layout", &r.prompt_layout, "chat, reference or reference-main: how the paper's templates are tokenised"},
+      {"data", "template", &r.prompt_template,
+       "prompt template of training and evaluation: chat, alpaca, gsm8k, ..."},
+      {"data", "prompt_layout", &r.prompt_layout,
+       "chat, reference or reference-main: how the paper's templates are tokenised"},
       {"data", "cutoff_len", &t.cutoff_len, "tokens of a training sample; longer ones are cut and counted"},
       {"data", "train_on_prompt", &r.train_on_prompt, "learn the prompt's tokens too"},
       {"method", "distill_template", &r.distill_template, "prompt that asks the seed model for its rewrite"},
-      {"method", "answer_check", &r.answer_check, "what a rewrite must keep: none, number, function_call, code, answer"},
-      {"method", "distilled_fraction", &r.distilled_fraction, "part of the examples that gets its rewrite, 0 to 1"},
+      {"method", "answer_check", &r.answer_check,
+       "what a rewrite must keep: none, number, function_call, code, answer"},
+      {"method", "distilled_fraction", &r.distilled_fraction,
+       "part of the examples that gets its rewrite, 0 to 1"},
       {"method", "baseline", &r.baseline, "also train on the original answers (vanilla fine-tuning)"},
       {"generation", "temperature", &r.sampling.temperature, "of rewrites; 0: greedy"},
       {"generation", "top_k", &r.sampling.top_k, "0: all tokens"},
@@ -39,7 +44,8 @@ std::vector<Setting> settings(Recipe& r) {
       {"generation", "max_new_tokens", &r.max_new_tokens, "limit of an answer"},
       {"generation", "generation_batch_size", &r.generation_batch_size, "answers written at once; 0: chosen"},
       {"training", "finetuning_type", &t.finetuning_type, "lora or full"},
-      {"training", "train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)"},
+      {"training", "train_from_scratch", &r.train_from_scratch,
+       "start from random weights (config and tokenizer only)"},
       {"training", "save_dtype", &r.save_dtype, "of a full fine-tuned model's weights: f32, bf16 or f16"},
       {"training", "lora_rank", &t.lora.rank, "r"},
       {"training", "lora_alpha", &t.lora.alpha, "scale is alpha / r"},
@@ -47,13 +53,16 @@ std::vector<Setting> settings(Recipe& r) {
       {"training", "lora_target", &t.lora.target_modules, "linear layers, or all-linear"},
       {"training", "use_rslora", &t.lora.use_rslora, "scale alpha / sqrt(r)"},
       {"training", "learning_rate", &t.learning_rate, "peak"},
-      {"training", "lr_scheduler_type", &t.lr_scheduler_type, "constant, constant_with_warmup, linear, cosine"},
+      {"training", "lr_scheduler_type", &t.lr_scheduler_type,
+       "constant, constant_with_warmup, linear, cosine"},
       {"training", "warmup_ratio", &t.warmup_ratio, "of all steps"},
       {"training", "warmup_steps", &t.warmup_steps, "wins over warmup_ratio"},
       {"training", "num_train_epochs", &t.num_train_epochs, "passes over the data"},
       {"training", "max_steps", &t.max_steps, "> 0: wins over num_train_epochs"},
-      {"training", "per_device_train_batch_size", &t.per_device_train_batch_size, "sequences of a forward pass"},
-      {"training", "gradient_accumulation_steps", &t.gradient_accumulation_steps, "forward passes of an optimizer step"},
+      {"training", "per_device_train_batch_size", &t.per_device_train_batch_size,
+       "sequences of a forward pass"},
+      {"training", "gradient_accumulation_steps", &t.gradient_accumulation_steps,
+       "forward passes of an optimizer step"},
       {"training", "max_grad_norm", &t.max_grad_norm, "clipping; 0: none"},
       {"training", "adam_beta1", &t.adam.beta1, ""},
       {"training", "adam_beta2", &t.adam.beta2, ""},
@@ -144,7 +153,8 @@ void read_columns(const YAML::Node& node, const std::string& where, Columns* col
   }
 }
 
-void read_task(const YAML::Node& node, const std::string& where, std::vector<TaskSettings>* tasks, Problems& problems) {
+void read_task(const YAML::Node& node, const std::string& where, std::vector<TaskSettings>* tasks,
+               Problems& problems) {
   if (!node.IsMap()) return problems.add(where, "expected a map with name, dataset, check");
   TaskSettings task;
   const std::vector<Setting> fields = {{"", "name", &task.name, ""},
@@ -216,7 +226,8 @@ void check_ranges(const Recipe& r, Problems& problems) {
     problems.add("recipe", "'save_dtype': expected f32, bf16 or f16, found '" + r.save_dtype + "'");
   const std::vector<std::string> layouts = {"chat", "reference", "reference-main"};
   if (std::find(layouts.begin(), layouts.end(), r.prompt_layout) == layouts.end())
-    problems.add("recipe", "'prompt_layout': expected chat, reference or reference-main, found '" + r.prompt_layout + "'");
+    problems.add("recipe", "'prompt_layout': expected chat, reference or reference-main, found '" +
+                               r.prompt_layout + "'");
 }
 
 YAML::Node parse_yaml(const std::string& text, const std::string& where) {
@@ -244,12 +255,14 @@ Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrid
     }
     YAML::Node node;
     const std::string value = override.substr(equals + 1);
-    node[override.substr(0, equals)] = value.empty() ? YAML::Node("") : parse_yaml(value, "'" + override + "'");
+    node[override.substr(0, equals)] =
+        value.empty() ? YAML::Node("") : parse_yaml(value, "'" + override + "'");
     apply(node, "'" + override + "'", &recipe, problems);
   }
   check_ranges(recipe, problems);
   if (!problems.list.empty()) {
-    std::string text = problems.list.size() == 1 ? "" : std::to_string(problems.list.size()) + " problems:\n  ";
+    std::string text =
+        problems.list.size() == 1 ? "" : std::to_string(problems.list.size()) + " problems:\n  ";
     for (size_t i = 0; i < problems.list.size(); ++i) text += (i ? "\n  " : "") + problems.list[i];
     fail_usage(text);
   }
@@ -289,9 +302,12 @@ std::string resolved_recipe(const Recipe& recipe) {
   if (!copy.eval.empty()) {
     out << YAML::Key << "eval" << YAML::Value << YAML::BeginSeq;
     for (const TaskSettings& task : copy.eval) {
-      out << YAML::BeginMap << YAML::Key << "name" << YAML::Value << task.name << YAML::Key << "kind" << YAML::Value << task.kind;
-      out << YAML::Key << "dataset" << YAML::Value << task.dataset << YAML::Key << "check" << YAML::Value << task.check;
-      if (!task.prompt_template.empty()) out << YAML::Key << "template" << YAML::Value << task.prompt_template;
+      out << YAML::BeginMap << YAML::Key << "name" << YAML::Value << task.name << YAML::Key << "kind"
+          << YAML::Value << task.kind;
+      out << YAML::Key << "dataset" << YAML::Value << task.dataset << YAML::Key << "check" << YAML::Value
+          << task.check;
+      if (!task.prompt_template.empty())
+        out << YAML::Key << "template" << YAML::Value << task.prompt_template;
       if (task.max_samples) out << YAML::Key << "max_samples" << YAML::Value << task.max_samples;
       if (task.max_new_tokens) out << YAML::Key << "max_new_tokens" << YAML::Value << task.max_new_tokens;
       emit_columns(out, task.columns);

@@ -1,5 +1,6 @@
-// A recipe: every setting of a run, with the names that users of HF Trainer, PEFT and LLaMA-Factory know. One table
-// (recipe.cpp) serves YAML recipes, key=value overrides, flags, the help texts and the resolved recipe that is kept.
+// A recipe: every setting of a run, with the names that users of HF Trainer, PEFT and LLaMA-Factory know. One
+// table (recipe.cpp) serves YAML recipes, key=value overrides, flags, the help texts and the resolved recipe
+// that is kept.
 #pragma once
 
 #include <filesystem>
@@ -59,8 +60,9 @@ struct Setting {
 };
 std::vector<Setting> settings(Recipe& recipe);
 
-// The file (may be empty: none), then overrides "key=value" in turn. Relative paths stay relative to where sdft is
-// started. Throws Error(kUsage) listing all problems at once: unknown keys with a suggestion, values of a wrong type.
+// The file (may be empty: none), then overrides "key=value" in turn. Relative paths stay relative to where
+// sdft is started. Throws Error(kUsage) listing all problems at once: unknown keys with a suggestion, values
+// of a wrong type.
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 // YAML with every setting, so that it alone says what was run.
 std::string resolved_recipe(const Recipe& recipe);

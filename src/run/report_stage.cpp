@@ -1,5 +1,6 @@
-// From the files of a run directory to the report's document. Reads nothing else but the evaluation's datasets, for the
-// prompts and references of sample answers; no clock and no timing, so that a resumed run writes the same bytes.
+// From the files of a run directory to the report's document. Reads nothing else but the evaluation's
+// datasets, for the prompts and references of sample answers; no clock and no timing, so that a resumed run
+// writes the same bytes.
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -13,7 +14,8 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-std::map<std::string, std::string> read_answers(const fs::path& path, std::vector<std::string>* ids, size_t* too_long) {
+std::map<std::string, std::string> read_answers(const fs::path& path, std::vector<std::string>* ids,
+                                                size_t* too_long) {
   std::map<std::string, std::string> answers;
   for_each_line(path, [&](std::string_view line, size_t number) {
     const std::string where = path.string() + ":" + std::to_string(number);
@@ -38,13 +40,16 @@ struct TaskData {
   std::vector<std::vector<double>> values;                  // a model each; empty: not judged
 };
 
-TaskData read_task_data(const fs::path& eval_dir, const std::vector<std::string>& models, const TaskSettings& task) {
+TaskData read_task_data(const fs::path& eval_dir, const std::vector<std::string>& models,
+                        const TaskSettings& task) {
   TaskData data;
   for (const std::string& model : models) {
     const fs::path dir = eval_dir / model;
-    data.answers.push_back(read_answers(dir / (task.name + ".jsonl"), data.answers.empty() ? &data.ids : nullptr, &data.too_long));
+    data.answers.push_back(read_answers(dir / (task.name + ".jsonl"),
+                                        data.answers.empty() ? &data.ids : nullptr, &data.too_long));
     const Json scores = read_json(dir / "scores.json");
-    data.values.push_back(value_or<std::vector<double>>(scores, task.name, {}, (dir / "scores.json").string()));
+    data.values.push_back(
+        value_or<std::vector<double>>(scores, task.name, {}, (dir / "scores.json").string()));
   }
   return data;
 }
@@ -62,7 +67,8 @@ report::Score score_of(const std::string& model, const std::vector<double>& valu
 }
 
 report::Task make_task(const std::string& name, const std::string& kind, const std::string& metric,
-                       const std::vector<std::string>& models, const std::vector<std::vector<double>>& values, bool rate) {
+                       const std::vector<std::string>& models, const std::vector<std::vector<double>>& values,
+                       bool rate) {
   report::Task task{name, kind, metric, {}, {}};
   for (size_t m = 0; m < models.size(); ++m) {
     report::Score score = score_of(models[m], values[m], rate);
@@ -82,7 +88,8 @@ std::string metric_of(const std::string& check) {
 }
 
 // A few examples on which the models differ, then others, three in all.
-void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskData& data, const std::vector<std::string>& models, report::Task* task) {
+void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskData& data,
+                 const std::vector<std::string>& models, report::Task* task) {
   const Dataset set = open_dataset(recipe, settings.dataset, settings.columns, data.ids.size(), false);
   std::vector<size_t> order;
   auto differs = [&](size_t i) {
@@ -104,7 +111,8 @@ void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskD
   }
 }
 
-report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir, const std::vector<std::string>& models,
+report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
+                                   const std::vector<std::string>& models,
                                    std::vector<std::string>* warnings) {
   report::Evaluation evaluation;
   evaluation.models = models;
@@ -112,10 +120,14 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir, co
   for (const TaskSettings& settings : recipe.eval) {
     const TaskData data = read_task_data(dir / "eval", models, settings);
     if (data.too_long > 0)
-      warnings->push_back(fmt::format("{} of {} prompts of {} are longer than the model's context; they were not answered and count as wrong "
-                                      "(\"prompt_too_long\" in eval/seed/{}.jsonl).", data.too_long, data.ids.size(), settings.name, settings.name));
+      warnings->push_back(
+          fmt::format("{} of {} prompts of {} are longer than the model's context; they were not answered "
+                      "and count as wrong "
+                      "(\"prompt_too_long\" in eval/seed/{}.jsonl).",
+                      data.too_long, data.ids.size(), settings.name, settings.name));
     if (!data.values[0].empty()) {
-      report::Task task = make_task(settings.name, settings.kind, metric_of(settings.check), models, data.values, true);
+      report::Task task =
+          make_task(settings.name, settings.kind, metric_of(settings.check), models, data.values, true);
       add_samples(recipe, settings, data, models, &task);
       evaluation.tasks.push_back(std::move(task));
     }
@@ -125,7 +137,8 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir, co
     for (const auto& answers : data.answers) {
       values.emplace_back();
       for (const std::string& id : data.ids)
-        values.back().push_back(answers.at(id) == data.answers[0].at(id) ? 1.0 : rouge_l(data.answers[0].at(id), answers.at(id)));
+        values.back().push_back(
+            answers.at(id) == data.answers[0].at(id) ? 1.0 : rouge_l(data.answers[0].at(id), answers.at(id)));
     }
     report::Task task = make_task(settings.name, "similarity", "ROUGE-L", models, values, false);
     if (data.values[0].empty()) add_samples(recipe, settings, data, models, &task);
@@ -175,7 +188,8 @@ report::Distillation read_distillation(const fs::path& dir, const Dataset& datas
   for (size_t i = 0; i < distilled.size(); ++i) {
     const std::string outcome = distilled[i].accepted ? "accepted" : distilled[i].reason;
     if (shown[outcome]++ < (distilled[i].accepted ? 3u : 2u))
-      d.samples.push_back({distilled[i].id, dataset.examples[i].instruction, distilled[i].original, distilled[i].rewrite, outcome});
+      d.samples.push_back({distilled[i].id, dataset.examples[i].instruction, distilled[i].original,
+                           distilled[i].rewrite, outcome});
   }
   return d;
 }
@@ -185,34 +199,49 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   const Json json = read_json(path);
   const std::string where = path.string();
   report::Run& run = document->run;
-  run.title = fs::path(recipe.dataset).stem().string() + " on " + fs::path(recipe.model_name_or_path).filename().string();
+  run.title = fs::path(recipe.dataset).stem().string() + " on " +
+              fs::path(recipe.model_name_or_path).filename().string();
   run.version = require<std::string>(json, "sdft", where);
   run.seed = recipe.seed;
   run.method = "sdft";
   const Json& model = json.at("model");
-  run.seed_model = {require<std::string>(model, "path", where), require<std::string>(model, "architecture", where), require<int64_t>(model, "parameters", where), ""};
+  run.seed_model = {require<std::string>(model, "path", where),
+                    require<std::string>(model, "architecture", where),
+                    require<int64_t>(model, "parameters", where), ""};
   auto file = [&](const std::string& role, const Json& entry) {
-    run.datasets.push_back({role, require<std::string>(entry, "path", where), require<std::string>(entry, "sha256", where), require<int64_t>(entry, "examples", where)});
+    run.datasets.push_back({role, require<std::string>(entry, "path", where),
+                            require<std::string>(entry, "sha256", where),
+                            require<int64_t>(entry, "examples", where)});
   };
   file("train", json.at("dataset"));
   for (const Json& entry : json.at("eval")) file(require<std::string>(entry, "name", where), entry);
-  run.versions = {{"libtorch", require<std::string>(json, "libtorch", where)}, {"device", require<std::string>(json, "device", where)}};
+  run.versions = {{"libtorch", require<std::string>(json, "libtorch", where)},
+                  {"device", require<std::string>(json, "device", where)}};
   run.recipe = read_text(dir / "recipe.yaml");
   Recipe copy = recipe;
   for (const Setting& setting : settings(copy)) {
     const std::string name = setting.name;
-    if (name != "distill_template" && name != "answer_check" && name != "finetuning_type" && name != "lora_rank" && name != "learning_rate" && name != "num_train_epochs" && name != "temperature") continue;
-    std::visit([&](auto* value) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(*value)>, std::vector<std::string>>) run.settings.push_back({name, fmt::format("{}", *value)});
-        }, setting.target);
+    if (name != "distill_template" && name != "answer_check" && name != "finetuning_type" &&
+        name != "lora_rank" && name != "learning_rate" && name != "num_train_epochs" && name != "temperature")
+      continue;
+    std::visit(
+        [&](auto* value) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(*value)>, std::vector<std::string>>)
+            run.settings.push_back({name, fmt::format("{}", *value)});
+        },
+        setting.target);
   }
   if (!json.at("skipped").empty())
-    document->warnings.push_back(fmt::format("{} records of the dataset were skipped; provenance.json lists them.", json.at("skipped").size()));
+    document->warnings.push_back(fmt::format(
+        "{} records of the dataset were skipped; provenance.json lists them.", json.at("skipped").size()));
   for (const char* variant : {"vanilla", "sdft"}) {
     const fs::path samples = dir / variant / "samples.json";
     if (!fs::exists(samples)) continue;
     const size_t cut = read_json(samples).at("cut").size();
-    if (cut > 0) document->warnings.push_back(fmt::format("{} training samples of {} were cut at cutoff_len; {}/samples.json lists them.", cut, variant, variant));
+    if (cut > 0)
+      document->warnings.push_back(
+          fmt::format("{} training samples of {} were cut at cutoff_len; {}/samples.json lists them.", cut,
+                      variant, variant));
   }
 }
 }  // namespace
@@ -220,15 +249,19 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
 std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   report::Document document;
   add_provenance(recipe, run_dir, &document);
-  const Dataset dataset = open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
-  if (fs::exists(run_dir / "distill" / "DONE")) document.distillation = read_distillation(run_dir / "distill", dataset);
+  const Dataset dataset =
+      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
+  if (fs::exists(run_dir / "distill" / "DONE"))
+    document.distillation = read_distillation(run_dir / "distill", dataset);
   std::vector<std::string> models;
   if (fs::exists(run_dir / "eval" / "seed" / "DONE")) models.push_back("seed");
   for (const char* variant : {"vanilla", "sdft"}) {
-    if (fs::exists(run_dir / variant / "DONE")) document.training.push_back(read_curve(run_dir / variant / "metrics.jsonl", variant));
+    if (fs::exists(run_dir / variant / "DONE"))
+      document.training.push_back(read_curve(run_dir / variant / "metrics.jsonl", variant));
     if (fs::exists(run_dir / "eval" / variant / "DONE")) models.push_back(variant);
   }
-  if (!models.empty() && !recipe.eval.empty()) document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
+  if (!models.empty() && !recipe.eval.empty())
+    document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
   report::write_reports(document, run_dir);
   return report::to_terminal(document, report::terminal_style(1));
 }

@@ -20,7 +20,9 @@ Session::Session(Recipe r, Model m, Tokenizer t, ChatTemplate c)
   formatter.layout = layout_of(recipe.prompt_layout);
 }
 
-const PromptTemplate& Session::training_template() const { return find_prompt_template(recipe.prompt_template); }
+const PromptTemplate& Session::training_template() const {
+  return find_prompt_template(recipe.prompt_template);
+}
 
 GenerateOptions Session::generation() const {
   GenerateOptions options;
@@ -42,29 +44,35 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   ModelConfig config = read_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);
   if (tokenizer.vocab_size() > config.vocab_size)
-    fail_input(dir.string(), "the tokenizer has " + std::to_string(tokenizer.vocab_size()) + " tokens, the embedding only " +
-                                 std::to_string(config.vocab_size));
+    fail_input(dir.string(), "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+                                 " tokens, the embedding only " + std::to_string(config.vocab_size));
   const LoadOptions load{recipe.device, recipe.dtype};
   Model model = recipe.train_from_scratch ? init_model(config, recipe.seed, load) : load_model(dir, load);
-  auto session = std::make_unique<Session>(recipe, std::move(model), std::move(tokenizer), ChatTemplate::load(dir));
+  auto session =
+      std::make_unique<Session>(recipe, std::move(model), std::move(tokenizer), ChatTemplate::load(dir));
   for (const std::string& name : {recipe.prompt_template, recipe.distill_template}) {
     if (name == kTemplateOfRecord) continue;
     if (find_prompt_template(name).chat && !session->chat_template.has())
-      fail_input(dir.string(), "has no chat template, which the prompt template '" + name + "' needs",
-                 "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
+      fail_input(
+          dir.string(), "has no chat template, which the prompt template '" + name + "' needs",
+          "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
   }
   return session;
 }
 
-Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit, bool response_required) {
-  if (dataset.empty()) fail_usage("dataset is not set", "a .json, .jsonl or .csv file, or a name in dataset_dir/dataset_info.json");
+Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
+                     bool response_required) {
+  if (dataset.empty())
+    fail_usage("dataset is not set",
+               "a .json, .jsonl or .csv file, or a name in dataset_dir/dataset_info.json");
   DatasetOptions options;
   options.columns = columns;
   options.limit = limit;
   options.response_required = response_required;
   options.skip_bad = recipe.skip_bad;
   const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset);
-  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options) : read_dataset(dataset, options);
+  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
+                 : read_dataset(dataset, options);
 }
 
 }  // namespace sdft

@@ -1,4 +1,5 @@
-// What the stages of a run share: the one resident model, its tokenizer and chat template, the recipe, the wish to stop.
+// What the stages of a run share: the one resident model, its tokenizer and chat template, the recipe, the
+// wish to stop.
 #pragma once
 
 #include <atomic>
@@ -31,10 +32,12 @@ struct Session {
   GenerateOptions generation() const;  // with the recipe's sampling
 };
 
-// Loads the recipe's model folder and checks that tokenizer, embedding and templates fit together. Error(kInput).
+// Loads the recipe's model folder and checks that tokenizer, embedding and templates fit together.
+// Error(kInput).
 std::unique_ptr<Session> open_session(const Recipe& recipe);
 
 // The recipe's dataset; `response_required` false for prompts only.
-Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit, bool response_required);
+Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
+                     bool response_required);
 
 }  // namespace sdft

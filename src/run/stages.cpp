@@ -34,7 +34,8 @@ DistillOptions distill_options(const Session& session) {
 
 // cutoff_len, or the model's context where that is shorter; 0 means no limit of one's own.
 size_t effective_cutoff(const Session& session) {
-  const int64_t context = session.model.config.max_position_embeddings, wanted = session.recipe.train.cutoff_len;
+  const int64_t context = session.model.config.max_position_embeddings,
+                wanted = session.recipe.train.cutoff_len;
   return static_cast<size_t>(wanted > 0 ? std::min(wanted, context) : context);
 }
 
@@ -55,7 +56,8 @@ std::vector<Sample> training_samples(const Session& session, const Dataset& data
   for (const Example& example : dataset.examples) {
     Sample sample = sample_of(session, example);
     *cut += sample.cut > 0;
-    if (session.recipe.train_on_prompt) std::fill(sample.supervised.begin(), sample.supervised.end(), uint8_t{1});
+    if (session.recipe.train_on_prompt)
+      std::fill(sample.supervised.begin(), sample.supervised.end(), uint8_t{1});
     samples.push_back(std::move(sample));
   }
   return samples;
@@ -66,8 +68,10 @@ std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dat
   set_adapter(session.model, nullptr);
   Progress progress("distill", dataset.examples.size(), "answers", session.progress);
   const DistillOptions options = distill_options(session);
-  auto distilled = distill(session.model, session.formatter, dataset, options, dir, [&](size_t done) { progress.update(done); });
-  keep_note(dir / "summary.json", to_json(summarize(session.model, session.formatter, dataset, distilled, options)));
+  auto distilled = distill(session.model, session.formatter, dataset, options, dir,
+                           [&](size_t done) { progress.update(done); });
+  keep_note(dir / "summary.json",
+            to_json(summarize(session.model, session.formatter, dataset, distilled, options)));
   mark_done(dir);
   return distilled;
 }
@@ -81,25 +85,37 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
   make_directories(dir);
   Json cut_ids = Json::array();
   for (size_t i = 0; i < samples.size(); ++i)
-    if (samples[i].cut > 0) cut_ids.push_back({{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}});
+    if (samples[i].cut > 0)
+      cut_ids.push_back({{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}});
   keep_note(dir / "samples.json", {{"samples", samples.size()}, {"cut", cut_ids}});
-  if (cut > 0) spdlog::warn("{}: {} of {} samples are longer than {} tokens and were cut (listed in {})", label, cut, samples.size(), effective_cutoff(session), (dir / "samples.json").string());
+  if (cut > 0)
+    spdlog::warn("{}: {} of {} samples are longer than {} tokens and were cut (listed in {})", label, cut,
+                 samples.size(), effective_cutoff(session), (dir / "samples.json").string());
 
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
   if (lora) adapter = init_adapter(session.model, options.lora, options.seed);
-  Progress progress(label, static_cast<size_t>(total_steps(options, samples.size())), "steps", session.progress);
-  train(session.model, lora ? &adapter : nullptr, samples, options, dir,
-        [&](const StepMetrics& m, int64_t) { progress.update(static_cast<size_t>(m.step), fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second)); },
-        session.stop);
+  Progress progress(label, static_cast<size_t>(total_steps(options, samples.size())), "steps",
+                    session.progress);
+  train(
+      session.model, lora ? &adapter : nullptr, samples, options, dir,
+      [&](const StepMetrics& m, int64_t) {
+        progress.update(static_cast<size_t>(m.step),
+                        fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second));
+      },
+      session.stop);
   const fs::path base = session.recipe.model_name_or_path;
   if (lora) {
     save_adapter(adapter, dir / "adapter", base.string());
     set_adapter(session.model, nullptr);
   } else {
     const std::string& dtype = session.recipe.save_dtype;
-    save_model(session.model, dir / "model", base, dtype == "f32" ? at::kFloat : dtype == "f16" ? at::kHalf : at::kBFloat16);
-    if (!session.recipe.train_from_scratch) session.model = load_model(base, {session.recipe.device, session.recipe.dtype});
+    save_model(session.model, dir / "model", base,
+               dtype == "f32"   ? at::kFloat
+               : dtype == "f16" ? at::kHalf
+                                : at::kBFloat16);
+    if (!session.recipe.train_from_scratch)
+      session.model = load_model(base, {session.recipe.device, session.recipe.dtype});
   }
   finish_training(dir);
   mark_done(dir);
@@ -125,31 +141,38 @@ struct Variant {
   }
 };
 
-std::vector<Answer> task_answers(Session& session, const Model& model, const std::string& label, const TaskSettings& task,
-                                 const std::vector<Example>& examples, const fs::path& path) {
-  const PromptTemplate& prompt = find_prompt_template(task.prompt_template.empty() ? session.recipe.prompt_template : task.prompt_template);
+std::vector<Answer> task_answers(Session& session, const Model& model, const std::string& label,
+                                 const TaskSettings& task, const std::vector<Example>& examples,
+                                 const fs::path& path) {
+  const PromptTemplate& prompt = find_prompt_template(
+      task.prompt_template.empty() ? session.recipe.prompt_template : task.prompt_template);
   std::vector<Request> requests;
-  for (const Example& example : examples) requests.push_back({example.id, prompt_ids(session.formatter, prompt, example)});
+  for (const Example& example : examples)
+    requests.push_back({example.id, prompt_ids(session.formatter, prompt, example)});
   GenerateOptions options = session.generation();
   options.sampling = {0.0, 0, 1.0};  // greedy
   if (task.max_new_tokens > 0) options.max_new_tokens = task.max_new_tokens;
   Progress progress(label + " " + task.name, requests.size(), "answers", session.progress);
-  return answer_all(model, session.tokenizer, requests, options, path, kGroup, [&](size_t done) { progress.update(done); });
+  return answer_all(model, session.tokenizer, requests, options, path, kGroup,
+                    [&](size_t done) { progress.update(done); });
 }
 }  // namespace
 
-void eval_stage(Session& session, const std::string& label, const fs::path& variant_dir, const fs::path& dir) {
+void eval_stage(Session& session, const std::string& label, const fs::path& variant_dir,
+                const fs::path& dir) {
   if (is_done(dir)) return;
   make_directories(dir);
   Variant variant(session, variant_dir);
   Json scores = Json::object();
   for (const TaskSettings& task : session.recipe.eval) {
-    const size_t limit = static_cast<size_t>(task.max_samples > 0 ? task.max_samples : session.recipe.eval_max_samples);
+    const size_t limit =
+        static_cast<size_t>(task.max_samples > 0 ? task.max_samples : session.recipe.eval_max_samples);
     const Check check = parse_check(task.check);
     const bool needs_response = check != Check::kNone && check != Check::kRefusal;
     const Dataset dataset = open_dataset(session.recipe, task.dataset, task.columns, limit, needs_response);
     require_judgeable(check, dataset.examples);
-    const auto answers = task_answers(session, *variant.model, label, task, dataset.examples, dir / (task.name + ".jsonl"));
+    const auto answers =
+        task_answers(session, *variant.model, label, task, dataset.examples, dir / (task.name + ".jsonl"));
     std::vector<std::string> texts;
     for (const Answer& answer : answers) texts.push_back(answer.text);
     if (check != Check::kNone) {
@@ -175,12 +198,18 @@ void claim_directory(const Recipe& recipe) {
   size_t line = 0, begin = 0;
   while (begin < before.size() && begin < now.size()) {
     const size_t a = before.find('\n', begin), b = now.find('\n', begin);
-    if (before.substr(begin, a - begin) != now.substr(begin, b - begin) || a == std::string::npos || b == std::string::npos) break;
+    if (before.substr(begin, a - begin) != now.substr(begin, b - begin) || a == std::string::npos ||
+        b == std::string::npos)
+      break;
     begin = a + 1;
     ++line;
   }
-  auto line_at = [&](const std::string& text) { return begin < text.size() ? text.substr(begin, text.find('\n', begin) - begin) : std::string("nothing"); };
-  fail_input(fmt::format("{}:{}", path.string(), line + 1), fmt::format("this run directory was made with another recipe: '{}' then, '{}' now", line_at(before), line_at(now)),
+  auto line_at = [&](const std::string& text) {
+    return begin < text.size() ? text.substr(begin, text.find('\n', begin) - begin) : std::string("nothing");
+  };
+  fail_input(fmt::format("{}:{}", path.string(), line + 1),
+             fmt::format("this run directory was made with another recipe: '{}' then, '{}' now",
+                         line_at(before), line_at(now)),
              "choose another output_dir, or remove this one");
 }
 
@@ -189,13 +218,18 @@ Json provenance(const Session& session, const Dataset& dataset) {
   json["model"] = {{"path", session.recipe.model_name_or_path},
                    {"architecture", session.model.config.architecture},
                    {"parameters", session.model.config.parameters()}};
-  json["dataset"] = {{"path", dataset.path.string()}, {"sha256", dataset.sha256}, {"examples", dataset.examples.size()}};
+  json["dataset"] = {
+      {"path", dataset.path.string()}, {"sha256", dataset.sha256}, {"examples", dataset.examples.size()}};
   json["skipped"] = Json::array();
-  for (const SkippedRecord& record : dataset.skipped) json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
+  for (const SkippedRecord& record : dataset.skipped)
+    json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
   json["eval"] = Json::array();
   for (const TaskSettings& task : session.recipe.eval) {
     const Dataset set = open_dataset(session.recipe, task.dataset, task.columns, 0, false);
-    json["eval"].push_back({{"name", task.name}, {"path", set.path.string()}, {"sha256", set.sha256}, {"examples", set.examples.size()}});
+    json["eval"].push_back({{"name", task.name},
+                            {"path", set.path.string()},
+                            {"sha256", set.sha256},
+                            {"examples", set.examples.size()}});
   }
   json["device"] = session.model.device.str();
   json["threads"] = at::get_num_threads();
@@ -214,7 +248,8 @@ std::string run_all(const Recipe& recipe, const std::atomic<bool>* stop, bool pr
   auto session = open_session(recipe);
   session->stop = stop;
   session->progress = progress;
-  const Dataset dataset = open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
+  const Dataset dataset =
+      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
   keep_note(dir / "provenance.json", provenance(*session, dataset));
 
   const auto distilled = distill_stage(*session, dataset, dir / "distill");

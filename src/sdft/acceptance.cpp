@@ -14,12 +14,15 @@ constexpr std::pair<const char*, AnswerCheck> kChecks[] = {{"none", AnswerCheck:
                                                            {"function_call", AnswerCheck::kFunctionCall},
                                                            {"code", AnswerCheck::kCode},
                                                            {"answer", AnswerCheck::kAnswer}};
-constexpr const char* kBannedPhrases[] = {"reference answer", "your response", "my response", "your own response",
+constexpr const char* kBannedPhrases[] = {"reference answer", "your response", "my response",
+                                          "your own response",
                                           "now it's your turn"};  // in lower case, anywhere
 constexpr const char* kBannedStart = "Your turn";
 constexpr const char* kCodeStarts[] = {"I have", "Here is", "I implemented"};
 
-bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+bool starts_with(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
 
 bool keeps_answer(std::string_view rewrite, std::string_view original, AnswerCheck check) {
   switch (check) {
@@ -33,7 +36,8 @@ bool keeps_answer(std::string_view rewrite, std::string_view original, AnswerChe
       return function_call_matches(original, rewrite);
     case AnswerCheck::kCode:
       return rewrite.find("```python") != std::string_view::npos &&
-             std::any_of(std::begin(kCodeStarts), std::end(kCodeStarts), [&](const char* s) { return starts_with(rewrite, s); });
+             std::any_of(std::begin(kCodeStarts), std::end(kCodeStarts),
+                         [&](const char* s) { return starts_with(rewrite, s); });
     case AnswerCheck::kAnswer:
       return final_answer(rewrite) == final_answer(original);
   }
@@ -44,7 +48,8 @@ bool has_banned_phrase(std::string_view text) {
   if (starts_with(text, kBannedStart)) return true;
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::any_of(std::begin(kBannedPhrases), std::end(kBannedPhrases), [&](const char* phrase) { return lower.find(phrase) != std::string::npos; });
+  return std::any_of(std::begin(kBannedPhrases), std::end(kBannedPhrases),
+                     [&](const char* phrase) { return lower.find(phrase) != std::string::npos; });
 }
 }  // namespace
 
@@ -52,7 +57,8 @@ AnswerCheck parse_answer_check(const std::string& name) {
   for (const auto& [known, check] : kChecks)
     if (name == known) return check;
   const std::string near = nearest(name, answer_check_names());
-  fail_usage("answer_check '" + name + "' is not known", near.empty() ? "none, number, function_call, code, answer" : "did you mean '" + near + "'?");
+  fail_usage("answer_check '" + name + "' is not known",
+             near.empty() ? "none, number, function_call, code, answer" : "did you mean '" + near + "'?");
 }
 
 std::vector<std::string> answer_check_names() {
@@ -62,7 +68,8 @@ std::vector<std::string> answer_check_names() {
 }
 
 const char* name_of(Rejection reason) {
-  constexpr const char* kNames[] = {"", "banned_phrase", "empty", "cut_by_token_limit", "repetition_loop", "answer_mismatch"};
+  constexpr const char* kNames[] = {
+      "", "banned_phrase", "empty", "cut_by_token_limit", "repetition_loop", "answer_mismatch"};
   return kNames[static_cast<int>(reason)];
 }
 
@@ -70,7 +77,8 @@ Verdict judge_rewrite(const Rewrite& rewrite, std::string_view original, AnswerC
   auto reject = [](Rejection reason) { return Verdict{false, reason}; };
   if (has_banned_phrase(rewrite.text)) return reject(Rejection::kBannedPhrase);
   if (rewrite.text.find_first_not_of(" \t\r\n") == std::string::npos) return reject(Rejection::kEmpty);
-  if (rewrite.cut) return reject(ends_in_loop(rewrite.text) ? Rejection::kRepetitionLoop : Rejection::kCutByTokenLimit);
+  if (rewrite.cut)
+    return reject(ends_in_loop(rewrite.text) ? Rejection::kRepetitionLoop : Rejection::kCutByTokenLimit);
   if (ends_in_loop(rewrite.text)) return reject(Rejection::kRepetitionLoop);
   if (!keeps_answer(rewrite.text, original, check)) return reject(Rejection::kAnswerMismatch);
   return {};
@@ -80,7 +88,8 @@ bool ends_in_loop(std::string_view text) {
   constexpr size_t kCopies = 4, kBytes = 60, kLongestBlock = 400;
   for (size_t block = 1; block <= std::min(kLongestBlock, text.size() / kCopies); ++block) {
     size_t same = 0;  // bytes from the end that equal those one block earlier
-    while (same + block < text.size() && text[text.size() - 1 - same] == text[text.size() - 1 - same - block]) ++same;
+    while (same + block < text.size() && text[text.size() - 1 - same] == text[text.size() - 1 - same - block])
+      ++same;
     const size_t copies = same / block + 1;
     if (copies >= kCopies && copies * block >= kBytes) return true;
   }

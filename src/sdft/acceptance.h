@@ -1,5 +1,6 @@
-// Acceptance of rewrites: a rewrite that lost the answer, talks about its task or does not end is not learned; the
-// original answer stays instead. Phrases and the checks of answers are those of Yang et al. 2024.
+// Acceptance of rewrites: a rewrite that lost the answer, talks about its task or does not end is not
+// learned; the original answer stays instead. Phrases and the checks of answers are those of Yang et al.
+// 2024.
 #pragma once
 
 #include <string>

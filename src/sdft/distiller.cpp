@@ -16,7 +16,8 @@ std::string strip(const std::string& text) {
   return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-// Draws which accepted rewrites are used, example by example, so that a larger fraction includes a smaller one.
+// Draws which accepted rewrites are used, example by example, so that a larger fraction includes a smaller
+// one.
 bool drawn(uint64_t seed, const std::string& id, double fraction) {
   return fraction >= 1.0 || Random(seed, "mix " + id).uniform() < fraction;
 }
@@ -37,7 +38,8 @@ Json line_of(const Example& example, const DistilledExample& d) {
 }
 
 // Sum of log-probabilities and number of tokens of the given answers under the training prompt.
-std::pair<double, int64_t> answers_log_prob(const Model& model, const Formatter& formatter, const PromptTemplate& prompt,
+std::pair<double, int64_t> answers_log_prob(const Model& model, const Formatter& formatter,
+                                            const PromptTemplate& prompt,
                                             const std::vector<Example>& examples) {
   std::vector<ScoreItem> items;
   for (const Example& example : examples) {
@@ -64,8 +66,8 @@ std::vector<DistilledExample> distill(const Model& model, const Formatter& forma
   std::vector<Request> requests;
   for (const Example& example : dataset.examples)
     requests.push_back({example.id, prompt_ids(formatter, prompt, example, example.response)});
-  const auto answers = answer_all(model, *formatter.tokenizer, requests, options.generation, dir / "rewrites.jsonl",
-                                  options.group, on_progress);
+  const auto answers = answer_all(model, *formatter.tokenizer, requests, options.generation,
+                                  dir / "rewrites.jsonl", options.group, on_progress);
   std::vector<DistilledExample> result;
   std::string lines;
   for (size_t i = 0; i < answers.size(); ++i) {
@@ -160,7 +162,8 @@ std::vector<DistilledExample> read_distilled(const fs::path& path, const Dataset
         DistilledExample d;
         d.id = require<std::string>(json, "id", where);
         const size_t i = result.size();
-        if (i >= dataset.examples.size()) fail_input(where, "is one example more than " + dataset.path.string() + " has");
+        if (i >= dataset.examples.size())
+          fail_input(where, "is one example more than " + dataset.path.string() + " has");
         if (d.id != dataset.examples[i].id)
           fail_input(where, "is example '" + d.id + "', expected '" + dataset.examples[i].id + "'",
                      "the file must have every example of " + dataset.path.string() + " in its order");
@@ -173,8 +176,9 @@ std::vector<DistilledExample> read_distilled(const fs::path& path, const Dataset
       },
       true);
   if (result.size() != dataset.examples.size())
-    fail_input(path.string(), "has " + std::to_string(result.size()) + " examples, " + dataset.path.string() + " has " +
-                                  std::to_string(dataset.examples.size()),
+    fail_input(path.string(),
+               "has " + std::to_string(result.size()) + " examples, " + dataset.path.string() + " has " +
+                   std::to_string(dataset.examples.size()),
                "run `sdft distill` again");
   return result;
 }

@@ -1,5 +1,5 @@
-// Self-distillation (Yang et al., ACL 2024): the seed model rewrites each reference answer; accepted rewrites become the
-// training targets, the original stays elsewhere.
+// Self-distillation (Yang et al., ACL 2024): the seed model rewrites each reference answer; accepted rewrites
+// become the training targets, the original stays elsewhere.
 #pragma once
 
 #include <filesystem>
@@ -27,10 +27,10 @@ struct DistillOptions {
 struct DistilledExample {
   std::string id;
   std::string original;
-  std::string rewrite;   // as generated, stripped; "" where the prompt was too long
+  std::string rewrite;  // as generated, stripped; "" where the prompt was too long
   bool accepted = false;
-  std::string reason;    // why not: banned_phrase, empty, cut_by_token_limit, repetition_loop, answer_mismatch,
-                         // prompt_too_long
+  std::string reason;  // why not: banned_phrase, empty, cut_by_token_limit, repetition_loop, answer_mismatch,
+                       // prompt_too_long
   bool distilled = false;  // the target is the rewrite: accepted, and drawn by distilled_fraction
   const std::string& target() const { return distilled ? rewrite : original; }
 };
@@ -39,14 +39,15 @@ struct DistillSummary {
   size_t examples = 0, accepted = 0, unchanged = 0;  // unchanged: accepted and equal to the original
   std::map<std::string, size_t> rejected;            // by reason
   std::vector<std::string> too_long;                 // ids
-  double length_ratio = 0;      // characters of accepted rewrites / of their originals
-  double logprob_original = 0;  // mean per-token log-probability under the seed of the accepted examples' originals
-  double logprob_rewrite = 0;   // and of their rewrites: the difference is the distribution gap
+  double length_ratio = 0;                           // characters of accepted rewrites / of their originals
+  double logprob_original =
+      0;  // mean per-token log-probability under the seed of the accepted examples' originals
+  double logprob_rewrite = 0;     // and of their rewrites: the difference is the distribution gap
   double distilled_fraction = 0;  // of the targets that are rewrites
 };
 
-// Writes dir/rewrites.jsonl while generating (resumable), then dir/distilled.jsonl: every example of the dataset, by id
-// and in order. The model must have no adapter on.
+// Writes dir/rewrites.jsonl while generating (resumable), then dir/distilled.jsonl: every example of the
+// dataset, by id and in order. The model must have no adapter on.
 std::vector<DistilledExample> distill(const Model& model, const Formatter& formatter, const Dataset& dataset,
                                       const DistillOptions& options, const std::filesystem::path& dir,
                                       const std::function<void(size_t done)>& on_progress);
@@ -55,8 +56,8 @@ DistillSummary summarize(const Model& model, const Formatter& formatter, const D
 Json to_json(const DistillSummary& summary);
 DistillSummary summary_from_json(const Json& json, const std::string& where);
 
-// The distilled dataset that distill() wrote, checked against the dataset: a missing, additional or reordered id is an
-// Error(kInput).
+// The distilled dataset that distill() wrote, checked against the dataset: a missing, additional or reordered
+// id is an Error(kInput).
 std::vector<DistilledExample> read_distilled(const std::filesystem::path& path, const Dataset& dataset);
 
 }  // namespace sdft

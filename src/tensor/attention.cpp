@@ -14,16 +14,24 @@ using kernels::AttentionShape;
 
 AttentionShape shape_of(const Tensor& q, int64_t kv_heads, int64_t token_stride, int64_t head_stride,
                         const AttentionOptions& options) {
-  return {q.size(1), kv_heads, q.size(2), token_stride, head_stride, options.window, static_cast<float>(options.scale)};
+  return {q.size(1),
+          kv_heads,
+          q.size(2),
+          token_stride,
+          head_stride,
+          options.window,
+          static_cast<float>(options.scale)};
 }
 
 // Segments over tokens that lie one after another in k and v [N, Hkv, D].
-std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths) {
+std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v,
+                                              const std::vector<int64_t>& lengths) {
   std::vector<AttentionSegment> segments;
   int64_t begin = 0;
   const int64_t stride = k.size(1) * k.size(2);
   for (int64_t length : lengths) {
-    segments.push_back({begin, length, k.data_ptr<float>() + begin * stride, v.data_ptr<float>() + begin * stride, length});
+    segments.push_back(
+        {begin, length, k.data_ptr<float>() + begin * stride, v.data_ptr<float>() + begin * stride, length});
     begin += length;
   }
   return segments;
@@ -42,10 +50,11 @@ Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const s
   Tensor out = at::empty_like(q);
   if (lse) *lse = at::empty({q.size(0), q.size(1)}, q.options());
   AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
-  for_each_head(packed_segments(k, v, lengths), k.size(1), [&](const AttentionSegment& segment, int64_t head) {
-    kernels::attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
-                       lse ? lse->data_ptr<float>() : nullptr);
-  });
+  for_each_head(packed_segments(k, v, lengths), k.size(1),
+                [&](const AttentionSegment& segment, int64_t head) {
+                  kernels::attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
+                                     lse ? lse->data_ptr<float>() : nullptr);
+                });
   return out;
 }
 
@@ -129,7 +138,8 @@ Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& value
   std::vector<AttentionSegment> work;
   for (const CacheSegment& s : segments) {
     const int64_t offset = s.slot * keys.stride(0);
-    work.push_back({begin, s.q_len, keys.data_ptr<float>() + offset, values.data_ptr<float>() + offset, s.kv_len});
+    work.push_back(
+        {begin, s.q_len, keys.data_ptr<float>() + offset, values.data_ptr<float>() + offset, s.kv_len});
     begin += s.q_len;
   }
   Tensor query = q.contiguous(), out = at::empty_like(query);
@@ -140,8 +150,8 @@ Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& value
   return out;
 }
 
-void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments, Tensor& keys,
-                     Tensor& values) {
+void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments,
+                     Tensor& keys, Tensor& values) {
   int64_t begin = 0;
   const int64_t heads = keys.size(1), width = keys.size(3);
   for (const CacheSegment& s : segments) {

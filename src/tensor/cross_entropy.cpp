@@ -1,5 +1,5 @@
-// The loss of a language model's head, chunk by chunk: logits of a chunk of rows are made, turned into the loss and the
-// gradient at once, and thrown away.
+// The loss of a language model's head, chunk by chunk: logits of a chunk of rows are made, turned into the
+// loss and the gradient at once, and thrown away.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "tensor/kernels.h"
@@ -23,8 +23,8 @@ Tensor chunk_losses(Tensor& logits, const Tensor& targets, const Tensor& weights
     Tensor losses = at::empty({rows}, logits.options());
     at::parallel_for(0, rows, std::max<int64_t>(1, 32768 / width), [&](int64_t begin, int64_t end) {
       kernels::cross_entropy(logits.data_ptr<float>() + begin * width, targets.data_ptr<int64_t>() + begin,
-                             weights.defined() ? weights.data_ptr<float>() + begin : nullptr, end - begin, width, gradient,
-                             losses.data_ptr<float>() + begin);
+                             weights.defined() ? weights.data_ptr<float>() + begin : nullptr, end - begin,
+                             width, gradient, losses.data_ptr<float>() + begin);
     });
     return losses;
   }
@@ -39,8 +39,8 @@ Tensor chunk_losses(Tensor& logits, const Tensor& targets, const Tensor& weights
 }
 
 struct LinearCrossEntropy : Function<LinearCrossEntropy> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& hidden, const Tensor& weight, const Tensor& targets,
-                        const Tensor& weights, bool weight_too) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& hidden, const Tensor& weight,
+                        const Tensor& targets, const Tensor& weights, bool weight_too) {
     at::NoGradGuard no_grad;
     const int64_t rows = hidden.size(0), chunk = chunk_rows(weight.size(0));
     Tensor total = at::zeros({}, hidden.options().dtype(at::kFloat));
@@ -66,7 +66,8 @@ struct LinearCrossEntropy : Function<LinearCrossEntropy> {
 };
 }  // namespace
 
-Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets, const Tensor& weights) {
+Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
+                            const Tensor& weights) {
   const bool grad = at::GradMode::is_enabled();
   if (grad && (hidden.requires_grad() || weight.requires_grad()))
     return LinearCrossEntropy::apply(hidden.contiguous(), weight, targets, weights, weight.requires_grad());

@@ -1,21 +1,23 @@
 #include "tensor/kernels.h"
 
-#include <cmath>
 #include <dnnl.h>
+
+#include <cmath>
 
 #include "base/error.h"
 #include "tensor/simd.h"
 
 namespace sdft::kernels {
 
-void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
-          int64_t ldb, float beta, float* c, int64_t ldc) {
-  dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
-                                    beta, c, ldc);
+void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
+          const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda,
+                                    b, ldb, beta, c, ldc);
   if (status != dnnl_success) throw Error(ExitCode::kInternal, "oneDNN sgemm failed");
 }
 
-SDFT_CLONES void rms_norm(const float* x, const float* w, float eps, int64_t rows, int64_t width, float* y, float* rstd) {
+SDFT_CLONES void rms_norm(const float* x, const float* w, float eps, int64_t rows, int64_t width, float* y,
+                          float* rstd) {
   for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -27,8 +29,8 @@ SDFT_CLONES void rms_norm(const float* x, const float* w, float eps, int64_t row
   }
 }
 
-SDFT_CLONES void rms_norm_backward(const float* x, const float* w, const float* rstd, const float* dy, int64_t rows,
-                                   int64_t width, float* dx, float* dw) {
+SDFT_CLONES void rms_norm_backward(const float* x, const float* w, const float* rstd, const float* dy,
+                                   int64_t rows, int64_t width, float* dx, float* dw) {
   for (int64_t row = 0; row < rows; ++row, x += width, dy += width, dx += width) {
     float scale = rstd[row], dot = 0;
 #pragma omp simd reduction(+ : dot)
@@ -48,8 +50,8 @@ SDFT_CLONES void swiglu(const float* gate, const float* up, int64_t count, float
   for (int64_t i = 0; i < count; ++i) y[i] = gate[i] / (1.0f + fast_exp(-gate[i])) * up[i];
 }
 
-SDFT_CLONES void swiglu_backward(const float* gate, const float* up, const float* dy, int64_t count, float* dgate,
-                                 float* dup) {
+SDFT_CLONES void swiglu_backward(const float* gate, const float* up, const float* dy, int64_t count,
+                                 float* dgate, float* dup) {
 #pragma omp simd
   for (int64_t i = 0; i < count; ++i) {
     float sigmoid = 1.0f / (1.0f + fast_exp(-gate[i]));
@@ -59,8 +61,8 @@ SDFT_CLONES void swiglu_backward(const float* gate, const float* up, const float
   }
 }
 
-SDFT_CLONES void rope(const float* x, const float* cos, const float* sin, int64_t rows, int64_t heads, int64_t head_dim,
-                      bool inverse, float* y) {
+SDFT_CLONES void rope(const float* x, const float* cos, const float* sin, int64_t rows, int64_t heads,
+                      int64_t head_dim, bool inverse, float* y) {
   int64_t half = head_dim / 2;
   float sign = inverse ? -1.0f : 1.0f;
   for (int64_t row = 0; row < rows; ++row, cos += half, sin += half)
@@ -74,8 +76,8 @@ SDFT_CLONES void rope(const float* x, const float* cos, const float* sin, int64_
     }
 }
 
-SDFT_CLONES void cross_entropy(float* logits, const int64_t* targets, const float* weights, int64_t rows, int64_t width,
-                               bool gradient, float* losses) {
+SDFT_CLONES void cross_entropy(float* logits, const int64_t* targets, const float* weights, int64_t rows,
+                               int64_t width, bool gradient, float* losses) {
   for (int64_t row = 0; row < rows; ++row, logits += width) {
     float top = logits[0];
 #pragma omp simd reduction(max : top)
@@ -115,7 +117,8 @@ SDFT_CLONES void dropout(const float* x, float p, uint64_t key, int64_t begin, i
   }
 }
 
-SDFT_CLONES void adamw(const AdamWStep& step, const float* gradient, int64_t count, float* parameter, float* m, float* v) {
+SDFT_CLONES void adamw(const AdamWStep& step, const float* gradient, int64_t count, float* parameter,
+                       float* m, float* v) {
   const float decay = 1.0f - step.learning_rate * step.weight_decay;
   const float root_correction = std::sqrt(step.correction2);
   const float step_size = step.learning_rate / step.correction1;

@@ -55,13 +55,15 @@ Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpos
     Tensor x = a.to(at::kBFloat16), y = b.to(at::kBFloat16);
     return at::matmul(op(x, transpose_a), op(y, transpose_b)).to(at::kFloat);
   }
-  const int64_t m = a.size(transpose_a ? 1 : 0), k = a.size(transpose_a ? 0 : 1), n = b.size(transpose_b ? 0 : 1);
+  const int64_t m = a.size(transpose_a ? 1 : 0), k = a.size(transpose_a ? 0 : 1),
+                n = b.size(transpose_b ? 0 : 1);
   Tensor c = at::empty({m, n}, a.options().requires_grad(false));
   kernels::gemm(transpose_a, transpose_b, m, n, k, in(a), a.size(1), in(b), b.size(1), 0.0f, out(c), n);
   return c;
 }
 
-// --- linear -------------------------------------------------------------------------------------------------------
+// --- linear
+// -------------------------------------------------------------------------------------------------------
 
 namespace {
 struct Linear : Function<Linear> {
@@ -74,8 +76,8 @@ struct Linear : Function<Linear> {
     auto saved = ctx->get_saved_variables();
     Bf16Products guard(ctx->saved_data["bf16"].toBool());
     Tensor g = dy[0].contiguous();
-    Tensor dx = ctx->needs_input_grad(0) ? product(g, false, saved[1], false) : Tensor();   // [N, in]
-    Tensor dw = ctx->needs_input_grad(1) ? product(g, true, saved[0], false) : Tensor();    // [out, in]
+    Tensor dx = ctx->needs_input_grad(0) ? product(g, false, saved[1], false) : Tensor();  // [N, in]
+    Tensor dw = ctx->needs_input_grad(1) ? product(g, true, saved[0], false) : Tensor();   // [out, in]
     return {dx, dw};
   }
 };
@@ -86,8 +88,8 @@ void add_product(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
   const int64_t blocks = (columns + block - 1) / block;
   const int64_t least = std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, rows * k * block));
   at::parallel_for(0, blocks, least, [&](int64_t begin, int64_t end) {
-    kernels::linear(in(x), k, in(weight), k, rows, begin * block, std::min(columns, end * block), k, add, out(y),
-                    columns);
+    kernels::linear(in(x), k, in(weight), k, rows, begin * block, std::min(columns, end * block), k, add,
+                    out(y), columns);
   });
 }
 }  // namespace
@@ -113,7 +115,8 @@ Tensor add_linear(Tensor sum, const Tensor& x, const Tensor& weight, const Tenso
   return sum;
 }
 
-// --- rms_norm -----------------------------------------------------------------------------------------------------
+// --- rms_norm
+// -----------------------------------------------------------------------------------------------------
 
 namespace {
 Tensor rms_norm_forward(const Tensor& x, const Tensor& weight, double eps, Tensor* rstd) {
@@ -146,8 +149,9 @@ struct RmsNorm : Function<RmsNorm> {
     at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t c = begin; c < end; ++c) {
         const int64_t first = c * chunk, count = std::min(chunk, rows - first);
-        kernels::rms_norm_backward(in(x) + first * width, in(weight), in(rstd) + first, in(g) + first * width, count,
-                                   width, out(dx) + first * width, weight_too ? out(partial) + c * width : nullptr);
+        kernels::rms_norm_backward(in(x) + first * width, in(weight), in(rstd) + first, in(g) + first * width,
+                                   count, width, out(dx) + first * width,
+                                   weight_too ? out(partial) + c * width : nullptr);
       }
     });
     return {dx, weight_too ? partial.sum(0) : Tensor(), Tensor()};
@@ -158,14 +162,16 @@ struct RmsNorm : Function<RmsNorm> {
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   if (fast(x) && fast(weight)) {
     Tensor flat = x.contiguous();
-    return wants_gradient({x, weight}) ? RmsNorm::apply(flat, weight, eps) : rms_norm_forward(flat, weight, eps, nullptr);
+    return wants_gradient({x, weight}) ? RmsNorm::apply(flat, weight, eps)
+                                       : rms_norm_forward(flat, weight, eps, nullptr);
   }
   Tensor wide = x.to(at::kFloat);
   Tensor scaled = wide * at::rsqrt(wide.square().mean(-1, true) + eps);
   return weight * scaled.to(x.scalar_type());
 }
 
-// --- swiglu -------------------------------------------------------------------------------------------------------
+// --- swiglu
+// -------------------------------------------------------------------------------------------------------
 
 namespace {
 Tensor swiglu_forward(const Tensor& gate, const Tensor& up) {
@@ -185,8 +191,8 @@ struct SwiGlu : Function<SwiGlu> {
     auto saved = ctx->get_saved_variables();
     Tensor g = dy[0].contiguous(), dgate = at::empty_like(g), dup = at::empty_like(g);
     at::parallel_for(0, g.numel(), 32768, [&](int64_t begin, int64_t end) {
-      kernels::swiglu_backward(in(saved[0]) + begin, in(saved[1]) + begin, in(g) + begin, end - begin, out(dgate) + begin,
-                               out(dup) + begin);
+      kernels::swiglu_backward(in(saved[0]) + begin, in(saved[1]) + begin, in(g) + begin, end - begin,
+                               out(dgate) + begin, out(dup) + begin);
     });
     return {dgate, dup};
   }
@@ -199,15 +205,16 @@ Tensor swiglu(const Tensor& gate, const Tensor& up) {
   return wants_gradient({gate, up}) ? SwiGlu::apply(g, u) : swiglu_forward(g, u);
 }
 
-// --- rope ---------------------------------------------------------------------------------------------------------
+// --- rope
+// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 Tensor rotate(const Tensor& x, const Tensor& cos, const Tensor& sin, bool inverse) {
   const int64_t rows = x.size(0), heads = x.size(1), width = x.size(2), half = width / 2;
   Tensor y = at::empty_like(x);
   at::parallel_for(0, rows, grain(heads * width), [&](int64_t begin, int64_t end) {
-    kernels::rope(in(x) + begin * heads * width, in(cos) + begin * half, in(sin) + begin * half, end - begin, heads, width,
-                  inverse, out(y) + begin * heads * width);
+    kernels::rope(in(x) + begin * heads * width, in(cos) + begin * half, in(sin) + begin * half, end - begin,
+                  heads, width, inverse, out(y) + begin * heads * width);
   });
   return y;
 }
@@ -235,7 +242,8 @@ Tensor rope(const Tensor& x, const Tensor& cos, const Tensor& sin) {
   return x * c + at::cat({-halves[1], halves[0]}, -1) * s;
 }
 
-// --- dropout ------------------------------------------------------------------------------------------------------
+// --- dropout
+// ------------------------------------------------------------------------------------------------------
 
 namespace {
 Tensor drop(const Tensor& x, double p, uint64_t key) {
@@ -261,8 +269,7 @@ struct Dropout : Function<Dropout> {
 
 Tensor dropout(const Tensor& x, double p, uint64_t key) {
   if (p <= 0) return x;
-  if (fast(x))
-    return wants_gradient({x}) ? Dropout::apply(x, p, static_cast<int64_t>(key)) : drop(x, p, key);
+  if (fast(x)) return wants_gradient({x}) ? Dropout::apply(x, p, static_cast<int64_t>(key)) : drop(x, p, key);
   // The kernel's mask, made on the CPU, so that the device does not change what is dropped.
   Tensor mask = drop(at::ones(x.sizes(), at::kFloat), p, key);
   return x * mask.to(x.device(), x.scalar_type());

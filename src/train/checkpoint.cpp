@@ -43,7 +43,8 @@ void load_checkpoint(const fs::path& dir, AdamW& optimizer) {
     auto restore = [&](const std::string& stored, Tensor& to) {
       Tensor from = file.get(stored);
       if (from.sizes() != to.sizes())
-        fail_input(path.string(), "'" + stored + "' has another shape", "does the checkpoint belong to another recipe? remove it to start anew");
+        fail_input(path.string(), "'" + stored + "' has another shape",
+                   "does the checkpoint belong to another recipe? remove it to start anew");
       to.copy_(from);
     };
     restore(name, parameter);

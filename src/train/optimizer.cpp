@@ -25,7 +25,8 @@ double squared_norm(const Tensor& gradient) {
   std::vector<double> sums(static_cast<size_t>(chunks));
   at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c)
-      sums[static_cast<size_t>(c)] = kernels::sum_of_squares(x + c * kChunk, std::min(kChunk, count - c * kChunk));
+      sums[static_cast<size_t>(c)] =
+          kernels::sum_of_squares(x + c * kChunk, std::min(kChunk, count - c * kChunk));
   });
   double total = 0;
   for (double sum : sums) total += sum;
@@ -44,7 +45,8 @@ void update(const kernels::AdamWStep& s, const Tensor& gradient, Tensor& paramet
   m.add_(g - m, 1.0 - s.beta1);
   v.mul_(s.beta2).addcmul_(g, g, 1.0 - s.beta2);
   Tensor denominator = (v.sqrt() / std::sqrt(s.correction2)).add_(s.epsilon);
-  parameter.mul_(1.0 - s.learning_rate * s.weight_decay).addcdiv_(m, denominator, -s.learning_rate / s.correction1);
+  parameter.mul_(1.0 - s.learning_rate * s.weight_decay)
+      .addcdiv_(m, denominator, -s.learning_rate / s.correction1);
 }
 }  // namespace
 
@@ -67,10 +69,12 @@ double AdamW::step(double learning_rate, double max_grad_norm) {
   s.correction1 = static_cast<float>(1.0 - std::pow(options.beta1, static_cast<double>(steps)));
   s.correction2 = static_cast<float>(1.0 - std::pow(options.beta2, static_cast<double>(steps)));
   // As torch.nn.utils.clip_grad_norm_.
-  s.gradient_scale = max_grad_norm > 0 ? static_cast<float>(std::min(1.0, max_grad_norm / (norm + 1e-6))) : 1.0f;
+  s.gradient_scale =
+      max_grad_norm > 0 ? static_cast<float>(std::min(1.0, max_grad_norm / (norm + 1e-6))) : 1.0f;
   for (size_t i = 0; i < parameters.size(); ++i) {
     Tensor& parameter = parameters[i].second;
-    s.weight_decay = parameter.dim() >= 2 || options.decay_vectors ? static_cast<float>(options.weight_decay) : 0.0f;
+    s.weight_decay =
+        parameter.dim() >= 2 || options.decay_vectors ? static_cast<float>(options.weight_decay) : 0.0f;
     if (gradients[i].defined()) update(s, gradients[i], parameter, m[i], v[i]);
     parameter.mutable_grad() = Tensor();
   }

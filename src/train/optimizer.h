@@ -21,8 +21,8 @@ struct AdamW {
   int64_t steps = 0;  // done
 
   AdamW(const AdamWOptions& options, NamedTensors parameters);
-  // Takes the .grad of each parameter (undefined: zero), clips their common norm to max_grad_norm (0: no clipping),
-  // steps and clears them. Returns the norm before clipping.
+  // Takes the .grad of each parameter (undefined: zero), clips their common norm to max_grad_norm (0: no
+  // clipping), steps and clears them. Returns the norm before clipping.
   double step(double learning_rate, double max_grad_norm);
 };
 

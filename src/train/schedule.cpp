@@ -19,7 +19,8 @@ void check_schedule(const std::string& type) {
 double learning_rate_at(const Schedule& s, int64_t step) {
   if (s.type == "constant") return s.learning_rate;
   if (step < s.warmup_steps)
-    return s.learning_rate * static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, s.warmup_steps));
+    return s.learning_rate * static_cast<double>(step) /
+           static_cast<double>(std::max<int64_t>(1, s.warmup_steps));
   if (s.type == "constant_with_warmup") return s.learning_rate;
   const double length = static_cast<double>(std::max<int64_t>(1, s.total_steps - s.warmup_steps));
   const double progress = std::min(1.0, static_cast<double>(step - s.warmup_steps) / length);

@@ -21,7 +21,8 @@ int64_t total_steps(const TrainOptions& options, size_t samples) {
 
 namespace {
 // Consecutive samples whose tokens together stay within the limit (a longer sample is alone).
-std::vector<std::vector<const Sample*>> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens) {
+std::vector<std::vector<const Sample*>> micro_batches(const std::vector<const Sample*>& samples,
+                                                      int64_t max_tokens) {
   std::vector<std::vector<const Sample*>> batches;
   int64_t tokens = 0;
   for (const Sample* sample : samples) {
@@ -38,11 +39,13 @@ std::vector<std::vector<const Sample*>> micro_batches(const std::vector<const Sa
 
 int64_t supervised_tokens(const Sample& sample) {
   // The first token is predicted from nothing.
-  return std::accumulate(sample.supervised.begin() + (sample.supervised.empty() ? 0 : 1), sample.supervised.end(), int64_t{0});
+  return std::accumulate(sample.supervised.begin() + (sample.supervised.empty() ? 0 : 1),
+                         sample.supervised.end(), int64_t{0});
 }
 
 // Sum of -log p over the supervised tokens, times `weight`.
-Tensor batch_loss(const Model& model, const std::vector<const Sample*>& batch, double weight, const Dropout& dropout) {
+Tensor batch_loss(const Model& model, const std::vector<const Sample*>& batch, double weight,
+                  const Dropout& dropout) {
   std::vector<std::vector<int32_t>> sequences;
   std::vector<int64_t> rows, targets;  // row t predicts token t + 1
   int64_t begin = 0;
@@ -56,9 +59,13 @@ Tensor batch_loss(const Model& model, const std::vector<const Sample*>& batch, d
     begin += static_cast<int64_t>(sample->ids.size());
   }
   Tensor hidden = forward(model, pack(sequences, model.device), dropout);  // [N, C]
-  auto on_device = [&](const std::vector<int64_t>& x) { return at::tensor(at::ArrayRef<int64_t>(x), at::kLong).to(model.device); };
-  Tensor weights = at::full({static_cast<int64_t>(rows.size())}, weight, at::TensorOptions().dtype(at::kFloat).device(model.device));
-  return ops::linear_cross_entropy(hidden.index_select(0, on_device(rows)), model.lm_head, on_device(targets), weights);
+  auto on_device = [&](const std::vector<int64_t>& x) {
+    return at::tensor(at::ArrayRef<int64_t>(x), at::kLong).to(model.device);
+  };
+  Tensor weights = at::full({static_cast<int64_t>(rows.size())}, weight,
+                            at::TensorOptions().dtype(at::kFloat).device(model.device));
+  return ops::linear_cross_entropy(hidden.index_select(0, on_device(rows)), model.lm_head, on_device(targets),
+                                   weights);
 }
 
 std::vector<size_t> epoch_order(uint64_t seed, int64_t epoch, size_t count) {
@@ -70,9 +77,12 @@ std::vector<size_t> epoch_order(uint64_t seed, int64_t epoch, size_t count) {
 }
 
 std::string line_of(const StepMetrics& m) {
-  Json json = {{"step", m.step},     {"epoch", m.epoch},
-               {"loss", m.loss},     {"learning_rate", m.learning_rate},
-               {"grad_norm", m.grad_norm}, {"tokens", m.tokens},
+  Json json = {{"step", m.step},
+               {"epoch", m.epoch},
+               {"loss", m.loss},
+               {"learning_rate", m.learning_rate},
+               {"grad_norm", m.grad_norm},
+               {"tokens", m.tokens},
                {"tokens_per_second", m.tokens_per_second}};
   return json.dump();
 }
@@ -100,8 +110,8 @@ void check(const TrainOptions& options) {
 }
 }  // namespace
 
-double accumulate_gradients(const Model& model, const std::vector<const Sample*>& samples, int64_t max_tokens, double dropout,
-                            uint64_t dropout_key) {
+double accumulate_gradients(const Model& model, const std::vector<const Sample*>& samples, int64_t max_tokens,
+                            double dropout, uint64_t dropout_key) {
   int64_t tokens = 0;
   for (const Sample* sample : samples) tokens += supervised_tokens(*sample);
   if (tokens == 0) return 0;
@@ -112,19 +122,22 @@ double accumulate_gradients(const Model& model, const std::vector<const Sample*>
     for (const Sample* sample : batch) here += supervised_tokens(*sample);
     ++part;
     if (here == 0) continue;
-    Tensor value = batch_loss(model, batch, 1.0 / static_cast<double>(tokens), {dropout, dropout_key * 4096 + part});
+    Tensor value =
+        batch_loss(model, batch, 1.0 / static_cast<double>(tokens), {dropout, dropout_key * 4096 + part});
     value.backward();
     loss += value.item<double>();
   }
   return loss;
 }
 
-void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, const TrainOptions& options, const fs::path& dir,
-           const std::function<void(const StepMetrics&, int64_t)>& on_step, const std::atomic<bool>* stop) {
+void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, const TrainOptions& options,
+           const fs::path& dir, const std::function<void(const StepMetrics&, int64_t)>& on_step,
+           const std::atomic<bool>* stop) {
   check(options);
   int64_t supervised = 0;
   for (const Sample& sample : samples) supervised += supervised_tokens(sample);
-  if (supervised == 0) fail_input("training data", "has no token to learn", "are all answers empty or cut off by cutoff_len?");
+  if (supervised == 0)
+    fail_input("training data", "has no token to learn", "are all answers empty or cut off by cutoff_len?");
   make_directories(dir);
   set_adapter(model, adapter);
   AdamW optimizer(options.adam, trainable(model, adapter));
@@ -136,7 +149,9 @@ void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, c
   const int64_t per_step = options.per_device_train_batch_size * options.gradient_accumulation_steps;
   const int64_t per_epoch = (static_cast<int64_t>(samples.size()) + per_step - 1) / per_step;
   Schedule schedule{options.lr_scheduler_type, options.learning_rate, options.warmup_steps, total};
-  if (options.warmup_steps == 0) schedule.warmup_steps = static_cast<int64_t>(std::ceil(options.warmup_ratio * static_cast<double>(total)));
+  if (options.warmup_steps == 0)
+    schedule.warmup_steps =
+        static_cast<int64_t>(std::ceil(options.warmup_ratio * static_cast<double>(total)));
   const int64_t max_tokens = options.per_device_train_batch_size * std::max<int64_t>(1, options.cutoff_len);
   const double dropout = adapter ? options.lora.dropout : 0.0;
   ops::Bf16Products precision(options.bf16);
@@ -148,7 +163,8 @@ void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, c
     std::vector<const Sample*> batch;
     StepMetrics m;
     int64_t tokens_seen = 0;
-    for (int64_t i = first; i < std::min<int64_t>(first + per_step, static_cast<int64_t>(samples.size())); ++i) {
+    for (int64_t i = first; i < std::min<int64_t>(first + per_step, static_cast<int64_t>(samples.size()));
+         ++i) {
       batch.push_back(&samples[order[static_cast<size_t>(i)]]);
       m.tokens += supervised_tokens(*batch.back());
       tokens_seen += static_cast<int64_t>(batch.back()->ids.size());
@@ -156,13 +172,15 @@ void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, c
     const auto start = std::chrono::steady_clock::now();
     m.step = step + 1;
     m.epoch = static_cast<double>(step + 1) / static_cast<double>(per_epoch);
-    m.loss = accumulate_gradients(model, batch, max_tokens, dropout, Random(options.seed, "dropout " + std::to_string(step)).next());
+    m.loss = accumulate_gradients(model, batch, max_tokens, dropout,
+                                  Random(options.seed, "dropout " + std::to_string(step)).next());
     m.learning_rate = learning_rate_at(schedule, step);
     m.grad_norm = optimizer.step(m.learning_rate, options.max_grad_norm);
     if (!std::isfinite(m.loss) || !std::isfinite(m.grad_norm))
       throw Error(ExitCode::kInput, "training diverged at step " + std::to_string(step + 1) +
                                         ": loss is not a number (lower learning_rate, or set max_grad_norm)");
-    m.tokens_per_second = static_cast<double>(tokens_seen) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    m.tokens_per_second = static_cast<double>(tokens_seen) /
+                          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     metrics.write(line_of(m));
     if (on_step) on_step(m, total);
     const bool interrupted = stop && stop->load();
@@ -170,7 +188,9 @@ void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, c
       metrics.sync();
       save_checkpoint(dir, optimizer);
     }
-    if (interrupted && m.step < total) throw Error(ExitCode::kInterrupted, "interrupted at step " + std::to_string(m.step) + " of " + std::to_string(total) + "; the same command goes on");
+    if (interrupted && m.step < total)
+      throw Error(ExitCode::kInterrupted, "interrupted at step " + std::to_string(m.step) + " of " +
+                                              std::to_string(total) + "; the same command goes on");
   }
   for (auto& item : optimizer.parameters) item.second.requires_grad_(false);
 }

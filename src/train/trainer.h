@@ -1,5 +1,5 @@
-// Supervised fine-tuning: LoRA or full. The loss of an optimizer step is summed over its supervised tokens and divided
-// by their number, whatever the accumulation or packing.
+// Supervised fine-tuning: LoRA or full. The loss of an optimizer step is summed over its supervised tokens
+// and divided by their number, whatever the accumulation or packing.
 #pragma once
 
 #include <atomic>
@@ -42,21 +42,24 @@ struct StepMetrics {
   double learning_rate = 0;
   double grad_norm = 0;  // before clipping
   int64_t tokens = 0;    // supervised, this step
-  double tokens_per_second = 0;  // all tokens of the step's sequences; the only figure that differs between runs
+  double tokens_per_second =
+      0;  // all tokens of the step's sequences; the only figure that differs between runs
 };
 
 int64_t total_steps(const TrainOptions& options, size_t samples);
 
-// One step's loss and gradients: sum over micro-batches of -log p / tokens. Gradients are added to the parameters' .grad.
-double accumulate_gradients(const Model& model, const std::vector<const Sample*>& samples, int64_t max_tokens, double dropout,
-                            uint64_t dropout_key);
+// One step's loss and gradients: sum over micro-batches of -log p / tokens. Gradients are added to the
+// parameters' .grad.
+double accumulate_gradients(const Model& model, const std::vector<const Sample*>& samples, int64_t max_tokens,
+                            double dropout, uint64_t dropout_key);
 
-// Trains `adapter` (lora) or the model itself (full, adapter == nullptr). In `dir`: metrics.jsonl, one line a step, and
-// checkpoint.safetensors, from which the same call goes on after a crash and ends with the same bytes. The caller writes
-// the result and then calls finish_training().
-// Throws Error(kInput) where no sample has a supervised token, Error(kInterrupted) after a checkpoint once *stop is set.
+// Trains `adapter` (lora) or the model itself (full, adapter == nullptr). In `dir`: metrics.jsonl, one line a
+// step, and checkpoint.safetensors, from which the same call goes on after a crash and ends with the same
+// bytes. The caller writes the result and then calls finish_training(). Throws Error(kInput) where no sample
+// has a supervised token, Error(kInterrupted) after a checkpoint once *stop is set.
 void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, const TrainOptions& options,
-           const std::filesystem::path& dir, const std::function<void(const StepMetrics&, int64_t total)>& on_step,
+           const std::filesystem::path& dir,
+           const std::function<void(const StepMetrics&, int64_t total)>& on_step,
            const std::atomic<bool>* stop = nullptr);
 
 }  // namespace sdft

@@ -22,7 +22,12 @@ TEST(File, AtomicWriteLeavesNoTemporary) {
 TEST(File, FailedWriterKeepsTheOldBytes) {
   ScratchDir dir;
   write_file_atomic(dir / "a", "old");
-  EXPECT_THROW(write_file_atomic(dir / "a", [](const auto& put) { put("new", 3); fail_input("x", "y"); }), Error);
+  EXPECT_THROW(write_file_atomic(dir / "a",
+                                 [](const auto& put) {
+                                   put("new", 3);
+                                   fail_input("x", "y");
+                                 }),
+               Error);
   EXPECT_EQ(read_text(dir / "a"), "old");
   EXPECT_FALSE(std::filesystem::exists(dir / "a.tmp"));
 }
@@ -38,7 +43,9 @@ TEST(File, UnfinishedLineIsIgnored) {
   ScratchDir dir;
   { std::ofstream(dir / "l") << "one\ntw"; }
   EXPECT_EQ(for_each_line(dir / "l", [](std::string_view, size_t) {}), 1u);
-  EXPECT_EQ(for_each_line(dir / "l", [](std::string_view, size_t) {}, true), 2u);
+  EXPECT_EQ(for_each_line(
+                dir / "l", [](std::string_view, size_t) {}, true),
+            2u);
 }
 
 TEST(File, FullDiskIsAnInputError) {
@@ -51,7 +58,9 @@ TEST(File, FullDiskIsAnInputError) {
   }
 }
 
-TEST(File, Sha256) { EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); }
+TEST(File, Sha256) {
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
 
 TEST(Json, ErrorNamesLineAndColumn) {
   try {

@@ -44,7 +44,8 @@ std::vector<Include> includes() {
         entry.path(),
         [&](std::string_view line, size_t) {
           std::match_results<std::string_view::const_iterator> match;
-          if (std::regex_search(line.begin(), line.end(), match, pattern)) found.push_back({entry.path(), module, match[1]});
+          if (std::regex_search(line.begin(), line.end(), match, pattern))
+            found.push_back({entry.path(), module, match[1]});
         },
         true);
   }
@@ -55,15 +56,18 @@ TEST(Structure, ArrowsPointOneWay) {
   for (const Include& include : includes()) {
     ASSERT_TRUE(kMayInclude.count(include.from)) << "no such module in the design: " << include.from;
     const std::string to = include.header.substr(0, include.header.find('/'));
-    if (to == include.from || !kMayInclude.count(to) || include.header.find('/') == std::string::npos) continue;
+    if (to == include.from || !kMayInclude.count(to) || include.header.find('/') == std::string::npos)
+      continue;
     EXPECT_TRUE(kMayInclude.at(include.from).count(to)) << include.file << " includes " << include.header;
   }
 }
 
 TEST(Structure, TorchStaysWhereTensorsAre) {
   for (const Include& include : includes()) {
-    const bool torch = include.header.rfind("ATen", 0) == 0 || include.header.rfind("torch/", 0) == 0 || include.header.rfind("c10", 0) == 0;
-    if (torch) EXPECT_TRUE(kTorchModules.count(include.from)) << include.file << " includes " << include.header;
+    const bool torch = include.header.rfind("ATen", 0) == 0 || include.header.rfind("torch/", 0) == 0 ||
+                       include.header.rfind("c10", 0) == 0;
+    if (torch)
+      EXPECT_TRUE(kTorchModules.count(include.from)) << include.file << " includes " << include.header;
   }
 }
 

@@ -39,14 +39,16 @@ TEST(Recipe, UnknownKeyGetsASuggestion) {
 
 TEST(Recipe, AllProblemsAtOnce) {
   const std::string text = problem_of({"lora_rank=many", "top_p=2", "nonsense_key_here=1"});
-  for (const char* part : {"3 problems", "lora_rank", "top_p", "nonsense_key_here"}) EXPECT_NE(text.find(part), std::string::npos) << text;
+  for (const char* part : {"3 problems", "lora_rank", "top_p", "nonsense_key_here"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
 TEST(Recipe, ResolvedReadsBackTheSame) {
   ScratchDir dir;
-  write_file_atomic(dir / "r.yaml",
-                    "learning_rate: 0.00012345\nlora_target: [k_proj, o_proj]\nbaseline: true\ncolumns: {prompt: q}\n"
-                    "eval:\n- {name: a, kind: target, dataset: x.jsonl, check: number, max_samples: 3}\n");
+  write_file_atomic(
+      dir / "r.yaml",
+      "learning_rate: 0.00012345\nlora_target: [k_proj, o_proj]\nbaseline: true\ncolumns: {prompt: q}\n"
+      "eval:\n- {name: a, kind: target, dataset: x.jsonl, check: number, max_samples: 3}\n");
   const std::string once = resolved_recipe(read_recipe(dir / "r.yaml", {"seed=7"}));
   write_file_atomic(dir / "again.yaml", once);
   EXPECT_EQ(resolved_recipe(read_recipe(dir / "again.yaml", {})), once);
@@ -66,7 +68,8 @@ TEST(Recipe, MalformedYamlNamesTheLine) {
 
 TEST(Recipe, TasksAreChecked) {
   const std::string text = problem_of({"eval=[{name: a, kind: nice, datset: b}]"});
-  for (const char* part : {"'kind'", "did you mean 'dataset'?", "'dataset' is missing"}) EXPECT_NE(text.find(part), std::string::npos) << text;
+  for (const char* part : {"'kind'", "did you mean 'dataset'?", "'dataset' is missing"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
 }  // namespace

@@ -6,15 +6,18 @@
 namespace sdft {
 namespace {
 
-Rejection reason(const std::string& rewrite, const std::string& original, AnswerCheck check, bool cut = false) {
+Rejection reason(const std::string& rewrite, const std::string& original, AnswerCheck check,
+                 bool cut = false) {
   return judge_rewrite({rewrite, cut}, original, check).reason;
 }
 
 TEST(Acceptance, KeepsWhatKeepsTheAnswer) {
   EXPECT_EQ(reason("We add: 2 + 3 = 5. The answer is 5.", "5", AnswerCheck::kNumber), Rejection::kNone);
   EXPECT_EQ(reason("It is 6.", "5", AnswerCheck::kNumber), Rejection::kAnswerMismatch);
-  EXPECT_EQ(reason("Here is the call: f(a='x', b=2)", "f(a=\"x\",b=2)", AnswerCheck::kFunctionCall), Rejection::kNone);
-  EXPECT_EQ(reason("Here is the call: g(a=1)", "f(a=1)", AnswerCheck::kFunctionCall), Rejection::kAnswerMismatch);
+  EXPECT_EQ(reason("Here is the call: f(a='x', b=2)", "f(a=\"x\",b=2)", AnswerCheck::kFunctionCall),
+            Rejection::kNone);
+  EXPECT_EQ(reason("Here is the call: g(a=1)", "f(a=1)", AnswerCheck::kFunctionCall),
+            Rejection::kAnswerMismatch);
   EXPECT_EQ(reason("Sure. The answer is red fox.", "red fox", AnswerCheck::kAnswer), Rejection::kNone);
   EXPECT_EQ(reason("anything", "else", AnswerCheck::kNone), Rejection::kNone);
 }
@@ -26,7 +29,8 @@ TEST(Acceptance, Code) {
 }
 
 TEST(Acceptance, BannedPhrases) {
-  for (const char* text : {"As the Reference Answer says", "This is my response", "your own response: 1", "Now it's your turn!", "Your turn"})
+  for (const char* text : {"As the Reference Answer says", "This is my response", "your own response: 1",
+                           "Now it's your turn!", "Your turn"})
     EXPECT_EQ(reason(text, "1", AnswerCheck::kNone), Rejection::kBannedPhrase) << text;
   EXPECT_EQ(reason("It is not Your turn yet", "1", AnswerCheck::kNone), Rejection::kNone);
 }

@@ -1,4 +1,5 @@
-// Logits, losses, gradients and training trajectories against Transformers and PEFT (../shared/fixtures/models).
+// Logits, losses, gradients and training trajectories against Transformers and PEFT
+// (../shared/fixtures/models).
 #include <cmath>
 
 #include "base/json.h"
@@ -43,7 +44,8 @@ class Reference : public ::testing::TestWithParam<std::string> {
     for (int64_t row = 0; row < expected.size(0); ++row) {
       const int64_t length = static_cast<int64_t>(rows[static_cast<size_t>(row)].size());
       Tensor want = expected[row].narrow(0, 0, length);
-      const double error = (got.narrow(0, begin, length) - want).abs().max().item<double>() / want.abs().max().item<double>();
+      const double error =
+          (got.narrow(0, begin, length) - want).abs().max().item<double>() / want.abs().max().item<double>();
       EXPECT_LT(error, 2e-4) << "row " << row;
       begin += length;
     }
