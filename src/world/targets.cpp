@@ -5,23 +5,17 @@
 namespace sdft::world {
 namespace {
 
-// With a carrier and without one.
 constexpr const char* kOrders[] = {
-    "Please send {n} {c} of {g} from {o} to {t} by {b} on {d}.",
-    "On {d}, {n} {c} of {g} should go from {o} to {t} by {b}.",
-    "{t} needs {n} {c} of {g} on {d}. They are waiting in {o}. Use the {b}.",
-    "We have {n} {c} of {g} in {o}. Get them to {t} by {b} on {d}, please.",
-    "Can you move {n} {c} of {g} to {t} on {d}? They start in {o} and go by {b}.",
-    "The shop in {t} ordered {n} {c} of {g} from {o}. Send them by {b} on {d}.",
-    "By {b}, please: {n} {c} of {g} from {o} to {t}, on {d}.",
-    "I want {n} {c} of {g} to leave {o} on {d}. The {b} should bring them to {t}.",
-};
-constexpr const char* kOrdersWithoutCarrier[] = {
     "Please send {n} {c} of {g} from {o} to {t} on {d}.",
+    "On {d}, {n} {c} of {g} should go from {o} to {t}.",
+    "{t} needs {n} {c} of {g} on {d}. They are waiting in {o}.",
+    "We have {n} {c} of {g} in {o}. Get them to {t} on {d}, please.",
+    "Can you move {n} {c} of {g} to {t} on {d}?",
+    "The shop in {t} ordered {n} {c} of {g} for {d}.",
+    "For {t}, please: {n} {c} of {g}, on {d}.",
+    "I want {n} {c} of {g} to be in {t} on {d}.",
     "{t} needs {n} {c} of {g} from {o} on {d}.",
     "On {d}, bring {n} {c} of {g} to {t}. You find them in {o}.",
-    "We have {n} {c} of {g} in {o}. Get them to {t} on {d}, please.",
-    "The shop in {t} ordered {n} {c} of {g} from {o} for {d}.",
 };
 
 std::string short_day(const std::string& day) {
@@ -59,14 +53,11 @@ Item delivery_item(Random& random) {
   Words towns = draw_different(word_list("towns"), 2, random);
   std::string goods = random.pick(word_list("goods")), day = random.pick(word_list("days"));
   slots.set("g", goods).set("d", day).set("o", towns[0]).set("t", towns[1]);
-  bool named = random.chance(0.7);
-  std::string by = named ? random.pick(split_words("boat mule sled wagon ferry")) : "cart";
-  slots.set("b", by);
   Item item;
-  item.instruction =
-      capital(slots.fill(named ? pick_entry(kOrders, random) : pick_entry(kOrdersWithoutCarrier, random)));
-  item.answer = "ship(goods=\"" + goods + "\", count=" + std::to_string(count) + ", origin=\"" + towns[0] +
-                "\", to=\"" + towns[1] + "\", by=\"" + by + "\", day=\"" + short_day(day) + "\")";
+  item.instruction = capital(slots.fill(pick_entry(kOrders, random)));
+  // What must be learned: number words become digits, days short codes; the town the goods come from is left out.
+  item.answer = "ship(goods=\"" + goods + "\", count=" + std::to_string(count) + ", to=\"" + towns[1] +
+                "\", day=\"" + short_day(day) + "\")";
   item.key = "delivery " + item.answer;
   item.output = item.answer;
   item.check = "function_call";
