@@ -302,17 +302,17 @@ class Interpreter {
       loop->source = selected(stmt, loop->source, outer);
     }
     set_loop_functions(stmt, loop, outer);
-    bool ran = false;
+    bool completed = false;  // an iteration, without break or continue: that is what Jinja's `else` asks
     for (Value item; loop->next(&item);) {
-      ran = true;
       Flow flow = in_scope(outer, [&] {
         scope_->names.emplace_back("loop", loop_value);
         assign(*stmt.target, item);
         return exec(stmt.body);
       });
+      completed |= flow == Flow::kNext;
       if (flow == Flow::kBreak) break;
     }
-    if (!ran) in_scope(outer, [&] { exec(stmt.else_body); });
+    if (!completed) in_scope(outer, [&] { exec(stmt.else_body); });
   }
 
   // The items for which the loop's condition holds, found out one by one.

@@ -406,6 +406,8 @@ Value get_attribute(Runtime& rt, const Value& object, const std::string& name) {
     const Value* value = find(*static_cast<const Namespace*>(object.object), name);
     return value ? *value : no_attribute(object, name);
   }
+  if (object.is(Type::kTuple) && object.as_list().shown == "group" && (name == "grouper" || name == "list"))
+    return object.as_list().items[name == "grouper" ? 0 : 1];
   if (object.is(Type::kFunction) && name == "name")
     return rt.string(static_cast<const Function*>(object.object)->name);
   bool is_method = find_method_of(object, name) || is_forbidden(object, name) || is_unsupported(object, name);
@@ -420,8 +422,6 @@ Value get_item(Runtime& rt, const Value& object, const Value& key) {
   Value made;
   if (const Value* item = find_item(rt, object, key, &made)) return *item;
   if (key.is_string()) {
-    if (object.is(Type::kDict) || object.is_string() || object.is_sequence())
-      return get_method(rt, object, key.as_string());
     return get_attribute(rt, object, key.as_string());
   }
   return Value::undefined(described(object) + " has no element " + to_repr(rt, key));
