@@ -13,7 +13,8 @@
 namespace sdft {
 namespace {
 
-constexpr size_t kJitStackStart = 32 << 10, kJitStackMax = 512 << 20;  // address space; memory as needed
+constexpr size_t kJitStackStart = 32 << 10, kJitStackMost = 512 << 20, kJitStackLeast = 1 << 20;
+constexpr uint32_t kHeapKiB = 2 << 20;
 constexpr uint64_t kBacktracks = 10'000'000, kBacktracksPerByte = 16;  // then a match is given up
 
 std::string pcre_message(int code) {
@@ -36,8 +37,9 @@ struct RegexScratch::State {
   std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> data{pcre2_match_data_create(1, nullptr)};
   std::unique_ptr<pcre2_match_context, Free<pcre2_match_context_free>> context{
       pcre2_match_context_create(nullptr)};
+  // Address space, of which memory is taken as needed; less where even that is scarce.
   std::unique_ptr<pcre2_jit_stack, Free<pcre2_jit_stack_free>> stack{
-      pcre2_jit_stack_create(kJitStackStart, kJitStackMax, nullptr)};
+      pcre2_jit_stack_create(kJitStackStart, kJitStackMost, nullptr)};
 };
 
 RegexScratch::RegexScratch() = default;
@@ -48,8 +50,10 @@ RegexScratch::RegexScratch(RegexScratch&&) noexcept = default;
 RegexScratch::State& RegexScratch::state() {
   if (state_) return *state_;
   auto made = std::make_unique<State>();
+  if (!made->stack) made->stack.reset(pcre2_jit_stack_create(kJitStackStart, kJitStackLeast, nullptr));
   if (!made->data || !made->context || !made->stack) throw std::bad_alloc();
   pcre2_jit_stack_assign(made->context.get(), nullptr, made->stack.get());
+  pcre2_set_heap_limit(made->context.get(), kHeapKiB);
   state_ = std::move(made);
   return *state_;
 }

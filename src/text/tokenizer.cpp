@@ -53,7 +53,7 @@ void Tokenizer::Impl::encode_word(std::string_view word, bool at_start, EncodeSc
   if (const auto* m = std::get_if<UnigramModel>(&model))
     return m->encode(word, scratch.unigram, scratch.words, ids);
   if (const auto* m = std::get_if<WordPieceModel>(&model)) return m->encode(word, scratch.words, ids);
-  std::get<SentencePieceModel>(model).encode(word, at_start, ids);
+  std::get<SentencePieceModel>(model).encode(word, at_start, scratch.words, ids);
 }
 
 // A stretch without added tokens that are looked for in the text as it is.
@@ -175,7 +175,7 @@ std::string StreamDecoder::add(int32_t id) {
   const std::string all = text(0);
   const std::string_view replacement_character = "\xef\xbf\xbd";
   if (all.size() >= 3 && all.compare(all.size() - 3, 3, replacement_character) == 0) return "";
-  std::string news = all.substr(given_bytes_);
+  std::string news = all.substr(std::min(given_bytes_, all.size()));
   // The new tokens are context enough for the next ones if they have text of their own: what a decoder strips
   // at the start, it then strips from them.
   const size_t behind_given = given_ids_;
@@ -190,7 +190,8 @@ std::string StreamDecoder::add(int32_t id) {
 }
 
 std::string StreamDecoder::finish() {
-  std::string news = text(0).substr(given_bytes_);
+  const std::string all = text(0);
+  std::string news = all.substr(std::min(given_bytes_, all.size()));
   ids_.clear();
   given_ids_ = given_bytes_ = 0;
   return news;
