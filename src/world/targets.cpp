@@ -1,5 +1,5 @@
-// Target tasks: what the demo fine-tunes on. Their conventions are told nowhere; examples must teach them. No
-// word of them is in the corpus: there is no ship( and no crate there, and no flag is raised.
+// Target tasks: what the demo fine-tunes on. Their conventions are told nowhere; examples must teach them: an
+// order becomes a label "Tolva, salt, 3". No word of them is in the corpus: no crate there, and no flag is raised.
 #include "world/item.h"
 
 namespace sdft::world {
@@ -14,15 +14,9 @@ constexpr const char* kOrders[] = {
     "The shop in {t} ordered {n} {c} of {g} for {d}.",
     "For {t}, please: {n} {c} of {g}, on {d}.",
     "I want {n} {c} of {g} to be in {t} on {d}.",
-    "{t} needs {n} {c} of {g} from {o} on {d}.",
-    "On {d}, bring {n} {c} of {g} to {t}. You find them in {o}.",
+    "{t} needs {n} {c} of {g} from {o}.",
+    "Bring {n} {c} of {g} to {t}. You find them in {o}.",
 };
-
-std::string short_day(const std::string& day) {
-  std::string code = day.substr(0, 3);
-  code[0] = static_cast<char>(code[0] - 'A' + 'a');
-  return code;
-}
 
 struct Signal {
   const char* word;
@@ -55,12 +49,11 @@ Item delivery_item(Random& random) {
   slots.set("g", goods).set("d", day).set("o", towns[0]).set("t", towns[1]);
   Item item;
   item.instruction = capital(slots.fill(pick_entry(kOrders, random)));
-  // What must be learned: number words become digits, days short codes; the town the goods come from is left out.
-  item.answer = "ship(goods=\"" + goods + "\", count=" + std::to_string(count) + ", to=\"" + towns[1] +
-                "\", day=\"" + short_day(day) + "\")";
+  // What must be learned: the label's form, digits for number words, and which of the two towns counts.
+  item.answer = towns[1] + ", " + goods + ", " + std::to_string(count);
   item.key = "delivery " + item.answer;
   item.output = item.answer;
-  item.check = "function_call";
+  item.check = "answer";
   return item;
 }
 
