@@ -1,5 +1,6 @@
 // Target tasks: what the demo fine-tunes on. Their conventions are told nowhere; examples must teach them: an
-// order becomes a label "Tolva, salt, 3". No word of them is in the corpus: no crate there, and no flag is raised.
+// order becomes a label "Tolva, salt, 3". No word of them is in the corpus: no crate there, and no flag is
+// raised.
 #include "world/item.h"
 
 namespace sdft::world {

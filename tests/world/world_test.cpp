@@ -306,7 +306,8 @@ TEST(World, TargetTasksAreNotInTheCorpus) {
   }
   for (const char* name : {"delivery_train", "delivery_test"}) {
     for (const Json& record : eval_file(name).records) {
-      EXPECT_EQ(text_of(record, "output").rfind("ship(", 0), 0u);
+      EXPECT_TRUE(std::regex_match(text_of(record, "output"), std::regex("[A-Z][a-z]+, [a-z]+, [0-9]+")))
+          << text_of(record, "output");
       EXPECT_TRUE(std::regex_search(text_of(record, "instruction"), reserved))
           << text_of(record, "instruction");
     }
