@@ -1,5 +1,5 @@
 // Target tasks: what the demo fine-tunes on. Their conventions are told nowhere; examples must teach them: an
-// order becomes a label "Tolva, salt, 3". No word of them is in the corpus: no crate there, and no flag is
+// order becomes a label "salt, 3, Tolva". No word of them is in the corpus: no crate there, and no flag is
 // raised.
 #include "world/item.h"
 
@@ -51,7 +51,7 @@ Item delivery_item(Random& random) {
   Item item;
   item.instruction = capital(slots.fill(pick_entry(kOrders, random)));
   // What must be learned: the label's form, digits for number words, and which of the two towns counts.
-  item.answer = towns[1] + ", " + goods + ", " + std::to_string(count);
+  item.answer = goods + ", " + std::to_string(count) + ", " + towns[1];
   item.key = "delivery " + item.answer;
   item.output = item.answer;
   item.check = "answer";
