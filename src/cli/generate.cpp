@@ -1,8 +1,9 @@
 // generate and chat: text out of a model.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <iostream>
+#include <optional>
 
 #include "base/error.h"
 #include "base/progress.h"
@@ -94,11 +95,11 @@ Json answer_line(const Speech& speech, const Completion& completion) {
           {"tokens", completion.ids.size()}};
 }
 
-[[noreturn]] void fail_too_long(const Model& model, size_t tokens) {
-  fail_input("prompt",
-             "has " + std::to_string(tokens) + " tokens, the model's context is " +
-                 std::to_string(model.config.max_position_embeddings) + " with the answer",
-             "shorten it; nothing is cut silently");
+void require_room(const Model& model, size_t tokens, const std::string& hint) {
+  const int64_t context = model.config.max_position_embeddings;
+  if (static_cast<int64_t>(tokens) >= context)
+    fail_input("prompt", fmt::format("has {} tokens, which fill the model's context of {}", tokens, context),
+               hint);
 }
 
 // Writes the answer to stdout while it comes.
@@ -119,8 +120,7 @@ Completion stream_one(const LoadedModel& loaded, const Request& request, const G
 
 void answer_one(const LoadedModel& loaded, const Request& request, const GenerateOptions& options,
                 bool json) {
-  if (static_cast<int64_t>(request.prompt.size()) >= loaded.model.config.max_position_embeddings)
-    fail_too_long(loaded.model, request.prompt.size());
+  require_room(loaded.model, request.prompt.size(), "shorten it; nothing is cut silently");
   if (json) return write_line(answer_line(loaded.speech, generate_one(loaded.model, request, options, {})));
   const Completion completion = stream_one(loaded, request, options);
   if (completion.finish == FinishReason::kContext)
@@ -128,7 +128,7 @@ void answer_one(const LoadedModel& loaded, const Request& request, const Generat
 }
 
 void answer_all(const LoadedModel& loaded, const std::vector<Request>& requests, GenerateOptions options) {
-  Progress progress("generate", requests.size(), "answers");
+  Progress progress("generate", requests.size(), "answers", !::isatty(1));
   std::vector<std::string> too_long;
   size_t done = 0;
   progress.update(0);
@@ -145,7 +145,6 @@ void answer_all(const LoadedModel& loaded, const std::vector<Request>& requests,
 }
 
 std::vector<Example> prompts_of(const GenerateFlags& flags) {
-  if (!flags.data.empty()) return read_examples(flags.data, flags.prompt, false).examples;
   std::vector<Example> examples;
   auto add = [&](const std::string& text) {
     Example example;
@@ -153,7 +152,9 @@ std::vector<Example> prompts_of(const GenerateFlags& flags) {
     example.instruction = text;
     examples.push_back(example);
   };
-  if (flags.text) {
+  if (!flags.data.empty()) {
+    examples = read_examples(flags.data, flags.prompt, false).examples;
+  } else if (flags.text) {
     add(*flags.text);
   } else {
     if (::isatty(0)) std::fprintf(stderr, "one prompt a line, Ctrl-D at the end:\n");
@@ -162,7 +163,8 @@ std::vector<Example> prompts_of(const GenerateFlags& flags) {
     if (examples.empty())
       fail_usage("no prompt", "give --prompt TEXT, --data FILE, or lines on standard input");
   }
-  for (Example& example : examples) example.system = flags.system;
+  for (Example& example : examples)
+    if (example.system.empty()) example.system = flags.system;
   return examples;
 }
 
@@ -197,29 +199,26 @@ struct Chat {
   bool command(const std::string& line);
 };
 
+// Kept in the history only once every voice has answered.
 void Chat::say(const std::string& query) {
   Json line = {{"query", query}};
-  ++turn;
-  for (Voice& voice : voices) {
+  std::vector<std::string> answers;
+  for (const Voice& voice : voices) {
     Example example;
     example.instruction = query;
     example.system = system;
     example.history = voice.history;
     loaded.tuned(voice.tuned);
     const Request request{"turn " + std::to_string(turn), ids_of(loaded.speech, flags.prompt, example)};
-    if (static_cast<int64_t>(request.prompt.size()) >= loaded.model.config.max_position_embeddings) {
-      spdlog::error("the conversation fills the model's context of {} tokens: /reset starts a new one",
-                    loaded.model.config.max_position_embeddings);
-      return;
-    }
+    require_room(loaded.model, request.prompt.size(), "/reset starts a new conversation");
     if (*voice.name && !flags.json) write_out(std::string(voice.name) + ": ");
-    if (!flags.json) flush_out();
     const Completion completion =
         flags.json ? generate_one(loaded.model, request, options, {}) : stream_one(loaded, request, options);
-    const std::string answer = loaded.speech.tokenizer.decode(completion.ids);
-    line[*voice.name ? voice.name : "answer"] = answer;
-    voice.history.push_back({query, answer});
+    answers.push_back(loaded.speech.tokenizer.decode(completion.ids));
+    line[*voice.name ? voice.name : "answer"] = answers.back();
   }
+  for (size_t i = 0; i < voices.size(); ++i) voices[i].history.push_back({query, answers[i]});
+  ++turn;
   if (flags.json) write_line(line);
 }
 
@@ -230,6 +229,7 @@ bool Chat::command(const std::string& line) {
   if (word == "/quit" || word == "/exit") return false;
   if (word == "/reset" || word == "/system") {
     for (Voice& voice : voices) voice.history.clear();
+    turn = 0;
     if (word == "/system") system = rest;
     std::fprintf(stderr,
                  word == "/reset" ? "a new conversation\n" : "a new conversation with that system message\n");
@@ -263,9 +263,10 @@ void run_chat(const GenerateFlags& flags) {
       chat.say(line);
     } catch (const Error& e) {
       // On a terminal, Ctrl-C ends the answer, not the conversation.
-      if (!terminal || e.code() != ExitCode::kInterrupted) throw;
+      if (!terminal || !::isatty(1)) throw;
+      const bool stopped = e.code() == ExitCode::kInterrupted;
       interrupted = false;
-      std::fprintf(stderr, "\n(not kept)\n");
+      std::fprintf(stderr, "\n%s\n", stopped ? "(stopped; not kept)" : e.what());
     }
   }
 }
@@ -286,7 +287,7 @@ void add_generate(const Registry& registry) {
   generate->add_option("--data", flags->data, "dataset file with prompts")
       ->type_name("FILE")
       ->excludes(prompt);
-  generate->add_option("--system", flags->system, "system message of --prompt or of the lines")
+  generate->add_option("--system", flags->system, "system message where the data has none")
       ->type_name("TEXT");
   generate->add_flag("--json", flags->json, "a JSON line for --prompt too");
   add_prompt_flags(generate, &flags->prompt);

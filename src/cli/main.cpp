@@ -1,14 +1,15 @@
 // sdft: fine-tunes a chat model on a task without making it forget what it could do.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <new>
 
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/usage.h"
 #include "tensor/torch_compat.h"
 
 namespace {
@@ -19,7 +20,8 @@ extern "C" void on_signal(int) {
 }
 
 int report(sdft::ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "sdft: %s%s\n", code == sdft::ExitCode::kInterrupted ? "" : "error: ", message.c_str());
+  std::fprintf(stderr, "sdft: %s%s\n",
+               code == sdft::ExitCode::kInterrupted ? "" : "error: ", message.c_str());
   return static_cast<int>(code);
 }
 
@@ -32,10 +34,12 @@ int run(const sdft::cli::Action& action) {
   } catch (const sdft::Error& e) {
     return report(e.code(), e.what());
   } catch (const std::bad_alloc&) {
-    return report(ExitCode::kDevice, "out of memory (lower per_device_train_batch_size, cutoff_len or generation_batch_size)");
+    return report(ExitCode::kDevice,
+                  "out of memory (lower per_device_train_batch_size, cutoff_len or generation_batch_size)");
   } catch (const c10::Error& e) {
     const std::string what = e.what_without_backtrace();
-    const bool memory = what.find("out of memory") != std::string::npos || what.find("can't allocate memory") != std::string::npos;
+    const bool memory = what.find("out of memory") != std::string::npos ||
+                        what.find("can't allocate memory") != std::string::npos;
     return report(memory ? ExitCode::kDevice : ExitCode::kInternal, what);
   } catch (const std::exception& e) {
     return report(ExitCode::kInternal, std::string(e.what()) + " (this is a bug in sdft)");
@@ -67,8 +71,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    const int code = app.exit(e);
-    return code == 0 ? 0 : static_cast<int>(sdft::ExitCode::kUsage);
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    return report(sdft::ExitCode::kUsage, usage_message(app, e));
   }
   return run(chosen);
 }

@@ -195,29 +195,71 @@ Json overview_of(const fs::path& path) {
 }
 
 namespace {
-bool is_flat(const Json& value) {
-  if (!value.is_structured()) return true;
-  return std::none_of(value.begin(), value.end(), [](const Json& item) { return item.is_structured(); });
+constexpr size_t kLongList = 16;
+
+bool is_flat(const Json& list) {
+  return std::none_of(list.begin(), list.end(), [](const Json& item) { return item.is_structured(); });
 }
+
+std::string dumped(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 std::string short_text(const Json& value) {
   if (value.is_null()) return "none";
-  if (!value.is_string()) return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return value.get<std::string>();
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array() || value.size() <= kLongList) return dumped(value);
+  std::string text;
+  for (size_t i = 0; i < kLongList; ++i) text += dumped(value[i]) + ", ";
+  return text + fmt::format("... ({} in all)", value.size());
+}
+
+// "model.layers.*.mlp.up_proj.weight" where every layer has it alike.
+Json grouped_shapes(const Json& shapes) {
+  std::vector<std::pair<std::string, size_t>> groups;  // line and how many tensors it stands for
+  for (const auto& [name, tensor] : shapes.items()) {
+    std::string pattern;
+    for (size_t i = 0; i < name.size(); ++i) {
+      const bool digit = name[i] >= '0' && name[i] <= '9';
+      if (!digit || i == 0 || (name[i - 1] != '.' && pattern.back() != '*')) {
+        pattern += name[i];
+      } else if (pattern.back() != '*') {
+        pattern += '*';
+      }
+    }
+    pattern += '\t' + tensor["dtype"].get<std::string>() + ' ' + dumped(tensor["shape"]);
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == pattern; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {pattern, 0});
+    ++group->second;
+  }
+  Json json = Json::object();
+  for (const auto& [pattern, count] : groups) {
+    const size_t tab = pattern.find('\t');
+    std::string name = pattern.substr(0, tab);
+    while (json.contains(name)) name += "'";  // layers that differ
+    json[name] = pattern.substr(tab + 1) + (count > 1 ? fmt::format("  x {}", count) : "");
+  }
+  return json;
 }
 
 void append(std::string& out, const std::string& key, const Json& value, size_t depth) {
   const std::string indent(2 * depth, ' ');
-  if (value.is_object() && !value.empty()) {
+  const size_t width = 24 - std::min<size_t>(24, 2 * depth);
+  if (key == "shapes" && value.is_object()) {
+    out += indent + key + "\n";
+    for (const auto& [name, text] : grouped_shapes(value).items())
+      out += fmt::format("{}  {:<46}  {}\n", indent, name, text.get<std::string>());
+  } else if (value.is_object() && !value.empty()) {
     out += indent + key + "\n";
     for (const auto& [name, item] : value.items()) append(out, name, item, depth + 1);
   } else if (value.is_array() && !is_flat(value)) {
     out += indent + key + "\n";
-    for (size_t i = 0; i < value.size(); ++i) append(out, std::to_string(i), value[i], depth + 1);
+    for (size_t i = 0; i < value.size() && i < kLongList; ++i)
+      append(out, std::to_string(i), value[i], depth + 1);
+    if (value.size() > kLongList) out += fmt::format("{}  ... ({} in all)\n", indent, value.size());
   } else {
     const std::string text = short_text(value);
     if (text.find('\n') == std::string::npos) {
-      out += fmt::format("{}{:<{}}  {}\n", indent, key, 24 - std::min<size_t>(24, 2 * depth), text);
+      out += fmt::format("{}{:<{}}  {}\n", indent, key, width, text);
       return;
     }
     out += indent + key + "\n";

@@ -1,5 +1,9 @@
 // score: how likely given answers are under a model, and logits of given ids.
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/progress.h"
@@ -30,52 +34,59 @@ ScoreItem item_of(const Speech& speech, const PromptFlags& flags, const Example&
   return {sample.ids, sample.supervised};
 }
 
-Json score_line(const std::string& id, const Score& score, bool tokens) {
-  Json line = {{"id", id},
-               {"log_prob", score.log_prob},
-               {"tokens", score.count},
-               {"mean", score.count > 0 ? Json(score.log_prob / static_cast<double>(score.count)) : Json()}};
-  if (tokens) line["token_log_probs"] = score.token_log_probs;
+// Without a score, the values are null and "finish" says why.
+Json score_line(const std::string& id, const std::optional<Score>& score, bool tokens) {
+  if (!score)
+    return {{"id", id}, {"log_prob", Json()}, {"tokens", 0}, {"mean", Json()}, {"finish", "prompt_too_long"}};
+  Json line = {{"id", id}, {"log_prob", score->log_prob}, {"tokens", score->count}};
+  line["mean"] = score->count > 0 ? Json(score->log_prob / static_cast<double>(score->count)) : Json();
+  if (tokens) line["token_log_probs"] = score->token_log_probs;
   return line;
 }
 
+// Lines come in the order of the file, a group at a time.
+constexpr size_t kGroup = 256;
+
+// Scores of examples begin to end; none where the example is longer than the context.
+std::vector<std::optional<Score>> score_group(const LoadedModel& loaded, const std::vector<ScoreItem>& items,
+                                              const ScoreOptions& options) {
+  const size_t context = static_cast<size_t>(loaded.model.config.max_position_embeddings);
+  std::vector<ScoreItem> fitting;
+  for (const ScoreItem& item : items)
+    if (item.ids.size() <= context) fitting.push_back(item);
+  const std::vector<Score> scores = score(loaded.model, fitting, options);
+  std::vector<std::optional<Score>> all(items.size());
+  for (size_t i = 0, next = 0; i < items.size(); ++i)
+    if (items[i].ids.size() <= context) all[i] = scores[next++];
+  return all;
+}
+
 void score_examples(const ScoreFlags& flags) {
-  const Dataset dataset = read_examples(flags.data, flags.prompt, true);
+  const std::vector<Example> examples = read_examples(flags.data, flags.prompt, true).examples;
   LoadedModel loaded(flags.model, flags.prompt);
   loaded.tuned(true);
-  const size_t context = static_cast<size_t>(loaded.model.config.max_position_embeddings);
-  std::vector<ScoreItem> items;
-  std::vector<std::string> too_long;
-  std::vector<bool> scored;
-  for (const Example& example : dataset.examples) {
-    ScoreItem item = item_of(loaded.speech, flags.prompt, example);
-    scored.push_back(item.ids.size() <= context);
-    if (scored.back()) {
-      items.push_back(std::move(item));
-    } else {
-      too_long.push_back(example.id);
-    }
-  }
-  Progress progress("score", items.size(), "examples");
+  Progress progress("score", examples.size(), "examples", !::isatty(1));
   progress.update(0);
   ScoreOptions options;
   options.stop = &interrupted;
   options.per_token = flags.tokens;
-  options.on_step = [&](size_t done) { progress.update(done); };
-  const std::vector<Score> scores = score(loaded.model, items, options);
-  size_t next = 0;
-  for (size_t i = 0; i < dataset.examples.size(); ++i) {
-    const std::string& id = dataset.examples[i].id;
-    if (scored[i]) {
-      write_line(score_line(id, scores[next++], flags.tokens));
-    } else {
-      write_line(
-          {{"id", id}, {"log_prob", Json()}, {"tokens", 0}, {"mean", Json()}, {"finish", "prompt_too_long"}});
+  std::vector<std::string> too_long;
+  for (size_t begin = 0; begin < examples.size(); begin += kGroup) {
+    std::vector<ScoreItem> items;
+    for (size_t i = begin; i < std::min(begin + kGroup, examples.size()); ++i)
+      items.push_back(item_of(loaded.speech, flags.prompt, examples[i]));
+    const auto scores = score_group(loaded, items, options);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const std::string& id = examples[begin + i].id;
+      write_line(score_line(id, scores[i], flags.tokens));
+      if (!scores[i]) too_long.push_back(id);
     }
+    progress.update(begin + items.size());
   }
   if (!too_long.empty())
     spdlog::warn("{} of {} examples are longer than the model's context of {} tokens and have no score: {}",
-                 too_long.size(), dataset.examples.size(), context, list_of(too_long));
+                 too_long.size(), examples.size(), loaded.model.config.max_position_embeddings,
+                 list_of(too_long));
 }
 
 // The tensor as [B, T] of whole numbers, and its ids or mask values within [0, end).

@@ -16,12 +16,12 @@ struct Turn {
 };
 
 struct Example {
-  std::string id;           // the file's own, else the position in the file: "0", "1", ...
-  std::string instruction;  // what the user asks; an `input` column is already joined with one line break
-  std::string response;     // the reference answer
-  std::string system;       // "" where the file has none
+  std::string id;             // the file's own, else the position in the file: "0", "1", ...
+  std::string instruction;    // what the user asks; an `input` column is already joined with one line break
+  std::string response;       // the reference answer
+  std::string system;         // "" where the file has none
   std::vector<Turn> history;  // oldest first
-  Json fields;              // the record as it was, for what only some tasks need (tests of a program, ...)
+  Json fields;                // the record as it was, for what only some tasks need (tests of a program, ...)
 };
 
 }  // namespace sdft

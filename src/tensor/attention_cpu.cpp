@@ -1,5 +1,6 @@
-// Causal attention for one sequence and one key/value head, in blocks of query rows so that scores stay in the cache
-// (the idea of FlashAttention, Dao et al. 2022; probabilities are recomputed in the backward pass from logsumexp).
+// Causal attention for one sequence and one key/value head, in blocks of query rows so that scores stay in
+// the cache (the idea of FlashAttention, Dao et al. 2022; probabilities are recomputed in the backward pass
+// from logsumexp).
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -16,13 +17,12 @@ typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(
 
 // C[rows, n] (+)= A[rows, k] B[k, n], element A(i, p) at a[i * a_row + p * a_col]: transposed A at no cost.
 template <int kRows>
-SDFT_INLINE void small_gemm_rows(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb, int64_t n,
-                                 int64_t k, bool add, float* c, int64_t ldc) {
+SDFT_INLINE void small_gemm_rows(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,
+                                 int64_t n, int64_t k, bool add, float* c, int64_t ldc) {
   int64_t j = 0;
   for (; j + kLanes <= n; j += kLanes) {
     Lanes sum[kRows];
-    for (int i = 0; i < kRows; ++i)
-      sum[i] = add ? *reinterpret_cast<const Lanes*>(c + i * ldc + j) : Lanes{};
+    for (int i = 0; i < kRows; ++i) sum[i] = add ? *reinterpret_cast<const Lanes*>(c + i * ldc + j) : Lanes{};
     for (int64_t p = 0; p < k; ++p) {
       Lanes row = *reinterpret_cast<const Lanes*>(b + p * ldb + j);
       for (int i = 0; i < kRows; ++i) sum[i] += a[i * a_row + p * a_col] * row;
@@ -40,15 +40,16 @@ SDFT_INLINE void small_gemm_rows(const float* a, int64_t a_row, int64_t a_col, c
   }
 }
 
-SDFT_INLINE void small_gemm(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb, int64_t m, int64_t n,
-                            int64_t k, bool add, float* c, int64_t ldc) {
+SDFT_INLINE void small_gemm(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,
+                            int64_t m, int64_t n, int64_t k, bool add, float* c, int64_t ldc) {
   int64_t i = 0;
   for (; i + 4 <= m; i += 4)
     small_gemm_rows<4>(a + i * a_row, a_row, a_col, b, ldb, n, k, add, c + i * ldc, ldc);
   for (; i < m; ++i) small_gemm_rows<1>(a + i * a_row, a_row, a_col, b, ldb, n, k, add, c + i * ldc, ldc);
 }
 
-SDFT_INLINE void transpose(const float* x, int64_t rows, int64_t stride, int64_t width, int64_t ld, float* y) {
+SDFT_INLINE void transpose(const float* x, int64_t rows, int64_t stride, int64_t width, int64_t ld,
+                           float* y) {
   for (int64_t d = 0; d < width; ++d)
     for (int64_t row = 0; row < rows; ++row) y[d * ld + row] = x[row * stride + d];
 }
@@ -67,7 +68,8 @@ SDFT_INLINE int64_t key_begin(const AttentionShape& shape, const AttentionSegmen
 }
 
 // scores[j] for j in [begin, end) becomes exp(scale * score - shift); outside, up to `limit`, zero.
-SDFT_INLINE float exponentiate(float* scores, int64_t begin, int64_t end, int64_t limit, float scale, float shift) {
+SDFT_INLINE float exponentiate(float* scores, int64_t begin, int64_t end, int64_t limit, float scale,
+                               float shift) {
   float sum = 0;
   for (int64_t j = 0; j < begin; ++j) scores[j] = 0;
 #pragma omp simd reduction(+ : sum)
@@ -78,38 +80,65 @@ SDFT_INLINE float exponentiate(float* scores, int64_t begin, int64_t end, int64_
 
 }  // namespace
 
-// One query row: no transposed keys, for decoding.
-SDFT_CLONES static void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, int64_t head,
-                                      const float* q, float* out, float* lse) {
-  const int64_t width = shape.head_dim, begin = key_begin(shape, s, s.q_len - 1), end = s.kv_len;
-  const float* k = s.k + kv_head * shape.head_stride;
-  const float* v = s.v + kv_head * shape.head_stride;
-  float* scores = scratch(0, end);
-  const float* query = q + (s.q_begin * shape.heads + head) * width;
-  float top = -INFINITY;
-  for (int64_t j = begin; j < end; ++j) {
-    const float* key = k + j * shape.token_stride;
-    float dot = 0;
-#pragma omp simd reduction(+ : dot)
-    for (int64_t d = 0; d < width; ++d) dot += query[d] * key[d];
-    scores[j] = dot;
-    top = std::max(top, dot);
+// y[n] = sum_j p[j] x[j][n], four rows of x at a time so that sums do not wait for one another.
+template <int kWide>
+SDFT_INLINE int64_t weigh_columns(const float* p, const float* x, int64_t stride, int64_t begin, int64_t end,
+                                  int64_t at, int64_t width, float factor, float* y) {
+  for (; at + kWide * kLanes <= width; at += kWide * kLanes) {
+    Lanes sum[4][kWide] = {};
+    const float* column = x + at;
+    int64_t j = begin;
+    for (; j + 4 <= end; j += 4)
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i)
+#pragma GCC unroll 2
+        for (int l = 0; l < kWide; ++l)
+          sum[i][l] += p[j + i] * *reinterpret_cast<const Lanes*>(column + (j + i) * stride + l * kLanes);
+    for (; j < end; ++j)
+#pragma GCC unroll 2
+      for (int l = 0; l < kWide; ++l)
+        sum[0][l] += p[j] * *reinterpret_cast<const Lanes*>(column + j * stride + l * kLanes);
+    for (int l = 0; l < kWide; ++l)
+      *reinterpret_cast<Lanes*>(y + at + l * kLanes) =
+          ((sum[0][l] + sum[1][l]) + (sum[2][l] + sum[3][l])) * factor;
   }
-  float sum = exponentiate(scores, begin, end, end, shape.scale, top * shape.scale);
-  float* result = out + (s.q_begin * shape.heads + head) * width;
-  std::fill(result, result + width, 0.0f);
-  for (int64_t j = begin; j < end; ++j) {
-    const float* value = v + j * shape.token_stride;
-    float p = scores[j] / sum;
-#pragma omp simd
-    for (int64_t d = 0; d < width; ++d) result[d] += p * value[d];
-  }
-  if (lse) lse[s.q_begin * shape.heads + head] = top * shape.scale + std::log(sum);
+  return at;
 }
 
-SDFT_CLONES static void attention_blocks(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
-                                         const float* q, float* out, float* lse) {
-  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads, row_stride = shape.heads * width;
+SDFT_INLINE void weigh(const float* p, const float* x, int64_t stride, int64_t begin, int64_t end,
+                       int64_t width, float factor, float* y) {
+  int64_t at = weigh_columns<2>(p, x, stride, begin, end, 0, width, factor, y);
+  at = weigh_columns<1>(p, x, stride, begin, end, at, width, factor, y);
+  if (at == width) return;
+  std::fill(y + at, y + width, 0.0f);
+  for (int64_t j = begin; j < end; ++j)
+    for (int64_t n = at; n < width; ++n) y[n] += p[j] * x[j * stride + n];
+  for (int64_t n = at; n < width; ++n) y[n] *= factor;
+}
+
+// One query row, for decoding: keys as they lie, no transposed copy. All heads that share the keys.
+SDFT_CLONES static void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
+                                      const float* q, float* out, float* lse) {
+  const int64_t width = shape.head_dim, begin = key_begin(shape, s, s.q_len - 1), end = s.kv_len;
+  const int64_t group = shape.heads / shape.kv_heads, first = s.q_begin * shape.heads + kv_head * group;
+  const float* k = s.k + kv_head * shape.head_stride;
+  const float* v = s.v + kv_head * shape.head_stride;
+  float* scores = scratch(0, static_cast<size_t>(group * end));
+  linear(q + first * width, width, k, shape.token_stride, group, begin, end, width, false, scores, end);
+  for (int64_t i = 0; i < group; ++i, scores += end) {
+    float top = scores[begin];
+#pragma omp simd reduction(max : top)
+    for (int64_t j = begin; j < end; ++j) top = scores[j] > top ? scores[j] : top;
+    const float sum = exponentiate(scores, begin, end, end, shape.scale, top * shape.scale);
+    weigh(scores, v, shape.token_stride, begin, end, width, 1.0f / sum, out + (first + i) * width);
+    if (lse) lse[first + i] = top * shape.scale + std::log(sum);
+  }
+}
+
+SDFT_CLONES static void attention_blocks(const AttentionShape& shape, const AttentionSegment& s,
+                                         int64_t kv_head, const float* q, float* out, float* lse) {
+  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads,
+                row_stride = shape.heads * width;
   const int64_t ld = (s.kv_len + kLanes - 1) / kLanes * kLanes;
   const float* v = s.v + kv_head * shape.head_stride;
   float* keys = scratch(0, ld * width);  // [D, kv_len]
@@ -138,19 +167,19 @@ SDFT_CLONES static void attention_blocks(const AttentionShape& shape, const Atte
     }
 }
 
-void attention(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head, const float* q, float* out,
-               float* lse) {
+void attention(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head, const float* q,
+               float* out, float* lse) {
   if (segment.q_len > 1) return attention_blocks(shape, segment, kv_head, q, out, lse);
-  const int64_t group = shape.heads / shape.kv_heads;
-  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
-    attention_row(shape, segment, kv_head, head, q, out, lse);
+  attention_row(shape, segment, kv_head, q, out, lse);
 }
 
-// With P = softmax(scale Q K^T), O = P V: dV = P^T dO, dP = dO V^T, dS = scale P (dP - rowsum(dO O)), dQ = dS K,
-// dK = dS^T Q.
-SDFT_CLONES void attention_backward(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
-                                    const float* out, const float* lse, const float* dout, float* dq) {
-  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads, row_stride = shape.heads * width;
+// With P = softmax(scale Q K^T), O = P V: dV = P^T dO, dP = dO V^T, dS = scale P (dP - rowsum(dO O)), dQ = dS
+// K, dK = dS^T Q.
+SDFT_CLONES void attention_backward(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
+                                    const float* q, const float* out, const float* lse, const float* dout,
+                                    float* dq) {
+  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads,
+                row_stride = shape.heads * width;
   const int64_t ld = (s.kv_len + kLanes - 1) / kLanes * kLanes, offset = kv_head * shape.head_stride;
   float* keys = scratch(0, 2 * ld * width);  // [D, kv_len], then the values likewise
   float* values = keys + ld * width;
@@ -178,9 +207,12 @@ SDFT_CLONES void attention_backward(const AttentionShape& shape, const Attention
 #pragma omp simd
         for (int64_t j = 0; j < limit; ++j) dsrow[j] = prow[j] * (dsrow[j] - delta) * shape.scale;
       }
-      small_gemm(ds, ld, 1, s.k + offset, shape.token_stride, rows, width, limit, false, dq + first, row_stride);
-      small_gemm(ds, 1, ld, q + first, row_stride, limit, width, rows, true, s.dk + offset, shape.token_stride);
-      small_gemm(p, 1, ld, dout + first, row_stride, limit, width, rows, true, s.dv + offset, shape.token_stride);
+      small_gemm(ds, ld, 1, s.k + offset, shape.token_stride, rows, width, limit, false, dq + first,
+                 row_stride);
+      small_gemm(ds, 1, ld, q + first, row_stride, limit, width, rows, true, s.dk + offset,
+                 shape.token_stride);
+      small_gemm(p, 1, ld, dout + first, row_stride, limit, width, rows, true, s.dv + offset,
+                 shape.token_stride);
     }
 }
 

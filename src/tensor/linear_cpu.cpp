@@ -72,8 +72,8 @@ SDFT_INLINE V load(const float* x) {
   return value;
 }
 
-// kRows rows of a by 4 rows of w, over k numbers, added to or stored in c.
-template <int kLanes, int kRows>
+// kRows rows of a by kColumns (4 or 1) rows of w, over k numbers, added to or stored in c.
+template <int kLanes, int kRows, int kColumns>
 SDFT_INLINE void tile(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t k, bool add, float* c,
                       int64_t ldc) {
   using V = typename Vector<kLanes>::Type;
@@ -81,14 +81,14 @@ SDFT_INLINE void tile(const float* a, int64_t lda, const float* w, int64_t ldw, 
   int64_t p = 0;
   auto multiply = [&](auto part) SDFT_LAMBDA_INLINE {
     constexpr int kCount = decltype(part)::value;
-    V column[4];
+    V column[kColumns];
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) column[j] = load<V, kCount>(w + j * ldw + p);
+    for (int j = 0; j < kColumns; ++j) column[j] = load<V, kCount>(w + j * ldw + p);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
       V row = load<V, kCount>(a + i * lda + p);
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) sum[i][j] += row * column[j];
+      for (int j = 0; j < kColumns; ++j) sum[i][j] += row * column[j];
     }
     p += kCount;
   };
@@ -101,8 +101,12 @@ SDFT_INLINE void tile(const float* a, int64_t lda, const float* w, int64_t ldw, 
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
     Float4 dots = sums(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-    Float4* to = reinterpret_cast<Float4*>(c + i * ldc);
-    *to = add ? *to + dots : dots;
+    float* to = c + i * ldc;
+    if constexpr (kColumns == 4) {
+      *reinterpret_cast<Float4*>(to) = add ? *reinterpret_cast<Float4*>(to) + dots : dots;
+    } else {
+      *to = add ? *to + dots[0] : dots[0];
+    }
   }
 }
 
@@ -114,41 +118,23 @@ struct Product {
   float* c;
 };
 
-// Four columns from j on, rows [begin, end), numbers [p, p + depth) of k.
-template <int kLanes, int kRows>
-SDFT_INLINE void four_columns(const Product& x, int64_t begin, int64_t end, int64_t j, int64_t p,
-                              int64_t depth) {
+// kColumns columns from j on, rows [begin, end), numbers [p, p + depth) of k.
+template <int kLanes, int kRows, int kColumns>
+SDFT_INLINE void columns(const Product& x, int64_t begin, int64_t end, int64_t j, int64_t p, int64_t depth) {
   const float* w = x.w + j * x.ldw + p;
   const bool add = x.add || p > 0;
-  auto step = [&](int64_t i, auto rows) SDFT_LAMBDA_INLINE {
-    tile<kLanes, decltype(rows)::value>(x.a + i * x.lda + p, x.lda, w, x.ldw, depth, add, x.c + i * x.ldc + j,
-                                        x.ldc);
-  };
   int64_t i = begin;
-  for (; i + kRows <= end; i += kRows) step(i, std::integral_constant<int, kRows>());
+  auto step = [&](auto rows) SDFT_LAMBDA_INLINE {
+    constexpr int kCount = decltype(rows)::value;
+    tile<kLanes, kCount, kColumns>(x.a + i * x.lda + p, x.lda, w, x.ldw, depth, add, x.c + i * x.ldc + j,
+                                   x.ldc);
+    i += kCount;
+  };
+  while (i + kRows <= end) step(std::integral_constant<int, kRows>());
   if constexpr (kRows > 4)
-    if (i + 4 <= end) {
-      step(i, std::integral_constant<int, 4>());
-      i += 4;
-    }
-  if (i + 2 <= end) {
-    step(i, std::integral_constant<int, 2>());
-    i += 2;
-  }
-  if (i < end) step(i, std::integral_constant<int, 1>());
-}
-
-// The last one to three columns, beside zeros, so that they are summed as all others are.
-template <int kLanes>
-SDFT_INLINE void last_columns(const Product& x, int64_t j, int64_t count, int64_t p, int64_t depth) {
-  alignas(64) float w[4 * kChunk] = {};
-  for (int64_t l = 0; l < count; ++l) std::copy_n(x.w + (j + l) * x.ldw + p, depth, w + l * kChunk);
-  for (int64_t i = 0; i < x.rows; ++i) {
-    float dots[4];
-    tile<kLanes, 1>(x.a + i * x.lda + p, x.lda, w, kChunk, depth, false, dots, 4);
-    float* to = x.c + i * x.ldc + j;
-    for (int64_t l = 0; l < count; ++l) to[l] = (x.add || p > 0 ? to[l] : 0.0f) + dots[l];
-  }
+    if (i + 4 <= end) step(std::integral_constant<int, 4>());
+  if (i + 2 <= end) step(std::integral_constant<int, 2>());
+  while (i < end) step(std::integral_constant<int, 1>());
 }
 
 template <int kLanes, int kRows>
@@ -157,14 +143,16 @@ SDFT_INLINE void run(const Product& x, int64_t begin, int64_t end) {
   // both are used.
   const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 17) / x.k / 4 * 4);
   for (int64_t j0 = begin; j0 < end; j0 += wide) {
-    const int64_t j1 = std::min(end, j0 + wide), whole = j0 + (j1 - j0) / 4 * 4;
+    const int64_t j1 = std::min(end, j0 + wide);
     for (int64_t p = 0; p < x.k; p += kChunk) {
       const int64_t depth = std::min(kChunk, x.k - p),
                     tall = std::max<int64_t>(1, 6144 / depth / kRows) * kRows;
-      for (int64_t i = 0; i < x.rows; i += tall)
-        for (int64_t j = j0; j < whole; j += 4)
-          four_columns<kLanes, kRows>(x, i, std::min(x.rows, i + tall), j, p, depth);
-      if (whole < j1) last_columns<kLanes>(x, whole, j1 - whole, p, depth);
+      for (int64_t i = 0; i < x.rows; i += tall) {
+        const int64_t last = std::min(x.rows, i + tall);
+        int64_t j = j0;
+        for (; j + 4 <= j1; j += 4) columns<kLanes, kRows, 4>(x, i, last, j, p, depth);
+        for (; j < j1; ++j) columns<kLanes, kRows, 1>(x, i, last, j, p, depth);
+      }
     }
   }
 }

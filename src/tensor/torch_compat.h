@@ -8,4 +8,4 @@
 namespace sdft {
 using at::Tensor;
 inline constexpr const char* kTorchVersion = TORCH_VERSION;
-}
+}  // namespace sdft

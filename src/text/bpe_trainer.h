@@ -1,4 +1,5 @@
-// Trains a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2) and writes it as a tokenizer.json.
+// Trains a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2) and writes it as a
+// tokenizer.json.
 #pragma once
 
 #include <filesystem>
@@ -8,9 +9,10 @@
 namespace sdft {
 
 struct BpeTrainerOptions {
-  int vocab_size = 1024;  // special tokens and the 256 bytes included
+  int vocab_size = 1024;                    // special tokens and the 256 bytes included
   std::vector<std::string> special_tokens;  // get the first ids, in this order
-  // Words are split with this regex before merging; digits stay single so that numbers are read digit by digit.
+  // Words are split with this regex before merging; digits stay single so that numbers are read digit by
+  // digit.
   std::string split_regex = R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 };
 

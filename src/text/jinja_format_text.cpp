@@ -222,7 +222,9 @@ struct Percent {
         if (value.is_string()) {
           text = value.as_string();
         } else {
-          append_char(&text, static_cast<char32_t>(int_arg(rt, value, "%c")));
+          int64_t code = int_arg(rt, value, "%c");
+          if (code < 0 || code > 0x10ffff) rt.fail("%c: no such character");
+          append_char(&text, static_cast<char32_t>(code));
         }
         return format_text(rt, text, spec, '>');
       }

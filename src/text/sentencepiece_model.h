@@ -11,6 +11,7 @@
 #include "text/sentencepiece_normalizer.h"
 #include "text/sentencepiece_pieces.h"
 #include "text/token_table.h"
+#include "text/word_cache.h"
 
 namespace sdft {
 
@@ -19,8 +20,11 @@ class SentencePieceModel {
   // legacy: every stretch of text between special tokens gets the model's leading space. Else (Transformers'
   // rule for legacy = false) only the text's very start does, if `prefix_space`. Throws Error(kInput).
   SentencePieceModel(const std::filesystem::path& path, bool legacy, bool prefix_space);
+  // The same for the bytes of a file; errors name `where`.
+  SentencePieceModel(std::string_view bytes, const std::string& where, bool legacy, bool prefix_space);
 
-  void encode(std::string_view text, bool at_start, std::vector<int32_t>& ids) const;
+  // `cache` belongs to this model alone.
+  void encode(std::string_view text, bool at_start, WordCache& cache, std::vector<int32_t>& ids) const;
   const TokenTable& vocabulary() const { return vocabulary_; }
   bool starts_with_space() const { return starts_with_space_; }  // decoding takes that space away
   int32_t unk() const { return unk_; }
@@ -29,7 +33,8 @@ class SentencePieceModel {
   int32_t pad() const { return pad_; }
 
  private:
-  void encode_line(std::string_view text, std::vector<int32_t>& ids) const;
+  void cut(std::string_view normalized, std::vector<SentencePieceCut>& cuts) const;
+  void encode_line(std::string_view text, WordCache& cache, std::vector<int32_t>& ids) const;
 
   SentencePieceAlgorithm algorithm_;
   SentencePieces pieces_;

@@ -4,11 +4,14 @@
 
 #include "base/error.h"
 #include "text/token_decoder.h"
+#include "text/utf8.h"
 
 namespace sdft {
 namespace {
 
 using Type = SentencePieceType;
+
+constexpr std::string_view kSpace = "▁";
 
 bool is_ordinary(Type type) {
   return type == Type::kNormal || type == Type::kUserDefined || type == Type::kUnused;
@@ -22,7 +25,13 @@ void add_piece(SentencePieces& pieces, const SentencePieceFile::Piece& piece, bo
   };
   if (!(is_ordinary(piece.type) ? pieces.ordinary : pieces.reserved).add(piece.text, id))
     fail("has the same text as another");
-  if (is_ordinary(piece.type)) pieces.longest = std::max(pieces.longest, piece.text.size());
+  if (utf8_fault(piece.text) != std::string_view::npos) fail("is not UTF-8");
+  if (is_ordinary(piece.type)) {
+    pieces.longest = std::max(pieces.longest, piece.text.size());
+    for (size_t at = piece.text.find(kSpace, 1); at != std::string_view::npos;
+         at = piece.text.find(kSpace, at + 1))
+      pieces.before_space[static_cast<unsigned char>(piece.text[at - 1])] = true;
+  }
   if (piece.type == Type::kUnused) pieces.has_unused = true;
   if (piece.type == Type::kUserDefined) {
     pieces.user_defined.add(piece.text, id);
@@ -67,6 +76,13 @@ size_t SentencePieces::user_defined_prefix(std::string_view text) const {
   if (has_user_defined)
     user_defined.find_prefixes(text, [&](size_t length, int32_t) { longest_match = length; });
   return longest_match;
+}
+
+size_t bpe_word_end(const SentencePieces& pieces, std::string_view text, size_t begin) {
+  size_t end = begin;
+  do end = text.find(kSpace, end + 1);
+  while (end != std::string_view::npos && pieces.before_space[static_cast<unsigned char>(text[end - 1])]);
+  return std::min(end, text.size());
 }
 
 size_t first_character(std::string_view text) {

@@ -1,6 +1,7 @@
 // The pieces of a SentencePiece model, and the four ways to cut text into them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,9 +20,10 @@ struct SentencePieces {
   std::vector<SentencePieceType> types;
   PrefixTree user_defined;  // always kept whole
   bool has_user_defined = false, has_unused = false;
-  size_t longest = 0;                // bytes of an ordinary piece
-  int32_t unk = TokenTable::kNone;   // there always is one
-  std::vector<int32_t> byte_tokens;  // 256 ids, or none without byte fallback
+  size_t longest = 0;                    // bytes of an ordinary piece
+  int32_t unk = TokenTable::kNone;       // there always is one
+  std::vector<int32_t> byte_tokens;      // 256 ids, or none without byte fallback
+  std::array<bool, 256> before_space{};  // bytes that have a "▁" behind them in some ordinary piece
 
   // A reserved one goes first; unk where there is none.
   int32_t find(std::string_view text) const;
@@ -39,6 +41,10 @@ struct SentencePieceCut {
   std::string_view text;
   int32_t id;
 };
+
+// Where the word that starts at `begin` ends: BPE cuts the words as it cuts the whole text, for no piece goes
+// across. Only while no piece is unused.
+size_t bpe_word_end(const SentencePieces& pieces, std::string_view text, size_t begin);
 
 // `text` is normalized. All append to `cuts`, and the cuts make up the whole text.
 void cut_bpe(const SentencePieces& pieces, std::string_view text, std::vector<SentencePieceCut>& cuts);

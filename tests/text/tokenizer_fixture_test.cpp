@@ -83,6 +83,22 @@ TEST(TokenizerFixture, SentencePieceOfLlama2) {
   check_cases(tokenizer, vectors / "llama2.hf_tables.json", {true});
 }
 
+TEST(TokenizerFixture, SentencePieceOfMistral) {
+  const auto file = fixture("tokenizers/sentencepiece/tokenizer.model.v1");
+  REQUIRE_FIXTURE(file);
+  check_cases(load_as(file, "tokenizer.model"), fixture("tokenizers/vectors/mistral_v1.corpus.json"), {});
+}
+
+TEST(TokenizerFixture, OtherSentencePieceModels) {
+  REQUIRE_FIXTURE(fixture("tokenizers/sentencepiece"));
+  for (const char* name :
+       {"torchtune/sentencepiece.model", "sentencepiece/hf_test_sentencepiece_bpe_char.model"}) {
+    const auto tokenizer = load_as(fixture("tokenizers") / name, "tokenizer.model");
+    const std::string text = "This is a test, and it comes back.";
+    EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text) << name;
+  }
+}
+
 class SentencePieceFile : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(SentencePieceFile, GivesTheSameIds) {
@@ -90,7 +106,8 @@ TEST_P(SentencePieceFile, GivesTheSameIds) {
   REQUIRE_FIXTURE(file);
   const auto tokenizer = load_as(fixture("tokenizers/sentencepiece") / GetParam(), "tokenizer.model");
   check_cases(tokenizer, file, {false, false, false});
-  for (const Json& c : read_json(file)["cases"]) {  // SentencePiece writes an unknown piece otherwise
+  const Json cases = read_json(file).at("cases");
+  for (const Json& c : cases) {  // SentencePiece writes an unknown piece otherwise
     const auto ids = c["ids"].get<Ids>();
     if (std::find(ids.begin(), ids.end(), 0) == ids.end()) {
       EXPECT_EQ(tokenizer.decode(ids), c["decoded"].get<std::string>());

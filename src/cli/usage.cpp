@@ -1,0 +1,61 @@
+#include "cli/usage.h"
+
+#include <vector>
+
+#include "base/error.h"
+
+namespace sdft::cli {
+
+namespace {
+// The part of "--name=value" that names the flag.
+std::string flag_of(const std::string& word) { return word.substr(0, word.find('=')); }
+
+std::string unknown(const std::string& kind, const std::string& word, const std::vector<std::string>& known) {
+  const std::string near = nearest(word, known);
+  return "unknown " + kind + " " + word + (near.empty() ? "" : "; did you mean " + near + "?");
+}
+
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> flags_of(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+// Unknown flags; where there are none, the words that nobody takes.
+std::string unexpected(const CLI::App& command) {
+  const std::vector<std::string> words = command.remaining(), flags = flags_of(command);
+  std::string text, others;
+  for (const std::string& word : words) {
+    if (word.size() > 1 && word[0] == '-') {
+      text += (text.empty() ? "" : "\n  ") + unknown("flag", flag_of(word), flags);
+    } else {
+      others += (others.empty() ? "" : ", ") + ("'" + word + "'");
+    }
+  }
+  return text.empty() ? "not expected: " + others : text;
+}
+}  // namespace
+
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> parsed = app.get_subcommands();
+  if (parsed.empty()) {
+    const std::vector<std::string> words = app.remaining();
+    if (words.empty()) return "a command is missing (sdft --help lists them)";
+    const bool flag = words[0][0] == '-';
+    return (flag ? unknown("flag", flag_of(words[0]), flags_of(app))
+                 : unknown("command", words[0], commands_of(app))) +
+           " (sdft --help lists the commands)";
+  }
+  const bool extras = error.get_name() == "ExtrasError";
+  return (extras ? unexpected(*parsed[0]) : error.what()) + std::string(" (sdft ") + parsed[0]->get_name() +
+         " --help)";
+}
+
+}  // namespace sdft::cli

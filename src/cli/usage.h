@@ -1,0 +1,12 @@
+// What is said about a command line that was not understood.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+namespace sdft::cli {
+
+// "unknown flag --learning_rte; did you mean --learning_rate? (sdft run --help)"
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error);
+
+}  // namespace sdft::cli

@@ -1,0 +1,322 @@
+// What users get wrong and machines break: each is a clear error or a counted, named case, and never a crash.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/run_command.h"
+#include "cli/small_model.h"
+#include "testing.h"
+
+namespace sdft::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class BadInput : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_small_model(dir_ / "model");
+    write_text(dir_ / "d.jsonl", small_dataset(6));
+  }
+  std::string path(const std::string& name) const { return (dir_ / name).string(); }
+  std::string file(const std::string& name, const std::string& text) {
+    write_text(dir_ / name, text);
+    return path(name);
+  }
+  CommandResult generate(const std::string& model) {
+    return run_command(
+        {"generate", "--model", path(model), "--prompt", "What is 1 plus 2?", "--max_new_tokens", "4"});
+  }
+  CommandResult train(const std::string& data, std::vector<std::string> more = {}) {
+    std::vector<std::string> args = {"train", "--model_name_or_path", path("model"), "--dataset",
+                                     data,    "--output_dir",         path("out"),   "--num_train_epochs",
+                                     "1"};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_command(args);
+  }
+  ScratchDir dir_;
+};
+
+// An error of the input that names all of these.
+void expect_input_error(const CommandResult& result, const std::vector<std::string>& parts) {
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("sdft: error: "));
+  for (const std::string& part : parts) EXPECT_THAT(result.err, HasSubstr(part));
+}
+
+void expect_usage_error(const CommandResult& result, const std::vector<std::string>& parts) {
+  EXPECT_EQ(result.exit_code, 2) << result.err;
+  for (const std::string& part : parts) EXPECT_THAT(result.err, HasSubstr(part));
+}
+
+TEST_F(BadInput, ModelFolderMissingOrEmpty) {
+  expect_input_error(generate("nowhere"), {"nowhere"});
+  fs::create_directories(dir_ / "empty");
+  expect_input_error(generate("empty"), {"empty"});
+}
+
+TEST_F(BadInput, WeightsMissing) {
+  fs::remove(dir_ / "model" / "model.safetensors");
+  expect_input_error(generate("model"), {"model", "safetensors"});
+}
+
+TEST_F(BadInput, WeightsTruncatedAnywhere) {
+  const std::string whole = read_text(dir_ / "model" / "model.safetensors");
+  for (size_t size : {size_t{0}, size_t{5}, size_t{8}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    file("model/model.safetensors", whole.substr(0, size));
+    const CommandResult result = generate("model");
+    expect_input_error(result, {"model.safetensors"});
+    EXPECT_EQ(result.signal, 0);
+  }
+}
+
+TEST_F(BadInput, WeightsOfAnotherShape) {
+  SmallModel wide;
+  wide.width = 64;
+  write_small_model(dir_ / "wide", wide);
+  fs::copy_file(dir_ / "wide" / "model.safetensors", dir_ / "model" / "model.safetensors",
+                fs::copy_options::overwrite_existing);
+  expect_input_error(generate("model"), {"model.embed_tokens.weight", "64"});
+}
+
+TEST_F(BadInput, ConfigOfAnUnknownArchitecture) {
+  Json config = read_json(dir_ / "model" / "config.json");
+  config["architectures"] = {"MambaForCausalLM"};
+  file("model/config.json", config.dump());
+  expect_input_error(generate("model"), {"MambaForCausalLM", "LlamaForCausalLM"});
+}
+
+TEST_F(BadInput, ConfigBroken) {
+  file("model/config.json", "{\"architectures\": [");
+  expect_input_error(generate("model"), {"config.json"});
+  file(
+      "model/config.json",
+      R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": "big", "num_hidden_layers": -1})");
+  expect_input_error(generate("model"), {"config.json", "hidden_size"});
+}
+
+TEST_F(BadInput, TokenizerMissingOrBroken) {
+  file("model/tokenizer.json", "{}");
+  expect_input_error(generate("model"), {"tokenizer.json"});
+  fs::remove(dir_ / "model" / "tokenizer.json");
+  expect_input_error(generate("model"), {"tokenizer"});
+}
+
+TEST_F(BadInput, VocabularyLargerThanTheEmbedding) {
+  Json tokenizer = read_json(dir_ / "model" / "tokenizer.json");
+  tokenizer["added_tokens"].push_back({{"id", 4000}, {"content", "<more>"}, {"special", true}});
+  file("model/tokenizer.json", tokenizer.dump());
+  expect_input_error(generate("model"), {"4001", "embedding"});
+}
+
+TEST_F(BadInput, ChatTemplateBrokenOrRaising) {
+  Json config = read_json(dir_ / "model" / "tokenizer_config.json");
+  config["chat_template"] = "{% for m in messages %}\n{{ m.content }";
+  file("model/tokenizer_config.json", config.dump());
+  expect_input_error(generate("model"), {"tokenizer_config.json"});
+  config["chat_template"] = "{{ raise_exception('only tools here') }}";
+  file("model/tokenizer_config.json", config.dump());
+  expect_input_error(generate("model"), {"only tools here"});
+}
+
+TEST_F(BadInput, AdapterOfAnotherModel) {
+  SmallModel wide;
+  wide.width = 64;
+  write_small_model(dir_ / "wide", wide);
+  write_small_adapter(dir_ / "wide", dir_ / "adapter");
+  const std::vector<std::vector<std::string>> commands = {
+      {"generate", "--prompt", "a"}, {"score", "--data", path("d.jsonl")}, {"merge", "--output", path("m")}};
+  for (std::vector<std::string> args : commands) {
+    args.insert(args.end(), {"--model", path("model"), "--adapter", path("adapter")});
+    expect_input_error(run_command(args), {"another model", "64", "32"});
+  }
+  expect_input_error(
+      run_command({"generate", "--prompt", "a", "--model", path("model"), "--adapter", path("model")}),
+      {"adapter_config.json"});
+}
+
+TEST_F(BadInput, EveryBadRecordIsReportedAtOnce) {
+  const std::string data = file("bad.jsonl",
+                                "{\"instruction\": \"a\", \"output\": \"b\", \"id\": \"x\"}\n"
+                                "{broken\n"
+                                "{\"instruction\": \"a\"}\n"
+                                "{\"instruction\": \"a\", \"output\": \"\"}\n"
+                                "{\"instruction\": \"a\", \"output\": 17}\n"
+                                "{\"instruction\": \"a\", \"output\": \"b\", \"id\": \"x\"}\n");
+  expect_input_error(train(data), {"bad.jsonl:2", "bad.jsonl:3", "output", "bad.jsonl:4", "empty",
+                                   "bad.jsonl:5", "bad.jsonl:6", "'x'"});
+  EXPECT_FALSE(fs::exists(dir_ / "out" / "adapter"));
+  const CommandResult result = run_command({"score", "--model", path("model"), "--data", data, "--skip_bad"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(lines_of(result.out).size(), 1u);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("bad.jsonl:2"), HasSubstr("bad.jsonl:6")));
+}
+
+TEST_F(BadInput, DatasetMissingEmptyOrOfUnknownKind) {
+  expect_input_error(train(path("none.jsonl")), {"none.jsonl"});
+  expect_input_error(train(file("empty.jsonl", "")), {"empty.jsonl"});
+  expect_input_error(train(file("d.pdf", "x")), {".pdf"});
+}
+
+TEST_F(BadInput, SampleLongerThanTheContext) {
+  std::string words;
+  for (int i = 0; i < 200; ++i) words += "plus ";
+  const std::string data = file(
+      "long.jsonl",
+      small_dataset(3) + Json({{"id", "long one"}, {"instruction", "a"}, {"output", words}}).dump() + "\n");
+  expect_input_error(train(data), {"long one", "192", "cutoff_len"});
+  const CommandResult cut = train(data, {"--cutoff_len", "100"});
+  EXPECT_EQ(cut.exit_code, 0) << cut.err;
+  EXPECT_THAT(cut.err, AllOf(HasSubstr("1 of 4"), HasSubstr("samples.json")));
+  EXPECT_THAT(read_text(dir_ / "out" / "samples.json"), HasSubstr("long one"));
+}
+
+TEST_F(BadInput, AllProblemsOfARecipeAtOnce) {
+  const std::string recipe = file("r.yaml", "learning_rte: 1e-4\nlora_rank: many\ntop_p: 7\n");
+  const CommandResult result = run_command({"run", "--recipe", recipe, "num_train_epoch=2"});
+  expect_usage_error(result, {"learning_rte", "did you mean 'learning_rate'", "lora_rank", "many", "top_p",
+                              "num_train_epoch", "did you mean 'num_train_epochs'"});
+  expect_usage_error(run_command({"run", "--recipe", file("bad.yaml", "a: [1\nb: 2")}), {"bad.yaml"});
+  expect_input_error(run_command({"run", "--recipe", path("no.yaml")}), {"no.yaml"});
+}
+
+TEST_F(BadInput, UnknownFlagsAndCommandsGetSuggestions) {
+  expect_usage_error(
+      run_command({"train", "--learning_rte", "1", "--sead=2"}),
+      {"--learning_rte; did you mean --learning_rate?", "--sead; did you mean --seed?", "sdft train --help"});
+  expect_usage_error(run_command({"generat"}), {"unknown command generat; did you mean generate?"});
+  expect_usage_error(run_command({"--vresion"}), {"--version"});
+  expect_usage_error(run_command({}), {"a command is missing"});
+  expect_usage_error(run_command({"generate"}), {"--model", "sdft generate --help"});
+  expect_usage_error(run_command({"generate", "--model", path("model"), "--prompt", "a", "--top_k", "few"}),
+                     {"--top_k", "few"});
+  expect_usage_error(
+      run_command({"generate", "--model", path("model"), "--prompt", "a", "--template", "alpca"}),
+      {"alpca", "alpaca"});
+}
+
+TEST_F(BadInput, DeviceThatIsNotThere) {
+  const CommandResult result =
+      run_command({"generate", "--model", path("model"), "--prompt", "a", "--device", "quantum"});
+  EXPECT_TRUE(result.exit_code == 2 || result.exit_code == 4) << result.exit_code;
+  EXPECT_THAT(result.err, HasSubstr("quantum"));
+}
+
+TEST_F(BadInput, EveryHelpEndsWithExamples) {
+  for (const char* command : {"run", "distill", "train", "eval", "report", "demo", "generate", "chat",
+                              "score", "tokenize", "render", "preview", "merge", "inspect"}) {
+    const CommandResult result = run_command({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << command;
+    const size_t examples = result.out.find("Examples:\n");
+    ASSERT_NE(examples, std::string::npos) << command;
+    EXPECT_THAT(result.out.substr(examples), HasSubstr(std::string("sdft ") + command));
+  }
+  EXPECT_EQ(run_command({"--help"}).exit_code, 0);
+  EXPECT_EQ(run_command({"--version"}).exit_code, 0);
+}
+
+TEST_F(BadInput, FullDisk) {
+  const fs::path mount = dir_ / "small disk";
+  fs::create_directories(mount);
+  if (::mount("tmpfs", mount.c_str(), "tmpfs", 0, "size=16k") != 0)
+    GTEST_SKIP() << "needs to be root to make a small disk";
+  const CommandResult result = train(path("d.jsonl"), {"output_dir=" + (mount / "out").string()});
+  const CommandResult merged = [&] {
+    write_small_adapter(dir_ / "model", dir_ / "adapter");
+    return run_command({"merge", "--model", path("model"), "--adapter", path("adapter"), "--output",
+                        (mount / "m").string()});
+  }();
+  ::umount2(mount.c_str(), MNT_DETACH);
+  expect_input_error(result, {"small disk", "No space left"});
+  expect_input_error(merged, {"small disk", "No space left"});
+}
+
+// --- killed anywhere
+// -------------------------------------------------------------------------------------------------
+
+class KilledRun : public BadInput {
+ protected:
+  std::string recipe() {
+    write_text(dir_ / "eval.jsonl", small_dataset(8, 50));
+    return file(
+        "r.yaml",
+        "model_name_or_path: " + path("model") + "\ndataset: " + file("train.jsonl", small_dataset(24)) +
+            "\nbaseline: true\nmax_new_tokens: 24\nnum_train_epochs: 3\nsave_steps: 4\nlearning_rate: 1e-2\n"
+            "eval:\n  - {name: sums, kind: target, dataset: " +
+            path("eval.jsonl") + ", check: number}\n");
+  }
+  // Every file of the run directory that must not depend on how often it was stopped.
+  std::map<std::string, std::string> bytes_of(const fs::path& dir) {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(dir)) {
+      const std::string name = entry.path().filename().string();
+      if (!entry.is_regular_file() || name == "recipe.yaml" || name == "metrics.jsonl" ||
+          name.rfind("report.", 0) == 0)
+        continue;
+      all[entry.path().lexically_relative(dir).string()] = read_text(entry.path());
+    }
+    for (const auto& entry : fs::recursive_directory_iterator(dir)) {
+      if (entry.path().filename() != "metrics.jsonl") continue;
+      std::string& kept = all[entry.path().lexically_relative(dir).string()];
+      for_each_line(entry.path(), [&](std::string_view line, size_t) {
+        Json json = parse_json(line, "metrics");
+        json.erase("tokens_per_second");
+        kept += json.dump() + "\n";
+      });
+    }
+    return all;
+  }
+};
+
+TEST_F(KilledRun, GoesOnAndEndsWithTheSameBytes) {
+  const std::string file = recipe();
+  const auto started = std::chrono::steady_clock::now();
+  const CommandResult whole = run_command({"run", "--recipe", file, "--output_dir", path("whole")});
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  const auto expected = bytes_of(dir_ / "whole");
+  ASSERT_TRUE(expected.count("sdft/adapter/adapter_model.safetensors"));
+  int kills = 0;
+  for (int i = 1; i <= 40; ++i) {
+    Command command({"run", "--recipe", file, "--output_dir", path("killed")});
+    if (i < 40 && !command.run_for(seconds * (0.15 + 0.02 * i))) {
+      command.kill(SIGKILL);
+      ++kills;
+      EXPECT_EQ(command.wait().signal, SIGKILL);
+      continue;
+    }
+    const CommandResult last = command.wait();
+    ASSERT_EQ(last.exit_code, 0) << last.err;
+    break;
+  }
+  EXPECT_GT(kills, 0);
+  const auto found = bytes_of(dir_ / "killed");
+  for (const auto& [name, bytes] : expected) {
+    ASSERT_TRUE(found.count(name)) << name;
+    EXPECT_TRUE(found.at(name) == bytes) << name << " differs";
+  }
+  EXPECT_EQ(found.size(), expected.size());
+}
+
+TEST_F(KilledRun, AnotherRecipeIsRefused) {
+  const std::string file = recipe();
+  ASSERT_EQ(run_command({"run", "--recipe", file, "--output_dir", path("out")}).exit_code, 0);
+  expect_input_error(
+      run_command({"run", "--recipe", file, "--output_dir", path("out"), "learning_rate=1e-3"}),
+      {"learning_rate"});
+  const CommandResult json = run_command({"inspect", path("out"), "--json"});
+  ASSERT_EQ(json.exit_code, 0) << json.err;
+  const Json overview = parse_json(json.out, "overview");
+  EXPECT_EQ(overview["kind"], "run");
+  EXPECT_EQ(overview["done"], true);
+  EXPECT_EQ(overview["stages"]["distill"]["distilled.jsonl"], 24);
+}
+
+}  // namespace
+}  // namespace sdft::testing
