@@ -66,15 +66,17 @@ TEST(Structure, TorchStaysWhereTensorsAre) {
   for (const Include& include : includes()) {
     const bool torch = include.header.rfind("ATen", 0) == 0 || include.header.rfind("torch/", 0) == 0 ||
                        include.header.rfind("c10", 0) == 0;
-    if (torch)
+    if (torch) {
       EXPECT_TRUE(kTorchModules.count(include.from)) << include.file << " includes " << include.header;
+    }
   }
 }
 
 TEST(Structure, OnlyOneFileTestsTheTorchVersion) {
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(SDFT_SOURCE_DIR) / "src"))
-    if (entry.is_regular_file() && entry.path().filename() != "torch_compat.h")
+    if (entry.is_regular_file() && entry.path().filename() != "torch_compat.h") {
       EXPECT_EQ(read_text(entry.path()).find("TORCH_VERSION_M"), std::string::npos) << entry.path();
+    }
 }
 
 TEST(Structure, NoCycleInTheList) {
