@@ -246,7 +246,8 @@ void append(std::string& out, const std::string& key, const Json& value, size_t 
   const size_t width = 24 - std::min<size_t>(24, 2 * depth);
   if (key == "shapes" && value.is_object()) {
     out += indent + key + "\n";
-    for (const auto& [name, text] : grouped_shapes(value).items())
+    const Json groups = grouped_shapes(value);  // items() does not keep a temporary alive
+    for (const auto& [name, text] : groups.items())
       out += fmt::format("{}  {:<46}  {}\n", indent, name, text.get<std::string>());
   } else if (value.is_object() && !value.empty()) {
     out += indent + key + "\n";

@@ -48,16 +48,6 @@ TEST(File, UnfinishedLineIsIgnored) {
             2u);
 }
 
-TEST(File, FullDiskIsAnInputError) {
-  try {
-    LineWriter("/dev/full").write("x");
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::kInput);
-    EXPECT_NE(std::string(e.what()).find("free some space"), std::string::npos) << e.what();
-  }
-}
-
 TEST(File, Sha256) {
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

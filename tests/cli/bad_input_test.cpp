@@ -164,19 +164,6 @@ TEST_F(BadInput, DatasetMissingEmptyOrOfUnknownKind) {
   expect_input_error(train(file("d.pdf", "x")), {".pdf"});
 }
 
-TEST_F(BadInput, SampleLongerThanTheContext) {
-  std::string words;
-  for (int i = 0; i < 200; ++i) words += "plus ";
-  const std::string data = file(
-      "long.jsonl",
-      small_dataset(3) + Json({{"id", "long one"}, {"instruction", "a"}, {"output", words}}).dump() + "\n");
-  expect_input_error(train(data), {"long one", "192", "cutoff_len"});
-  const CommandResult cut = train(data, {"--cutoff_len", "100"});
-  EXPECT_EQ(cut.exit_code, 0) << cut.err;
-  EXPECT_THAT(cut.err, AllOf(HasSubstr("1 of 4"), HasSubstr("samples.json")));
-  EXPECT_THAT(read_text(dir_ / "out" / "samples.json"), HasSubstr("long one"));
-}
-
 TEST_F(BadInput, AllProblemsOfARecipeAtOnce) {
   const std::string recipe = file("r.yaml", "learning_rte: 1e-4\nlora_rank: many\ntop_p: 7\n");
   const CommandResult result = run_command({"run", "--recipe", recipe, "num_train_epoch=2"});
@@ -184,21 +171,6 @@ TEST_F(BadInput, AllProblemsOfARecipeAtOnce) {
                               "num_train_epoch", "did you mean 'num_train_epochs'"});
   expect_usage_error(run_command({"run", "--recipe", file("bad.yaml", "a: [1\nb: 2")}), {"bad.yaml"});
   expect_input_error(run_command({"run", "--recipe", path("no.yaml")}), {"no.yaml"});
-}
-
-TEST_F(BadInput, UnknownFlagsAndCommandsGetSuggestions) {
-  expect_usage_error(
-      run_command({"train", "--learning_rte", "1", "--sead=2"}),
-      {"--learning_rte; did you mean --learning_rate?", "--sead; did you mean --seed?", "sdft train --help"});
-  expect_usage_error(run_command({"generat"}), {"unknown command generat; did you mean generate?"});
-  expect_usage_error(run_command({"--vresion"}), {"--version"});
-  expect_usage_error(run_command({}), {"a command is missing"});
-  expect_usage_error(run_command({"generate"}), {"--model", "sdft generate --help"});
-  expect_usage_error(run_command({"generate", "--model", path("model"), "--prompt", "a", "--top_k", "few"}),
-                     {"--top_k", "few"});
-  expect_usage_error(
-      run_command({"generate", "--model", path("model"), "--prompt", "a", "--template", "alpca"}),
-      {"alpca", "alpaca"});
 }
 
 TEST_F(BadInput, DeviceThatIsNotThere) {

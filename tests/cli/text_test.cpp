@@ -43,23 +43,6 @@ TEST_F(TextCommands, TokenizeAndBack) {
   EXPECT_GT(parse_json(split.out, "ids").size(), 1u);
 }
 
-TEST_F(TextCommands, TokenizeNamesTheBadLine) {
-  const CommandResult text = run_command({"tokenize", "--model", model()}, "good\nbad \xff\n");
-  EXPECT_EQ(text.exit_code, 3);
-  EXPECT_THAT(text.err, HasSubstr("standard input:2"));
-  const std::pair<const char*, const char*> bad[] = {{"[1, 2", "standard input:2"},
-                                                     {"{}", "an array"},
-                                                     {"[1, \"a\"]", "token id"},
-                                                     {"[99999]", "99999"},
-                                                     {"[-1]", "-1"}};
-  for (const auto& [line, message] : bad) {
-    const CommandResult ids =
-        run_command({"tokenize", "--model", model(), "--decode"}, std::string("[1]\n") + line + "\n");
-    EXPECT_EQ(ids.exit_code, 3) << line;
-    EXPECT_THAT(ids.err, HasSubstr(message)) << line;
-  }
-}
-
 TEST_F(TextCommands, TokenizeTakesAVeryLongLine) {
   std::string line;
   while (line.size() < 3000000) line += "What is 12 plus 30? ";
