@@ -3,6 +3,7 @@
 // other's place).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -26,7 +27,11 @@ class SentencePieceModel {
   // `cache` belongs to this model alone.
   void encode(std::string_view text, bool at_start, WordCache& cache, std::vector<int32_t>& ids) const;
   const TokenTable& vocabulary() const { return vocabulary_; }
-  bool starts_with_space() const { return starts_with_space_; }  // decoding takes that space away
+  // How many spaces at the start decoding takes away: none, one, or, where the model never has several, all.
+  size_t leading_spaces() const {
+    if (!starts_with_space_) return 0;
+    return legacy_ && normalizer_.remove_extra_whitespaces ? SIZE_MAX : 1;
+  }
   int32_t unk() const { return unk_; }
   int32_t bos() const { return bos_; }  // -1: none
   int32_t eos() const { return eos_; }

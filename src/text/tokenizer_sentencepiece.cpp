@@ -33,7 +33,7 @@ const ClassDefaults& find_class(const std::string& name, const std::string& wher
              "save the tokenizer as tokenizer.json with Transformers");
 }
 
-std::vector<DecoderStep> decoder_steps(bool starts_with_space) {
+std::vector<DecoderStep> decoder_steps(size_t leading_spaces) {
   std::vector<DecoderStep> steps;
   auto add = [&](DecoderStep::Kind kind) -> DecoderStep& {
     steps.emplace_back().kind = kind;
@@ -44,10 +44,10 @@ std::vector<DecoderStep> decoder_steps(bool starts_with_space) {
   spaces.content = " ";
   add(DecoderStep::Kind::kByteFallback);
   add(DecoderStep::Kind::kFuse);
-  if (starts_with_space) {
+  if (leading_spaces > 0) {
     DecoderStep& strip = add(DecoderStep::Kind::kStrip);
     strip.content = " ";
-    strip.start = 1;
+    strip.start = leading_spaces;
   }
   return steps;
 }
@@ -62,11 +62,11 @@ TokenizerImplPtr load_tokenizer_sentencepiece(const std::filesystem::path& path,
   const bool prefix_space = value_or<bool>(config, "add_prefix_space", true, config_where);
   SentencePieceModel model(path, legacy, prefix_space);
   const int32_t unk = model.unk(), bos = model.bos(), eos = model.eos(), pad = model.pad();
-  const bool starts_with_space = model.starts_with_space();
+  const size_t leading_spaces = model.leading_spaces();
 
   auto impl = std::make_unique<Tokenizer::Impl>(std::move(model));
   impl->where = path.string();
-  impl->decoder = decoder_steps(starts_with_space);
+  impl->decoder = decoder_steps(leading_spaces);
   for (int32_t id : {unk, bos, eos}) {
     if (id < 0) continue;
     AddedToken token;

@@ -120,11 +120,13 @@ TEST(SentencePiece, WordsAndCharacters) {
 TEST(SentencePiece, Spaces) {
   auto spec = with(basic_sentencepiece(Algorithm::kChar), {{"▁", 0}, {"a", 0}, {" ", 0}});
   EXPECT_THAT(encode(load(spec), "  a   a "), ElementsAre("▁", "a", "▁", "a"));
+  EXPECT_EQ(load(spec).leading_spaces(), SIZE_MAX);  // it never has several
   spec.remove_extra_whitespaces = false;
   EXPECT_THAT(encode(load(spec), " a  a "), ElementsAre("▁", "▁", "a", "▁", "▁", "a", "▁"));
+  EXPECT_EQ(load(spec).leading_spaces(), 1u);
   spec.add_dummy_prefix = false;
   EXPECT_THAT(encode(load(spec), "a a"), ElementsAre("a", "▁", "a"));
-  EXPECT_FALSE(load(spec).starts_with_space());
+  EXPECT_EQ(load(spec).leading_spaces(), 0u);
   spec.escape_whitespaces = false;
   EXPECT_THAT(encode(load(spec), "a a▁"), ElementsAre("a", " ", "a", "▁"));
   spec.add_dummy_prefix = spec.whitespace_as_suffix = spec.escape_whitespaces = true;
@@ -134,7 +136,7 @@ TEST(SentencePiece, Spaces) {
 TEST(SentencePiece, NonLegacyGivesASpaceOnlyToTheStart) {
   const auto spec = small_bpe();
   const auto model = load(spec, false, true);
-  EXPECT_TRUE(model.starts_with_space());
+  EXPECT_EQ(model.leading_spaces(), 1u);
   EXPECT_THAT(encode(model, "ab"), ElementsAre("▁ab"));
   EXPECT_THAT(encode(model, "ab", false), ElementsAre("ab"));
   EXPECT_THAT(encode(model, " ab", false), ElementsAre("▁ab"));  // a space of its own is not stripped
