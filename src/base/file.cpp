@@ -150,10 +150,11 @@ MappedFile::~MappedFile() {
 LineWriter::LineWriter(const fs::path& path) : path_(path) {
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd_ < 0) fail_errno(path, "open");
-  off_t end = ::lseek(fd_, 0, SEEK_END);
+  const off_t size = ::lseek(fd_, 0, SEEK_END);
+  off_t end = size;
   char byte = '\n';
   while (end > 0 && ::pread(fd_, &byte, 1, end - 1) == 1 && byte != '\n') --end;
-  if (::ftruncate(fd_, end) != 0 || ::lseek(fd_, end, SEEK_SET) < 0)
+  if (end != size && (::ftruncate(fd_, end) != 0 || ::lseek(fd_, end, SEEK_SET) < 0))
     fail_errno(path, "cut off an unfinished line of");
 }
 

@@ -35,7 +35,8 @@ void add_recipe_flags(CLI::App* command, RecipeFlags* flags);
 void add_run(const Registry& registry);       // run, distill, train, eval, report
 void add_demo(const Registry& registry);      // demo
 void add_generate(const Registry& registry);  // generate, chat
-void add_text(const Registry& registry);      // tokenize, render, preview
+void add_text(const Registry& registry);      // tokenize, render
+void add_preview(const Registry& registry);   // preview
 void add_score(const Registry& registry);     // score
 void add_model(const Registry& registry);     // merge, inspect
 

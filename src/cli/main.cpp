@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
   add_generate(registry);
   add_score(registry);
   add_text(registry);
+  add_preview(registry);
   add_model(registry);
   try {
     app.parse(argc, argv);

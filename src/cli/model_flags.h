@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "data/prompt.h"
 #include "model/lora.h"
@@ -33,6 +34,17 @@ struct PromptFlags {
 };
 void add_prompt_flags(CLI::App* command, PromptFlags* flags);
 Dataset read_examples(const std::string& path, const PromptFlags& flags, bool response_required);
+
+// make(), whose Error(kInput) then names the example.
+template <typename Make>
+auto naming(const Example& example, Make make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const Error& e) {
+    if (e.code() != ExitCode::kInput) throw;
+    fail_input("example '" + example.id + "'", e.what());
+  }
+}
 
 // A model folder's tokenizer and chat template, and how they make prompts.
 struct Speech {

@@ -1,15 +1,10 @@
-// tokenize, render, preview: what a model sees.
+// tokenize and render: what a model sees.
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/model_flags.h"
 #include "cli/terminal_input.h"
-#include "run/session.h"
-#include "run/stages.h"
 
 namespace sdft::cli {
 
@@ -81,171 +76,6 @@ void run_render(const RenderFlags& flags) {
   write_out(chat.render(messages, options));
 }
 
-struct PreviewFlags {
-  RecipeFlags recipe;
-  size_t examples = 3;
-  std::string id;
-  bool tokens = false, rewriting = false, json = false;
-};
-
-// How pieces are set apart: with colours on a terminal, with brackets elsewhere.
-struct Marks {
-  const char *learned, *learned_end, *special, *special_end;
-};
-constexpr Marks kTerminalMarks = {"\033[1;4m", "\033[0m", "\033[36m", "\033[0m"};
-constexpr Marks kPlainMarks = {"[", "]", "«", "»"};
-
-struct Piece {
-  int32_t id;
-  std::string text;  // what became certain with this token
-  bool learned, special;
-};
-
-std::vector<Piece> pieces_of(const Tokenizer& tokenizer, const Sample& sample) {
-  std::vector<Piece> pieces;
-  StreamDecoder decoder(tokenizer, false);
-  for (size_t i = 0; i < sample.ids.size(); ++i)
-    pieces.push_back({sample.ids[i], decoder.add(sample.ids[i]), sample.supervised[i] != 0,
-                      tokenizer.is_special(sample.ids[i])});
-  if (!pieces.empty()) pieces.back().text += decoder.finish();
-  return pieces;
-}
-
-std::string marked_text(const std::vector<Piece>& pieces, const Marks& marks) {
-  std::string text;
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    const Piece& piece = pieces[i];
-    const bool starts = piece.learned && (i == 0 || !pieces[i - 1].learned);
-    const bool ends = piece.learned && (i + 1 == pieces.size() || !pieces[i + 1].learned);
-    if (starts) text += marks.learned;
-    text += piece.special ? marks.special + piece.text + marks.special_end : piece.text;
-    // A terminal's end of a colour ends the underline as well.
-    if (piece.special && piece.learned && !ends && marks.learned[0] == '\033') text += marks.learned;
-    if (ends) text += marks.learned_end;
-  }
-  return text;
-}
-
-std::string token_table(const std::vector<Piece>& pieces) {
-  std::string text;
-  for (size_t i = 0; i < pieces.size(); ++i)
-    text += fmt::format("{:>6} {:>8}  {}{}  {}\n", i, pieces[i].id, pieces[i].learned ? 'L' : '.',
-                        pieces[i].special ? 'S' : '.',
-                        Json(pieces[i].text).dump(-1, ' ', false, Json::error_handler_t::replace));
-  return text;
-}
-
-struct Preview {
-  const Recipe& recipe;
-  const Speech& speech;
-
-  Sample sample(const Example& example) const {
-    const size_t cutoff = static_cast<size_t>(recipe.train.cutoff_len);
-    std::string name = recipe.prompt_template, reference;
-    if (name == kTemplateOfRecord) {
-      const std::string where = "example '" + example.id + "'";
-      name = value_or<std::string>(example.fields, "template", "chat", where);
-      reference = value_or<std::string>(example.fields, "reference", "", where);
-    }
-    Sample made = training_sample(speech.formatter, find_prompt_template(name), example, cutoff, reference);
-    if (recipe.train_on_prompt) std::fill(made.supervised.begin(), made.supervised.end(), uint8_t{1});
-    return made;
-  }
-};
-
-void show(const Preview& preview, const PreviewFlags& flags, const Example& example) {
-  const Sample sample = preview.sample(example);
-  const Tokenizer& tokenizer = preview.speech.tokenizer;
-  const std::vector<Piece> pieces = pieces_of(tokenizer, sample);
-  std::string rewriting;
-  if (flags.rewriting)
-    rewriting = tokenizer.decode(
-        prompt_ids(preview.speech.formatter, find_prompt_template(preview.recipe.distill_template), example,
-                   example.response),
-        false);
-  if (flags.json) {
-    Json line = {{"id", example.id},        {"ids", sample.ids},           {"supervised", sample.supervised},
-                 {"tokens", Json::array()}, {"length", sample.ids.size()}, {"cut", sample.cut}};
-    for (const Piece& piece : pieces) line["tokens"].push_back(piece.text);
-    if (flags.rewriting) line["rewriting_prompt"] = rewriting;
-    return write_line(line);
-  }
-  const auto learned = std::count(sample.supervised.begin(), sample.supervised.end(), 1);
-  std::string text =
-      fmt::format("── example {}: {} tokens, {} learned", example.id, sample.ids.size(), learned);
-  if (sample.cut > 0) text += fmt::format(", {} cut by cutoff_len", sample.cut);
-  text += "\n" + (flags.tokens ? token_table(pieces)
-                               : marked_text(pieces, ::isatty(1) ? kTerminalMarks : kPlainMarks) + "\n");
-  if (flags.rewriting)
-    text += "── its rewriting prompt (" + preview.recipe.distill_template + ")\n" + rewriting + "\n";
-  write_out(text + "\n");
-}
-
-// Lengths of all samples.
-void show_lengths(const Preview& preview, const Dataset& dataset, int64_t context, bool json) {
-  std::vector<size_t> lengths;
-  std::vector<std::string> cut, unlearned;
-  size_t tokens = 0, learned = 0;
-  for (const Example& example : dataset.examples) {
-    const Sample sample = preview.sample(example);
-    const auto counted =
-        static_cast<size_t>(std::count(sample.supervised.begin(), sample.supervised.end(), 1));
-    lengths.push_back(sample.ids.size() + sample.cut);
-    tokens += sample.ids.size();
-    learned += counted;
-    if (sample.cut > 0) cut.push_back(example.id);
-    if (counted == 0) unlearned.push_back(example.id);
-  }
-  std::sort(lengths.begin(), lengths.end());
-  auto at = [&](double part) {
-    return lengths[static_cast<size_t>(part * static_cast<double>(lengths.size() - 1))];
-  };
-  const int64_t cutoff = preview.recipe.train.cutoff_len;
-  if (json)
-    return write_line({{"examples", lengths.size()},
-                       {"tokens", tokens},
-                       {"learned", learned},
-                       {"length", {{"min", at(0)}, {"median", at(0.5)}, {"p95", at(0.95)}, {"max", at(1)}}},
-                       {"cutoff_len", cutoff},
-                       {"context", context},
-                       {"cut", cut},
-                       {"nothing_to_learn", unlearned}});
-  std::string text =
-      fmt::format("{} examples, {} tokens, {} of them learned; lengths: {} to {}, median {}, 95 % up to {}\n",
-                  lengths.size(), tokens, learned, at(0), at(1), at(0.5), at(0.95));
-  text += cut.empty() ? fmt::format("none is longer than cutoff_len {}\n", cutoff)
-                      : fmt::format("{} longer than cutoff_len {} and cut at their end: {}\n", cut.size(),
-                                    cutoff, list_of(cut));
-  if (!unlearned.empty())
-    text += fmt::format("{} with nothing to learn: {}\n", unlearned.size(), list_of(unlearned));
-  write_out(text);
-}
-
-void run_preview(const PreviewFlags& flags) {
-  const Recipe recipe = flags.recipe.read();
-  if (recipe.model_name_or_path.empty())
-    fail_usage("model_name_or_path is not set", "a folder with config.json and a tokenizer");
-  PromptFlags prompt;
-  prompt.raw = recipe.prompt_template == kTemplateOfRecord;
-  if (!prompt.raw) prompt.prompt_template = recipe.prompt_template;
-  prompt.layout = recipe.prompt_layout;
-  const Dataset dataset =
-      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
-  const int64_t context = read_config(recipe.model_name_or_path).max_position_embeddings;
-  const Speech speech(recipe.model_name_or_path, prompt);
-  const Preview preview{recipe, speech};
-  size_t shown = 0;
-  for (const Example& example : dataset.examples) {
-    if (flags.id.empty() ? shown == flags.examples : example.id != flags.id) continue;
-    show(preview, flags, example);
-    ++shown;
-  }
-  if (!flags.id.empty() && shown == 0) fail_usage("no example has the id '" + flags.id + "'");
-  show_lengths(preview, dataset, context, flags.json);
-}
-}  // namespace
-
-namespace {
 void add_tokenize(const Registry& registry) {
   auto flags = std::make_shared<TokenizeFlags>();
   CLI::App* tokenize = registry.add("tokenize", "token ids of the lines on stdin, a JSON array each",
@@ -286,28 +116,11 @@ void add_render(const Registry& registry) {
   render->add_flag("--add-generation-prompt,--add_generation_prompt", flags->add_generation_prompt,
                    "with what starts an answer");
 }
-
-void add_preview(const Registry& registry) {
-  auto flags = std::make_shared<PreviewFlags>();
-  CLI::App* preview =
-      registry.add("preview", "what training will see: text, special tokens, what is learned, lengths",
-                   "  sdft preview --recipe examples/openfunctions.yaml\n"
-                   "  sdft preview --model_name_or_path MODEL --dataset train.jsonl --examples 1 --tokens\n"
-                   "  sdft preview --recipe r.yaml --id 17 --rewriting cutoff_len=512",
-                   [flags] { run_preview(*flags); });
-  preview->add_option("--examples", flags->examples, "how many to show")->type_name("");
-  preview->add_option("--id", flags->id, "show this example")->type_name("");
-  preview->add_flag("--tokens", flags->tokens, "a line a token: position, id, L learned, S special, text");
-  preview->add_flag("--rewriting", flags->rewriting, "also the prompt that asks for the example's rewrite");
-  preview->add_flag("--json", flags->json, "a JSON line an example, and one with the lengths");
-  add_recipe_flags(preview, &flags->recipe);
-}
 }  // namespace
 
 void add_text(const Registry& registry) {
   add_tokenize(registry);
   add_render(registry);
-  add_preview(registry);
 }
 
 }  // namespace sdft::cli

@@ -1,5 +1,6 @@
 #include "cli/usage.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
@@ -30,7 +31,9 @@ std::vector<std::string> flags_of(const CLI::App& command) {
 
 // Unknown flags; where there are none, the words that nobody takes.
 std::string unexpected(const CLI::App& command) {
-  const std::vector<std::string> words = command.remaining(), flags = flags_of(command);
+  std::vector<std::string> words = command.remaining();
+  std::reverse(words.begin(), words.end());  // as they were written
+  const std::vector<std::string> flags = flags_of(command);
   std::string text, others;
   for (const std::string& word : words) {
     if (word.size() > 1 && word[0] == '-') {
@@ -53,7 +56,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
                  : unknown("command", words[0], commands_of(app))) +
            " (sdft --help lists the commands)";
   }
-  const bool extras = error.get_name() == "ExtrasError";
+  const bool extras = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
   return (extras ? unexpected(*parsed[0]) : error.what()) + std::string(" (sdft ") + parsed[0]->get_name() +
          " --help)";
 }

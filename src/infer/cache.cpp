@@ -22,7 +22,7 @@ void reserve(const Model& model, GrowingCache& cache, int64_t tokens) {
     // One tensor after the other, so that never more than one is there twice.
     for (auto* part : {&cache.kv.keys, &cache.kv.values})
       for (Tensor& old : *part) {
-        Tensor grown = at::empty({old.size(0), old.size(1), wanted, old.size(3)}, old.options());
+        Tensor grown = at::zeros({old.size(0), old.size(1), wanted, old.size(3)}, old.options());
         grown.narrow(2, 0, cache.capacity).copy_(old);
         old = grown;
       }

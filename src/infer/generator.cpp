@@ -190,9 +190,16 @@ Pass next_pass(const Job& job, const Lane& lane) {
 
 // Next tokens for the slots whose whole prompt has been read, [slots of these].
 std::vector<int32_t> sample(const Job& job, const Tensor& hidden, std::vector<Slot*>& slots) {
-  const Tensor rows = logits(job.model, hidden).to(at::kCPU, at::kFloat).contiguous();
-  const int64_t vocabulary = rows.size(1);
+  const Tensor scores = logits(job.model, hidden);
   std::vector<int32_t> tokens(slots.size());
+  if (job.options.sampling.greedy() &&
+      !scores.is_cpu()) {  // a vocabulary of logits need not travel for one id
+    const Tensor likeliest = scores.argmax(-1).to(at::kCPU, at::kInt).contiguous();
+    std::copy_n(likeliest.data_ptr<int32_t>(), tokens.size(), tokens.begin());
+    return tokens;
+  }
+  const Tensor rows = scores.to(at::kCPU, at::kFloat).contiguous();
+  const int64_t vocabulary = rows.size(1);
   at::parallel_for(0, static_cast<int64_t>(slots.size()), 4, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       tokens[static_cast<size_t>(i)] =

@@ -213,7 +213,8 @@ KvCache make_cache(const Model& model, int64_t count, int64_t max_tokens) {
   const ModelConfig& c = model.config;
   for (size_t i = 0; i < model.layers.size(); ++i)
     for (auto* part : {&cache.keys, &cache.values})
-      part->push_back(at::empty({count, c.num_key_value_heads, max_tokens, c.head_dim},
+      // Zeros: what lies beyond a sequence's end is multiplied by zero where rows of unlike length run together.
+      part->push_back(at::zeros({count, c.num_key_value_heads, max_tokens, c.head_dim},
                                 at::TensorOptions().dtype(model.dtype).device(model.device)));
   return cache;
 }

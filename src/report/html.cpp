@@ -229,6 +229,8 @@ std::string acceptance(const Distillation& d) {
          sub});
   };
   add("accepted", d.accepted, "m2", false);
+  for (size_t i = 0; d.accepted_at.size() > 1 && i < d.accepted_at.size(); ++i)
+    add("at attempt " + std::to_string(i + 1), d.accepted_at[i], "m2", true);
   if (d.unchanged > 0) add("of these, unchanged", d.unchanged, "m2", true);
   int64_t rejected = 0;
   for (const Rejection& rejection : d.rejected) rejected += rejection.count;

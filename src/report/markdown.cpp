@@ -73,6 +73,8 @@ std::string distillation(const Distillation& d) {
         {name, grouped(count), d.examples > 0 ? percent(static_cast<double>(count) / d.examples) : kDash});
   };
   line("accepted", d.accepted);
+  for (size_t i = 0; d.accepted_at.size() > 1 && i < d.accepted_at.size(); ++i)
+    line("of these, at attempt " + std::to_string(i + 1), d.accepted_at[i]);
   line("of these, equal to the original", d.unchanged);
   for (const Rejection& rejection : d.rejected) line("rejected: " + cell(rejection.reason), rejection.count);
   line("prompt too long", static_cast<int64_t>(d.too_long.size()));

@@ -77,7 +77,8 @@ struct Rewrite {
 struct Distillation {
   int64_t examples = 0;
   int64_t accepted = 0;
-  int64_t unchanged = 0;  // of the accepted: equal to the original
+  std::vector<int64_t> accepted_at;  // of the accepted, by attempt: [0] at the first
+  int64_t unchanged = 0;             // of the accepted: equal to the original
   std::vector<Rejection> rejected;
   std::vector<std::string>
       too_long;                    // ids of examples whose prompt does not fit the model; the original stays

@@ -219,7 +219,10 @@ std::vector<Row> stage_rows(const Document& document) {
     const Distillation& d = *document.distillation;
     add("rewrites",
         grouped(d.accepted) + " of " + grouped(d.examples) + " accepted" +
-            (d.examples > 0 ? " (" + percent(static_cast<double>(d.accepted) / d.examples) + ")" : ""));
+            (d.examples > 0 ? " (" + percent(static_cast<double>(d.accepted) / d.examples) + ")" : "") +
+            (d.accepted_at.size() > 1 ? ", " + grouped(d.accepted_at[0]) + " of them at the first of " +
+                                            plural(static_cast<int64_t>(d.accepted_at.size()), "attempt")
+                                      : ""));
     std::vector<std::string> reasons;
     for (const Rejection& r : d.rejected)
       if (r.count > 0) reasons.push_back(cut_columns(one_line(clean(r.reason)), 24) + " " + grouped(r.count));

@@ -35,6 +35,8 @@ std::vector<Setting> settings(Recipe& r) {
       {"method", "distill_template", &r.distill_template, "prompt that asks the seed model for its rewrite"},
       {"method", "answer_check", &r.answer_check,
        "what a rewrite must keep: none, number, function_call, code, answer"},
+      {"method", "rewrite_attempts", &r.rewrite_attempts,
+       "rewrites sampled for an example until one is accepted; the paper: 1"},
       {"method", "distilled_fraction", &r.distilled_fraction,
        "part of the examples that gets its rewrite, 0 to 1"},
       {"method", "baseline", &r.baseline, "also train on the original answers (vanilla fine-tuning)"},
@@ -217,6 +219,9 @@ void check_ranges(const Recipe& r, Problems& problems) {
     if (!(value >= low && value <= high))
       problems.add("recipe", fmt::format("'{}': expected {} to {}, found {}", name, low, high, value));
   };
+  range("rewrite_attempts", static_cast<double>(r.rewrite_attempts), 1, 1000);
+  if (r.rewrite_attempts > 1 && r.sampling.temperature == 0)
+    problems.add("recipe", "'rewrite_attempts': greedy rewrites (temperature 0) come out the same each time");
   range("distilled_fraction", r.distilled_fraction, 0, 1);
   range("lora_dropout", r.train.lora.dropout, 0, 0.99);
   range("top_p", r.sampling.top_p, 1e-6, 1);

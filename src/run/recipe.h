@@ -38,6 +38,7 @@ struct Recipe {
   int64_t max_samples = 0;
   bool skip_bad = false;
   std::string prompt_template = "chat", distill_template = "chat_distill_using", prompt_layout = "chat";
+  int64_t rewrite_attempts = 1;
   double distilled_fraction = 1.0;
   std::string answer_check = "none";
   SamplingOptions sampling{0.95, 50, 0.7};

@@ -172,6 +172,7 @@ report::Distillation read_distillation(const fs::path& dir, const Dataset& datas
   report::Distillation d;
   d.examples = static_cast<int64_t>(s.examples);
   d.accepted = static_cast<int64_t>(s.accepted);
+  d.accepted_at.assign(s.accepted_at.begin(), s.accepted_at.end());
   d.unchanged = static_cast<int64_t>(s.unchanged);
   for (const auto& [reason, count] : s.rejected)
     if (reason != "prompt_too_long") d.rejected.push_back({reason, static_cast<int64_t>(count)});

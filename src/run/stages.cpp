@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <optional>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
@@ -26,6 +28,7 @@ DistillOptions distill_options(const Session& session) {
   options.distill_template = session.recipe.distill_template;
   options.training_template = session.recipe.prompt_template;
   options.answer_check = session.recipe.answer_check;
+  options.rewrite_attempts = session.recipe.rewrite_attempts;
   options.distilled_fraction = session.recipe.distilled_fraction;
   options.generation = session.generation();
   options.group = kGroup;
@@ -66,10 +69,20 @@ std::vector<Sample> training_samples(const Session& session, const Dataset& data
 std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dataset, const fs::path& dir) {
   if (is_done(dir)) return read_distilled(dir / "distilled.jsonl", dataset);
   set_adapter(session.model, nullptr);
-  Progress progress("distill", dataset.examples.size(), "answers", session.progress);
+  std::optional<Progress> progress;  // one an attempt
+  int64_t shown = 0;
   const DistillOptions options = distill_options(session);
   auto distilled = distill(session.model, session.formatter, dataset, options, dir,
-                           [&](size_t done) { progress.update(done); });
+                           [&](int64_t attempt, size_t done, size_t total) {
+                             if (attempt != shown) {
+                               const std::string label =
+                                   attempt == 1 ? "distill" : fmt::format("distill, attempt {}", attempt);
+                               progress.reset();
+                               progress.emplace(label, total, "answers", session.progress);
+                               shown = attempt;
+                             }
+                             progress->update(done);
+                           });
   keep_note(dir / "summary.json",
             to_json(summarize(session.model, session.formatter, dataset, distilled, options)));
   mark_done(dir);

@@ -1,5 +1,8 @@
 #include "sdft/distiller.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -32,6 +35,7 @@ Json line_of(const Example& example, const DistilledExample& d) {
   json["source"] = d.distilled ? "rewrite" : "original";
   json["accepted"] = d.accepted;
   json["reason"] = d.reason;
+  json["attempt"] = d.attempt;
   json["original"] = d.original;
   json["rewrite"] = d.rewrite;
   return json;
@@ -55,38 +59,68 @@ std::pair<double, int64_t> answers_log_prob(const Model& model, const Formatter&
   }
   return total;
 }
+
+DistilledExample judged(const Example& example, const Answer& answer, int64_t attempt, AnswerCheck check) {
+  DistilledExample d;
+  d.id = example.id;
+  d.original = example.response;
+  d.rewrite = strip(answer.text);
+  d.attempt = attempt;
+  if (answer.finish == name_of(FinishReason::kPromptTooLong)) {
+    d.reason = "prompt_too_long";
+    return d;
+  }
+  const bool cut = answer.finish != name_of(FinishReason::kStop);
+  const Verdict verdict = judge_rewrite({d.rewrite, cut}, example.response, check);
+  d.accepted = verdict.accepted;
+  d.reason = verdict.accepted ? "" : name_of(verdict.reason);
+  return d;
+}
+
+// The first attempt keeps the dataset's ids and so the paper's one draw; later ones draw anew.
+std::string stream_of(const std::string& id, int64_t attempt) {
+  return attempt == 1 ? id : id + " attempt " + std::to_string(attempt);
+}
+
+std::string file_of(int64_t attempt) {
+  return attempt == 1 ? "rewrites.jsonl" : "rewrites-" + std::to_string(attempt) + ".jsonl";
+}
 }  // namespace
 
 std::vector<DistilledExample> distill(const Model& model, const Formatter& formatter, const Dataset& dataset,
                                       const DistillOptions& options, const fs::path& dir,
-                                      const std::function<void(size_t)>& on_progress) {
+                                      const std::function<void(int64_t, size_t, size_t)>& on_progress) {
   make_directories(dir);
   const PromptTemplate& prompt = find_prompt_template(options.distill_template);
   const AnswerCheck check = parse_answer_check(options.answer_check);
-  std::vector<Request> requests;
-  for (const Example& example : dataset.examples)
-    requests.push_back({example.id, prompt_ids(formatter, prompt, example, example.response)});
-  const auto answers = answer_all(model, *formatter.tokenizer, requests, options.generation,
-                                  dir / "rewrites.jsonl", options.group, on_progress);
-  std::vector<DistilledExample> result;
-  std::string lines;
-  for (size_t i = 0; i < answers.size(); ++i) {
-    const Example& example = dataset.examples[i];
-    DistilledExample d;
-    d.id = example.id;
-    d.original = example.response;
-    d.rewrite = strip(answers[i].text);
-    if (answers[i].finish == name_of(FinishReason::kPromptTooLong)) {
-      d.reason = "prompt_too_long";
-    } else {
-      const bool cut = answers[i].finish != name_of(FinishReason::kStop);
-      const Verdict verdict = judge_rewrite({d.rewrite, cut}, example.response, check);
-      d.accepted = verdict.accepted;
-      d.reason = verdict.accepted ? "" : name_of(verdict.reason);
+  std::vector<DistilledExample> result(dataset.examples.size());
+  std::vector<size_t> open(result.size());  // examples that still need a rewrite
+  std::iota(open.begin(), open.end(), size_t{0});
+  for (int64_t attempt = 1; attempt <= options.rewrite_attempts && !open.empty(); ++attempt) {
+    std::vector<Request> requests;
+    for (size_t i : open) {
+      const Example& example = dataset.examples[i];
+      requests.push_back(
+          {stream_of(example.id, attempt), prompt_ids(formatter, prompt, example, example.response)});
     }
+    const auto answers = answer_all(model, *formatter.tokenizer, requests, options.generation,
+                                    dir / file_of(attempt), options.group, [&](size_t done) {
+                                      if (on_progress) on_progress(attempt, done, requests.size());
+                                    });
+    std::vector<size_t> rejected;
+    for (size_t k = 0; k < open.size(); ++k) {
+      const size_t i = open[k];
+      DistilledExample d = judged(dataset.examples[i], answers[k], attempt, check);
+      if (!d.accepted && d.reason != "prompt_too_long") rejected.push_back(i);
+      if (attempt == 1 || d.accepted) result[i] = std::move(d);
+    }
+    open = std::move(rejected);
+  }
+  std::string lines;
+  for (size_t i = 0; i < result.size(); ++i) {
+    DistilledExample& d = result[i];
     d.distilled = d.accepted && drawn(options.generation.seed, d.id, options.distilled_fraction);
-    lines += line_of(example, d).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    result.push_back(std::move(d));
+    lines += line_of(dataset.examples[i], d).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
   write_file_atomic(dir / "distilled.jsonl", lines);
   return result;
@@ -107,6 +141,8 @@ DistillSummary summarize(const Model& model, const Formatter& formatter, const D
       continue;
     }
     s.accepted++;
+    s.accepted_at.resize(std::max(s.accepted_at.size(), static_cast<size_t>(d.attempt)));
+    s.accepted_at[static_cast<size_t>(d.attempt) - 1]++;
     s.unchanged += d.rewrite == strip(d.original);
     original_length += d.original.size();
     rewrite_length += d.rewrite.size();
@@ -128,6 +164,7 @@ DistillSummary summarize(const Model& model, const Formatter& formatter, const D
 Json to_json(const DistillSummary& s) {
   return {{"examples", s.examples},
           {"accepted", s.accepted},
+          {"accepted_at", s.accepted_at},
           {"unchanged", s.unchanged},
           {"rejected", s.rejected},
           {"too_long", s.too_long},
@@ -142,6 +179,7 @@ DistillSummary summary_from_json(const Json& json, const std::string& where) {
   DistillSummary s;
   s.examples = require<size_t>(json, "examples", where);
   s.accepted = require<size_t>(json, "accepted", where);
+  s.accepted_at = require<std::vector<size_t>>(json, "accepted_at", where);
   s.unchanged = require<size_t>(json, "unchanged", where);
   s.rejected = require<std::map<std::string, size_t>>(json, "rejected", where);
   s.too_long = require<std::vector<std::string>>(json, "too_long", where);
@@ -171,6 +209,7 @@ std::vector<DistilledExample> read_distilled(const fs::path& path, const Dataset
         d.rewrite = require<std::string>(json, "rewrite", where);
         d.accepted = require<bool>(json, "accepted", where);
         d.reason = require<std::string>(json, "reason", where);
+        d.attempt = require<int64_t>(json, "attempt", where);
         d.distilled = require<std::string>(json, "source", where) == "rewrite";
         result.push_back(std::move(d));
       },

@@ -18,6 +18,8 @@ struct DistillOptions {
   std::string distill_template = "chat_distill_using";
   std::string training_template = "chat";  // under which the distribution gap is measured
   std::string answer_check = "none";
+  int64_t rewrite_attempts =
+      1;  // the paper: one. More: a rejected rewrite is sampled again, from a stream of its own
   double distilled_fraction = 1.0;
   GenerateOptions generation;
   size_t group = 512;  // rewrites that are kept together, see answer_all()
@@ -27,7 +29,9 @@ struct DistillOptions {
 struct DistilledExample {
   std::string id;
   std::string original;
-  std::string rewrite;  // as generated, stripped; "" where the prompt was too long
+  std::string
+      rewrite;  // as generated, stripped: the accepted one, else the first; "" where the prompt was too long
+  int64_t attempt = 1;  // which attempt `rewrite` is from
   bool accepted = false;
   std::string reason;  // why not: banned_phrase, empty, cut_by_token_limit, repetition_loop, answer_mismatch,
                        // prompt_too_long
@@ -37,6 +41,7 @@ struct DistilledExample {
 
 struct DistillSummary {
   size_t examples = 0, accepted = 0, unchanged = 0;  // unchanged: accepted and equal to the original
+  std::vector<size_t> accepted_at;                   // of the accepted, by attempt: [0] at the first
   std::map<std::string, size_t> rejected;            // by reason
   std::vector<std::string> too_long;                 // ids
   double length_ratio = 0;                           // characters of accepted rewrites / of their originals
@@ -46,11 +51,13 @@ struct DistillSummary {
   double distilled_fraction = 0;  // of the targets that are rewrites
 };
 
-// Writes dir/rewrites.jsonl while generating (resumable), then dir/distilled.jsonl: every example of the
-// dataset, by id and in order. The model must have no adapter on.
-std::vector<DistilledExample> distill(const Model& model, const Formatter& formatter, const Dataset& dataset,
-                                      const DistillOptions& options, const std::filesystem::path& dir,
-                                      const std::function<void(size_t done)>& on_progress);
+// Writes dir/rewrites.jsonl while generating (resumable; further attempts to rewrites-2.jsonl and so on),
+// then dir/distilled.jsonl: every example of the dataset, by id and in order. on_progress says how many
+// answers of how many of an attempt are there. The model must have no adapter on.
+std::vector<DistilledExample> distill(
+    const Model& model, const Formatter& formatter, const Dataset& dataset, const DistillOptions& options,
+    const std::filesystem::path& dir,
+    const std::function<void(int64_t attempt, size_t done, size_t total)>& on_progress);
 DistillSummary summarize(const Model& model, const Formatter& formatter, const Dataset& dataset,
                          const std::vector<DistilledExample>& distilled, const DistillOptions& options);
 Json to_json(const DistillSummary& summary);

@@ -37,11 +37,16 @@ std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v,
   return segments;
 }
 
-void for_each_head(const std::vector<AttentionSegment>& segments, int64_t kv_heads,
+void for_each_head(const std::vector<AttentionSegment>& segments, const AttentionShape& shape,
                    const std::function<void(const AttentionSegment&, int64_t)>& work) {
-  int64_t tasks = static_cast<int64_t>(segments.size()) * kv_heads;
-  at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) work(segments[task / kv_heads], task % kv_heads);
+  const int64_t tasks = static_cast<int64_t>(segments.size()) * shape.kv_heads;
+  int64_t products = 1;  // about
+  for (const AttentionSegment& s : segments) products += s.q_len * s.kv_len * shape.heads * shape.head_dim;
+  // A thread more costs about as much as this many products.
+  const int64_t grain = std::max<int64_t>(1, 100000 * tasks / products);
+  at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task)
+      work(segments[task / shape.kv_heads], task % shape.kv_heads);
   });
 }
 
@@ -50,7 +55,7 @@ Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const s
   Tensor out = at::empty_like(q);
   if (lse) *lse = at::empty({q.size(0), q.size(1)}, q.options());
   AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
-  for_each_head(packed_segments(k, v, lengths), k.size(1),
+  for_each_head(packed_segments(k, v, lengths), shape,
                 [&](const AttentionSegment& segment, int64_t head) {
                   kernels::attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
                                      lse ? lse->data_ptr<float>() : nullptr);
@@ -81,7 +86,7 @@ struct Attention : Function<Attention> {
     }
     AttentionOptions options{ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt()};
     AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
-    for_each_head(segments, k.size(1), [&](const AttentionSegment& segment, int64_t head) {
+    for_each_head(segments, shape, [&](const AttentionSegment& segment, int64_t head) {
       kernels::attention_backward(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
                                   lse.data_ptr<float>(), dout.data_ptr<float>(), dq.data_ptr<float>());
     });
@@ -123,19 +128,70 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::v
   return at::cat(rows, 0);
 }
 
+// --- against a cache
+// ----------------------------------------------------------------------------------------------
+
+namespace {
+Tensor long_tensor(const std::vector<int64_t>& values, at::Device device) {
+  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong).to(device);
+}
+
+// One new token for each of `count` segments, by ATen operations over all of them at once: q [count, H, D].
+Tensor attend_newest(const Tensor& q, const Tensor& keys, const Tensor& values, const CacheSegment* segments,
+                     int64_t count, const AttentionOptions& options) {
+  std::vector<int64_t> slots, lengths;
+  int64_t longest = 0;
+  bool together = true;  // rows of the cache that lie side by side need not be gathered
+  for (const CacheSegment* s = segments; s != segments + count; ++s) {
+    together &= slots.empty() || s->slot == slots.back() + 1;
+    slots.push_back(s->slot);
+    lengths.push_back(s->kv_len);
+    longest = std::max(longest, s->kv_len);
+  }
+  const Tensor index = together ? Tensor() : long_tensor(slots, q.device());
+  auto rows = [&](const Tensor& x) {  // [count, Hkv, T, D]
+    const Tensor y = x.narrow(2, 0, longest);
+    return together ? y.narrow(0, slots[0], count) : y.index_select(0, index);
+  };
+  const int64_t kv_heads = keys.size(1), width = q.size(2);
+  const Tensor query = q.reshape({count, kv_heads, q.size(1) / kv_heads, width});
+  Tensor scores = (at::matmul(query, rows(keys).transpose(2, 3)) * options.scale).to(at::kFloat);
+  const Tensor key = at::arange(longest, q.options().dtype(at::kLong)),
+               length = long_tensor(lengths, q.device());
+  Tensor hidden = key >= length.unsqueeze(1);
+  if (options.window > 0) hidden = hidden.logical_or(key < length.unsqueeze(1) - options.window);
+  scores = scores.masked_fill(hidden.view({count, 1, 1, longest}), -INFINITY);
+  return at::matmul(at::softmax(scores, -1).to(q.scalar_type()), rows(values))
+      .reshape({count, q.size(1), width});
+}
+
+Tensor attention_cached_composed(const Tensor& q, const Tensor& keys, const Tensor& values,
+                                 const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
+  std::vector<Tensor> rows;
+  int64_t begin = 0;
+  for (size_t i = 0; i < segments.size();) {
+    size_t end = i;
+    while (end < segments.size() && segments[end].q_len == 1) ++end;
+    if (const auto count = static_cast<int64_t>(end - i)) {
+      rows.push_back(attend_newest(q.narrow(0, begin, count), keys, values, &segments[i], count, options));
+      begin += count;
+      i = end;
+      continue;
+    }
+    const CacheSegment& s = segments[i++];
+    rows.push_back(attend(q.narrow(0, begin, s.q_len), keys[s.slot].narrow(1, 0, s.kv_len),
+                          values[s.slot].narrow(1, 0, s.kv_len), options));
+    begin += s.q_len;
+  }
+  return at::cat(rows, 0);
+}
+}  // namespace
+
 Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& values,
                         const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
-  int64_t begin = 0;
-  if (!fast(q)) {
-    std::vector<Tensor> rows;
-    for (const CacheSegment& s : segments) {
-      rows.push_back(attend(q.narrow(0, begin, s.q_len), keys[s.slot].narrow(1, 0, s.kv_len),
-                            values[s.slot].narrow(1, 0, s.kv_len), options));
-      begin += s.q_len;
-    }
-    return at::cat(rows, 0);
-  }
+  if (!fast(q)) return attention_cached_composed(q, keys, values, segments, options);
   std::vector<AttentionSegment> work;
+  int64_t begin = 0;
   for (const CacheSegment& s : segments) {
     const int64_t offset = s.slot * keys.stride(0);
     work.push_back(
@@ -144,7 +200,7 @@ Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& value
   }
   Tensor query = q.contiguous(), out = at::empty_like(query);
   AttentionShape shape = shape_of(q, keys.size(1), keys.stride(2), keys.stride(1), options);
-  for_each_head(work, keys.size(1), [&](const AttentionSegment& segment, int64_t head) {
+  for_each_head(work, shape, [&](const AttentionSegment& segment, int64_t head) {
     kernels::attention(shape, segment, head, query.data_ptr<float>(), out.data_ptr<float>(), nullptr);
   });
   return out;
@@ -152,22 +208,29 @@ Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& value
 
 void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments,
                      Tensor& keys, Tensor& values) {
+  if (!fast(k)) {
+    std::vector<int64_t> slots, positions;
+    for (const CacheSegment& s : segments)
+      for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t) {
+        slots.push_back(s.slot);
+        positions.push_back(t);
+      }
+    const Tensor slot = long_tensor(slots, k.device()), position = long_tensor(positions, k.device());
+    keys.transpose(1, 2).index_put_({slot, position}, k);
+    values.transpose(1, 2).index_put_({slot, position}, v);
+    return;
+  }
   int64_t begin = 0;
   const int64_t heads = keys.size(1), width = keys.size(3);
   for (const CacheSegment& s : segments) {
     const int64_t first = s.kv_len - s.q_len;
-    if (fast(k)) {
-      for (int64_t t = 0; t < s.q_len; ++t)
-        for (int64_t h = 0; h < heads; ++h) {
-          const int64_t to = s.slot * keys.stride(0) + h * keys.stride(1) + (first + t) * width;
-          const int64_t from = ((begin + t) * heads + h) * width;
-          std::copy_n(k.data_ptr<float>() + from, width, keys.data_ptr<float>() + to);
-          std::copy_n(v.data_ptr<float>() + from, width, values.data_ptr<float>() + to);
-        }
-    } else {
-      keys[s.slot].narrow(1, first, s.q_len).copy_(k.narrow(0, begin, s.q_len).transpose(0, 1));
-      values[s.slot].narrow(1, first, s.q_len).copy_(v.narrow(0, begin, s.q_len).transpose(0, 1));
-    }
+    for (int64_t t = 0; t < s.q_len; ++t)
+      for (int64_t h = 0; h < heads; ++h) {
+        const int64_t to = s.slot * keys.stride(0) + h * keys.stride(1) + (first + t) * width;
+        const int64_t from = ((begin + t) * heads + h) * width;
+        std::copy_n(k.data_ptr<float>() + from, width, keys.data_ptr<float>() + to);
+        std::copy_n(v.data_ptr<float>() + from, width, values.data_ptr<float>() + to);
+      }
     begin += s.q_len;
   }
 }

@@ -95,5 +95,15 @@ TEST(Error, NearestSuggestsOnlyWhatIsNear) {
   EXPECT_EQ(nearest("xyz", names), "");
 }
 
+TEST(File, FullDiskIsAnInputError) {
+  try {
+    LineWriter("/dev/full").write("x");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::kInput);
+    EXPECT_NE(std::string(e.what()).find("free some space"), std::string::npos) << e.what();
+  }
+}
+
 }  // namespace
 }  // namespace sdft

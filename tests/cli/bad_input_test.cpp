@@ -290,5 +290,46 @@ TEST_F(KilledRun, AnotherRecipeIsRefused) {
   EXPECT_EQ(overview["stages"]["distill"]["distilled.jsonl"], 24);
 }
 
+TEST_F(BadInput, SampleLongerThanTheContext) {
+  std::string words;
+  for (int i = 0; i < 200; ++i) words += "plus ";
+  const std::string data = file(
+      "long.jsonl",
+      small_dataset(3) + Json({{"id", "long one"}, {"instruction", "a"}, {"output", words}}).dump() + "\n");
+  const CommandResult cut = train(data);
+  EXPECT_EQ(cut.exit_code, 0) << cut.err;
+  EXPECT_THAT(cut.err, AllOf(HasSubstr("1 of 4"), HasSubstr("192 tokens"), HasSubstr("samples.json")));
+  EXPECT_THAT(read_text(dir_ / "out" / "samples.json"), HasSubstr("long one"));
+}
+
+TEST_F(BadInput, UnknownFlagsAndCommandsGetSuggestions) {
+  expect_usage_error(
+      run_command({"train", "--learning_rte", "1", "--sead=2"}),
+      {"--learning_rte; did you mean --learning_rate?", "--sead; did you mean --seed?", "sdft train --help"});
+  expect_usage_error(run_command({"generat"}), {"unknown command generat; did you mean generate?"});
+  expect_usage_error(run_command({"--vresion"}), {"--version"});
+  expect_usage_error(run_command({}), {"a command is missing"});
+  expect_usage_error(run_command({"generate"}), {"--model", "sdft generate --help"});
+  expect_usage_error(run_command({"generate", "--model", path("model"), "--prompt", "a", "--top_k", "few"}),
+                     {"--top_k", "few"});
+  expect_usage_error(
+      run_command({"generate", "--model", path("model"), "--prompt", "a", "--template", "alpca"}),
+      {"alpca", "alpaca"});
+}
+
+// A disk of 64 KiB holds the first lines of metrics, but no adapter.
+TEST_F(BadInput, AFullDiskIsNamed) {
+  if (std::system("unshare -rm true 2>/dev/null") != 0) GTEST_SKIP() << "no user namespaces here";
+  const std::string data = file("task.jsonl", small_dataset(8)), disk = path("disk"), log = path("err");
+  std::filesystem::create_directory(disk);
+  const std::string command = "unshare -rm sh -c 'mount -t tmpfs -o size=64k none " + disk + " && exec " +
+                              SDFT_BINARY + " train --model_name_or_path " + path("model") + " --dataset " +
+                              data + " --finetuning_type full --output_dir " + disk + "/out' 2>" + log;
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 3) << read_text(log);
+  EXPECT_THAT(read_text(log), AllOf(HasSubstr(disk + "/out"), HasSubstr("No space left"),
+                                    HasSubstr("free some space; the same command then goes on")));
+}
+
 }  // namespace
 }  // namespace sdft::testing

@@ -144,5 +144,28 @@ TEST_F(ScoreCommand, BadRowsAreRefused) {
   EXPECT_EQ(run_command({"score", "--model", model(), "--input-ids", "x"}).exit_code, 2);
 }
 
+// Ragged, right-padded rows of the reference.
+class ReferenceLogits : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ReferenceLogits, AreTheSameThroughTheCommand) {
+  const auto folder = fixture("models") / GetParam();
+  REQUIRE_FIXTURE(folder);
+  ScratchDir dir;
+  const std::string expected_path = (folder / "expected.safetensors").string(),
+                    out = (dir / "out.safetensors").string();
+  const CommandResult result = run_command({"score", "--model", folder.string(), "--input-ids", expected_path,
+                                            "--dump-logits", out, "--device", "cpu"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const SafetensorsFile expected_file(expected_path), found_file(out);
+  const Tensor expected = expected_file.get("logits"), found = found_file.get("logits");
+  const Tensor kept = expected_file.get("attention_mask").to(at::kBool);
+  ASSERT_EQ(found.sizes(), expected.sizes());
+  const Tensor difference = (found - expected).abs().index({kept});
+  EXPECT_LT(difference.max().item<float>(), 2e-4f * expected.index({kept}).abs().max().item<float>());
+  EXPECT_EQ(found.index({kept.logical_not()}).abs().sum().item<float>(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, ReferenceLogits, ::testing::Values("llama2", "llama3", "llama_linear"));
+
 }  // namespace
 }  // namespace sdft::testing

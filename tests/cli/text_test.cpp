@@ -25,6 +25,23 @@ class TextCommands : public ::testing::Test {
   ScratchDir dir_;
 };
 
+TEST_F(TextCommands, TokenizeNamesTheBadLine) {
+  const CommandResult text = run_command({"tokenize", "--model", model()}, "good\nbad \xff\n");
+  EXPECT_EQ(text.exit_code, 3);
+  EXPECT_THAT(text.err, HasSubstr("standard input:2"));
+  const std::pair<const char*, const char*> bad[] = {{"[1, 2", "standard input:2"},
+                                                     {"{}", "expected a JSON array"},
+                                                     {"[1, \"a\"]", "token id"},
+                                                     {"[99999]", "99999"},
+                                                     {"[-1]", "-1"}};
+  for (const auto& [line, message] : bad) {
+    const CommandResult ids =
+        run_command({"tokenize", "--model", model(), "--decode"}, std::string("[1]\n") + line + "\n");
+    EXPECT_EQ(ids.exit_code, 3) << line;
+    EXPECT_THAT(ids.err, HasSubstr(message)) << line;
+  }
+}
+
 TEST_F(TextCommands, TokenizeAndBack) {
   const std::string text = "What is 12 plus 30?\n\n  tabs\tand spaces \nGrüße, 世界 🙂<end>\n";
   const CommandResult ids = run_command({"tokenize", "--model", model()}, text);

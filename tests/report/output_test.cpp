@@ -200,7 +200,7 @@ TEST(Markdown, TablesStayTables) {
       EXPECT_THAT(line, Not(HasSubstr("<script"))) << "outside of a fence";
     }
     EXPECT_EQ(fence, "") << "a fence is left open";
-    EXPECT_EQ(rows, 1u + 4 + 1 + 6 + 1 + 2);  // scores, rewrites, training, each with its head
+    EXPECT_EQ(rows, 1u + 4 + 1 + 8 + 1 + 2);  // scores, rewrites, training, each with its head
   }
 }
 

@@ -46,6 +46,7 @@ inline Document make_document() {
   Distillation distillation;
   distillation.examples = 2000;
   distillation.accepted = 1600;
+  distillation.accepted_at = {1400, 200};
   distillation.unchanged = 30;
   distillation.rejected = {{"answer_mismatch", 300}, {"banned_phrase", 98}};
   distillation.too_long = {"train-5", "train-77"};
