@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -97,13 +98,24 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
   const std::vector<Sample> samples = training_samples(session, dataset, &cut);
   make_directories(dir);
   Json cut_ids = Json::array();
-  for (size_t i = 0; i < samples.size(); ++i)
+  size_t unlearned = 0;  // nothing of the answer is left
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const auto& supervised = samples[i].supervised;
+    const bool learned = std::find(supervised.begin(), supervised.end(), uint8_t{1}) != supervised.end();
+    unlearned += !learned;
     if (samples[i].cut > 0)
-      cut_ids.push_back({{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}});
-  keep_note(dir / "samples.json", {{"samples", samples.size()}, {"cut", cut_ids}});
+      cut_ids.push_back(
+          {{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}, {"answer_left", learned}});
+  }
+  keep_note(dir / "samples.json", {{"samples", samples.size()}, {"unlearned", unlearned}, {"cut", cut_ids}});
   if (cut > 0)
-    spdlog::warn("{}: {} of {} samples are longer than {} tokens and were cut (listed in {})", label, cut,
-                 samples.size(), effective_cutoff(session), (dir / "samples.json").string());
+    spdlog::warn(
+        "{}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer left "
+        "to learn (listed in {})",
+        label, cut, samples.size(), effective_cutoff(session), unlearned, (dir / "samples.json").string());
+  if (unlearned == samples.size())
+    fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
+               "raise cutoff_len, or use a model with a longer context");
 
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
