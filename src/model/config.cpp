@@ -1,20 +1,63 @@
 #include "model/config.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
+#include "model/config_reader.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-// What differs between architectures. A new one is a new row.
-struct Architecture {
-  const char* name;
-  const char* model_type;
+enum class Windows {
+  kNone,
+  kAll,        // Mistral, Phi-3: every layer, where sliding_window is a number
+  kIfAsked,    // Qwen, SmolLM3: use_sliding_window, from max_window_layers on
+  kAlternate,  // Gemma 2: every other layer, the first one included
+  kPattern,    // Gemma 3: all but every sliding_window_pattern-th
 };
+enum class Bias { kNo, kConfig, kQkv };
+
+// What an architecture is before its config.json says more. A new one is a new row.
+struct Architecture {
+  const char *name, *model_type;
+  Bias attention_bias = Bias::kNo;
+  bool mlp_bias = false;  // config.json may ask for it
+  Windows windows = Windows::kNone;
+  NormPlacement norm_placement = NormPlacement::kBefore;
+  HeadNorm head_norm = HeadNorm::kNone;
+  bool gemma = false;  // norms with 1 + weight, scaled embeddings, GELU, scale by query_pre_attn_scalar
+  bool fused = false;  // qkv_proj and gate_up_proj
+  bool tied = false;   // where config.json does not say
+  double rms_norm_eps = 1e-6, rope_theta = 10000.0;
+  int64_t head_dim = 0;  // 0: hidden_size / heads
+  bool experts = false;
+  ExpertNames expert_names = ExpertNames::kMlp;
+};
+
+using N = NormPlacement;
+using H = HeadNorm;
 constexpr Architecture kArchitectures[] = {
-    {"LlamaForCausalLM", "llama"},
+    {"LlamaForCausalLM", "llama", Bias::kConfig, true},
+    {"MistralForCausalLM", "mistral", Bias::kNo, false, Windows::kAll},
+    {"Qwen2ForCausalLM", "qwen2", Bias::kQkv, false, Windows::kIfAsked},
+    {"Qwen3ForCausalLM", "qwen3", Bias::kConfig, false, Windows::kIfAsked, N::kBefore, H::kHead, false, false,
+     false, 1e-6, 10000.0, 128},
+    {"Gemma2ForCausalLM", "gemma2", Bias::kConfig, false, Windows::kAlternate, N::kBoth, H::kNone, true,
+     false, true, 1e-6, 10000.0, 256},
+    {"Gemma3ForCausalLM", "gemma3_text", Bias::kConfig, false, Windows::kPattern, N::kBoth, H::kHead, true,
+     false, true, 1e-6, 1000000.0, 256},
+    {"Phi3ForCausalLM", "phi3", Bias::kNo, false, Windows::kAll, N::kBefore, H::kNone, false, true, false,
+     1e-5},
+    {"Olmo2ForCausalLM", "olmo2", Bias::kConfig, false, Windows::kNone, N::kAfter, H::kWhole, false, false,
+     false, 1e-5},
+    {"SmolLM3ForCausalLM", "smollm3", Bias::kConfig, true, Windows::kIfAsked, N::kBefore, H::kNone, false,
+     false, true, 1e-6, 2000000.0},
+    {"Qwen3MoeForCausalLM", "qwen3_moe", Bias::kConfig, false, Windows::kIfAsked, N::kBefore, H::kHead, false,
+     false, false, 1e-6, 10000.0, 128, true, ExpertNames::kMlp},
+    {"MixtralForCausalLM", "mixtral", Bias::kNo, false, Windows::kAll, N::kBefore, H::kNone, false, false,
+     false, 1e-5, 1000000.0, 0, true, ExpertNames::kSparseMoe},
 };
 
 std::string join(const std::vector<std::string>& items, const std::string& separator) {
@@ -23,64 +66,142 @@ std::string join(const std::vector<std::string>& items, const std::string& separ
   return text;
 }
 
-// Collects what is wrong, so that one run shows everything.
-struct Reader {
-  const Json& json;
-  const std::string& where;
-  std::vector<std::string> problems;
-
-  int64_t positive(const std::string& key, int64_t fallback = 0) {
-    try {
-      int64_t value = value_or<int64_t>(json, key, fallback, where);
-      if (value <= 0)
-        problems.push_back("'" + key + "': expected a positive number" +
-                           (json.contains(key) ? ", found " + describe(json[key]) : ", it is missing"));
-      return value;
-    } catch (const Error& e) {
-      problems.push_back("'" + key + "': expected a positive number, found " + describe(json[key]));
-      return 0;
-    }
-  }
-  void unsupported(const std::string& key, const Json& only) {
-    if (json.contains(key) && !json[key].is_null() && json[key] != only)
-      problems.push_back("'" + key + "': " + describe(json[key]) + " is not supported, only " + only.dump());
-  }
-};
-
-RopeConfig parse_rope(Reader& reader) {
-  RopeConfig rope;
-  const Json& json = reader.json;
-  rope.theta = value_or(json, "rope_theta", 10000.0, reader.where);
-  // Transformers 5 writes rope_parameters, which also holds rope_theta.
-  std::string key = json.contains("rope_parameters") && json["rope_parameters"].is_object()
-                        ? "rope_parameters"
-                        : "rope_scaling";
-  if (!json.contains(key) || json[key].is_null()) return rope;
-  const Json& scaling = json[key];
-  const std::string where = reader.where + ": " + key;
-  if (!scaling.is_object()) fail_input(where, "expected an object, found " + describe(scaling));
-  rope.theta = value_or(scaling, "rope_theta", rope.theta, where);
-  rope.type = value_or<std::string>(scaling, "rope_type",
-                                    value_or<std::string>(scaling, "type", "default", where), where);
-  if (rope.type == "default") return rope;
-  if (rope.type != "linear" && rope.type != "llama3") {
-    reader.problems.push_back("'" + key + "': rope type '" + rope.type +
-                              "' is not supported; known: default, linear, llama3");
-    return rope;
-  }
-  rope.factor = require<double>(scaling, "factor", where);
-  if (rope.type == "llama3") {
-    rope.low_freq_factor = require<double>(scaling, "low_freq_factor", where);
-    rope.high_freq_factor = require<double>(scaling, "high_freq_factor", where);
-    rope.original_max_position = require<int64_t>(scaling, "original_max_position_embeddings", where);
-  }
-  return rope;
-}
-
 std::vector<int32_t> token_ids(const Json& json, const std::string& key, const std::string& where) {
   if (!json.contains(key) || json[key].is_null()) return {};
   if (json[key].is_array()) return require<std::vector<int32_t>>(json, key, where);
   return {require<int32_t>(json, key, where)};
+}
+
+const Architecture& find_architecture(const Json& json, const std::string& where) {
+  const auto names = value_or<std::vector<std::string>>(json, "architectures", {}, where);
+  const auto type = value_or<std::string>(json, "model_type", "", where);
+  auto row = std::find_if(std::begin(kArchitectures), std::end(kArchitectures), [&](const Architecture& a) {
+    return names.empty() ? type == a.model_type : names[0] == a.name;
+  });
+  if (row == std::end(kArchitectures))
+    fail_input(where, "unknown architecture '" + (names.empty() ? type : names[0]) + "'",
+               "known: " + join(known_architectures(), ", "));
+  return *row;
+}
+
+void read_sizes(ConfigReader& reader, const Architecture& row, ModelConfig& config) {
+  config.vocab_size = reader.positive("vocab_size");
+  config.hidden_size = reader.positive("hidden_size");
+  config.intermediate_size = reader.positive("intermediate_size");
+  config.num_hidden_layers = reader.positive("num_hidden_layers");
+  config.num_attention_heads = reader.positive("num_attention_heads");
+  config.num_key_value_heads = reader.positive("num_key_value_heads", config.num_attention_heads);
+  config.max_position_embeddings = reader.positive("max_position_embeddings", 2048);
+  if (config.num_attention_heads > 0 && config.num_key_value_heads > 0) {
+    config.head_dim = reader.positive(
+        "head_dim", row.head_dim > 0 ? row.head_dim : config.hidden_size / config.num_attention_heads);
+    if (config.num_attention_heads % config.num_key_value_heads != 0)
+      reader.problems.push_back("'num_attention_heads' is not a multiple of 'num_key_value_heads'");
+  }
+}
+
+void read_experts(ConfigReader& reader, const Architecture& row, ModelConfig& config) {
+  if (!row.experts) return;
+  config.expert_names = row.expert_names;
+  const bool mixtral = row.expert_names == ExpertNames::kSparseMoe;
+  config.num_experts =
+      reader.positive(mixtral || reader.has("num_local_experts") ? "num_local_experts" : "num_experts");
+  config.experts_per_token = reader.positive("num_experts_per_tok");
+  config.expert_size = mixtral ? config.intermediate_size : reader.positive("moe_intermediate_size");
+  config.normalize_experts = mixtral || reader.get("norm_topk_prob", false);
+  if (config.experts_per_token > config.num_experts)
+    reader.problems.push_back("'num_experts_per_tok' is more than there are experts");
+}
+
+// Layer by layer: what its attention sees, how positions are encoded, whether it has experts.
+void read_layers(ConfigReader& reader, const Architecture& row, ModelConfig& config) {
+  config.layers.assign(static_cast<size_t>(std::max<int64_t>(0, config.num_hidden_layers)), LayerConfig());
+  const auto count = config.num_hidden_layers;
+  const auto window = reader.get<int64_t>("sliding_window", 0);
+  auto types = reader.get<std::vector<std::string>>("layer_types", {});
+  const auto nope = reader.get<std::vector<int64_t>>("no_rope_layers", {});
+  const auto dense = reader.get<std::vector<int64_t>>("mlp_only_layers", {});
+  const auto step = reader.get<int64_t>("decoder_sparse_step", 1);
+  const auto nope_interval = reader.get<int64_t>("no_rope_layer_interval", 4);
+  const auto pattern =
+      reader.get<int64_t>("sliding_window_pattern", reader.get<int64_t>("_sliding_window_pattern", 6));
+  const bool asked = reader.get("use_sliding_window", false);
+  const auto first_window = reader.get<int64_t>("max_window_layers", 0);
+  if (!types.empty() && static_cast<int64_t>(types.size()) != count)
+    reader.problems.push_back("'layer_types' has " + std::to_string(types.size()) + " entries for " +
+                              std::to_string(count) + " layers");
+  types.resize(config.layers.size());
+  for (int64_t i = 0; i < count; ++i) {
+    LayerConfig& layer = config.layers[static_cast<size_t>(i)];
+    const std::string& type = types[static_cast<size_t>(i)];
+    bool slides = false;
+    switch (row.windows) {
+      case Windows::kNone:
+        break;
+      case Windows::kAll:
+        slides = true;
+        break;
+      case Windows::kIfAsked:
+        slides = asked && (type.empty() ? i >= first_window : type == "sliding_attention");
+        break;
+      case Windows::kAlternate:
+        slides = type.empty() ? i % 2 == 0 : type == "sliding_attention";
+        break;
+      case Windows::kPattern:
+        slides = type.empty() ? (i + 1) % pattern != 0 : type == "sliding_attention";
+        break;
+    }
+    if (!type.empty() && type != "sliding_attention" && type != "full_attention")
+      reader.problems.push_back("'layer_types': " + type + " is not supported");
+    if (slides) layer.window = std::max<int64_t>(0, window);
+    if (row.windows == Windows::kPattern && slides) layer.rope = 1;
+    if (std::string(row.model_type) == "smollm3") {
+      const bool rotated = nope.empty()
+                               ? (i + 1) % nope_interval != 0
+                               : i < static_cast<int64_t>(nope.size()) && nope[static_cast<size_t>(i)] != 0;
+      if (!rotated) layer.rope = -1;
+    }
+    layer.experts =
+        row.experts && (row.expert_names == ExpertNames::kSparseMoe ||
+                        (std::find(dense.begin(), dense.end(), i) == dense.end() && (i + 1) % step == 0));
+  }
+}
+
+void read_activation(ConfigReader& reader, const Architecture& row, ModelConfig& config) {
+  const std::string key = row.gemma && reader.has("hidden_activation") ? "hidden_activation" : "hidden_act";
+  // Gemma's "gelu" of early folders means the approximation too, as Transformers reads it.
+  const auto name = reader.get<std::string>(key, row.gemma ? "gelu_pytorch_tanh" : "silu");
+  if (name == "silu" || name == "swish") {
+    config.activation = Activation::kSilu;
+  } else if (name == "gelu_pytorch_tanh" || name == "gelu_new" || (row.gemma && name == "gelu")) {
+    config.activation = Activation::kGeluTanh;
+  } else {
+    reader.problems.push_back("'" + key + "': '" + name +
+                              "' is not supported, only silu and gelu_pytorch_tanh");
+  }
+}
+
+void read_attention(ConfigReader& reader, const Architecture& row, ModelConfig& config) {
+  const bool asked = reader.get("attention_bias", false);
+  if (asked && row.attention_bias == Bias::kNo)
+    reader.problems.push_back(std::string("'attention_bias': true is not supported for ") + row.name);
+  config.qkv_bias = row.attention_bias == Bias::kQkv || asked;
+  config.o_bias = row.attention_bias == Bias::kConfig && asked;
+  config.mlp_bias = reader.get("mlp_bias", false);
+  if (config.mlp_bias && !row.mlp_bias)
+    reader.problems.push_back(std::string("'mlp_bias': true is not supported for ") + row.name);
+  double scaled_by = static_cast<double>(config.head_dim);
+  if (row.gemma) scaled_by = reader.get("query_pre_attn_scalar", scaled_by);
+  config.attention_scale = 1.0 / std::sqrt(scaled_by);
+  config.attention_softcap = reader.get("attn_logit_softcapping", 0.0);
+  config.final_softcap = reader.get("final_logit_softcapping", 0.0);
+  if (reader.get("use_bidirectional_attention", false))
+    reader.problems.push_back("'use_bidirectional_attention': true is not supported");
+  const double partial = config.rope.partial;
+  if (!(partial > 0 && partial <= 1))
+    reader.problems.push_back("'partial_rotary_factor': expected a number above 0 and up to 1");
+  else if (static_cast<int64_t>(static_cast<double>(config.head_dim) * partial) % 2 != 0)
+    reader.problems.push_back("'head_dim' is odd; rotary embeddings need pairs");
 }
 }  // namespace
 
@@ -90,52 +211,34 @@ std::vector<std::string> known_architectures() {
   return names;
 }
 
-int64_t ModelConfig::parameters() const {
-  const int64_t kv = num_key_value_heads * head_dim, q = num_attention_heads * head_dim;
-  const int64_t layer = hidden_size * (2 * q + 2 * kv + 3 * intermediate_size + 2);
-  return num_hidden_layers * layer + hidden_size + vocab_size * hidden_size * (tie_word_embeddings ? 1 : 2);
+int64_t ModelConfig::rotary_dim() const {
+  return static_cast<int64_t>(static_cast<double>(head_dim) * rope.partial) / 2 * 2;
 }
 
 ModelConfig parse_config(const Json& json, const std::string& where) {
   if (!json.is_object()) fail_input(where, "expected an object, found " + describe(json));
+  const Architecture& row = find_architecture(json, where);
+  ConfigReader reader{json, where};
   ModelConfig config;
   config.json = json;
-  config.model_type = value_or<std::string>(json, "model_type", "", where);
-  auto architectures = value_or<std::vector<std::string>>(json, "architectures", {}, where);
-  config.architecture = architectures.empty() ? "" : architectures[0];
-  auto row = std::find_if(std::begin(kArchitectures), std::end(kArchitectures), [&](const Architecture& a) {
-    return architectures.empty() ? config.model_type == a.model_type : config.architecture == a.name;
-  });
-  if (row == std::end(kArchitectures))
-    fail_input(
-        where,
-        "unknown architecture '" + (architectures.empty() ? config.model_type : config.architecture) + "'",
-        "known: " + join(known_architectures(), ", "));
-  config.architecture = row->name;
-
-  Reader reader{json, where, {}};
-  config.vocab_size = reader.positive("vocab_size");
-  config.hidden_size = reader.positive("hidden_size");
-  config.intermediate_size = reader.positive("intermediate_size");
-  config.num_hidden_layers = reader.positive("num_hidden_layers");
-  config.num_attention_heads = reader.positive("num_attention_heads");
-  config.num_key_value_heads = reader.positive("num_key_value_heads", config.num_attention_heads);
-  config.max_position_embeddings = reader.positive("max_position_embeddings", 2048);
-  if (config.num_attention_heads > 0 && config.num_key_value_heads > 0) {
-    config.head_dim = reader.positive("head_dim", config.hidden_size / config.num_attention_heads);
-    if (config.num_attention_heads % config.num_key_value_heads != 0)
-      reader.problems.push_back("'num_attention_heads' is not a multiple of 'num_key_value_heads'");
-  }
-  if (config.head_dim % 2 != 0) reader.problems.push_back("'head_dim' is odd; rotary embeddings need pairs");
-  config.rms_norm_eps = value_or(json, "rms_norm_eps", 1e-6, where);
-  config.tie_word_embeddings = value_or(json, "tie_word_embeddings", false, where);
-  reader.unsupported("hidden_act", "silu");
-  reader.unsupported("attention_bias", false);
-  reader.unsupported("mlp_bias", false);
-  if (json.contains("quantization_config") && !json["quantization_config"].is_null())
+  config.architecture = row.name;
+  config.model_type = row.model_type;
+  config.norm_placement = row.norm_placement;
+  config.head_norm = row.head_norm;
+  config.norm_offset = row.gemma;
+  config.fused_qkv = config.fused_gate_up = row.fused;
+  read_sizes(reader, row, config);
+  read_experts(reader, row, config);
+  read_rope(reader, row.rope_theta, &config);
+  read_layers(reader, row, config);
+  read_activation(reader, row, config);
+  read_attention(reader, row, config);
+  config.rms_norm_eps = reader.get("rms_norm_eps", row.rms_norm_eps);
+  config.tie_word_embeddings = reader.get("tie_word_embeddings", row.tied);
+  if (row.gemma) config.embedding_scale = std::sqrt(static_cast<double>(config.hidden_size));
+  if (reader.has("quantization_config"))
     reader.problems.push_back(
         "'quantization_config': quantised weights are not supported; use the f32, f16 or bf16 folder");
-  config.rope = parse_rope(reader);
   config.eos_token_ids = token_ids(json, "eos_token_id", where);
   if (!reader.problems.empty()) fail_input(where, join(reader.problems, "; "));
   return config;

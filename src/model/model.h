@@ -1,6 +1,6 @@
-// A Llama-architecture transformer: weights as plain tensors, the forward pass as one function.
-// Shapes: N tokens of all sequences one after another, C hidden size, H heads, Hkv key/value heads, D head
-// size, V vocab.
+// A transformer: weights as plain tensors, the forward pass as one function; architectures differ by what
+// their ModelConfig says. Shapes: N tokens of all sequences one after another, C hidden size, H heads, Hkv
+// key/value heads, D head size, V vocab, E experts.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/rope.h"
 #include "tensor/ops.h"
 
 namespace sdft {
@@ -27,10 +28,22 @@ struct LinearLayer {
   const LoraPair* lora = nullptr;  // of the adapter that is on (lora.h); not owned
 };
 
+struct Mlp {
+  LinearLayer gate, up, down;
+  LinearLayer gate_up;  // in place of gate and up, [2 F, C], where they are fused (Phi-3)
+};
+
+// Norms and layers that an architecture lacks are undefined tensors.
 struct Layer {
-  Tensor input_norm;           // [C]
-  Tensor post_attention_norm;  // [C]
-  LinearLayer q, k, v, o, gate, up, down;
+  LayerConfig config;
+  Tensor attention_norm, attention_out_norm;  // [C], before and after attention
+  Tensor mlp_norm, mlp_out_norm;              // [C]
+  Tensor q_norm, k_norm;                      // [D], or [H D] and [Hkv D]
+  LinearLayer q, k, v, o;
+  LinearLayer qkv;  // in place of q, k and v, [(H + 2 Hkv) D, C], where they are fused (Phi-3)
+  Mlp mlp;
+  Tensor router;             // [E, C]
+  std::vector<Mlp> experts;  // E
 };
 
 struct Model {
@@ -39,9 +52,9 @@ struct Model {
   at::ScalarType dtype = at::kFloat;
   Tensor embed;  // [V, C]
   std::vector<Layer> layers;
-  Tensor norm;      // [C]
-  Tensor lm_head;   // [V, C]; the same tensor as embed where tied
-  Tensor cos, sin;  // [max_position_embeddings, D/2] f32
+  Tensor norm;     // [C]
+  Tensor lm_head;  // [V, C]; the same tensor as embed where tied
+  RopeTables rope, local_rope;
 };
 
 struct LoadOptions {
@@ -55,7 +68,7 @@ at::Device resolve_device(const std::string& name);
 // another shape.
 Model load_model(const std::filesystem::path& dir, const LoadOptions& options = {});
 // Random weights, normal(0, 0.02) with the residual outputs scaled by 1/sqrt(2 layers) (GPT-2); norms are
-// one.
+// one, biases zero.
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options = {});
 // config.json, generation_config.json and model.safetensors in Hugging Face's form; tokenizer files are
 // copied from `tokenizer_from` (may be empty).
@@ -64,6 +77,8 @@ void save_model(const Model& model, const std::filesystem::path& dir,
 
 // Every weight with its Hugging Face name, in a fixed order; lm_head is left out where it is tied.
 std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model);
+// The linear layers that adapters may be on: all but the head, the router and the experts (as PEFT sees
+// Transformers' fused experts).
 void for_each_linear(Model& model, const std::function<void(LinearLayer&)>& use);
 
 // Keys and values of earlier tokens: per layer [slots, Hkv, Tmax, D].
@@ -83,7 +98,7 @@ struct Dropout {
   double p = 0.0;    // on the input of LoRA's A
   uint64_t key = 0;  // another one a step
 };
-// Final hidden states [N, C], normalised; multiply with lm_head for logits.
+// Final hidden states [N, C], normalised; logits() of them are the model's.
 Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dropout = {});
 // The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No
 // gradient. last_only: hidden states of each segment's last token only, [segments, C].

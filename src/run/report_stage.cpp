@@ -238,9 +238,9 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   for (const char* variant : {"vanilla", "sdft"}) {
     const fs::path samples = dir / variant / "samples.json";
     if (!fs::exists(samples)) continue;
-    const Json json = read_json(samples);
-    const size_t cut = json.at("cut").size();
-    const auto unlearned = require<size_t>(json, "unlearned", samples.string());
+    const Json note = read_json(samples);
+    const size_t cut = note.at("cut").size();
+    const auto unlearned = require<size_t>(note, "unlearned", samples.string());
     if (cut > 0)
       document->warnings.push_back(fmt::format(
           "{} training samples of {} were cut, {} of them before their answer; {}/samples.json lists them.",

@@ -20,7 +20,8 @@ AttentionShape shape_of(const Tensor& q, int64_t kv_heads, int64_t token_stride,
           token_stride,
           head_stride,
           options.window,
-          static_cast<float>(options.scale)};
+          static_cast<float>(options.scale),
+          static_cast<float>(options.softcap)};
 }
 
 // Segments over tokens that lie one after another in k and v [N, Hkv, D].
@@ -55,23 +56,23 @@ Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const s
   Tensor out = at::empty_like(q);
   if (lse) *lse = at::empty({q.size(0), q.size(1)}, q.options());
   AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
-  for_each_head(packed_segments(k, v, lengths), shape,
-                [&](const AttentionSegment& segment, int64_t head) {
-                  kernels::attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
-                                     lse ? lse->data_ptr<float>() : nullptr);
-                });
+  for_each_head(packed_segments(k, v, lengths), shape, [&](const AttentionSegment& segment, int64_t head) {
+    kernels::attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
+                       lse ? lse->data_ptr<float>() : nullptr);
+  });
   return out;
 }
 
 struct Attention : Function<Attention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& k, const Tensor& v,
-                        const std::vector<int64_t>& lengths, double scale, int64_t window) {
+                        const std::vector<int64_t>& lengths, double scale, int64_t window, double cap) {
     Tensor lse;
-    Tensor out = forward_packed(q, k, v, lengths, {scale, window}, &lse);
+    Tensor out = forward_packed(q, k, v, lengths, {scale, window, cap}, &lse);
     ctx->save_for_backward({q, k, v, out, lse});
     ctx->saved_data["lengths"] = lengths;
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["window"] = window;
+    ctx->saved_data["softcap"] = cap;
     return out;
   }
   static Grads backward(AutogradContext* ctx, Grads grads) {
@@ -84,13 +85,14 @@ struct Attention : Function<Attention> {
       segment.dk = dk.data_ptr<float>() + (segment.k - k.data_ptr<float>());
       segment.dv = dv.data_ptr<float>() + (segment.v - v.data_ptr<float>());
     }
-    AttentionOptions options{ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt()};
+    AttentionOptions options{ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt(),
+                             ctx->saved_data["softcap"].toDouble()};
     AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
     for_each_head(segments, shape, [&](const AttentionSegment& segment, int64_t head) {
       kernels::attention_backward(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
                                   lse.data_ptr<float>(), dout.data_ptr<float>(), dq.data_ptr<float>());
     });
-    return {dq, dk, dv, Tensor(), Tensor(), Tensor()};
+    return {dq, dk, dv, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -103,7 +105,7 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Attention
   Tensor key = at::arange(tk, q.options().dtype(at::kLong)).unsqueeze(0);
   Tensor hidden = key > query;
   if (options.window > 0) hidden = hidden.logical_or(key <= query - options.window);
-  scores = scores.to(at::kFloat).masked_fill(hidden, -INFINITY);
+  scores = softcap(scores, options.softcap).to(at::kFloat).masked_fill(hidden, -INFINITY);
   return at::matmul(at::softmax(scores, -1).to(q.scalar_type()), values).transpose(0, 1);
 }
 
@@ -115,7 +117,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::v
   if (fast(q)) {
     Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
     if (at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad()))
-      return Attention::apply(qc, kc, vc, lengths, options.scale, options.window);
+      return Attention::apply(qc, kc, vc, lengths, options.scale, options.window, options.softcap);
     return forward_packed(qc, kc, vc, lengths, options, nullptr);
   }
   std::vector<Tensor> rows;
@@ -155,7 +157,8 @@ Tensor attend_newest(const Tensor& q, const Tensor& keys, const Tensor& values, 
   };
   const int64_t kv_heads = keys.size(1), width = q.size(2);
   const Tensor query = q.reshape({count, kv_heads, q.size(1) / kv_heads, width});
-  Tensor scores = (at::matmul(query, rows(keys).transpose(2, 3)) * options.scale).to(at::kFloat);
+  Tensor scores = at::matmul(query, rows(keys).transpose(2, 3)) * options.scale;
+  scores = softcap(scores, options.softcap).to(at::kFloat);
   const Tensor key = at::arange(longest, q.options().dtype(at::kLong)),
                length = long_tensor(lengths, q.device());
   Tensor hidden = key >= length.unsqueeze(1);
@@ -222,14 +225,16 @@ void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSe
   }
   int64_t begin = 0;
   const int64_t heads = keys.size(1), width = keys.size(3);
+  const Tensor new_keys = k.contiguous(),
+               new_values = v.contiguous();  // they may be parts of a fused projection
   for (const CacheSegment& s : segments) {
     const int64_t first = s.kv_len - s.q_len;
     for (int64_t t = 0; t < s.q_len; ++t)
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t to = s.slot * keys.stride(0) + h * keys.stride(1) + (first + t) * width;
         const int64_t from = ((begin + t) * heads + h) * width;
-        std::copy_n(k.data_ptr<float>() + from, width, keys.data_ptr<float>() + to);
-        std::copy_n(v.data_ptr<float>() + from, width, values.data_ptr<float>() + to);
+        std::copy_n(new_keys.data_ptr<float>() + from, width, keys.data_ptr<float>() + to);
+        std::copy_n(new_values.data_ptr<float>() + from, width, values.data_ptr<float>() + to);
       }
     begin += s.q_len;
   }

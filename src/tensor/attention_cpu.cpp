@@ -67,6 +67,14 @@ SDFT_INLINE int64_t key_begin(const AttentionShape& shape, const AttentionSegmen
   return shape.window > 0 ? std::max<int64_t>(0, key_end(s, i) - shape.window) : 0;
 }
 
+// Scores become scaled ones, soft-capped where a cap is set; what is returned is their scale from then on.
+SDFT_INLINE float cap_scores(const AttentionShape& shape, float* scores, int64_t begin, int64_t end) {
+  if (shape.softcap <= 0) return shape.scale;
+  const float factor = shape.scale / shape.softcap;
+  for (int64_t j = begin; j < end; ++j) scores[j] = shape.softcap * std::tanh(scores[j] * factor);
+  return 1.0f;
+}
+
 // scores[j] for j in [begin, end) becomes exp(scale * score - shift); outside, up to `limit`, zero.
 SDFT_INLINE float exponentiate(float* scores, int64_t begin, int64_t end, int64_t limit, float scale,
                                float shift) {
@@ -126,12 +134,13 @@ SDFT_CLONES static void attention_row(const AttentionShape& shape, const Attenti
   float* scores = scratch(0, static_cast<size_t>(group * end));
   linear(q + first * width, width, k, shape.token_stride, group, begin, end, width, false, scores, end);
   for (int64_t i = 0; i < group; ++i, scores += end) {
+    const float scale = cap_scores(shape, scores, begin, end);
     float top = scores[begin];
 #pragma omp simd reduction(max : top)
     for (int64_t j = begin; j < end; ++j) top = scores[j] > top ? scores[j] : top;
-    const float sum = exponentiate(scores, begin, end, end, shape.scale, top * shape.scale);
+    const float sum = exponentiate(scores, begin, end, end, scale, top * scale);
     weigh(scores, v, shape.token_stride, begin, end, width, 1.0f / sum, out + (first + i) * width);
-    if (lse) lse[first + i] = top * shape.scale + std::log(sum);
+    if (lse) lse[first + i] = top * scale + std::log(sum);
   }
 }
 
@@ -154,14 +163,15 @@ SDFT_CLONES static void attention_blocks(const AttentionShape& shape, const Atte
       for (int64_t i = 0; i < rows; ++i) {
         float* row = scores + i * ld;
         const int64_t begin = key_begin(shape, s, i0 + i), end = key_end(s, i0 + i);
+        const float scale = cap_scores(shape, row, begin, end);
         float top = row[begin];
 #pragma omp simd reduction(max : top)
         for (int64_t j = begin; j < end; ++j) top = row[j] > top ? row[j] : top;
-        float sum = exponentiate(row, begin, end, limit, shape.scale, top * shape.scale);
+        float sum = exponentiate(row, begin, end, limit, scale, top * scale);
         float inverse = 1.0f / sum;
 #pragma omp simd
         for (int64_t j = begin; j < end; ++j) row[j] *= inverse;
-        if (lse) lse[(s.q_begin + i0 + i) * shape.heads + head] = top * shape.scale + std::log(sum);
+        if (lse) lse[(s.q_begin + i0 + i) * shape.heads + head] = top * scale + std::log(sum);
       }
       small_gemm(scores, ld, 1, v, shape.token_stride, rows, width, limit, false, out + first, row_stride);
     }
@@ -188,6 +198,7 @@ SDFT_CLONES void attention_backward(const AttentionShape& shape, const Attention
   transpose(s.v + offset, s.kv_len, shape.token_stride, width, ld, values);
   float* p = scratch(1, kBlock * ld);
   float* ds = scratch(2, kBlock * ld);
+  float* slope = scratch(3, ld);
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
     for (int64_t i0 = 0; i0 < s.q_len; i0 += kBlock) {
       const int64_t rows = std::min(kBlock, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
@@ -196,16 +207,25 @@ SDFT_CLONES void attention_backward(const AttentionShape& shape, const Attention
       small_gemm(q + first, row_stride, 1, keys, ld, rows, padded, width, false, p, ld);
       small_gemm(dout + first, row_stride, 1, values, ld, rows, padded, width, false, ds, ld);
       for (int64_t i = 0; i < rows; ++i) {
-        exponentiate(p + i * ld, key_begin(shape, s, i0 + i), key_end(s, i0 + i), limit, shape.scale,
-                     lse[(s.q_begin + i0 + i) * shape.heads + head]);
+        float* prow = p + i * ld;
+        const int64_t begin = key_begin(shape, s, i0 + i), end = key_end(s, i0 + i);
+        const float scale = cap_scores(shape, prow, begin, end);
+        if (shape.softcap > 0)  // the slope of tanh, needed once the scores are gone
+          for (int64_t j = begin; j < end; ++j) {
+            const float t = prow[j] / shape.softcap;
+            slope[j] = 1 - t * t;
+          }
+        exponentiate(prow, begin, end, limit, scale, lse[(s.q_begin + i0 + i) * shape.heads + head]);
         const float* o = out + first + i * row_stride;
         const float* g = dout + first + i * row_stride;
         float delta = 0;
 #pragma omp simd reduction(+ : delta)
         for (int64_t d = 0; d < width; ++d) delta += o[d] * g[d];
-        float *prow = p + i * ld, *dsrow = ds + i * ld;
+        float* dsrow = ds + i * ld;
 #pragma omp simd
         for (int64_t j = 0; j < limit; ++j) dsrow[j] = prow[j] * (dsrow[j] - delta) * shape.scale;
+        if (shape.softcap > 0)
+          for (int64_t j = begin; j < end; ++j) dsrow[j] *= slope[j];
       }
       small_gemm(ds, ld, 1, s.k + offset, shape.token_stride, rows, width, limit, false, dq + first,
                  row_stride);

@@ -40,7 +40,7 @@ Tensor chunk_losses(Tensor& logits, const Tensor& targets, const Tensor& weights
 
 struct LinearCrossEntropy : Function<LinearCrossEntropy> {
   static Tensor forward(AutogradContext* ctx, const Tensor& hidden, const Tensor& weight,
-                        const Tensor& targets, const Tensor& weights, bool weight_too) {
+                        const Tensor& targets, const Tensor& weights, bool weight_too, double cap) {
     at::NoGradGuard no_grad;
     const int64_t rows = hidden.size(0), chunk = chunk_rows(weight.size(0));
     Tensor total = at::zeros({}, hidden.options().dtype(at::kFloat));
@@ -49,8 +49,10 @@ struct LinearCrossEntropy : Function<LinearCrossEntropy> {
     for (int64_t begin = 0; begin < rows; begin += chunk) {
       const int64_t count = std::min(chunk, rows - begin);
       Tensor h = hidden.narrow(0, begin, count), w = weights.narrow(0, begin, count);
-      Tensor logits = product(h, false, weight, true);  // [n, V]
+      Tensor logits = softcap(product(h, false, weight, true), cap);  // [n, V]
+      const Tensor slope = cap > 0 ? 1 - (logits / cap).square() : Tensor();
       Tensor losses = chunk_losses(logits, targets.narrow(0, begin, count), w, true);
+      if (slope.defined()) logits *= slope;
       total += (losses * w).sum();
       dhidden.narrow(0, begin, count).copy_(product(logits, false, weight, false));
       if (weight_too) dweight += product(logits, true, h, false);
@@ -61,26 +63,27 @@ struct LinearCrossEntropy : Function<LinearCrossEntropy> {
   static Grads backward(AutogradContext* ctx, Grads grads) {
     auto saved = ctx->get_saved_variables();
     Tensor dweight = saved[1].defined() ? saved[1] * grads[0] : Tensor();
-    return {saved[0] * grads[0].to(saved[0].scalar_type()), dweight, Tensor(), Tensor(), Tensor()};
+    return {saved[0] * grads[0].to(saved[0].scalar_type()), dweight, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 }  // namespace
 
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
-                            const Tensor& weights) {
+                            const Tensor& weights, double cap) {
   const bool grad = at::GradMode::is_enabled();
   if (grad && (hidden.requires_grad() || weight.requires_grad()))
-    return LinearCrossEntropy::apply(hidden.contiguous(), weight, targets, weights, weight.requires_grad());
-  return -(token_log_probs(hidden, weight, targets) * weights).sum();
+    return LinearCrossEntropy::apply(hidden.contiguous(), weight, targets, weights, weight.requires_grad(),
+                                     cap);
+  return -(token_log_probs(hidden, weight, targets, cap) * weights).sum();
 }
 
-Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {
+Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets, double cap) {
   at::NoGradGuard no_grad;
   const int64_t rows = hidden.size(0), chunk = chunk_rows(weight.size(0));
   std::vector<Tensor> parts;
   for (int64_t begin = 0; begin < rows; begin += chunk) {
     const int64_t count = std::min(chunk, rows - begin);
-    Tensor logits = product(hidden.narrow(0, begin, count), false, weight, true);
+    Tensor logits = softcap(product(hidden.narrow(0, begin, count), false, weight, true), cap);
     parts.push_back(-chunk_losses(logits, targets.narrow(0, begin, count), Tensor(), false));
   }
   return parts.empty() ? at::empty({0}, hidden.options().dtype(at::kFloat)) : at::cat(parts);

@@ -76,6 +76,7 @@ struct AttentionShape {
   int64_t token_stride, head_stride;  // of k, v, dk, dv
   int64_t window;                     // 0: all
   float scale;
+  float softcap;  // scores become cap tanh(scale score / cap); 0: scale score
 };
 // One segment and kv head, with the heads that share it. q, out [rows, heads, D]; lse [rows, heads] (may be
 // null).

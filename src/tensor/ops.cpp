@@ -159,15 +159,16 @@ struct RmsNorm : Function<RmsNorm> {
 };
 }  // namespace
 
-Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  if (fast(x) && fast(weight)) {
-    Tensor flat = x.contiguous();
+Tensor rms_norm(const Tensor& x, const Tensor& stored, double eps, bool offset) {
+  if (fast(x) && fast(stored)) {
+    const Tensor flat = x.contiguous(), weight = offset ? stored + 1 : stored;
     return wants_gradient({x, weight}) ? RmsNorm::apply(flat, weight, eps)
                                        : rms_norm_forward(flat, weight, eps, nullptr);
   }
   Tensor wide = x.to(at::kFloat);
   Tensor scaled = wide * at::rsqrt(wide.square().mean(-1, true) + eps);
-  return weight * scaled.to(x.scalar_type());
+  if (offset) return (scaled * (stored.to(at::kFloat) + 1)).to(x.scalar_type());
+  return stored * scaled.to(x.scalar_type());
 }
 
 // --- swiglu
@@ -205,6 +206,10 @@ Tensor swiglu(const Tensor& gate, const Tensor& up) {
   return wants_gradient({gate, up}) ? SwiGlu::apply(g, u) : swiglu_forward(g, u);
 }
 
+Tensor geglu(const Tensor& gate, const Tensor& up) { return at::gelu(gate, "tanh") * up; }
+
+Tensor softcap(const Tensor& x, double cap) { return cap > 0 ? at::tanh(x / cap) * cap : x; }
+
 // --- rope
 // ---------------------------------------------------------------------------------------------------------
 
@@ -232,6 +237,9 @@ struct Rope : Function<Rope> {
 }  // namespace
 
 Tensor rope(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  const int64_t rotated = 2 * cos.size(1);
+  if (rotated < x.size(2))
+    return at::cat({rope(x.narrow(2, 0, rotated), cos, sin), x.narrow(2, rotated, x.size(2) - rotated)}, 2);
   if (fast(x)) {
     Tensor flat = x.contiguous();
     return wants_gradient({x}) ? Rope::apply(flat, cos, sin) : rotate(flat, cos, sin, false);

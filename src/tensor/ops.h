@@ -33,16 +33,21 @@ Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpos
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 // sum + linear(x, weight, bias); in no-gradient mode it is added in sum's own memory.
 Tensor add_linear(Tensor sum, const Tensor& x, const Tensor& weight, const Tensor& bias = {});
-Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);  // [N, C]; Zhang & Sennrich 2019
-Tensor swiglu(const Tensor& gate, const Tensor& up);                 // silu(gate) * up; Shazeer 2020
-Tensor rope(const Tensor& x, const Tensor& cos, const Tensor& sin);  // [N, H, D], [N, D/2]; Su et al. 2021
-Tensor dropout(const Tensor& x, double p, uint64_t key);             // the same mask for the same key
+// Over the last dimension; Zhang & Sennrich 2019. offset: multiplies with 1 + weight (Gemma).
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, bool offset = false);
+Tensor swiglu(const Tensor& gate, const Tensor& up);  // silu(gate) * up; Shazeer 2020
+Tensor geglu(const Tensor& gate, const Tensor& up);   // gelu(gate) * up, gelu by tanh
+// x [N, H, D]; cos and sin [N, R/2]: the first R of each head are rotated, the rest stays. Su et al. 2021.
+Tensor rope(const Tensor& x, const Tensor& cos, const Tensor& sin);
+Tensor softcap(const Tensor& x, double cap);              // cap * tanh(x / cap); 0: x
+Tensor dropout(const Tensor& x, double p, uint64_t key);  // the same mask for the same key
 
 // Causal attention inside each sequence; lengths sum to N. window 0: all earlier tokens, else the last
 // `window`. q [N, H, D], k and v [N, Hkv, D] -> [N, H, D].
 struct AttentionOptions {
   double scale = 1.0;
   int64_t window = 0;
+  double softcap = 0;  // of scaled scores; 0: none
 };
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
                  const AttentionOptions& options);
@@ -62,11 +67,11 @@ void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSe
                      Tensor& keys, Tensor& values);
 
 // sum_n weights[n] * -log softmax(hidden[n] W^T)[targets[n]], without holding all logits at once.
-// hidden [N, C], weight [V, C], targets [N] i64, weights [N] f32 -> scalar f32.
+// hidden [N, C], weight [V, C], targets [N] i64, weights [N] f32 -> scalar f32. cap: softcap of the logits.
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
-                            const Tensor& weights);
+                            const Tensor& weights, double cap = 0);
 // log softmax(hidden W^T)[targets] -> [N] f32, no gradient.
-Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets);
+Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets, double cap = 0);
 
 }  // namespace ops
 }  // namespace sdft

@@ -65,7 +65,7 @@ Tensor batch_loss(const Model& model, const std::vector<const Sample*>& batch, d
   Tensor weights = at::full({static_cast<int64_t>(rows.size())}, weight,
                             at::TensorOptions().dtype(at::kFloat).device(model.device));
   return ops::linear_cross_entropy(hidden.index_select(0, on_device(rows)), model.lm_head, on_device(targets),
-                                   weights);
+                                   weights, model.config.final_softcap);
 }
 
 std::vector<size_t> epoch_order(uint64_t seed, int64_t epoch, size_t count) {

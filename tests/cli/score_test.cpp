@@ -165,7 +165,10 @@ TEST_P(ReferenceLogits, AreTheSameThroughTheCommand) {
   EXPECT_EQ(found.index({kept.logical_not()}).abs().sum().item<float>(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, ReferenceLogits, ::testing::Values("llama2", "llama3", "llama_linear"));
+INSTANTIATE_TEST_SUITE_P(Fixtures, ReferenceLogits,
+                         ::testing::Values("llama2", "llama3", "llama_linear", "llama_yarn", "mistral",
+                                           "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3_longrope",
+                                           "olmo2", "smollm3", "qwen3_moe", "mixtral"));
 
 }  // namespace
 }  // namespace sdft::testing

@@ -265,8 +265,8 @@ TEST_P(Architecture, GreedyRowsAndLogLikelihoods) {
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Architecture,
                          ::testing::Values("llama2", "llama3", "llama_linear", "mistral", "qwen2", "qwen3",
-                                           "gemma2", "gemma3", "phi3", "olmo2", "smollm3", "qwen3_moe",
-                                           "mixtral"));
+                                           "gemma2", "gemma3", "phi3", "olmo2", "smollm3", "llama_yarn",
+                                           "qwen3_moe", "mixtral"));
 
 }  // namespace
 }  // namespace sdft

@@ -14,9 +14,7 @@ using testing::ScratchDir;
 // The mini seed model rewrites some of the demo's examples.
 struct Distilling : ::testing::Test {
   const std::filesystem::path assets = std::filesystem::path(SDFT_SOURCE_DIR) / "assets";
-  Model model = [this] {
-    return load_model(assets / "mini-seed", {"cpu", "f32"});
-  }();
+  Model model = [this] { return load_model(assets / "mini-seed", {"cpu", "f32"}); }();
   Tokenizer tokenizer = Tokenizer::load(assets / "mini-seed");
   ChatTemplate chat = ChatTemplate::load(assets / "mini-seed");
   Formatter formatter{&tokenizer, &chat};

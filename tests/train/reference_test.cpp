@@ -1,6 +1,10 @@
 // Logits, losses, gradients and training trajectories against Transformers and PEFT
 // (../shared/fixtures/models).
+#include <fmt/format.h>
+
 #include <cmath>
+#include <map>
+#include <regex>
 
 #include "base/json.h"
 #include "model/safetensors.h"
@@ -10,6 +14,15 @@
 namespace sdft {
 namespace {
 using testing::fixture;
+
+// Transformers keeps the experts of a layer in two fused tensors.
+std::string reference_name(const std::string& name) {
+  std::string text = std::regex_replace(name, std::regex("block_sparse_moe"), "mlp");
+  text = std::regex_replace(text, std::regex("experts\\.\\d+\\.(gate_proj|up_proj|w1|w3)\\.weight"),
+                            "experts.gate_up_proj");
+  return std::regex_replace(text, std::regex("experts\\.\\d+\\.(down_proj|w2)\\.weight"),
+                            "experts.down_proj");
+}
 
 class Reference : public ::testing::TestWithParam<std::string> {
  protected:
@@ -34,6 +47,13 @@ class Reference : public ::testing::TestWithParam<std::string> {
     }
   }
 
+  // The largest error seen, for tools/architecture-table.
+  void record(double error) {
+    worst_ = std::max(worst_, error);
+    RecordProperty("model", GetParam());
+    RecordProperty("error", fmt::format("{:.1e}", worst_));
+  }
+
   // Logits of all rows, packed, against the reference's padded ones [rows, T, V], which may have fewer rows.
   void expect_logits(const Tensor& expected) {
     std::vector<std::vector<int32_t>> rows;
@@ -47,6 +67,7 @@ class Reference : public ::testing::TestWithParam<std::string> {
       const double error =
           (got.narrow(0, begin, length) - want).abs().max().item<double>() / want.abs().max().item<double>();
       EXPECT_LT(error, 2e-4) << "row " << row;
+      record(error);
       begin += length;
     }
   }
@@ -59,6 +80,7 @@ class Reference : public ::testing::TestWithParam<std::string> {
     for (size_t step = 0; step < run["loss"].size(); ++step) {
       const double loss = accumulate_gradients(model_, batch, 1 << 20, 0.0, 0);
       EXPECT_NEAR(loss, run["loss"][step].get<double>(), 1e-4) << "step " << step;
+      record(std::abs(loss - run["loss"][step].get<double>()));
       const double rate = run.contains("lr") ? run["lr"][step].get<double>() : 1e-3;
       const double norm = optimizer.step(rate, clip);
       if (run.contains("grad_norm_before_clip")) {
@@ -93,6 +115,7 @@ class Reference : public ::testing::TestWithParam<std::string> {
   Model model_;
   Tensor ids_, mask_, labels_, logits_;
   std::vector<Sample> samples_;
+  double worst_ = 0;
 };
 
 TEST_P(Reference, Logits) { expect_logits(logits_); }
@@ -102,10 +125,47 @@ TEST_P(Reference, LossAndGradients) {
   for (const auto& sample : samples_) batch.push_back(&sample);
   for (auto& item : named_parameters(model_)) item.second->requires_grad_(true);
   EXPECT_NEAR(accumulate_gradients(model_, batch, 1 << 20, 0.0, 0), expected_["loss"].get<double>(), 1e-4);
-  for (auto& [name, tensor] : named_parameters(model_)) {
-    const double want = expected_["grad_norms"].at(name).get<double>();
-    EXPECT_NEAR(tensor->grad().norm().item<double>(), want, 1e-3 * want) << name;
+  std::map<std::string, double> squares;
+  for (auto& [name, tensor] : named_parameters(model_))
+    if (tensor->grad().defined())
+      squares[reference_name(name)] += tensor->grad().square().sum().item<double>();
+  for (const auto& [name, norm] : expected_["grad_norms"].items()) {
+    const double want = norm.get<double>();
+    EXPECT_NEAR(std::sqrt(squares[name]), want, 1e-3 * want + 1e-7) << name;
+    if (want > 1e-6) record(std::abs(std::sqrt(squares[name]) / want - 1));
   }
+}
+
+// Relative error of Transformers 5.12's own bf16 logits against its f32 ones, all rows together (eager
+// attention, torch 2.14): what bf16 costs on these models. Mixtures may send a token to another expert where
+// two are about as good.
+double reference_bf16_error(const std::string& model) {
+  const std::map<std::string, double> errors = {
+      {"gemma2", 0.0069},       {"gemma3", 0.0058},     {"llama2", 0.0316},        {"llama3", 0.0269},
+      {"llama_linear", 0.0266}, {"llama_yarn", 0.0329}, {"mistral", 0.0257},       {"mixtral", 0.0373},
+      {"olmo2", 0.0120},        {"phi3", 0.0287},       {"phi3_longrope", 0.0469}, {"qwen2", 0.0240},
+      {"qwen3", 0.0159},        {"qwen3_moe", 0.1934},  {"smollm3", 0.0254}};
+  return errors.at(model);
+}
+
+TEST_P(Reference, Bf16) {
+  model_ = load_model(dir_, {"cpu", "bf16"});
+  std::vector<std::vector<int32_t>> rows;
+  for (const auto& sample : samples_) rows.push_back(sample.ids);
+  at::NoGradGuard no_grad;
+  const Tensor got = logits(model_, forward(model_, pack(rows, at::kCPU))).to(at::kFloat);
+  double squares = 0, all = 0;
+  int64_t begin = 0;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const auto length = static_cast<int64_t>(rows[row].size());
+    const Tensor want = logits_[static_cast<int64_t>(row)].narrow(0, 0, length);
+    squares += (got.narrow(0, begin, length) - want).square().sum().item<double>();
+    all += want.square().sum().item<double>();
+    begin += length;
+  }
+  const double error = std::sqrt(squares / all);
+  EXPECT_LT(error, 1.25 * reference_bf16_error(GetParam()));
+  record(error);
 }
 
 TEST_P(Reference, LossDoesNotDependOnMicroBatches) {
@@ -113,10 +173,10 @@ TEST_P(Reference, LossDoesNotDependOnMicroBatches) {
   for (const auto& sample : samples_) batch.push_back(&sample);
   for (auto& item : named_parameters(model_)) item.second->requires_grad_(true);
   EXPECT_NEAR(accumulate_gradients(model_, batch, 1, 0.0, 0), expected_["loss"].get<double>(), 1e-4);
-  Tensor split = model_.layers[0].q.weight.grad().clone();
-  model_.layers[0].q.weight.mutable_grad() = Tensor();
+  Tensor split = model_.layers[0].o.weight.grad().clone();
+  model_.layers[0].o.weight.mutable_grad() = Tensor();
   accumulate_gradients(model_, batch, 1 << 20, 0.0, 0);
-  Tensor whole = model_.layers[0].q.weight.grad();
+  Tensor whole = model_.layers[0].o.weight.grad();
   EXPECT_LT((split - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
 }
 
@@ -140,7 +200,10 @@ TEST_P(Reference, Full) {
   expect_trajectory(expected_["full"], optimizer, 0.0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Reference, ::testing::Values("llama2", "llama3", "llama_linear"));
+INSTANTIATE_TEST_SUITE_P(Models, Reference,
+                         ::testing::Values("llama2", "llama3", "llama_linear", "llama_yarn", "mistral",
+                                           "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "phi3_longrope",
+                                           "olmo2", "smollm3", "qwen3_moe", "mixtral"));
 
 }  // namespace
 }  // namespace sdft

@@ -1,0 +1,242 @@
+// A model's weights: which there are, and how they come from a folder, from nothing, and into a folder.
+#include <cmath>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "model/model.h"
+#include "model/safetensors.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+struct Weight {
+  std::string name;
+  Tensor* tensor;
+  std::vector<int64_t> shape;
+};
+using Weights = std::vector<Weight>;
+
+void add_linear(Weights& list, LinearLayer& linear, const std::string& name, int64_t out, int64_t in,
+                bool bias) {
+  linear.name = name;
+  list.push_back({name + ".weight", &linear.weight, {out, in}});
+  if (bias) list.push_back({name + ".bias", &linear.bias, {out}});
+}
+
+void add_attention(Weights& list, const ModelConfig& c, Layer& layer, const std::string& prefix) {
+  const int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
+  if (c.fused_qkv) {
+    add_linear(list, layer.qkv, prefix + "qkv_proj", q + 2 * kv, c.hidden_size, c.qkv_bias);
+  } else {
+    add_linear(list, layer.q, prefix + "q_proj", q, c.hidden_size, c.qkv_bias);
+    add_linear(list, layer.k, prefix + "k_proj", kv, c.hidden_size, c.qkv_bias);
+    add_linear(list, layer.v, prefix + "v_proj", kv, c.hidden_size, c.qkv_bias);
+  }
+  add_linear(list, layer.o, prefix + "o_proj", c.hidden_size, q, c.o_bias);
+  if (c.head_norm == HeadNorm::kNone) return;
+  const bool whole = c.head_norm == HeadNorm::kWhole;
+  list.push_back({prefix + "q_norm.weight", &layer.q_norm, {whole ? q : c.head_dim}});
+  list.push_back({prefix + "k_norm.weight", &layer.k_norm, {whole ? kv : c.head_dim}});
+}
+
+void add_mlp(Weights& list, const ModelConfig& c, Mlp& mlp, const std::string& prefix) {
+  if (c.fused_gate_up) {
+    add_linear(list, mlp.gate_up, prefix + "gate_up_proj", 2 * c.intermediate_size, c.hidden_size,
+               c.mlp_bias);
+  } else {
+    add_linear(list, mlp.gate, prefix + "gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
+    add_linear(list, mlp.up, prefix + "up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
+  }
+  add_linear(list, mlp.down, prefix + "down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias);
+}
+
+void add_experts(Weights& list, const ModelConfig& c, Layer& layer, const std::string& prefix) {
+  const bool mixtral = c.expert_names == ExpertNames::kSparseMoe;
+  const std::string block = prefix + (mixtral ? "block_sparse_moe." : "mlp.");
+  list.push_back({block + "gate.weight", &layer.router, {c.num_experts, c.hidden_size}});
+  layer.experts.resize(static_cast<size_t>(c.num_experts));
+  for (size_t e = 0; e < layer.experts.size(); ++e) {
+    const std::string expert = block + "experts." + std::to_string(e) + ".";
+    Mlp& mlp = layer.experts[e];
+    add_linear(list, mlp.gate, expert + (mixtral ? "w1" : "gate_proj"), c.expert_size, c.hidden_size, false);
+    add_linear(list, mlp.up, expert + (mixtral ? "w3" : "up_proj"), c.expert_size, c.hidden_size, false);
+    add_linear(list, mlp.down, expert + (mixtral ? "w2" : "down_proj"), c.hidden_size, c.expert_size, false);
+  }
+}
+
+// What normalises a layer, under the names that go with the placement: "post_attention_layernorm" stands
+// before the mlp in Llama, behind attention in the others.
+void add_norms(Weights& list, const ModelConfig& c, Layer& layer, const std::string& prefix) {
+  auto add = [&](const char* name, Tensor& tensor) {
+    list.push_back({prefix + name, &tensor, {c.hidden_size}});
+  };
+  if (c.norm_placement == NormPlacement::kBefore) {
+    add("input_layernorm.weight", layer.attention_norm);
+    add("post_attention_layernorm.weight", layer.mlp_norm);
+    return;
+  }
+  if (c.norm_placement == NormPlacement::kBoth) {
+    add("input_layernorm.weight", layer.attention_norm);
+    add("pre_feedforward_layernorm.weight", layer.mlp_norm);
+  }
+  add("post_attention_layernorm.weight", layer.attention_out_norm);
+  add("post_feedforward_layernorm.weight", layer.mlp_out_norm);
+}
+
+// Every weight of the model with the shape that the configuration asks for; names the linear layers.
+Weights weights_of(Model& model) {
+  const ModelConfig& c = model.config;
+  Weights list = {{"model.embed_tokens.weight", &model.embed, {c.vocab_size, c.hidden_size}}};
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    Layer& layer = model.layers[i];
+    const std::string prefix = "model.layers." + std::to_string(i) + ".";
+    add_attention(list, c, layer, prefix + "self_attn.");
+    if (layer.config.experts) {
+      add_experts(list, c, layer, prefix);
+    } else {
+      add_mlp(list, c, layer.mlp, prefix + "mlp.");
+    }
+    add_norms(list, c, layer, prefix);
+  }
+  list.push_back({"model.norm.weight", &model.norm, {c.hidden_size}});
+  if (!c.tie_word_embeddings)
+    list.push_back({"lm_head.weight", &model.lm_head, {c.vocab_size, c.hidden_size}});
+  return list;
+}
+
+Model without_weights(const ModelConfig& config) {
+  Model model;
+  model.config = config;
+  for (const LayerConfig& layer : config.layers) {
+    model.layers.emplace_back();
+    model.layers.back().config = layer;
+  }
+  return model;
+}
+
+Model empty_model(const ModelConfig& config, const LoadOptions& options) {
+  Model model = without_weights(config);
+  model.device = resolve_device(options.device);
+  if (options.dtype == "f32" || (options.dtype == "auto" && model.device.is_cpu())) {
+    model.dtype = at::kFloat;
+  } else if (options.dtype == "bf16" || options.dtype == "auto") {
+    model.dtype = at::kBFloat16;
+  } else {
+    fail_usage("dtype '" + options.dtype + "' is not known", "auto, f32 or bf16");
+  }
+  model.rope = make_rope_tables(config.rope, config, model.device);
+  model.local_rope = make_rope_tables(config.local_rope, config, model.device);
+  return model;
+}
+
+std::string text_of(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (int64_t n : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
+  return text + "]";
+}
+}  // namespace
+
+int64_t ModelConfig::parameters() const {
+  Model model = without_weights(*this);
+  int64_t total = 0;
+  for (const Weight& weight : weights_of(model)) {
+    int64_t count = 1;
+    for (int64_t n : weight.shape) count *= n;
+    total += count;
+  }
+  return total;
+}
+
+at::Device resolve_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  if (name == "auto") return at::hasCUDA() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  if (name == "cuda" && at::hasCUDA()) return at::Device(at::kCUDA, 0);
+  if (name == "cuda")
+    throw Error(ExitCode::kDevice,
+                "device 'cuda': this libtorch finds no CUDA device (use --device cpu, or build against a "
+                "CUDA libtorch)");
+  fail_usage("device '" + name + "' is not known", "auto, cpu or cuda");
+}
+
+Model load_model(const fs::path& dir, const LoadOptions& options) {
+  Model model = empty_model(read_config(dir), options);
+  ModelFiles files(dir);
+  std::string problems;
+  for (const Weight& weight : weights_of(model)) {
+    Tensor stored = files.get(weight.name);
+    if (stored.sizes() != at::IntArrayRef(weight.shape)) {
+      problems += (problems.empty() ? "" : "; ") + weight.name + " is " + text_of(stored.sizes()) +
+                  ", config.json asks for " + text_of(weight.shape);
+      continue;
+    }
+    if (!at::isFloatingType(stored.scalar_type()))
+      fail_input(dir.string(), "tensor '" + weight.name + "' has no floating-point type");
+    // A copy in any case: the file may go away or change under a long run.
+    *weight.tensor = at::empty(stored.sizes(), at::TensorOptions().dtype(model.dtype).device(model.device));
+    weight.tensor->copy_(stored);
+  }
+  if (!problems.empty())
+    fail_input(dir.string(), "weights and config.json do not belong together: " + problems);
+  if (model.config.tie_word_embeddings) model.lm_head = model.embed;
+  return model;
+}
+
+Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options) {
+  Model model = empty_model(config, options);
+  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config.num_hidden_layers));
+  for (const Weight& weight : weights_of(model)) {
+    const bool bias = weight.name.size() > 5 && weight.name.compare(weight.name.size() - 5, 5, ".bias") == 0;
+    Tensor values = bias || (config.norm_offset && weight.shape.size() == 1)
+                        ? at::zeros(weight.shape, at::kFloat)
+                        : at::ones(weight.shape, at::kFloat);
+    if (weight.shape.size() == 2) {
+      const bool ends_branch = weight.name.find("o_proj") != std::string::npos ||
+                               weight.name.find("down_proj") != std::string::npos ||
+                               weight.name.find(".w2.") != std::string::npos;
+      const double deviation = 0.02 * (ends_branch ? residual : 1.0);
+      Random random(seed, "init " + weight.name);
+      for (float *x = values.data_ptr<float>(), *end = x + values.numel(); x != end; ++x)
+        *x = static_cast<float>(random.normal() * deviation);
+    }
+    *weight.tensor = values.to(model.device, model.dtype);
+  }
+  if (config.tie_word_embeddings) model.lm_head = model.embed;
+  return model;
+}
+
+void save_model(const Model& model, const fs::path& dir, const fs::path& tokenizer_from,
+                at::ScalarType dtype) {
+  make_directories(dir);
+  NamedTensors tensors;
+  for (const Weight& weight : weights_of(const_cast<Model&>(model)))
+    tensors.emplace_back(weight.name, weight.tensor->detach().to(at::kCPU, dtype));
+  write_safetensors(dir / "model.safetensors", tensors, {{"format", "pt"}});
+  Json config = model.config.json;
+  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = dtype == at::kFloat  ? "float32"
+                                                               : dtype == at::kHalf ? "float16"
+                                                                                    : "bfloat16";
+  write_file_atomic(dir / "config.json", config.dump(2) + "\n");
+  if (tokenizer_from.empty()) return;
+  for (const char* name :
+       {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json", "chat_template.jinja", "generation_config.json"})
+    if (fs::exists(tokenizer_from / name) && !fs::equivalent(tokenizer_from, dir))
+      write_file_atomic(dir / name, read_text(tokenizer_from / name));
+}
+
+std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model) {
+  std::vector<std::pair<std::string, Tensor*>> list;
+  for (const Weight& weight : weights_of(model)) list.emplace_back(weight.name, weight.tensor);
+  return list;
+}
+
+void for_each_linear(Model& model, const std::function<void(LinearLayer&)>& use) {
+  for (Layer& layer : model.layers)
+    for (LinearLayer* linear : {&layer.qkv, &layer.q, &layer.k, &layer.v, &layer.o, &layer.mlp.gate_up,
+                                &layer.mlp.gate, &layer.mlp.up, &layer.mlp.down})
+      if (linear->weight.defined()) use(*linear);
+}
+
+}  // namespace sdft
