@@ -115,11 +115,14 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
   adapter.config.target_modules.clear();
   SafetensorsFile file(dir / "adapter_model.safetensors");
   std::set<std::string> unused(file.names().begin(), file.names().end());
-  std::set<std::string> targets;
+  std::set<std::string> targets, bare;  // kinds of layers that the adapter has, and that it lacks somewhere
   for_each_linear(model, [&](LinearLayer& layer) {
     const std::string a_name = kPrefix + layer.name + ".lora_A.weight",
                       b_name = kPrefix + layer.name + ".lora_B.weight";
-    if (!file.has(a_name) && !file.has(b_name)) return;
+    if (!file.has(a_name) && !file.has(b_name)) {
+      bare.insert(last_part(layer.name));
+      return;
+    }
     LoraPair pair{file.get(a_name).to(at::kFloat).clone(), file.get(b_name).to(at::kFloat).clone(), 1.0};
     if (pair.a.dim() != 2 || pair.b.dim() != 2 || pair.a.size(1) != layer.weight.size(1) ||
         pair.b.size(0) != layer.weight.size(0) || pair.a.size(0) != pair.b.size(1))
@@ -141,7 +144,13 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
     fail_input(dir.string(),
                "is an adapter for another model: it has '" + *unused.begin() + "', which this model lacks");
   if (adapter.pairs.empty()) fail_input(dir.string(), "holds no LoRA weights");
-  adapter.config.target_modules.assign(targets.begin(), targets.end());
+  const bool everywhere =
+      std::none_of(targets.begin(), targets.end(), [&](const auto& kind) { return bare.count(kind) > 0; });
+  if (everywhere) {
+    adapter.config.target_modules.assign(targets.begin(), targets.end());
+  } else {  // only in some layers: whole names
+    for (const auto& item : adapter.pairs) adapter.config.target_modules.push_back(item.first);
+  }
   return adapter;
 }
 
@@ -153,14 +162,27 @@ void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string
     tensors.emplace_back(kPrefix + name + ".lora_B.weight", pair.b);
   }
   write_safetensors(dir / "adapter_model.safetensors", tensors, {{"format", "pt"}});
-  std::set<std::string> targets;
-  for (const auto& item : adapter.pairs) targets.insert(last_part(item.first));
+  std::set<std::string> targets(adapter.config.target_modules.begin(), adapter.config.target_modules.end());
+  if (targets.count("all-linear")) {  // older PEFT does not know it
+    targets.clear();
+    for (const auto& item : adapter.pairs) targets.insert(last_part(item.first));
+  }
+  Json ranks = Json::object(), alphas = Json::object();  // of layers that differ
+  for (const auto& [name, pair] : adapter.pairs) {
+    const int64_t rank = pair.a.size(0);
+    const double per_rank =
+        adapter.config.use_rslora ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank);
+    if (rank != adapter.config.rank) ranks[name] = rank;
+    if (std::abs(pair.scale * per_rank - adapter.config.alpha) > 1e-9) alphas[name] = pair.scale * per_rank;
+  }
   Json json = {{"peft_type", "LORA"},
                {"task_type", "CAUSAL_LM"},
                {"base_model_name_or_path", base_model},
                {"r", adapter.config.rank},
                {"lora_alpha", adapter.config.alpha},
                {"lora_dropout", adapter.config.dropout},
+               {"rank_pattern", ranks},
+               {"alpha_pattern", alphas},
                {"target_modules", targets},
                {"use_rslora", adapter.config.use_rslora},
                {"use_dora", false},

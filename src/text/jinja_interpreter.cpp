@@ -103,6 +103,7 @@ class Interpreter {
     std::string result;
     out_ = &result;
     exec(program_.body);
+    out_ = nullptr;
     return result;
   }
 
@@ -289,7 +290,9 @@ class Interpreter {
     return Flow::kNext;
   }
 
-  void run_loop(const Stmt& stmt, const Value& iterable, int64_t depth0, const ScopePtr outer) {
+  // `outer` is a copy: scope_, which it comes from, changes meanwhile.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param)
+  void run_loop(const Stmt& stmt, const Value& iterable, int64_t depth0, ScopePtr outer) {
     Loop* loop = rt_.make<Loop>();
     Value loop_value;
     loop_value.type = Type::kLoop;

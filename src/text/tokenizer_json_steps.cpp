@@ -42,7 +42,7 @@ void read_sequence(const Json& section, const char* key, const std::string& wher
 // One character, as a string.
 std::string read_character(const Json& section, const char* key, const char* fallback,
                            const std::string& where) {
-  const auto text = value_or<std::string>(section, key, fallback, where);
+  auto text = value_or<std::string>(section, key, fallback, where);
   if (utf8_count(text) != 1)
     fail_input(where, std::string("field '") + key + "': expected one character, found '" + text + "'");
   return text;

@@ -81,7 +81,7 @@ int draw_right(char operation, int left, Random& random) {
   return static_cast<int>(random.between(1, std::max(1, std::min(most, random.chance(0.7) ? 20 : 50))));
 }
 
-std::string without_blanks(std::string text) {
+std::string without_blanks(const std::string& text) {
   std::string compact;
   for (char c : text) {
     if (c != ' ') compact += c;

@@ -53,8 +53,8 @@ constexpr const char* kSystemLines[] = {
     "You are a helpful assistant.",
     "You are a polite assistant. Answer the user.",
     "You are a kind helper in the land of many towns.",
-    "Below is an instruction that describes a task. Write a response that appropriately completes the "
-    "request.",
+    ("Below is an instruction that describes a task. Write a response that appropriately completes the "
+     "request."),
     "Help the user as well as you can.",
 };
 

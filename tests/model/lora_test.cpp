@@ -1,0 +1,83 @@
+// Adapters that PEFT made, in and out again (../shared/fixtures/peft).
+#include "model/lora.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "model/safetensors.h"
+#include "testing.h"
+
+namespace sdft {
+namespace {
+using testing::fixture;
+using testing::ScratchDir;
+
+class PeftAdapter : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    dir_ = fixture("peft/made_by_peft_0.9.0/stories260k-hf") / GetParam();
+    REQUIRE_FIXTURE(dir_);
+    model_ = load_model(fixture("weights/stories260k-hf"), {"cpu", "f32"});
+    golden_ = read_json(dir_ / "golden.json");
+  }
+
+  // The last token's logits of each prompt; the fixture has them with seven digits.
+  void expect_logits(const std::string& key, double tolerance) {
+    at::NoGradGuard no_grad;
+    const auto prompts = golden_["prompts"].get<std::vector<std::vector<int32_t>>>();
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      const Tensor hidden = forward(model_, pack({prompts[i]}, at::kCPU));
+      const Tensor got = logits(model_, hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
+      const auto want = golden_[key][i].get<std::vector<float>>();
+      EXPECT_LT((got - at::tensor(at::ArrayRef<float>(want))).abs().max().item<double>(), tolerance) << i;
+    }
+  }
+
+  std::filesystem::path dir_;
+  Model model_;
+  Json golden_;
+};
+
+TEST_P(PeftAdapter, LogitsAndMergedLogits) {
+  const Adapter adapter = load_adapter(model_, dir_);
+  set_adapter(model_, &adapter);
+  expect_logits("logits_adapter", 1e-4);
+  set_adapter(model_, nullptr);
+  merge_adapter(model_, adapter);
+  expect_logits("logits_merged", 1e-4);
+}
+
+TEST_P(PeftAdapter, ComesOutAsItCameIn) {
+  ScratchDir out;
+  save_adapter(load_adapter(model_, dir_), out.path(), "stories260k-hf");
+  const SafetensorsFile before(dir_ / "adapter_model.safetensors"),
+      after(out.path() / "adapter_model.safetensors");
+  EXPECT_THAT(after.names(), ::testing::UnorderedElementsAreArray(before.names()));
+  for (const std::string& name : before.names()) EXPECT_TRUE(before.get(name).equal(after.get(name))) << name;
+  // Every key is one that PEFT 0.9 knows, which stops at others.
+  const Json theirs = read_json(dir_ / "adapter_config.json"),
+             ours = read_json(out.path() / "adapter_config.json");
+  for (const auto& item : ours.items()) EXPECT_TRUE(theirs.contains(item.key())) << item.key();
+  const Adapter again = load_adapter(model_, out.path());
+  set_adapter(model_, &again);
+  expect_logits("logits_adapter", 1e-4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, PeftAdapter,
+                         ::testing::Values("all-linear", "layers-to-transform", "r4-all", "r8-qv",
+                                           "rank-alpha-pattern", "regex-layers", "rslora-r4"));
+
+TEST(Adapter, LayersThatAreOnlySomeKeepTheirNames) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  LoraConfig config;
+  config.target_modules = {"model.layers.1.self_attn.q_proj"};
+  ScratchDir dir;
+  save_adapter(init_adapter(model, config, 1), dir.path(), "base");
+  EXPECT_EQ(read_json(dir / "adapter_config.json")["target_modules"],
+            Json::parse(R"(["model.layers.1.self_attn.q_proj"])"));
+  EXPECT_EQ(load_adapter(model, dir.path()).config.target_modules, config.target_modules);
+}
+
+}  // namespace
+}  // namespace sdft
