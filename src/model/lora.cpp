@@ -57,8 +57,7 @@ LoraConfig parse_adapter_config(const Json& json, const std::string& where) {
     if (value_or(json, flag, false, where)) fail_input(where, std::string(flag) + " is not supported");
   if (value_or<std::string>(json, "bias", "none", where) != "none")
     fail_input(where, "bias other than 'none' is not supported");
-  for (const char* key :
-       {"modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters"})
+  for (const char* key : {"layer_replication", "trainable_token_indices", "target_parameters"})
     if (json.contains(key) && !json[key].is_null() && !json[key].empty())
       fail_input(where, std::string(key) + " is not supported");
   LoraConfig config;
@@ -105,6 +104,39 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
   return adapter;
 }
 
+namespace {
+// A weight of the model by its Hugging Face name; null where there is none. A tied head has one too.
+Tensor* find_weight(Model& model, const std::string& name) {
+  if (name == "lm_head.weight") return &model.lm_head;
+  for (auto& [own, tensor] : named_parameters(model))
+    if (own == name) return tensor;
+  return nullptr;
+}
+
+// Takes what modules_to_save names out of `unused`.
+void load_replaced(Model& model, const Json& config, const SafetensorsFile& file, const std::string& where,
+                   Adapter* adapter, std::set<std::string>* unused) {
+  if (!config.contains("modules_to_save") || config["modules_to_save"].is_null()) return;
+  for (const auto& module : require<std::vector<std::string>>(config, "modules_to_save", where)) {
+    bool found = false;
+    for (const std::string& stored : file.names()) {
+      const size_t at = stored.rfind('.');
+      if (last_part(stored.substr(0, at)) != module || stored.find(".lora_") != std::string::npos) continue;
+      const std::string name = stored.substr(std::string(kPrefix).size());
+      Tensor* own = stored.rfind(kPrefix, 0) == 0 ? find_weight(model, name) : nullptr;
+      const Tensor weight = file.get(stored);
+      if (!own || own->sizes() != weight.sizes())
+        fail_input(where, "is an adapter for another model: '" + stored + "' fits no weight of this model");
+      adapter->replaced[name] = weight.to(own->options()).clone();
+      unused->erase(stored);
+      found = true;
+    }
+    if (!found)
+      fail_input(where, "modules_to_save names '" + module + "', which adapter_model.safetensors lacks");
+  }
+}
+}  // namespace
+
 Adapter load_adapter(Model& model, const fs::path& dir) {
   const fs::path config_path = dir / "adapter_config.json";
   if (!fs::exists(config_path))
@@ -140,10 +172,11 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
     unused.erase(a_name);
     unused.erase(b_name);
   });
+  load_replaced(model, json, file, config_path.string(), &adapter, &unused);
   if (!unused.empty())
     fail_input(dir.string(),
                "is an adapter for another model: it has '" + *unused.begin() + "', which this model lacks");
-  if (adapter.pairs.empty()) fail_input(dir.string(), "holds no LoRA weights");
+  if (adapter.pairs.empty() && adapter.replaced.empty()) fail_input(dir.string(), "holds no LoRA weights");
   const bool everywhere =
       std::none_of(targets.begin(), targets.end(), [&](const auto& kind) { return bare.count(kind) > 0; });
   if (everywhere) {
@@ -160,6 +193,11 @@ void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string
   for (const auto& [name, pair] : adapter.pairs) {
     tensors.emplace_back(kPrefix + name + ".lora_A.weight", pair.a);
     tensors.emplace_back(kPrefix + name + ".lora_B.weight", pair.b);
+  }
+  Json saved = nullptr;  // modules_to_save
+  for (const auto& [name, weight] : adapter.replaced) {
+    tensors.emplace_back(kPrefix + name, weight);
+    saved.push_back(last_part(name.substr(0, name.rfind('.'))));
   }
   write_safetensors(dir / "adapter_model.safetensors", tensors, {{"format", "pt"}});
   std::set<std::string> targets(adapter.config.target_modules.begin(), adapter.config.target_modules.end());
@@ -188,13 +226,21 @@ void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string
                {"use_dora", false},
                {"bias", "none"},
                {"fan_in_fan_out", false},
-               {"modules_to_save", nullptr},
+               {"modules_to_save", saved},
                {"init_lora_weights", true},
                {"inference_mode", true}};
   write_file_atomic(dir / "adapter_config.json", json.dump(2) + "\n");
 }
 
 void set_adapter(Model& model, const Adapter* adapter) {
+  for (auto& [name, weight] : model.set_aside) *find_weight(model, name) = weight;
+  model.set_aside.clear();
+  if (adapter)
+    for (const auto& [name, weight] : adapter->replaced) {
+      Tensor* own = find_weight(model, name);
+      model.set_aside[name] = *own;
+      *own = weight;
+    }
   for_each_linear(model, [&](LinearLayer& layer) {
     layer.lora = nullptr;
     if (!adapter) return;
@@ -205,6 +251,12 @@ void set_adapter(Model& model, const Adapter* adapter) {
 
 void merge_adapter(Model& model, const Adapter& adapter) {
   at::NoGradGuard no_grad;
+  for (const auto& [name, weight] : adapter.replaced) {
+    if (model.config.tie_word_embeddings && (name == "lm_head.weight" || name == "model.embed_tokens.weight"))
+      fail_input(name, "is replaced by the adapter, but tied to another weight of the model",
+                 "set tie_word_embeddings to false in a copy of the model that has both weights");
+    find_weight(model, name)->copy_(weight);
+  }
   for_each_linear(model, [&](LinearLayer& layer) {
     auto found = adapter.pairs.find(layer.name);
     if (found == adapter.pairs.end()) return;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,7 @@ struct Model {
   Tensor norm;     // [C]
   Tensor lm_head;  // [V, C]; the same tensor as embed where tied
   RopeTables rope, local_rope;
+  std::map<std::string, Tensor> set_aside;  // the model's own weights that the adapter in use replaces
 };
 
 struct LoadOptions {

@@ -79,5 +79,28 @@ TEST(Adapter, LayersThatAreOnlySomeKeepTheirNames) {
   EXPECT_EQ(load_adapter(model, dir.path()).config.target_modules, config.target_modules);
 }
 
+// PEFT's modules_to_save: whole weights beside the low-rank updates.
+TEST(Adapter, WholeWeightsAreUsedAndPutBack) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  at::NoGradGuard no_grad;
+  const PackedTokens tokens = pack({{1, 2, 3}}, at::kCPU);
+  const Tensor before = logits(model, forward(model, tokens)).clone();
+  LoraConfig config;
+  config.target_modules = {"q_proj"};
+  Adapter adapter = init_adapter(model, config, 1);
+  adapter.replaced["lm_head.weight"] = model.lm_head * 2;
+  ScratchDir dir;
+  save_adapter(adapter, dir.path(), "base");
+  EXPECT_EQ(read_json(dir / "adapter_config.json")["modules_to_save"], Json::parse(R"(["lm_head"])"));
+  const Adapter loaded = load_adapter(model, dir.path());
+  set_adapter(model, &loaded);
+  EXPECT_TRUE(logits(model, forward(model, tokens)).allclose(2 * before));
+  set_adapter(model, nullptr);
+  EXPECT_TRUE(logits(model, forward(model, tokens)).equal(before));
+  if (model.config.tie_word_embeddings) {
+    EXPECT_THROW(merge_adapter(model, loaded), Error);
+  }
+}
+
 }  // namespace
 }  // namespace sdft
