@@ -15,11 +15,11 @@ inline std::filesystem::path shared_dir() {
   return env ? std::filesystem::path(env) : std::filesystem::path(SDFT_SOURCE_DIR).parent_path() / "shared";
 }
 
-inline std::filesystem::path fixture(const std::string& name) { return shared_dir() / "fixtures" / name; }
-
-// Small files of the project's own, always there: tests/data/.
-inline std::filesystem::path own_data(const std::string& name) {
-  return std::filesystem::path(SDFT_SOURCE_DIR) / "tests" / "data" / name;
+// Of ../shared where it is there, else of the project's own smaller selection (tests/fixtures).
+inline std::filesystem::path fixture(const std::string& name) {
+  const std::filesystem::path shared = shared_dir() / "fixtures" / name,
+                              own = std::filesystem::path(SDFT_SOURCE_DIR) / "tests" / "fixtures" / name;
+  return !std::filesystem::exists(shared) && std::filesystem::exists(own) ? own : shared;
 }
 
 // A folder of its own for one test, removed at the end.
