@@ -71,7 +71,7 @@ void warn_evaluation(const Evaluation& evaluation, std::vector<std::string>& out
   for (const Task& task : evaluation.tasks) {
     if (task.kind == "target" && score_value(task, "seed") == 0)
       out.push_back("The seed scores 0.0 % on the target task " + quoted(task.name) +
-                    ": it cannot do the task yet, so expect poor rewrites.");
+                    ": it cannot do the task yet without the reference answers.");
     int64_t least = -1, most = -1;
     double half = 0;
     for (const Score& score : task.scores) {

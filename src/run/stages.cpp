@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "eval/metrics.h"
+#include "eval/sandbox.h"
 #include "eval/task.h"
 #include "infer/answers.h"
 
@@ -99,15 +100,23 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
   make_directories(dir);
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
+  size_t spelled = 0;    // special tokens in the dataset's own texts
   for (size_t i = 0; i < samples.size(); ++i) {
     const auto& supervised = samples[i].supervised;
     const bool learned = std::find(supervised.begin(), supervised.end(), uint8_t{1}) != supervised.end();
     unlearned += !learned;
+    spelled += samples[i].special_spelled;
     if (samples[i].cut > 0)
       cut_ids.push_back(
           {{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}, {"answer_left", learned}});
   }
-  keep_note(dir / "samples.json", {{"samples", samples.size()}, {"unlearned", unlearned}, {"cut", cut_ids}});
+  keep_note(dir / "samples.json", {{"samples", samples.size()},
+                                   {"unlearned", unlearned},
+                                   {"special_spelled", spelled},
+                                   {"cut", cut_ids}});
+  if (spelled > 0)
+    spdlog::warn("{}: texts of the dataset spell out special tokens {} times; they stay plain characters",
+                 label, spelled);
   if (cut > 0)
     spdlog::warn(
         "{}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer left "
@@ -267,7 +276,9 @@ Json provenance(const Session& session, const Dataset& dataset) {
 std::string run_all(const Recipe& recipe, const std::atomic<bool>* stop, bool progress) {
   const fs::path dir = recipe.output_dir;
   if (recipe.dataset.empty()) fail_usage("dataset is not set", "the task's training examples");
-  for (const TaskSettings& task : recipe.eval) parse_check(task.check);
+  for (const TaskSettings& task : recipe.eval)
+    if (parse_check(task.check) == Check::kProgram)
+      run_python({"pass"});  // fails now rather than after the training
   claim_directory(recipe);
   if (is_done(dir)) return report_stage(recipe, dir);
   auto session = open_session(recipe);
