@@ -38,19 +38,29 @@ bool gives(const Llama3& rule, const std::vector<double>& divisors, double theta
   return true;
 }
 
-// A line through what lies between the two ends: smooth = a / wavelength + b. Only low : high : original
-// matters, so that low is 1.
+// The rule that fits best; only low : high : original matters, so that low is 1. What lies between the two
+// ends is a line, smooth = a / wavelength + b. With one such point, high is 4 as in all Llamas; with none,
+// any rule does whose ends lie in the gap.
 Llama3 fitted(const std::vector<double>& divisors, double factor, double theta) {
-  double first_x = 0, first_y = 0, last_x = 0, last_y = 0;
-  int found = 0;
+  std::vector<std::pair<double, double>> between;  // wavelength, smooth
+  double short_end = 0, long_end = 0;  // the last that is kept, the first that is divided by `factor`
   for (size_t i = 0; i < divisors.size(); ++i) {
-    if (divisors[i] <= 1 || divisors[i] >= factor) continue;
-    last_x = 1 / wavelength(i, divisors.size(), theta);
-    last_y = (1 / divisors[i] - 1 / factor) / (1 - 1 / factor);
-    if (found++ == 0) first_x = last_x, first_y = last_y;
+    const double length = wavelength(i, divisors.size(), theta);
+    if (divisors[i] <= 1)
+      short_end = length;
+    else if (divisors[i] < factor)
+      between.emplace_back(length, (1 / divisors[i] - 1 / factor) / (1 - 1 / factor));
+    else if (long_end == 0)
+      long_end = length;
   }
-  if (found < 2) return {factor, 1, 4, 8192};
-  const double a = (last_y - first_y) / (last_x - first_x), b = first_y - a * first_x;
+  if (between.empty()) {
+    const double original = 0.99 * long_end;
+    return {factor, 1, original / std::max(1.01 * short_end, 0.1 * original), original};
+  }
+  const auto [first_length, first] = between.front();
+  if (between.size() == 1) return {factor, 1, 4, first_length * (1 + 3 * first)};
+  const auto [last_length, last] = between.back();
+  const double a = (last - first) / (1 / last_length - 1 / first_length), b = first - a / first_length;
   const double high = 1 - 1 / b;
   return {factor, 1, high, a * (high - 1)};
 }
@@ -60,16 +70,17 @@ Json llama3_scaling(const GgufFile& file, double theta) {
   const std::vector<double> divisors = numbers(file, "rope_freqs.weight");
   const double factor = *std::max_element(divisors.begin(), divisors.end());
   if (std::all_of(divisors.begin(), divisors.end(), [](double d) { return d == 1; })) return nullptr;
-  Llama3 fit = fitted(divisors, factor, theta);
-  // Written as the whole numbers that they were, where these do as well.
+  const Llama3 fit = fitted(divisors, factor, theta);
+  // Written as the whole numbers that they were, where these do as well; config.json wants a whole context.
   const Llama3 rounded{factor, 1, std::round(fit.high), std::round(fit.original)};
-  for (const Llama3& rule : {Llama3{factor, 1, 4, 8192}, rounded, fit})
+  const double scale = 8192 / fit.original;
+  for (const Llama3& rule : {Llama3{factor, 1, 4, 8192}, rounded, {factor, scale, scale * fit.high, 8192}})
     if (gives(rule, divisors, theta))
       return {{"rope_type", "llama3"},
               {"factor", rule.factor},
               {"low_freq_factor", rule.low},
               {"high_freq_factor", rule.high},
-              {"original_max_position_embeddings", static_cast<int64_t>(std::llround(rule.original))}};
+              {"original_max_position_embeddings", static_cast<int64_t>(rule.original)}};
   fail_input(file.where(),
              "tensor 'rope_freqs.weight' does not follow Llama 3's rule, and no other is known");
 }

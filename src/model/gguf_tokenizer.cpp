@@ -221,6 +221,16 @@ class Message {
   std::string bytes_;
 };
 
+// SentencePiece must have one unknown piece. Converters that take types from Hugging Face's list of added
+// tokens make it a control token.
+void find_unknown(Vocabulary& v) {
+  for (size_t id = 0; id < v.tokens.size(); ++id)
+    if (v.types[id] == kUnknown) v.unk = static_cast<int64_t>(id);
+  for (size_t id = 0; id < v.tokens.size() && !v.unk; ++id)
+    if (v.tokens[id] == "<unk>") v.unk = static_cast<int64_t>(id);
+  if (v.unk) v.types[static_cast<size_t>(*v.unk)] = kUnknown;
+}
+
 // Field numbers are those of sentencepiece_model.proto.
 std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
   const auto scores = file.require<std::vector<float>>(kPrefix + "scores");
@@ -317,9 +327,7 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
     config["tokenizer_class"] = "PreTrainedTokenizerFast";
   } else if (model == "llama") {
     v = read_vocabulary(file, true);
-    // As SentencePiece has them, where the file does not say.
-    for (size_t id = 0; id < v.tokens.size() && !v.unk; ++id)
-      if (v.types[id] == kUnknown) v.unk = static_cast<int64_t>(id);
+    find_unknown(v);
     files["tokenizer.model"] = sentencepiece_model(file, v);
     config = tokenizer_config(file, v);
     if (v.unk) config["unk_token"] = v.tokens[static_cast<size_t>(*v.unk)];
