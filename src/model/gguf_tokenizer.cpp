@@ -67,7 +67,7 @@ Json added_token(const std::string& content, bool special) {
 // How text is cut before the merges: patterns, each applied to what the one before left. What stands between
 // their matches is a word too.
 struct PreTokenizer {
-  const char* names;  // of tokenizer.ggml.pre, with spaces around
+  std::vector<const char*> names;  // tokenizer.ggml.pre
   std::vector<const char*> patterns;
   bool ignore_merges = false;  // a word that is a token needs no merges
   bool add_bos = false;        // where the file does not say
@@ -88,19 +88,23 @@ constexpr const char* kGpt2 =
 
 const std::vector<PreTokenizer>& pre_tokenizers() {
   static const std::vector<PreTokenizer> list = {
-      {" default ",
+      {{"default"},
        {"[\\p{P}\\$\\+<=>\\^~\\|]+",
         "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)", "\\p{N}+",
         "[0-9][0-9][0-9]"}},
-      {" gpt-2 phi-2 olmo mpt jais exaone4 ", {kGpt2}},
-      {" llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral lfm2 ", {SDFT_WORDS("\\p{N}{1,3}")}, true, true},
-      {" dbrx smaug-bpe ", {SDFT_WORDS("\\p{N}{1,3}")}},
+      {{"gpt-2", "phi-2", "olmo", "mpt", "jais", "exaone4"}, {kGpt2}},
+      {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2"},
+       {SDFT_WORDS("\\p{N}{1,3}")},
+       true,
+       true},
+      {{"dbrx", "smaug-bpe"}, {SDFT_WORDS("\\p{N}{1,3}")}},
       // Qwen's own tokenizer composes characters first, which llama.cpp leaves out.
-      {" qwen2 ", {SDFT_WORDS("\\p{N}")}, false, false, true},
-      {" deepseek-r1-qwen stablelm2 ", {SDFT_WORDS("\\p{N}")}},
-      {" smollm starcoder refact command-r codeshell exaone minerva-7b ", {"\\p{N}", kGpt2}},
-      {" tekken ", {SDFT_CASED("", "\\p{N}")}, true, true},
-      {" gpt-4o llama4 ", {SDFT_CASED(SDFT_ENGLISH "?", "\\p{N}{1,3}")}},
+      {{"qwen2"}, {SDFT_WORDS("\\p{N}")}, false, false, true},
+      {{"deepseek-r1-qwen", "stablelm2"}, {SDFT_WORDS("\\p{N}")}},
+      {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"},
+       {"\\p{N}", kGpt2}},
+      {{"tekken"}, {SDFT_CASED("", "\\p{N}")}, true, true},
+      {{"gpt-4o", "llama4"}, {SDFT_CASED(SDFT_ENGLISH "?", "\\p{N}{1,3}")}},
   };
   return list;
 }
@@ -108,11 +112,13 @@ const std::vector<PreTokenizer>& pre_tokenizers() {
 const PreTokenizer& find_pre_tokenizer(const std::string& name, const std::string& where) {
   std::string known;
   for (const PreTokenizer& row : pre_tokenizers()) {
-    if (std::string(row.names).find(" " + name + " ") != std::string::npos) return row;
-    known += row.names;
+    for (const char* candidate : row.names) {
+      if (name == candidate) return row;
+      known += (known.empty() ? "" : ", ") + std::string(candidate);
+    }
   }
   fail_input(where, "metadata 'tokenizer.ggml.pre': the pre-tokenizer '" + name + "' is not known",
-             "known:" + known.substr(0, known.size() - 1));
+             "known: " + known);
 }
 
 Json pre_tokenizer_json(const PreTokenizer& pre) {

@@ -11,6 +11,7 @@
 #include "gguf_writer.h"
 #include "model/gguf_import.h"
 #include "model/gguf_names.h"
+#include "model/model.h"
 #include "testing.h"
 #include "text/tokenizer.h"
 
@@ -131,7 +132,7 @@ TEST_F(GgufCommands, ImportSaysWhatIsWrong) {
   EXPECT_THAT(refusal("words"), HasSubstr("is not a GGUF file"));
   EXPECT_THAT(refusal(good.substr(0, good.size() / 2)), HasSubstr("beyond the end"));
   EXPECT_THAT(replaced("gpt-2", "gpt-x"),
-              HasSubstr("pre-tokenizer 'gpt-x' is not known (known: default gpt-2"));
+              HasSubstr("pre-tokenizer 'gpt-x' is not known (known: default, gpt-2"));
   EXPECT_THAT(replaced("blk.1.attn_q", "blk.1.attn_x"), HasSubstr("'blk.1.attn_q.weight': is missing"));
   EXPECT_THAT(replaced("output_norm.weight", "output_norm.whight"), HasSubstr("is missing"));
   EXPECT_EQ(run_command({"import", path("none.gguf"), "--output", path("bad")}).exit_code, 3);
