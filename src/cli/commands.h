@@ -39,5 +39,6 @@ void add_text(const Registry& registry);      // tokenize, render
 void add_preview(const Registry& registry);   // preview
 void add_score(const Registry& registry);     // score
 void add_model(const Registry& registry);     // merge, inspect
+void add_gguf(const Registry& registry);      // import, export
 
 }  // namespace sdft::cli

@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   add_text(registry);
   add_preview(registry);
   add_model(registry);
+  add_gguf(registry);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -153,17 +153,28 @@ Tensor SafetensorsFile::get(const std::string& name) const {
 
 void write_safetensors(const fs::path& path, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorSource> sources;
+  for (const auto& [name, tensor] : tensors)
+    sources.push_back(
+        {name, tensor.scalar_type(), tensor.sizes().vec(), [held = tensor] { return held.detach(); }});
+  write_safetensors_one_by_one(path, sources, metadata);
+}
+
+void write_safetensors_one_by_one(const fs::path& path, const std::vector<TensorSource>& tensors,
+                                  const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   size_t at = 0;
-  for (const auto& [name, tensor] : tensors) {
+  for (const TensorSource& source : tensors) {
     const Type* type = nullptr;
     for (const Type& candidate : kTypes)
-      if (candidate.type == tensor.scalar_type()) type = &candidate;
-    if (!type) throw Error(ExitCode::kInternal, "cannot write tensor '" + name + "': unknown type");
-    header[name] = {
-        {"dtype", type->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + tensor.nbytes()}}};
-    at += tensor.nbytes();
+      if (candidate.type == source.type) type = &candidate;
+    size_t bytes = 0;
+    if (!type || !byte_count(source.shape, type->bytes, &bytes))
+      throw Error(ExitCode::kInternal, "cannot write tensor '" + source.name + "': unknown type or size");
+    header[source.name] = {
+        {"dtype", type->name}, {"shape", source.shape}, {"data_offsets", {at, at + bytes}}};
+    at += bytes;
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors start aligned
@@ -172,8 +183,8 @@ void write_safetensors(const fs::path& path, const NamedTensors& tensors,
     for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(text.size() >> (8 * i));
     put(length, sizeof length);
     put(text.data(), text.size());
-    for (const auto& named : tensors) {
-      Tensor bytes = named.second.detach().to(at::kCPU).contiguous();
+    for (const TensorSource& source : tensors) {
+      const Tensor bytes = source.make().to(at::kCPU).contiguous();
       put(bytes.data_ptr(), bytes.nbytes());
     }
   });

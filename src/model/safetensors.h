@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,6 +44,16 @@ class SafetensorsFile {
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata = {});
+
+// The same where not all tensors fit into memory at once: make() is called as each is written.
+struct TensorSource {
+  std::string name;
+  at::ScalarType type;
+  std::vector<int64_t> shape;
+  std::function<Tensor()> make;  // of that type and shape
+};
+void write_safetensors_one_by_one(const std::filesystem::path& path, const std::vector<TensorSource>& tensors,
+                                  const std::map<std::string, std::string>& metadata = {});
 
 // All tensors of a model folder: model.safetensors, or the shards that model.safetensors.index.json lists.
 class ModelFiles {

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/skeleton.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -137,6 +138,14 @@ std::string text_of(at::IntArrayRef shape) {
   return text + "]";
 }
 }  // namespace
+
+Model skeleton(const ModelConfig& config) {
+  Model model = without_weights(config);
+  for (const Weight& weight : weights_of(model))
+    *weight.tensor = at::empty(weight.shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
+  if (config.tie_word_embeddings) model.lm_head = model.embed;
+  return model;
+}
 
 int64_t ModelConfig::parameters() const {
   Model model = without_weights(*this);

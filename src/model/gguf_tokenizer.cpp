@@ -1,0 +1,354 @@
+// The vocabulary: tokenizer.ggml.* -> a model folder's tokenizer files.
+#include <fmt/format.h>
+
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "model/gguf_import.h"
+
+namespace sdft {
+namespace {
+
+// tokenizer.ggml.token_type, with SentencePiece's numbers.
+enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+
+struct Vocabulary {
+  std::vector<std::string> tokens;  // their places are their ids
+  std::vector<int> types;
+  std::optional<int64_t> bos, eos, unk, pad;
+  bool add_bos = false, add_eos = false;
+};
+
+const std::string kPrefix = "tokenizer.ggml.";
+
+std::optional<int64_t> token_id(const GgufFile& file, const std::string& name, size_t count) {
+  const std::string key = kPrefix + name + "_token_id";
+  if (file.metadata().count(key) == 0) return std::nullopt;
+  const auto id = file.require<int64_t>(key);
+  if (id < 0 || id >= static_cast<int64_t>(count))
+    fail_input(file.where(), fmt::format("metadata '{}' is {}; there are {} tokens", key, id, count));
+  return id;
+}
+
+Vocabulary read_vocabulary(const GgufFile& file, bool add_bos) {
+  Vocabulary v;
+  v.tokens = file.require<std::vector<std::string>>(kPrefix + "tokens");
+  v.types = file.value_or(kPrefix + "token_type", std::vector<int>(v.tokens.size(), kNormal));
+  if (v.types.size() != v.tokens.size())
+    fail_input(file.where(),
+               fmt::format("has {} tokens, but {} token types", v.tokens.size(), v.types.size()));
+  v.bos = token_id(file, "bos", v.tokens.size());
+  v.eos = token_id(file, "eos", v.tokens.size());
+  v.unk = token_id(file, "unknown", v.tokens.size());
+  v.pad = token_id(file, "padding", v.tokens.size());
+  v.add_bos = file.value_or(kPrefix + "add_bos_token", add_bos);
+  v.add_eos = file.value_or(kPrefix + "add_eos_token", false);
+  return v;
+}
+
+// JSON text; what is not UTF-8 cannot be said in it.
+std::string written(const Json& json, int indent, const std::string& where) {
+  try {
+    return json.dump(indent) + "\n";
+  } catch (const nlohmann::json::type_error&) {
+    fail_input(where, "its vocabulary or chat template holds bytes that are not UTF-8");
+  }
+}
+
+Json added_token(const std::string& content, bool special) {
+  return {{"content", content}, {"single_word", false}, {"lstrip", false},
+          {"rstrip", false},    {"normalized", false},  {"special", special}};
+}
+
+// ---- Byte-level BPE
+
+// How text is cut before the merges: patterns, each applied to what the one before left. What stands between
+// their matches is a word too.
+struct PreTokenizer {
+  std::vector<const char*> names;  // tokenizer.ggml.pre
+  std::vector<const char*> patterns;
+  bool ignore_merges = false;  // a word that is a token needs no merges
+  bool add_bos = false;        // where the file does not say
+  bool nfc = false;
+};
+
+#define SDFT_ENGLISH "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define SDFT_REST "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define SDFT_WORDS(digits) \
+  SDFT_ENGLISH "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" SDFT_REST
+// Words in which lower case ends what upper case began.
+#define SDFT_CASED(end, digits)                                                                    \
+  "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+" end  \
+  "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*" end \
+  "|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" SDFT_REST
+constexpr const char* kGpt2 =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+const std::vector<PreTokenizer>& pre_tokenizers() {
+  static const std::vector<PreTokenizer> list = {
+      {{"default"},
+       {"[\\p{P}\\$\\+<=>\\^~\\|]+",
+        "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)", "\\p{N}+",
+        "[0-9][0-9][0-9]"}},
+      {{"gpt-2", "phi-2", "olmo", "mpt", "jais", "exaone4"}, {kGpt2}},
+      {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2"},
+       {SDFT_WORDS("\\p{N}{1,3}")},
+       true,
+       true},
+      {{"dbrx", "smaug-bpe"}, {SDFT_WORDS("\\p{N}{1,3}")}},
+      // Qwen's own tokenizer composes characters first, which llama.cpp leaves out.
+      {{"qwen2"}, {SDFT_WORDS("\\p{N}")}, false, false, true},
+      {{"deepseek-r1-qwen", "stablelm2"}, {SDFT_WORDS("\\p{N}")}},
+      {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"},
+       {"\\p{N}", kGpt2}},
+      {{"tekken"}, {SDFT_CASED("", "\\p{N}")}, true, true},
+      {{"gpt-4o", "llama4"}, {SDFT_CASED(SDFT_ENGLISH "?", "\\p{N}{1,3}")}},
+  };
+  return list;
+}
+
+const PreTokenizer& find_pre_tokenizer(const std::string& name, const std::string& where) {
+  std::string known;
+  for (const PreTokenizer& row : pre_tokenizers()) {
+    for (const char* candidate : row.names) {
+      if (name == candidate) return row;
+      known += (known.empty() ? "" : ", ") + std::string(candidate);
+    }
+  }
+  fail_input(where, "metadata 'tokenizer.ggml.pre': the pre-tokenizer '" + name + "' is not known",
+             "known: " + known);
+}
+
+Json pre_tokenizer_json(const PreTokenizer& pre) {
+  Json steps = Json::array();
+  for (const char* pattern : pre.patterns)
+    steps.push_back(
+        {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}});
+  steps.push_back(
+      {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}});
+  return {{"type", "Sequence"}, {"pretokenizers", steps}};
+}
+
+// {"type": "TemplateProcessing", ...} that puts BOS and EOS around a text; null where neither is wanted.
+Json post_processor_json(const Vocabulary& v) {
+  Json single = Json::array(), special = Json::object();
+  auto put = [&](bool wanted, const std::optional<int64_t>& id) {
+    if (!wanted || !id) return;
+    const std::string& token = v.tokens[static_cast<size_t>(*id)];
+    single.push_back({{"SpecialToken", {{"id", token}, {"type_id", 0}}}});
+    special[token] = {{"id", token}, {"ids", {*id}}, {"tokens", {token}}};
+  };
+  put(v.add_bos, v.bos);
+  single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  put(v.add_eos, v.eos);
+  if (special.empty()) return nullptr;
+  Json pair = single;
+  for (const Json& step : single) {
+    Json second = step;
+    second.begin().value()["type_id"] = 1;
+    if (second.contains("Sequence")) second["Sequence"]["id"] = "B";
+    pair.push_back(second);
+  }
+  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
+}
+
+Json bpe_model_json(const GgufFile& file, const Vocabulary& v, const PreTokenizer& pre) {
+  Json::object_t ids;
+  std::set<std::string> seen;
+  for (size_t id = 0; id < v.tokens.size(); ++id) {
+    if (v.types[id] == kUnused) continue;  // fills a hole
+    if (!seen.insert(v.tokens[id]).second)
+      fail_input(file.where(), fmt::format("has the token '{}' twice, once as id {}", v.tokens[id], id));
+    ids.emplace_back(v.tokens[id], id);  // not ids[...], which searches
+  }
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},
+          {"continuing_subword_prefix", ""},
+          {"end_of_word_suffix", ""},
+          {"fuse_unk", false},
+          {"byte_fallback", false},
+          {"ignore_merges", pre.ignore_merges},
+          {"vocab", std::move(ids)},
+          {"merges", file.require<std::vector<std::string>>(kPrefix + "merges")}};
+}
+
+std::string bpe_tokenizer_json(const GgufFile& file, const Vocabulary& v, const PreTokenizer& pre) {
+  Json added = Json::array();
+  for (size_t id = 0; id < v.tokens.size(); ++id) {
+    if (v.types[id] != kControl && v.types[id] != kUserDefined) continue;
+    Json entry = {{"id", id}};
+    entry.update(added_token(v.tokens[id], v.types[id] == kControl));
+    added.push_back(entry);
+  }
+  const Json byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  const Json json = {{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", added},
+                     {"normalizer", pre.nfc ? Json{{"type", "NFC"}} : Json()},
+                     {"pre_tokenizer", pre_tokenizer_json(pre)},
+                     {"post_processor", post_processor_json(v)},
+                     {"decoder", byte_level},
+                     {"model", bpe_model_json(file, v, pre)}};
+  return written(json, 1, file.where());
+}
+
+// ---- SentencePiece
+
+// A protobuf message, as far as a SentencePiece model needs it.
+class Message {
+ public:
+  void number(uint32_t field, uint64_t value) {
+    varint(field << 3);
+    varint(value);
+  }
+  void real(uint32_t field, float value) {
+    varint(field << 3 | 5);
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    for (int i = 0; i < 4; ++i) bytes_.push_back(static_cast<char>(bits >> 8 * i));
+  }
+  void text(uint32_t field, const std::string& value) {
+    varint(field << 3 | 2);
+    varint(value.size());
+    bytes_ += value;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void varint(uint64_t value) {
+    for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>(value | 0x80));
+    bytes_.push_back(static_cast<char>(value));
+  }
+  std::string bytes_;
+};
+
+// SentencePiece must have one unknown piece. Converters that take types from Hugging Face's list of added
+// tokens make it a control token.
+void find_unknown(Vocabulary& v) {
+  for (size_t id = 0; id < v.tokens.size(); ++id)
+    if (v.types[id] == kUnknown) v.unk = static_cast<int64_t>(id);
+  for (size_t id = 0; id < v.tokens.size() && !v.unk; ++id)
+    if (v.tokens[id] == "<unk>") v.unk = static_cast<int64_t>(id);
+  if (v.unk) v.types[static_cast<size_t>(*v.unk)] = kUnknown;
+}
+
+// Field numbers are those of sentencepiece_model.proto.
+std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
+  const auto scores = file.require<std::vector<float>>(kPrefix + "scores");
+  if (scores.size() != v.tokens.size())
+    fail_input(file.where(), fmt::format("has {} tokens, but {} scores", v.tokens.size(), scores.size()));
+  Message model, trainer, normalizer;
+  bool bytes = false;
+  for (size_t id = 0; id < v.tokens.size(); ++id) {
+    if (v.tokens[id].empty()) fail_input(file.where(), fmt::format("token {} is empty", id));
+    Message piece;
+    piece.text(1, v.tokens[id]);
+    piece.real(2, scores[id]);
+    piece.number(3, static_cast<uint64_t>(v.types[id]));
+    model.text(1, piece.bytes());
+    bytes = bytes || v.types[id] == kByte;
+  }
+  trainer.number(3, 2);  // BPE
+  trainer.number(4, v.tokens.size());
+  trainer.number(35, bytes ? 1 : 0);
+  auto special = [&](const std::optional<int64_t>& id, uint32_t id_field, uint32_t piece_field) {
+    if (!id) return;
+    trainer.number(id_field, static_cast<uint64_t>(*id));
+    trainer.text(piece_field, v.tokens[static_cast<size_t>(*id)]);
+  };
+  special(v.unk, 40, 45);
+  special(v.bos, 41, 46);
+  special(v.eos, 42, 47);
+  special(v.pad, 43, 48);
+  model.text(2, trainer.bytes());
+  const auto map = file.value_or(kPrefix + "precompiled_charsmap", std::vector<uint8_t>());
+  normalizer.text(1, "identity");
+  if (!map.empty()) normalizer.text(2, std::string(map.begin(), map.end()));
+  normalizer.number(3, file.value_or(kPrefix + "add_space_prefix", true) ? 1 : 0);
+  normalizer.number(4, file.value_or(kPrefix + "remove_extra_whitespaces", false) ? 1 : 0);
+  normalizer.number(5, 1);
+  model.text(3, normalizer.bytes());
+  return model.bytes();
+}
+
+// Control pieces are never cut out of text by SentencePiece itself: they are added tokens as well.
+Json added_tokens_decoder(const Vocabulary& v) {
+  Json::object_t tokens;
+  for (size_t id = 0; id < v.tokens.size(); ++id)
+    if (v.types[id] == kControl || v.types[id] == kUnknown)
+      tokens.emplace_back(std::to_string(id), added_token(v.tokens[id], true));
+  return tokens;
+}
+
+// ---- What is the same for both
+
+Json tokenizer_config(const GgufFile& file, const Vocabulary& v) {
+  Json config = Json::object();
+  auto name = [&](const char* key, const std::optional<int64_t>& id) {
+    config[key] = id ? Json(v.tokens[static_cast<size_t>(*id)]) : Json();
+  };
+  name("bos_token", v.bos);
+  name("eos_token", v.eos);
+  name("pad_token", v.pad);
+  config["add_bos_token"] = v.add_bos;
+  config["add_eos_token"] = v.add_eos;
+  config["clean_up_tokenization_spaces"] = false;
+  const auto chat = file.value_or<std::string>("tokenizer.chat_template", "");
+  if (!chat.empty()) config["chat_template"] = chat;
+  return config;
+}
+
+// All that ends an answer: llama.cpp keeps the end of a turn and the end of a text apart.
+std::string generation_config(const GgufFile& file, const Vocabulary& v) {
+  std::vector<int64_t> ends;
+  for (const char* name : {"eos", "eot", "eom"})
+    if (const auto id = token_id(file, name, v.tokens.size()))
+      if (std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
+  Json json = Json::object();
+  if (v.bos) json["bos_token_id"] = *v.bos;
+  if (ends.size() == 1) json["eos_token_id"] = ends[0];
+  if (ends.size() > 1) json["eos_token_id"] = ends;
+  if (v.pad) json["pad_token_id"] = *v.pad;
+  return written(json, 2, file.where());
+}
+
+}  // namespace
+
+std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
+  const auto model = file.require<std::string>(kPrefix + "model");
+  std::map<std::string, std::string> files;
+  Json config;
+  Vocabulary v;
+  if (model == "gpt2") {
+    const PreTokenizer& pre =
+        find_pre_tokenizer(file.value_or<std::string>(kPrefix + "pre", "default"), file.where());
+    v = read_vocabulary(file, pre.add_bos);
+    files["tokenizer.json"] = bpe_tokenizer_json(file, v, pre);
+    config = tokenizer_config(file, v);
+    config["tokenizer_class"] = "PreTrainedTokenizerFast";
+  } else if (model == "llama") {
+    v = read_vocabulary(file, true);
+    find_unknown(v);
+    files["tokenizer.model"] = sentencepiece_model(file, v);
+    config = tokenizer_config(file, v);
+    if (v.unk) config["unk_token"] = v.tokens[static_cast<size_t>(*v.unk)];
+    config["added_tokens_decoder"] = added_tokens_decoder(v);
+    config["legacy"] = true;  // llama.cpp: a space in front of each stretch between special tokens
+    config["add_prefix_space"] = file.value_or(kPrefix + "add_space_prefix", true);
+    config["tokenizer_class"] = "LlamaTokenizer";
+  } else {
+    fail_input(file.where(),
+               "metadata 'tokenizer.ggml.model': the vocabulary kind '" + model + "' is not read",
+               "known: gpt2 (byte-level BPE), llama (SentencePiece)");
+  }
+  files["tokenizer_config.json"] = written(config, 2, file.where());
+  files["generation_config.json"] = generation_config(file, v);
+  return files;
+}
+
+}  // namespace sdft

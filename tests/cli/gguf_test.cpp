@@ -1,0 +1,187 @@
+// import and export, through the real executable.
+#include "model/gguf.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/run_command.h"
+#include "cli/small_model.h"
+#include "gguf_writer.h"
+#include "model/gguf_import.h"
+#include "model/gguf_names.h"
+#include "model/model.h"
+#include "testing.h"
+#include "text/tokenizer.h"
+
+namespace sdft::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// Row 2 i + s of a head in the file is row i + s D / 2 in the folder.
+Tensor as_llama_cpp_has_it(const Tensor& rows, int64_t heads) {
+  const int64_t size = rows.size(0) / heads;
+  Tensor out = at::empty_like(rows);
+  for (int64_t row = 0; row < rows.size(0); ++row)
+    out[row].copy_(rows[row / size * size + row % size / 2 + row % 2 * (size / 2)]);
+  return out;
+}
+
+void add_tokenizer(const fs::path& dir, GgufBytes* file) {
+  const Json json = read_json(dir / "tokenizer.json"), config = read_json(dir / "tokenizer_config.json");
+  std::vector<std::string> tokens(json["model"]["vocab"].size());
+  std::vector<int> types(tokens.size(), 1);
+  for (const auto& [token, id] : json["model"]["vocab"].items()) tokens.at(id) = token;
+  for (const Json& added : json["added_tokens"]) types.at(added["id"]) = 3;
+  Json merges = Json::array();
+  for (const Json& merge : json["model"]["merges"])
+    merges.push_back(merge.is_string() ? merge.get<std::string>()
+                                       : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  file->key("tokenizer.ggml.model", "gpt2");
+  file->key("tokenizer.ggml.pre", "gpt-2");
+  file->key("tokenizer.ggml.tokens", tokens);
+  file->key("tokenizer.ggml.token_type", types);
+  file->key("tokenizer.ggml.merges", merges);
+  file->key("tokenizer.ggml.bos_token_id", 1);
+  file->key("tokenizer.ggml.eos_token_id", 3);
+  file->key("tokenizer.ggml.padding_token_id", 0);
+  file->key("tokenizer.chat_template", config["chat_template"]);
+}
+
+std::string as_gguf(const fs::path& dir) {
+  LoadOptions load;
+  load.device = "cpu";
+  Model model = load_model(dir, load);
+  const ModelConfig& c = model.config;
+  GgufBytes file;
+  file.key("general.architecture", "llama");
+  file.key("llama.context_length", c.max_position_embeddings);
+  file.key("llama.embedding_length", c.hidden_size);
+  file.key("llama.feed_forward_length", c.intermediate_size);
+  file.key("llama.block_count", c.num_hidden_layers);
+  file.key("llama.attention.head_count", c.num_attention_heads);
+  file.key("llama.attention.head_count_kv", c.num_key_value_heads);
+  file.key("llama.attention.layer_norm_rms_epsilon", c.rms_norm_eps);
+  add_tokenizer(dir, &file);
+  for (const auto& [name, weight] : named_parameters(model)) {
+    Tensor x = *weight;
+    if (name.find("q_proj") != std::string::npos) x = as_llama_cpp_has_it(x, c.num_attention_heads);
+    if (name.find("k_proj") != std::string::npos) x = as_llama_cpp_has_it(x, c.num_key_value_heads);
+    x = x.contiguous();
+    const std::vector<uint64_t> shape(x.sizes().begin(), x.sizes().end());
+    file.tensor(gguf_name(name, c).name, shape, 0,
+                {static_cast<const char*>(x.data_ptr()), static_cast<size_t>(x.nbytes())});
+  }
+  return file.bytes();
+}
+
+class GgufCommands : public ::testing::Test {
+ protected:
+  void SetUp() override { write_small_model(dir_ / "model"); }
+  std::string path(const std::string& name) const { return (dir_ / name).string(); }
+  std::string answer(const std::string& model, const std::string& prompt) {
+    const CommandResult result =
+        run_command({"generate", "--model", path(model), "--prompt", prompt, "--device", "cpu",
+                     "--max_new_tokens", "40", "--temperature", "0"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.out;
+  }
+  ScratchDir dir_;
+};
+
+TEST_F(GgufCommands, ImportedIsTheSameModel) {
+  write_text(dir_ / "m.gguf", as_gguf(dir_ / "model"));
+  const CommandResult result = run_command({"import", path("m.gguf"), "--output", path("back")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, path("back") + "\n");
+  const SafetensorsFile before(dir_ / "model" / "model.safetensors"),
+      after(dir_ / "back" / "model.safetensors");
+  ASSERT_EQ(before.names().size(), after.names().size());
+  for (const std::string& name : before.names())
+    EXPECT_TRUE(at::equal(before.get(name), after.get(name))) << name;
+  for (const char* prompt : {"What is 4 plus 9?", "The answer is 7."})
+    EXPECT_EQ(answer("back", prompt), answer("model", prompt));
+  EXPECT_EQ(read_json(dir_ / "back" / "config.json")["torch_dtype"], "float32");
+  // Not over a model that is there.
+  EXPECT_EQ(run_command({"import", path("m.gguf"), "--output", path("back")}).exit_code, 3);
+  const CommandResult half =
+      run_command({"import", path("m.gguf"), "--output", path("half"), "--dtype", "bf16"});
+  ASSERT_EQ(half.exit_code, 0) << half.err;
+  const SafetensorsFile small(dir_ / "half" / "model.safetensors");
+  EXPECT_EQ(small.get("model.norm.weight").scalar_type(), at::kBFloat16);
+}
+
+TEST_F(GgufCommands, ImportSaysWhatIsWrong) {
+  const std::string good = as_gguf(dir_ / "model");
+  auto refusal = [&](const std::string& bytes) {
+    write_text(dir_ / "bad.gguf", bytes);
+    const CommandResult result = run_command({"import", path("bad.gguf"), "--output", path("bad")});
+    EXPECT_EQ(result.exit_code, 3) << result.err;
+    EXPECT_FALSE(fs::exists(dir_ / "bad" / "model.safetensors"));
+    EXPECT_THAT(result.err, HasSubstr("bad.gguf"));
+    return result.err;
+  };
+  auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string bytes = good;
+    bytes.replace(bytes.find(from), from.size(), to);
+    return refusal(bytes);
+  };
+  EXPECT_THAT(refusal("words"), HasSubstr("is not a GGUF file"));
+  EXPECT_THAT(refusal(good.substr(0, good.size() / 2)), HasSubstr("beyond the end"));
+  EXPECT_THAT(replaced("gpt-2", "gpt-x"),
+              HasSubstr("pre-tokenizer 'gpt-x' is not known (known: default, gpt-2"));
+  EXPECT_THAT(replaced("blk.1.attn_q", "blk.1.attn_x"), HasSubstr("'blk.1.attn_q.weight': is missing"));
+  EXPECT_THAT(replaced("output_norm.weight", "output_norm.whight"), HasSubstr("is missing"));
+  EXPECT_EQ(run_command({"import", path("none.gguf"), "--output", path("bad")}).exit_code, 3);
+  EXPECT_EQ(run_command({"import", path("bad.gguf")}).exit_code, 2);
+}
+
+TEST_F(GgufCommands, ExportsAnAdapter) {
+  write_small_adapter(dir_ / "model", dir_ / "adapter");
+  const std::vector<std::string> command = {"export",        "--model",  path("model"), "--adapter",
+                                            path("adapter"), "--output", path("a.gguf")};
+  const CommandResult result = run_command(command);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const GgufFile file(dir_ / "a.gguf");
+  const SafetensorsFile adapter(dir_ / "adapter" / "adapter_model.safetensors");
+  const std::string prefix = "base_model.model.model.layers.1.self_attn.";
+  EXPECT_EQ(file.tensors().size(), adapter.names().size());
+  EXPECT_TRUE(at::equal(file.get("blk.1.attn_q.weight.lora_a", at::kFloat),
+                        adapter.get(prefix + "q_proj.lora_A.weight")));
+  EXPECT_TRUE(at::equal(file.get("blk.1.attn_q.weight.lora_b", at::kFloat),
+                        as_llama_cpp_has_it(adapter.get(prefix + "q_proj.lora_B.weight"), 4)));
+  EXPECT_TRUE(at::equal(file.get("blk.1.attn_v.weight.lora_b", at::kFloat),
+                        adapter.get(prefix + "v_proj.lora_B.weight")));
+  EXPECT_EQ(run_command(command).exit_code, 3);  // is there already
+  // An adapter is no model.
+  EXPECT_EQ(run_command({"import", path("a.gguf"), "--output", path("m")}).exit_code, 3);
+}
+
+// llama.cpp's own vocabularies, texts and ids.
+TEST(GgufVocabulary, LlamaCppTables) {
+  for (const std::string name : {"gpt-2", "llama-spm"}) {
+    const fs::path base = fixture("tokenizers/llama_cpp") / ("ggml-vocab-" + name + ".gguf");
+    REQUIRE_FIXTURE(base);
+    ScratchDir dir;
+    for (const auto& [file, bytes] : gguf_tokenizer_files(GgufFile(base))) write_text(dir / file, bytes);
+    const Tokenizer tokenizer = Tokenizer::load(dir.path());
+    const std::string texts = read_text(base.string() + ".inp"), between = "\n__ggml_vocab_test__\n";
+    size_t begin = 0, checked = 0;
+    for (const std::string& line : lines_of(read_text(base.string() + ".out"))) {
+      const size_t end = texts.find(between, begin);
+      std::string found;
+      for (int32_t id : tokenizer.encode(texts.substr(begin, end - begin))) found += " " + std::to_string(id);
+      EXPECT_EQ(found, line == " " ? "" : line) << name << " " << checked;
+      ++checked;
+      if (end == std::string::npos) break;
+      begin = end + between.size();
+    }
+    EXPECT_GT(checked, 40u);
+  }
+}
+
+}  // namespace
+}  // namespace sdft::testing
