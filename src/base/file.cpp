@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -145,6 +146,12 @@ MappedFile::MappedFile(const fs::path& path) {
 
 MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<unsigned char*>(data_), size_);
+}
+
+void MappedFile::release(size_t begin, size_t bytes) const {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t from = (begin + page - 1) / page * page, to = std::min(begin + bytes, size_) / page * page;
+  if (from < to) ::madvise(const_cast<unsigned char*>(data_) + from, to - from, MADV_DONTNEED);
 }
 
 LineWriter::LineWriter(const fs::path& path) : path_(path) {

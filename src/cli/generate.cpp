@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 // What was not given on the command line stays empty and comes from the model folder or the defaults.
 struct SamplingFlags {
-  std::optional<double> temperature, top_p;
+  std::optional<double> temperature, top_p, repetition_penalty;
   std::optional<int64_t> top_k, max_new_tokens;
   uint64_t seed = 42;
   int64_t batch_size = 0;
@@ -41,9 +42,19 @@ void add_sampling_flags(CLI::App* command, SamplingFlags* flags) {
       "0: greedy (the default, unless generation_config.json says do_sample)");
   add("top_k", &flags->top_k, "only the k likeliest tokens; 0: all");
   add("top_p", &flags->top_p, "only the likeliest tokens that together have this probability; 1: all");
-  add("max_new_tokens", &flags->max_new_tokens, "limit of an answer (default 512)");
+  add("repetition_penalty", &flags->repetition_penalty,
+      "above 1: tokens that are there already become less likely; 1: off (the default, unless "
+      "generation_config.json has one)");
+  add("max_new_tokens", &flags->max_new_tokens,
+      "limit of an answer (default 512, or what generation_config.json says)");
   add("seed", &flags->seed, "of sampling; each request has a random stream of its own");
 }
+
+// What generation_config.json may ask for besides, and the value that changes nothing.
+const std::map<std::string, double> kNotSupported = {
+    {"min_p", 0},         {"typical_p", 1},      {"epsilon_cutoff", 0},
+    {"eta_cutoff", 0},    {"num_beams", 1},      {"no_repeat_ngram_size", 0},
+    {"penalty_alpha", 0}, {"guidance_scale", 1}, {"encoder_repetition_penalty", 1}};
 
 // Flags, else generation_config.json where it says do_sample, else greedy. Anything but greedy is told on
 // stderr.
@@ -58,18 +69,23 @@ GenerateOptions generate_options(const SamplingFlags& flags, const LoadedModel& 
   if (sampled) {
     sampling.top_k = value_or<int64_t>(json, "top_k", 50, path.string());
     sampling.top_p = value_or(json, "top_p", 1.0, path.string());
-    const double penalty = value_or(json, "repetition_penalty", 1.0, path.string());
-    if (penalty != 1.0)
-      spdlog::warn("{}: repetition_penalty {} is not supported and has no effect", path.string(), penalty);
   }
+  sampling.repetition_penalty = value_or(json, "repetition_penalty", 1.0, path.string());
+  for (const auto& [key, off] : kNotSupported)
+    if (value_or(json, key, off, path.string()) != off)
+      spdlog::warn("{}: {} is not supported and has no effect", path.string(), key);
   sampling.temperature = flags.temperature.value_or(sampling.temperature);
   sampling.top_k = flags.top_k.value_or(sampling.top_k);
   sampling.top_p = flags.top_p.value_or(sampling.top_p);
+  sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
   if (!sampling.greedy())
     spdlog::info("sampling with temperature {}, top_k {}, top_p {}{}", sampling.temperature, sampling.top_k,
                  sampling.top_p,
                  sampled ? " (" + path.string() + " says do_sample; --temperature 0 is greedy)" : "");
-  options.max_new_tokens = flags.max_new_tokens.value_or(512);
+  if (sampling.repetition_penalty != 1)
+    spdlog::info("repetition_penalty {} (1: off)", sampling.repetition_penalty);
+  const auto limit = value_or<int64_t>(json, "max_new_tokens", 512, path.string());
+  options.max_new_tokens = flags.max_new_tokens.value_or(limit);
   options.batch_size = flags.batch_size;
   options.seed = flags.seed;
   options.stop = &interrupted;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "run/session.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -79,9 +80,11 @@ Speech::Speech(const fs::path& dir, const PromptFlags& flags)
   formatter.chat_template = &chat_template;
   if (flags.layout == "reference") formatter.layout = PromptLayout::kReference;
   if (flags.layout == "reference-main") formatter.layout = PromptLayout::kReferenceMain;
-  if (!flags.raw && find_prompt_template(flags.prompt_template).chat && !chat_template.has())
+  if (flags.raw || !find_prompt_template(flags.prompt_template).chat) return;
+  if (!chat_template.has())
     fail_input(dir.string(), "has no chat template",
                "use --raw, or --template alpaca --prompt_layout reference");
+  warn_of_control_tokens(dir, chat_template, tokenizer);
 }
 
 namespace {

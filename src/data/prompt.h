@@ -77,4 +77,10 @@ std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate
 Sample training_sample(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
                        size_t cutoff_len, const std::string& reference_answer = "");
 
+// Whether a tokenizer has what a chat template writes. Throws Error(kInput) where a special token that the
+// template reads (eos_token) is none of its tokens. Returns the control tokens that the template spells out
+// ("<|user|>") and the tokenizer would take apart into characters: right for some models, a mix-up for most.
+std::vector<std::string> check_chat_template(const ChatTemplate& chat_template, const Tokenizer& tokenizer,
+                                             const std::string& where);
+
 }  // namespace sdft

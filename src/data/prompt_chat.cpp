@@ -1,8 +1,10 @@
 // Conversations through the model's own chat template.
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "data/prompt_text.h"
+#include "text/regex.h"
 
 namespace sdft {
 namespace {
@@ -25,6 +27,7 @@ struct Chat {
                        std::vector<std::pair<size_t, size_t>>* ranges = nullptr) const {
     RenderOptions options = formatter.render;
     options.add_generation_prompt = generation_prompt;
+    options.special_tokens_required = true;
     return formatter.chat_template->render(messages, options, ranges);
   }
 
@@ -168,6 +171,24 @@ std::vector<PromptPiece> chat_pieces(const Formatter& formatter, const PromptTem
   Cutter cutter{*formatter.tokenizer, *guard, whole, guard->encode(whole)};
   cutter.cut(answer_spans(chat, whole));
   return std::move(cutter.pieces);
+}
+
+std::vector<std::string> check_chat_template(const ChatTemplate& chat_template, const Tokenizer& tokenizer,
+                                             const std::string& where) {
+  for (const auto& [name, token] : chat_template.special_tokens())
+    if (!tokenizer.id_of(token))
+      fail_input(where, name + " is '" + token + "', which the chat template reads and the tokenizer has not",
+                 "do the tokenizer's files belong together?");
+  static const Regex control("<\\|[A-Za-z0-9_]+\\|>", "control token");
+  const std::string& source = chat_template.source();
+  RegexScratch scratch;
+  std::set<std::string> unknown;
+  Match match{0, 0};
+  for (size_t at = 0; control.find(source, at, scratch, match); at = match.end) {
+    const std::string token = source.substr(match.begin, match.end - match.begin);
+    if (!tokenizer.id_of(token)) unknown.insert(token);
+  }
+  return {unknown.begin(), unknown.end()};
 }
 
 }  // namespace sdft

@@ -192,7 +192,9 @@ Pass next_pass(const Job& job, const Lane& lane) {
 std::vector<int32_t> sample(const Job& job, const Tensor& hidden, std::vector<Slot*>& slots) {
   const Tensor scores = logits(job.model, hidden);
   std::vector<int32_t> tokens(slots.size());
-  if (job.options.sampling.greedy() &&
+  const SamplingOptions& sampling = job.options.sampling;
+  const bool penalty = sampling.repetition_penalty != 1;
+  if (sampling.greedy() && !penalty &&
       !scores.is_cpu()) {  // a vocabulary of logits need not travel for one id
     const Tensor likeliest = scores.argmax(-1).to(at::kCPU, at::kInt).contiguous();
     std::copy_n(likeliest.data_ptr<int32_t>(), tokens.size(), tokens.begin());
@@ -201,10 +203,16 @@ std::vector<int32_t> sample(const Job& job, const Tensor& hidden, std::vector<Sl
   const Tensor rows = scores.to(at::kCPU, at::kFloat).contiguous();
   const int64_t vocabulary = rows.size(1);
   at::parallel_for(0, static_cast<int64_t>(slots.size()), 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      tokens[static_cast<size_t>(i)] =
-          sample_token(rows.data_ptr<float>() + i * vocabulary, vocabulary, job.options.sampling,
-                       slots[static_cast<size_t>(i)]->random);
+    for (int64_t i = begin; i < end; ++i) {
+      float* row = rows.data_ptr<float>() + i * vocabulary;
+      Slot& slot = *slots[static_cast<size_t>(i)];
+      if (penalty) {
+        std::vector<int32_t> seen = job.requests[slot.request].prompt;
+        seen.insert(seen.end(), slot.ids.begin(), slot.ids.end());
+        penalize_repetition(row, vocabulary, seen, sampling.repetition_penalty);
+      }
+      tokens[static_cast<size_t>(i)] = sample_token(row, vocabulary, sampling, slot.random);
+    }
   });
   return tokens;
 }

@@ -21,7 +21,21 @@ void check_sampling(const SamplingOptions& options) {
         "top_k is " + std::to_string(options.top_k) + ", expected 0 (all tokens) or a positive number");
   check(options.top_p > 0 && options.top_p <= 1,
         "top_p is " + std::to_string(options.top_p) + ", expected a number above 0 and up to 1");
+  check(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),
+        "repetition_penalty is " + std::to_string(options.repetition_penalty) +
+            ", expected 1 (off) or another positive number");
   if (!problems.empty()) fail_usage(problems);
+}
+
+void penalize_repetition(float* logits, int64_t vocabulary, const std::vector<int32_t>& seen,
+                         double penalty) {
+  const auto factor = static_cast<float>(penalty);
+  std::vector<bool> done(static_cast<size_t>(vocabulary));
+  for (const int32_t id : seen) {
+    if (done[static_cast<size_t>(id)]) continue;
+    done[static_cast<size_t>(id)] = true;
+    logits[id] = logits[id] < 0 ? logits[id] * factor : logits[id] / factor;
+  }
 }
 
 namespace {

@@ -1,4 +1,5 @@
-// Choosing the next token from logits, as Transformers' warpers do it: temperature, then top_k, then top_p.
+// Choosing the next token from logits, as Transformers' warpers do it: repetition penalty, temperature, then
+// top_k, then top_p.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,17 @@ struct SamplingOptions {
   double temperature = 1.0;  // 0: greedy, the likeliest token (the first of equals)
   int64_t top_k = 0;         // only the k likeliest (and those equal to the k-th); 0: all
   double top_p = 1.0;        // only the likeliest tokens whose probabilities sum to top_p; 1: all
+  // Logits of tokens that the prompt or the answer has are divided by this where positive, else multiplied
+  // (Keskar et al. 2019, CTRL); 1: off. Also where greedy.
+  double repetition_penalty = 1.0;
   bool greedy() const { return temperature == 0; }
 };
 
 // Throws Error(kUsage) where a value makes no sense: all of them at once.
 void check_sampling(const SamplingOptions& options);
+
+// Applies the penalty; `seen`: the tokens so far, any of them any number of times.
+void penalize_repetition(float* logits, int64_t vocabulary, const std::vector<int32_t>& seen, double penalty);
 
 // Token and its probability, likeliest first (equals: the smaller id first); probabilities sum to 1.
 using Distribution = std::vector<std::pair<int32_t, double>>;

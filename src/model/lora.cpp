@@ -50,16 +50,28 @@ double pattern_value(const Json& patterns, const std::string& name, double fallb
   return fallback;
 }
 
+bool is_set(const Json& value) {
+  return value.is_boolean() ? value.get<bool>()
+                            : !value.is_null() && !(value.is_structured() && value.empty());
+}
+
 LoraConfig parse_adapter_config(const Json& json, const std::string& where) {
   const std::string type = require<std::string>(json, "peft_type", where);
   if (type != "LORA") fail_input(where, "peft_type '" + type + "' is not supported, only LORA");
-  for (const char* flag : {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out"})
-    if (value_or(json, flag, false, where)) fail_input(where, std::string(flag) + " is not supported");
+  for (const char* key :
+       {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out", "layer_replication",
+        "trainable_token_indices", "target_parameters", "arrow_config", "alora_invocation_tokens"})
+    if (json.contains(key) && is_set(json[key])) fail_input(where, std::string(key) + " is not supported");
   if (value_or<std::string>(json, "bias", "none", where) != "none")
     fail_input(where, "bias other than 'none' is not supported");
-  for (const char* key : {"layer_replication", "trainable_token_indices", "target_parameters"})
-    if (json.contains(key) && !json[key].is_null() && !json[key].empty())
-      fail_input(where, std::string(key) + " is not supported");
+  // Where an adapter began matters only if that changed the base model's weights as well (pissa, olora, ...).
+  const Json init = json.value("init_lora_weights", Json(true));
+  const std::set<std::string> alone = {"gaussian", "orthogonal", "eva", "mica"};
+  if (init.is_string() && alone.count(init.get<std::string>()) == 0)
+    fail_input(where,
+               "init_lora_weights '" + init.get<std::string>() +
+                   "' is not supported: such an adapter goes with base weights that it has changed",
+               "save it again in PEFT with path_initial_model_for_weight_conversion");
   LoraConfig config;
   config.rank = require<int64_t>(json, "r", where);
   config.alpha = require<double>(json, "lora_alpha", where);

@@ -13,13 +13,25 @@ namespace fs = std::filesystem;
 namespace {
 struct Type {
   const char* name;
-  at::ScalarType type;
+  at::ScalarType type;  // Undefined: the format has it, this program does not
   size_t bytes;
 };
 constexpr Type kTypes[] = {
-    {"F64", at::kDouble, 8}, {"F32", at::kFloat, 4}, {"F16", at::kHalf, 2},  {"BF16", at::kBFloat16, 2},
-    {"I64", at::kLong, 8},   {"I32", at::kInt, 4},   {"I16", at::kShort, 2}, {"I8", at::kChar, 1},
-    {"U8", at::kByte, 1},    {"BOOL", at::kBool, 1},
+    {"F64", at::kDouble, 8},
+    {"F32", at::kFloat, 4},
+    {"F16", at::kHalf, 2},
+    {"BF16", at::kBFloat16, 2},
+    {"I64", at::kLong, 8},
+    {"I32", at::kInt, 4},
+    {"I16", at::kShort, 2},
+    {"I8", at::kChar, 1},
+    {"U8", at::kByte, 1},
+    {"BOOL", at::kBool, 1},
+    {"U64", at::ScalarType::Undefined, 8},
+    {"U32", at::ScalarType::Undefined, 4},
+    {"U16", at::ScalarType::Undefined, 2},
+    {"F8_E4M3", at::ScalarType::Undefined, 1},
+    {"F8_E5M2", at::ScalarType::Undefined, 1},
 };
 
 const Type* find_type(const std::string& name) {
@@ -95,6 +107,7 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
   for (const auto& [name, value] : header.items()) {
     const std::string where = path.string() + ": tensor '" + name + "'";
     if (name == "__metadata__") {
+      if (value.is_null()) continue;
       if (!value.is_object()) fail_input(path.string(), "its __metadata__ is not an object");
       for (const auto& [key, text] : value.items()) {
         if (!text.is_string()) fail_input(path.string(), "its __metadata__ '" + key + "' is not a string");
@@ -104,9 +117,8 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
     }
     const std::string dtype = require<std::string>(value, "dtype", where);
     const Type* type = find_type(dtype);
-    if (!type)
-      fail_input(where, "has the type " + dtype + ", which is not supported", "use f32, f16 or bf16 weights");
-    Entry entry{type->type, unsigned_array(value, "shape", where), 0, 0};
+    if (!type) fail_input(where, "has the type '" + dtype + "', which safetensors has not");
+    Entry entry{type->type, type->name, unsigned_array(value, "shape", where), 0, 0};
     auto offsets = unsigned_array(value, "data_offsets", where);
     if (offsets.size() != 2 || offsets[0] > offsets[1])
       fail_input(where, "'data_offsets' is not [begin, end]");
@@ -137,6 +149,10 @@ Tensor SafetensorsFile::get(const std::string& name) const {
   auto found = entries_.find(name);
   if (found == entries_.end()) fail_input(path_.string(), "has no tensor '" + name + "'");
   const Entry& entry = found->second;
+  if (entry.type == at::ScalarType::Undefined)
+    fail_input(path_.string() + ": tensor '" + name + "'",
+               std::string("has the type ") + entry.type_name + ", which is not supported",
+               "use f32, f16 or bf16 weights");
   auto options = at::TensorOptions().dtype(entry.type);
   if (entry.bytes == 0) return at::empty(entry.shape, options);
   void* bytes = const_cast<unsigned char*>(file_->data() + entry.begin);
@@ -149,6 +165,11 @@ Tensor SafetensorsFile::get(const std::string& name) const {
   }
   return at::from_blob(
       bytes, entry.shape, [keep](void*) {}, options);
+}
+
+void SafetensorsFile::release(const std::string& name) const {
+  const auto found = entries_.find(name);
+  if (found != entries_.end()) file_->release(found->second.begin, found->second.bytes);
 }
 
 void write_safetensors(const fs::path& path, const NamedTensors& tensors,
@@ -233,6 +254,11 @@ Tensor ModelFiles::get(const std::string& name) const {
     fail_input(dir_.string(), "tensor '" + name + "' is missing from the weights",
                "does config.json belong to them?");
   return shards_[found->second].get(name);
+}
+
+void ModelFiles::release(const std::string& name) const {
+  const auto found = where_.find(name);
+  if (found != where_.end()) shards_[found->second].release(name);
 }
 
 std::vector<std::string> ModelFiles::names() const {

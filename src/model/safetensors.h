@@ -22,13 +22,17 @@ class SafetensorsFile {
 
   const std::vector<std::string>& names() const { return names_; }  // in order of their bytes
   bool has(const std::string& name) const { return entries_.count(name) > 0; }
-  // A tensor over the mapped bytes: read-only, valid while this object (or a copy of it) lives.
+  // A tensor over the mapped bytes: read-only, valid while this object (or a copy of it) lives. Error(kInput)
+  // where the file has none of that name or it is of a type that torch has not everywhere (fp8, unsigned).
   Tensor get(const std::string& name) const;
+  // A tensor that has been copied need not stay in memory a second time.
+  void release(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
   struct Entry {
     at::ScalarType type;
+    const char* type_name;
     std::vector<int64_t> shape;
     size_t begin;
     size_t bytes;
@@ -60,7 +64,8 @@ class ModelFiles {
  public:
   explicit ModelFiles(const std::filesystem::path& model_dir);
   bool has(const std::string& name) const { return where_.count(name) > 0; }
-  Tensor get(const std::string& name) const;  // Error(kInput) naming the folder where it is missing
+  Tensor get(const std::string& name) const;    // Error(kInput) naming the folder where it is missing
+  void release(const std::string& name) const;  // see SafetensorsFile
   std::vector<std::string> names() const;
 
  private:

@@ -1,5 +1,8 @@
 // A model's weights: which there are, and how they come from a folder, from nothing, and into a folder.
+#include <spdlog/spdlog.h>
+
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -169,6 +172,20 @@ at::Device resolve_device(const std::string& name) {
   fail_usage("device '" + name + "' is not known", "auto, cpu or cuda");
 }
 
+namespace {
+// Tensors that config.json has no place for may mean that it belongs to another model. A tied head and what
+// older versions of Transformers saved besides are no news.
+void warn_of_unused(const fs::path& dir, const ModelFiles& files, const Weights& used) {
+  std::set<std::string> names;
+  for (const std::string& name : files.names())
+    if (name != "lm_head.weight" && name.find("rotary_emb.inv_freq") == std::string::npos) names.insert(name);
+  for (const Weight& weight : used) names.erase(weight.name);
+  if (!names.empty())
+    spdlog::warn("{}: {} tensors of the weights have no place in this architecture and are not used: {}{}",
+                 dir.string(), names.size(), *names.begin(), names.size() > 1 ? ", ..." : "");
+}
+}  // namespace
+
 Model load_model(const fs::path& dir, const LoadOptions& options) {
   Model model = empty_model(read_config(dir), options);
   ModelFiles files(dir);
@@ -181,13 +198,17 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
       continue;
     }
     if (!at::isFloatingType(stored.scalar_type()))
-      fail_input(dir.string(), "tensor '" + weight.name + "' has no floating-point type");
+      fail_input(dir.string(),
+                 "tensor '" + weight.name + "' holds whole numbers: quantised weights are not supported",
+                 "use the f32, f16 or bf16 folder");
     // A copy in any case: the file may go away or change under a long run.
     *weight.tensor = at::empty(stored.sizes(), at::TensorOptions().dtype(model.dtype).device(model.device));
     weight.tensor->copy_(stored);
+    files.release(weight.name);
   }
   if (!problems.empty())
     fail_input(dir.string(), "weights and config.json do not belong together: " + problems);
+  warn_of_unused(dir, files, weights_of(model));
   if (model.config.tie_word_embeddings) model.lm_head = model.embed;
   return model;
 }

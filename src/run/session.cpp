@@ -1,5 +1,8 @@
 #include "run/session.h"
 
+#include <spdlog/fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
 #include "base/error.h"
 
 namespace sdft {
@@ -50,14 +53,28 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   Model model = recipe.train_from_scratch ? init_model(config, recipe.seed, load) : load_model(dir, load);
   auto session =
       std::make_unique<Session>(recipe, std::move(model), std::move(tokenizer), ChatTemplate::load(dir));
+  bool chat = false;
   for (const std::string& name : {recipe.prompt_template, recipe.distill_template}) {
-    if (name == kTemplateOfRecord) continue;
-    if (find_prompt_template(name).chat && !session->chat_template.has())
+    if (name == kTemplateOfRecord || !find_prompt_template(name).chat) continue;
+    if (!session->chat_template.has())
       fail_input(
           dir.string(), "has no chat template, which the prompt template '" + name + "' needs",
           "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
+    chat = true;
   }
+  if (chat) warn_of_control_tokens(dir, session->chat_template, session->tokenizer);
   return session;
+}
+
+void warn_of_control_tokens(const fs::path& model_dir, const ChatTemplate& chat_template,
+                            const Tokenizer& tokenizer) {
+  const auto unknown =
+      check_chat_template(chat_template, tokenizer, (model_dir / "tokenizer_config.json").string());
+  if (!unknown.empty())
+    spdlog::warn(
+        "{}: the chat template writes {}, which the tokenizer has not as one token: plain characters for "
+        "the model",
+        model_dir.string(), fmt::join(unknown, ", "));
 }
 
 Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,

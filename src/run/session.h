@@ -36,6 +36,11 @@ struct Session {
 // Error(kInput).
 std::unique_ptr<Session> open_session(const Recipe& recipe);
 
+// Says which control tokens of the chat template the tokenizer takes apart; Error(kInput) where it lacks a
+// special token that the template reads.
+void warn_of_control_tokens(const std::filesystem::path& model_dir, const ChatTemplate& chat_template,
+                            const Tokenizer& tokenizer);
+
 // The recipe's dataset; `response_required` false for prompts only.
 Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
                      bool response_required);

@@ -32,6 +32,9 @@ std::tm local_time(const std::string& date) {
   return time;
 }
 
+constexpr const char* kTokenVariables[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                           "pad_token", "cls_token", "mask_token"};
+
 // bos_token, eos_token, ... as templates see them: strings, or lists of them. What `config` has already
 // stays.
 void add_special_tokens(const Json& config, Json* variables) {
@@ -39,8 +42,7 @@ void add_special_tokens(const Json& config, Json* variables) {
     if (token.is_object() && token.contains("content")) return token["content"];
     return token.is_string() ? token : Json();
   };
-  for (const char* key :
-       {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+  for (const char* key : kTokenVariables) {
     if (!config.is_object() || !config.contains(key) || variables->contains(key)) continue;
     Json token = content(config[key]);
     if (token.is_string()) (*variables)[key] = token;
@@ -122,6 +124,14 @@ const std::string& ChatTemplate::source() const {
   return (impl_->plain ? impl_->plain : impl_->with_tools)->text;
 }
 
+std::map<std::string, std::string> ChatTemplate::special_tokens() const {
+  std::map<std::string, std::string> tokens;
+  for (const char* name : kTokenVariables)
+    if (has() && impl_->variables.contains(name) && source().find(name) != std::string::npos)
+      tokens[name] = impl_->variables[name].get<std::string>();
+  return tokens;
+}
+
 std::string ChatTemplate::render(const Json& messages, const RenderOptions& options) const {
   return render(messages, options, nullptr);
 }
@@ -143,6 +153,8 @@ std::string ChatTemplate::render(const Json& messages, const RenderOptions& opti
   jinja::RenderSettings settings;
   settings.now = local_time(options.date);
   settings.generation_ranges = generation_ranges;
+  if (options.special_tokens_required)
+    settings.not_to_print_undefined.assign(std::begin(kTokenVariables), std::end(kTokenVariables));
   return jinja::render((use_tools ? impl_->with_tools : impl_->plain)->program, context, settings);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,9 @@ struct RenderOptions {
   Json tools;                   // null or an array of tool schemas
   Json extra = Json::object();  // further variables a template may read (enable_thinking, ...)
   std::string date;             // "2025-07-10" or "2025-07-10 12:00": what strftime_now prints; "": the clock
+  // Printing a special token (eos_token) that the model's files do not define is Error(kInput). Else it
+  // prints nothing, as in Transformers.
+  bool special_tokens_required = false;
 };
 
 class ChatTemplate {
@@ -30,6 +34,8 @@ class ChatTemplate {
 
   bool has() const;
   const std::string& source() const;
+  // The special tokens that the template reads: "eos_token" -> "</s>".
+  std::map<std::string, std::string> special_tokens() const;
 
   // messages: array of {"role", "content", ...}. bos_token and eos_token come from tokenizer_config.json with
   // load(). Throws Error(kInput) on raise_exception, a runtime error or too long a run.

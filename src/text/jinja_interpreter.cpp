@@ -213,6 +213,7 @@ class Interpreter {
         break;
       case StmtKind::kOutput: {
         Value value = eval(*stmt.expr);
+        if (value.is_undefined()) require_defined(*stmt.expr);
         write(value.is_string() ? value.as_string() : to_str(rt_, value));
         break;
       }
@@ -271,6 +272,12 @@ class Interpreter {
     Value value = rt_.string(std::move(text));
     if (stmt.expr) value = filtered(*stmt.expr, value);
     assign(*stmt.target, value);
+  }
+
+  void require_defined(const Expr& expr) {
+    const auto& names = settings_.not_to_print_undefined;
+    if (expr.kind == ExprKind::kName && std::find(names.begin(), names.end(), expr.name) != names.end())
+      rt_.fail("prints " + expr.name + ", which tokenizer_config.json does not define");
   }
 
   void exec_generation(const Stmt& stmt) {

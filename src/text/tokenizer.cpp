@@ -129,6 +129,7 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (int32_t id : ids) {
+    if (id >= impl_->end()) continue;
     impl_->check_id(id);
     if (skip_special && is_special(id)) continue;
     const std::string_view token = impl_->token_of(id);
@@ -168,6 +169,7 @@ bool StreamDecoder::unfinished() const {
 }
 
 std::string StreamDecoder::add(int32_t id) {
+  if (id >= tokenizer_.impl_->end()) return "";
   tokenizer_.impl_->check_id(id);
   if (skip_special_ && tokenizer_.is_special(id)) return "";
   ids_.push_back(id);

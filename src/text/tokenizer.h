@@ -29,7 +29,8 @@ class Tokenizer {
 
   // Thread-safe. Invalid UTF-8 is an Error(kInput) naming the byte.
   std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
-  // Ids out of range are an Error(kInput). Incomplete characters become U+FFFD, as in HF.
+  // As in HF, ids behind the vocabulary (an embedding may have rows without tokens) have no text, and
+  // incomplete characters become U+FFFD. Negative ids are an Error(kInput).
   std::string decode(const std::vector<int32_t>& ids, bool skip_special = true) const;
 
   int32_t vocab_size() const;                                  // highest id + 1, added tokens included

@@ -115,6 +115,63 @@ TEST_F(BadInput, VocabularyLargerThanTheEmbedding) {
   expect_input_error(generate("model"), {"4001", "embedding"});
 }
 
+// Published models pad their embedding; what such rows would say has no text.
+TEST_F(BadInput, VocabularySmallerThanTheEmbedding) {
+  SmallModel options;
+  options.spare_rows = 3000;
+  write_small_model(dir_ / "model", options);
+  for (const char* mode : {"--json", "--raw"}) {
+    const CommandResult result =
+        run_command({"generate", "--model", path("model"), "--prompt", "What is 1 plus 2?",
+                     "--max_new_tokens", "32", "--temperature", "5", mode});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  const CommandResult ids = run_command({"tokenize", "--model", path("model"), "--decode"}, "[1, 3000]\n");
+  expect_input_error(ids, {"3000"});
+}
+
+TEST_F(BadInput, TokenizerWithoutTheTokensItsTemplateNames) {
+  Json config = read_json(dir_ / "model" / "tokenizer_config.json");
+  config["bos_token"] = "<begin>";
+  file("model/tokenizer_config.json", config.dump());
+  expect_input_error(generate("model"), {"tokenizer_config.json", "bos_token", "<begin>"});
+  config.erase("bos_token");
+  file("model/tokenizer_config.json", config.dump());
+  expect_input_error(generate("model"), {"tokenizer_config.json", "1:", "bos_token", "does not define"});
+  config["chat_template"] = "{% for m in messages %}<|user|>{{ m.content }}<end>{% endfor %}<|assistant|>";
+  file("model/tokenizer_config.json", config.dump());
+  const CommandResult apart = generate("model");
+  EXPECT_EQ(apart.exit_code, 0);
+  EXPECT_THAT(apart.err, HasSubstr("<|assistant|>, <|user|>"));
+}
+
+TEST_F(BadInput, QuantisedWeightsAreRefusedByName) {
+  const std::string whole = read_text(dir_ / "model" / "model.safetensors");
+  std::string other = whole;
+  other.replace(whole.find("\"F32\""), 5, "\"I32\"");
+  file("model/model.safetensors", other);
+  expect_input_error(generate("model"), {"model.", "whole numbers", "quantised"});
+  other = whole;
+  other.replace(whole.find("\"F32\""), 5, "\"F99\"");
+  file("model/model.safetensors", other);
+  expect_input_error(generate("model"), {"model.safetensors", "F99"});
+  file("model/model.safetensors", whole);
+  Json config = read_json(dir_ / "model" / "config.json");
+  config["quantization_config"] = {{"quant_method", "fp8"}};
+  file("model/config.json", config.dump());
+  expect_input_error(generate("model"), {"config.json", "quantization_config"});
+}
+
+TEST_F(BadInput, WeightsWithoutAPlaceAreNamed) {
+  Json config = read_json(dir_ / "model" / "config.json");
+  config["num_hidden_layers"] = 1;
+  file("model/config.json", config.dump());
+  const CommandResult result = generate("model");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("9 tensors"));
+  EXPECT_THAT(result.err, HasSubstr("model.layers.1."));
+}
+
 TEST_F(BadInput, ChatTemplateBrokenOrRaising) {
   Json config = read_json(dir_ / "model" / "tokenizer_config.json");
   config["chat_template"] = "{% for m in messages %}\n{{ m.content }";

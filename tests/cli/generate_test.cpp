@@ -93,12 +93,13 @@ TEST_F(GenerateCommand, NothingToAnswerIsAUsageError) {
 TEST_F(GenerateCommand, GenerationConfigIsHonouredAndTold) {
   write_text(
       dir_ / "model" / "generation_config.json",
-      R"({"do_sample": true, "temperature": 3.0, "top_k": 40, "top_p": 0.9, "repetition_penalty": 1.1})");
+      R"({"do_sample": true, "temperature": 3.0, "top_k": 40, "top_p": 0.9, "repetition_penalty": 1.1, "min_p": 0.1})");
   const CommandResult result = run_command(args({"--prompt", "What is 3 plus 7?", "--seed", "1"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("temperature 3, top_k 40, top_p 0.9"));
   EXPECT_THAT(result.err, HasSubstr("do_sample"));
-  EXPECT_THAT(result.err, HasSubstr("repetition_penalty"));
+  EXPECT_THAT(result.err, HasSubstr("repetition_penalty 1.1"));
+  EXPECT_THAT(result.err, HasSubstr("min_p is not supported"));
   const CommandResult other = run_command(args({"--prompt", "What is 3 plus 7?", "--seed", "2"}));
   EXPECT_NE(other.out, result.out);
   const CommandResult greedy = run_command(args({"--prompt", "What is 3 plus 7?", "--temperature", "0"}));

@@ -8,6 +8,7 @@ namespace sdft::testing {
 
 struct SmallModel {
   int layers = 2, width = 32, context = 192;
+  int spare_rows = 0;  // of the embedding, without tokens
   unsigned seed = 1;
   bool chat_template = true;
 };

@@ -43,7 +43,7 @@ void write_small_model(const fs::path& dir, const SmallModel& options) {
   const Json config = {{"architectures", {"LlamaForCausalLM"}},
                        {"model_type", "llama"},
                        {"hidden_act", "silu"},
-                       {"vocab_size", Tokenizer::load(dir).vocab_size()},
+                       {"vocab_size", Tokenizer::load(dir).vocab_size() + options.spare_rows},
                        {"hidden_size", options.width},
                        {"intermediate_size", 2 * options.width},
                        {"num_hidden_layers", options.layers},

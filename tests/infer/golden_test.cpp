@@ -131,6 +131,15 @@ TEST_P(Weights, GreedyAnswers) {
   }
 }
 
+TEST_P(Weights, RepetitionPenalty) {
+  const Json& golden = golden_["greedy_repetition_penalty_1.3"];
+  const auto wanted = golden["out"].get<std::vector<int32_t>>();
+  GenerateOptions options = greedy(static_cast<int64_t>(wanted.size()), model_.config.eos_token_ids);
+  options.sampling.repetition_penalty = 1.3;
+  const auto answers = generate(model_, {{"p", golden["ids"].get<std::vector<int32_t>>()}}, options);
+  EXPECT_EQ(answers[0].ids, without_stop(wanted, model_.config.eos_token_ids));
+}
+
 TEST_P(Weights, PaddedBatch) {
   const Json& batch = golden_["left_padded_batch"];
   std::vector<Request> requests;

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "model/safetensors.h"
@@ -100,6 +102,65 @@ TEST(Adapter, WholeWeightsAreUsedAndPutBack) {
   if (model.config.tie_word_embeddings) {
     EXPECT_THROW(merge_adapter(model, loaded), Error);
   }
+}
+
+// Writes an adapter folder with these changes in adapter_config.json; the error of loading it, "" for none.
+std::string load_error(Model& model, const Json& changes) {
+  ScratchDir dir;
+  LoraConfig config;
+  config.target_modules = {"q_proj"};
+  save_adapter(init_adapter(model, config, 1), dir.path(), "base");
+  Json json = read_json(dir / "adapter_config.json");
+  json.update(changes);
+  write_file_atomic(dir / "adapter_config.json", json.dump());
+  try {
+    load_adapter(model, dir.path());
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kInput);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Adapter, WhatIsNotSupportedIsNamed) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  const std::vector<std::pair<const char*, const char*>> refused = {
+      {R"({"use_dora": true})", "use_dora"},
+      {R"({"use_bdlora": {"nblocks": 2}})", "use_bdlora"},
+      {R"({"layer_replication": [[0, 2], [1, 3]]})", "layer_replication"},
+      {R"({"bias": "all"})", "bias"},
+      {R"({"peft_type": "LOHA"})", "LOHA"},
+      {R"({"init_lora_weights": "pissa_niter_16"})", "pissa_niter_16"},
+      {R"({"alpha_pattern": {"q_proj[": 4}})", "q_proj["}};
+  for (const auto& [changes, name] : refused)
+    EXPECT_THAT(load_error(model, Json::parse(changes)), ::testing::HasSubstr(name));
+  for (const char* changes :
+       {R"({"use_dora": false, "lora_bias": null, "layer_replication": []})",
+        R"({"init_lora_weights": "gaussian", "peft_version": "0.20.0", "exclude_modules": null})"})
+    EXPECT_EQ(load_error(model, Json::parse(changes)), "");
+}
+
+// Configurations as PEFT's own repository has them.
+TEST(Adapter, ConfigurationsInTheWild) {
+  const auto dir = fixture("peft/configs");
+  REQUIRE_FIXTURE(dir);
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  const std::map<std::string, std::string> refused = {{"mlp-bdlora", "use_bdlora is not supported"},
+                                                      {"rank32-dora", "use_dora is not supported"}};
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    const std::string name = entry.path().filename().string(), error = load_error(model, read_json(entry));
+    ++files;
+    std::string wanted;
+    for (const auto& [part, text] : refused)
+      if (name.find(part) != std::string::npos) wanted = text;
+    if (wanted.empty()) {
+      EXPECT_EQ(error, "") << name;
+    } else {
+      EXPECT_THAT(error, ::testing::HasSubstr(wanted)) << name;
+    }
+  }
+  EXPECT_GE(files, 6u);
 }
 
 }  // namespace

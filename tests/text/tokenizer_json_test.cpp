@@ -445,9 +445,9 @@ TEST(TokenizerJson, BadInputToEncodeAndDecode) {
   for (const char* bad : {"\x80", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "a\xe4\xbd"})
     EXPECT_THROW(tokenizer.encode(bad), Error);
   EXPECT_THROW(tokenizer.decode({-1}), Error);
-  EXPECT_THROW(tokenizer.decode({tokenizer.vocab_size()}), Error);
+  EXPECT_EQ(tokenizer.decode({tokenizer.vocab_size()}), "") << "a row of the embedding without a token";
   EXPECT_THROW(tokenizer.token_of(100000), Error);
-  EXPECT_THROW(StreamDecoder(tokenizer).add(100000), Error);
+  EXPECT_EQ(StreamDecoder(tokenizer).add(100000), "");
   EXPECT_TRUE(tokenizer.encode("").empty());
   EXPECT_EQ(tokenizer.decode({}), "");
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(std::string("a\0b", 3))), std::string("a\0b", 3));
