@@ -1,7 +1,5 @@
 #include "cli/commands.h"
 
-#include <CLI/CLI.hpp>
-
 namespace sdft::cli {
 
 std::atomic<bool> interrupted{false};

@@ -1,7 +1,7 @@
 // One function a command; each adds its flags to the application and what runs when it is chosen.
 #pragma once
 
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <functional>
 #include <string>

@@ -1,6 +1,5 @@
 #include "run/demo.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 

@@ -1,5 +1,4 @@
 // run, and its stages one by one: distill, train, eval, report.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 

@@ -1,5 +1,6 @@
 // tokenize and render: what a model sees.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/file.h"

@@ -1,7 +1,7 @@
 // What is said about a command line that was not understood.
 #pragma once
 
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 #include <string>
 
 namespace sdft::cli {

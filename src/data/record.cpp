@@ -104,7 +104,7 @@ std::optional<Json> array_of(const Field& field) {
   }
   const Json& value = field.value->is_string() ? parsed : *field.value;
   if (!value.is_array()) bad_field(field.name, "expected an array, found " + describe(value));
-  return value;
+  return std::make_optional<Json>(value);  // newer nlohmann-json would convert in two ways
 }
 
 std::vector<Turn> history_of(const Field& field) {

@@ -2,6 +2,7 @@
 #include "model/gguf_import.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 

@@ -1,6 +1,6 @@
 #include "run/session.h"
 
-#include <spdlog/fmt/ranges.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include "base/error.h"

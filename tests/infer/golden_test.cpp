@@ -236,14 +236,20 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, Weights,
 // --- models/: greedy rows and log-likelihoods
 // ---------------------------------------------------------------------
 
+std::vector<int32_t> first(const std::vector<int32_t>& ids, size_t count) {
+  return {ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(std::min(count, ids.size()))};
+}
+
 class Architecture : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Architecture, GreedyRowsAndLogLikelihoods) {
   const auto dir = fixture(std::string("models/") + GetParam());
   REQUIRE_FIXTURE(dir);
   const auto known = known_architectures();
-  const auto name = read_json(dir / "config.json")["architectures"][0].get<std::string>();
-  if (!std::count(known.begin(), known.end(), name)) GTEST_SKIP() << name << " is not known yet";
+  const Json config = read_json(dir / "config.json");
+  const auto name = config["architectures"][0].get<std::string>();
+  ASSERT_TRUE(std::count(known.begin(), known.end(), name)) << name;
+  RecordProperty("model", GetParam());
   const Model model = load(dir);
   const Json expected = read_json(dir / "expected.json");
   SafetensorsFile file(dir / "expected.safetensors");
@@ -260,11 +266,19 @@ TEST_P(Architecture, GreedyRowsAndLogLikelihoods) {
     for (int64_t t = 0; t < lengths[i]; ++t) items[i].supervised.push_back(label[t] != -100);
   }
   const auto wanted = expected["greedy"].get<std::vector<std::vector<int32_t>>>();
+  const int64_t original =
+      name == "Phi3ForCausalLM" ? config.value("original_max_position_embeddings", 0) : 0;
   for (int64_t batch_size : {0, 1}) {
     GenerateOptions options = greedy(static_cast<int64_t>(wanted[0].size()), {});
     options.batch_size = batch_size;
     const auto answers = generate(model, requests, options);
-    for (size_t i = 0; i < wanted.size(); ++i) EXPECT_EQ(answers[i].ids, wanted[i]) << "row " << i;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      // Where a row passes the length at which longrope changes its factors, Transformers keeps the old keys.
+      const int64_t limit = original - lengths[i] + 1;
+      const bool crosses = limit > 0 && limit < static_cast<int64_t>(wanted[i].size());
+      const size_t count = crosses ? static_cast<size_t>(limit) : wanted[i].size();
+      EXPECT_THAT(first(answers[i].ids, count), ::testing::ElementsAreArray(first(wanted[i], count))) << i;
+    }
   }
   const auto scores = score(model, items);
   const auto loglik = expected["row_loglik"].get<std::vector<double>>();
@@ -275,7 +289,7 @@ TEST_P(Architecture, GreedyRowsAndLogLikelihoods) {
 INSTANTIATE_TEST_SUITE_P(Fixtures, Architecture,
                          ::testing::Values("llama2", "llama3", "llama_linear", "mistral", "qwen2", "qwen3",
                                            "gemma2", "gemma3", "phi3", "olmo2", "smollm3", "llama_yarn",
-                                           "qwen3_moe", "mixtral"));
+                                           "qwen3_moe", "mixtral", "phi3_longrope"));
 
 }  // namespace
 }  // namespace sdft
