@@ -3,28 +3,11 @@
 // code.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 
+#include "sdft/error.h"
+
 namespace sdft {
-
-enum class ExitCode {
-  kDone = 0,
-  kInternal = 1,      // a bug in sdft
-  kUsage = 2,         // flags, recipe keys
-  kInput = 3,         // files, datasets, models; also a full disk
-  kDevice = 4,        // no such device, or out of memory
-  kInterrupted = 130  // Ctrl-C or SIGTERM; the same command goes on
-};
-
-class Error : public std::runtime_error {
- public:
-  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
-  ExitCode code() const { return code_; }
-
- private:
-  ExitCode code_;
-};
 
 // where: "data/train.jsonl:12: field 'output'"; what: "expected a non-empty string, found null";
 // hint (may be empty): what the user can do. Printed as "where: what (hint)".

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "data/dataset.h"
 #include "model/config.h"
+#include "model/gguf.h"
 #include "model/safetensors.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -16,31 +18,19 @@ namespace sdft::cli {
 namespace fs = std::filesystem;
 
 namespace {
-std::string type_name(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return "f32";
-    case at::kHalf:
-      return "f16";
-    case at::kBFloat16:
-      return "bf16";
-    case at::kLong:
-      return "i64";
-    default:
-      return at::toString(type);
-  }
-}
-
 // Number of tensors and parameters, types, and each tensor's type and shape.
-Json weights_of(const std::vector<std::string>& names, const std::function<Tensor(const std::string&)>& get) {
+Json weights_of(const std::vector<std::string>& names,
+                const std::function<TensorInfo(const std::string&)>& info_of) {
   Json tensors = Json::object(), types = Json::object();
   int64_t parameters = 0;
   for (const std::string& name : names) {
-    const Tensor tensor = get(name);
-    const std::string type = type_name(tensor.scalar_type());
-    tensors[name] = {{"dtype", type}, {"shape", tensor.sizes().vec()}};
-    types[type] = types.value(type, int64_t{0}) + tensor.numel();
-    parameters += tensor.numel();
+    TensorInfo info = info_of(name);
+    for (char& c : info.type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    int64_t count = 1;
+    for (const int64_t size : info.shape) count *= size;
+    tensors[name] = {{"dtype", info.type}, {"shape", info.shape}};
+    types[info.type] = types.value(info.type, int64_t{0}) + count;
+    parameters += count;
   }
   return {{"tensors", names.size()}, {"parameters", parameters}, {"dtype", types}, {"shapes", tensors}};
 }
@@ -91,7 +81,7 @@ Json model_overview(const fs::path& dir) {
   json["config"] = or_problem([&] { return config_of(dir); });
   json["weights"] = or_problem([&] {
     const ModelFiles files(dir);
-    return weights_of(files.names(), [&](const std::string& name) { return files.get(name); });
+    return weights_of(files.names(), [&](const std::string& name) { return files.info(name); });
   });
   json["tokenizer"] = or_problem([&] { return tokenizer_of(dir); });
   json["chat_template"] = or_problem([&] {
@@ -103,7 +93,7 @@ Json model_overview(const fs::path& dir) {
 
 Json file_overview(const fs::path& path) {
   const SafetensorsFile file(path);
-  Json json = weights_of(file.names(), [&](const std::string& name) { return file.get(name); });
+  Json json = weights_of(file.names(), [&](const std::string& name) { return file.info(name); });
   json["metadata"] = file.metadata();
   return json;
 }
@@ -113,6 +103,26 @@ Json adapter_overview(const fs::path& dir) {
   json["config"] = or_problem([&] { return read_json(dir / "adapter_config.json"); });
   json["weights"] = or_problem([&] { return file_overview(dir / "adapter_model.safetensors"); });
   return json;
+}
+
+// Lists of tens of thousands (the vocabulary) are only counted.
+Json gguf_overview(const fs::path& path) {
+  const GgufFile file(path);
+  Json metadata = Json::object();
+  for (const auto& [key, value] : file.metadata())
+    metadata[key] =
+        value.is_array() && value.size() > 64 ? Json(fmt::format("{} values", value.size())) : value;
+  std::vector<std::string> names;
+  for (const auto& item : file.tensors()) names.push_back(item.first);
+  auto info_of = [&](const std::string& name) {
+    const GgufTensor& tensor = file.tensors().at(name);
+    return TensorInfo{tensor.type->name, tensor.shape};
+  };
+  return {{"kind", "gguf"},
+          {"path", path.string()},
+          {"metadata", metadata},
+          {"weights", weights_of(names, info_of)},
+          {"use", "sdft import makes a model folder of it"}};
 }
 
 // Folders with what a stage left, and whether it is done.
@@ -181,6 +191,7 @@ Json dataset_overview(const fs::path& path) {
 Json overview_of(const fs::path& path) {
   if (!fs::exists(path)) fail_input(path.string(), "does not exist");
   if (!fs::is_directory(path)) {
+    if (path.extension() == ".gguf") return gguf_overview(path);
     if (path.extension() != ".safetensors") return dataset_overview(path);
     Json json = {{"kind", "safetensors"}, {"path", path.string()}};
     json["weights"] = file_overview(path);

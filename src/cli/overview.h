@@ -1,4 +1,4 @@
-// What is in a folder or file: model, adapter, run directory, dataset, safetensors file.
+// What is in a folder or file: model, adapter, run directory, dataset, safetensors or GGUF file.
 #pragma once
 
 #include <filesystem>

@@ -145,10 +145,19 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
   if (at != file_->size()) fail_input(path.string(), "has bytes that belong to no tensor", kTruncatedHint);
 }
 
-Tensor SafetensorsFile::get(const std::string& name) const {
-  auto found = entries_.find(name);
+const SafetensorsFile::Entry& SafetensorsFile::find(const std::string& name) const {
+  const auto found = entries_.find(name);
   if (found == entries_.end()) fail_input(path_.string(), "has no tensor '" + name + "'");
-  const Entry& entry = found->second;
+  return found->second;
+}
+
+TensorInfo SafetensorsFile::info(const std::string& name) const {
+  const Entry& entry = find(name);
+  return {entry.type_name, entry.shape};
+}
+
+Tensor SafetensorsFile::get(const std::string& name) const {
+  const Entry& entry = find(name);
   if (entry.type == at::ScalarType::Undefined)
     fail_input(path_.string() + ": tensor '" + name + "'",
                std::string("has the type ") + entry.type_name + ", which is not supported",
@@ -168,8 +177,8 @@ Tensor SafetensorsFile::get(const std::string& name) const {
 }
 
 void SafetensorsFile::release(const std::string& name) const {
-  const auto found = entries_.find(name);
-  if (found != entries_.end()) file_->release(found->second.begin, found->second.bytes);
+  const Entry& entry = find(name);
+  file_->release(entry.begin, entry.bytes);
 }
 
 void write_safetensors(const fs::path& path, const NamedTensors& tensors,
@@ -248,18 +257,17 @@ ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
         fail_input(model_dir.string(), "tensor '" + name + "' is in two shards");
 }
 
-Tensor ModelFiles::get(const std::string& name) const {
+const SafetensorsFile& ModelFiles::shard_of(const std::string& name) const {
   auto found = where_.find(name);
   if (found == where_.end())
     fail_input(dir_.string(), "tensor '" + name + "' is missing from the weights",
                "does config.json belong to them?");
-  return shards_[found->second].get(name);
+  return shards_[found->second];
 }
 
-void ModelFiles::release(const std::string& name) const {
-  const auto found = where_.find(name);
-  if (found != where_.end()) shards_[found->second].release(name);
-}
+Tensor ModelFiles::get(const std::string& name) const { return shard_of(name).get(name); }
+TensorInfo ModelFiles::info(const std::string& name) const { return shard_of(name).info(name); }
+void ModelFiles::release(const std::string& name) const { shard_of(name).release(name); }
 
 std::vector<std::string> ModelFiles::names() const {
   std::vector<std::string> names;

@@ -14,6 +14,11 @@
 
 namespace sdft {
 
+struct TensorInfo {
+  std::string type;  // as the file names it: "F32", "BF16", "F8_E4M3"
+  std::vector<int64_t> shape;
+};
+
 class SafetensorsFile {
  public:
   // Throws Error(kInput) naming the file and what is wrong with its header (too long, not JSON, overlapping
@@ -25,11 +30,14 @@ class SafetensorsFile {
   // A tensor over the mapped bytes: read-only, valid while this object (or a copy of it) lives. Error(kInput)
   // where the file has none of that name or it is of a type that torch has not everywhere (fp8, unsigned).
   Tensor get(const std::string& name) const;
+  TensorInfo info(const std::string& name) const;  // Error(kInput) where there is none
   // A tensor that has been copied need not stay in memory a second time.
   void release(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
+  struct Entry;
+  const Entry& find(const std::string& name) const;
   struct Entry {
     at::ScalarType type;
     const char* type_name;
@@ -64,11 +72,14 @@ class ModelFiles {
  public:
   explicit ModelFiles(const std::filesystem::path& model_dir);
   bool has(const std::string& name) const { return where_.count(name) > 0; }
-  Tensor get(const std::string& name) const;    // Error(kInput) naming the folder where it is missing
+  Tensor get(const std::string& name) const;  // Error(kInput) naming the folder where it is missing
+  TensorInfo info(const std::string& name) const;
   void release(const std::string& name) const;  // see SafetensorsFile
   std::vector<std::string> names() const;
 
  private:
+  const SafetensorsFile& shard_of(const std::string& name) const;
+
   std::filesystem::path dir_;
   std::vector<SafetensorsFile> shards_;
   std::map<std::string, size_t> where_;

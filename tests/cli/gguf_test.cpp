@@ -105,6 +105,9 @@ TEST_F(GgufCommands, ImportedIsTheSameModel) {
   for (const char* prompt : {"What is 4 plus 9?", "The answer is 7."})
     EXPECT_EQ(answer("back", prompt), answer("model", prompt));
   EXPECT_EQ(read_json(dir_ / "back" / "config.json")["torch_dtype"], "float32");
+  const CommandResult shown = run_command({"inspect", path("m.gguf")});
+  EXPECT_THAT(shown.out, ::testing::AllOf(HasSubstr("kind                      gguf"),
+                                          HasSubstr("sdft import"), HasSubstr("blk.*.attn_q.weight")));
   // Not over a model that is there.
   EXPECT_EQ(run_command({"import", path("m.gguf"), "--output", path("back")}).exit_code, 3);
   const CommandResult half =

@@ -1,0 +1,113 @@
+// The public API (include/sdft/sdft.h) on top of the modules.
+#include "base/error.h"
+#include "infer/scorer.h"
+#include "run/session.h"
+#include "run/stages.h"
+#include "sdft/sdft.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+struct ChatModel::Impl {
+  std::unique_ptr<Session> session;
+  Adapter adapter;
+};
+
+namespace {
+const char* role_at(size_t index) { return index % 2 == 0 ? "user" : "assistant"; }
+
+// The last message is the question, or, where it is an assistant's, the response.
+Example example_of(const Conversation& conversation, size_t index) {
+  Example example;
+  example.id = std::to_string(index);
+  const size_t begin = !conversation.empty() && conversation[0].role == "system" ? 1 : 0;
+  if (begin == 1) example.system = conversation[0].content;
+  for (size_t i = begin; i < conversation.size(); ++i)
+    if (conversation[i].role != role_at(i - begin))
+      fail_usage("conversation " + example.id + ": message " + std::to_string(i) + " is of role '" +
+                     conversation[i].role + "', expected '" + role_at(i - begin) + "'",
+                 "user and assistant take turns, behind at most one system message");
+  const size_t turns = (conversation.size() - begin + 1) / 2;
+  if (turns == 0) fail_usage("conversation " + example.id + " has no message of a user");
+  for (size_t turn = 0; turn < turns; ++turn) {
+    const size_t at = begin + 2 * turn;
+    const std::string response = at + 1 < conversation.size() ? conversation[at + 1].content : "";
+    if (turn + 1 < turns) {
+      example.history.push_back({conversation[at].content, response});
+    } else {
+      example.instruction = conversation[at].content;
+      example.response = response;
+    }
+  }
+  return example;
+}
+
+void require_last(const Conversation& conversation, size_t index, const char* role) {
+  if (conversation.empty() || conversation.back().role != role)
+    fail_usage("conversation " + std::to_string(index) + " does not end with a message of role '" + role +
+               "'");
+}
+}  // namespace
+
+ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) : impl_(new Impl) {
+  Recipe recipe;
+  recipe.model_name_or_path = dir.string();
+  recipe.device = options.device;
+  recipe.dtype = options.dtype;
+  recipe.threads = options.threads;
+  impl_->session = open_session(recipe);
+  if (!options.adapter.empty()) impl_->adapter = load_adapter(impl_->session->model, options.adapter);
+  use_adapter(true);
+}
+ChatModel::~ChatModel() = default;
+ChatModel::ChatModel(ChatModel&&) noexcept = default;
+ChatModel& ChatModel::operator=(ChatModel&&) noexcept = default;
+
+void ChatModel::use_adapter(bool on) {
+  const bool there = !impl_->adapter.pairs.empty() || !impl_->adapter.replaced.empty();
+  set_adapter(impl_->session->model, on && there ? &impl_->adapter : nullptr);
+}
+
+std::vector<Answer> ChatModel::answer(const std::vector<Conversation>& conversations,
+                                      const AnswerOptions& options) const {
+  const Session& session = *impl_->session;
+  std::vector<Request> requests;
+  for (size_t i = 0; i < conversations.size(); ++i) {
+    require_last(conversations[i], i, "user");
+    const Example example = example_of(conversations[i], i);
+    requests.push_back({example.id, prompt_ids(session.formatter, find_prompt_template("chat"), example)});
+  }
+  GenerateOptions generation = session.generation();
+  generation.sampling = {options.temperature, options.top_k, options.top_p, options.repetition_penalty};
+  generation.max_new_tokens = options.max_new_tokens;
+  generation.seed = options.seed;
+  std::vector<Answer> answers;
+  for (const Completion& completion : generate(session.model, requests, generation))
+    answers.push_back(
+        {session.tokenizer.decode(completion.ids), name_of(completion.finish), completion.ids.size()});
+  return answers;
+}
+
+std::vector<LogLikelihood> ChatModel::score(const std::vector<Conversation>& conversations) const {
+  const Session& session = *impl_->session;
+  std::vector<ScoreItem> items;
+  for (size_t i = 0; i < conversations.size(); ++i) {
+    require_last(conversations[i], i, "assistant");
+    // Earlier answers are context here, in training they would be learned: the last one alone counts.
+    const Example example = example_of(conversations[i], i);
+    const PromptTemplate& chat = find_prompt_template("chat");
+    const size_t prompt = prompt_ids(session.formatter, chat, example).size();
+    Sample sample = training_sample(session.formatter, chat, example, 0);
+    std::fill_n(sample.supervised.begin(), std::min(prompt, sample.supervised.size()), uint8_t{0});
+    items.push_back({std::move(sample.ids), std::move(sample.supervised)});
+  }
+  std::vector<LogLikelihood> result;
+  for (const Score& one : sdft::score(session.model, items)) result.push_back({one.log_prob, one.count});
+  return result;
+}
+
+std::string run(const fs::path& recipe, const std::vector<std::string>& settings) {
+  return run_all(read_recipe(recipe, settings), nullptr, false);
+}
+
+}  // namespace sdft
