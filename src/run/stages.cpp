@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -55,12 +56,10 @@ Sample sample_of(const Session& session, const Example& example) {
 }
 }  // namespace
 
-std::vector<Sample> training_samples(const Session& session, const Dataset& dataset, size_t* cut) {
+std::vector<Sample> training_samples(const Session& session, const Dataset& dataset) {
   std::vector<Sample> samples;
-  *cut = 0;
   for (const Example& example : dataset.examples) {
     Sample sample = sample_of(session, example);
-    *cut += sample.cut > 0;
     if (session.recipe.train_on_prompt)
       std::fill(sample.supervised.begin(), sample.supervised.end(), uint8_t{1});
     samples.push_back(std::move(sample));
@@ -91,13 +90,11 @@ std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dat
   return distilled;
 }
 
-void train_stage(Session& session, const std::string& label, const Dataset& dataset, const fs::path& dir) {
-  if (is_done(dir)) return;
-  TrainOptions options = session.recipe.train;
-  options.seed = session.recipe.seed;
-  size_t cut = 0;
-  const std::vector<Sample> samples = training_samples(session, dataset, &cut);
-  make_directories(dir);
+namespace {
+// DIR/samples.json and warnings: what of the samples training will not see as it was. Error(kInput) where
+// that leaves nothing to learn.
+void note_samples(const Session& session, const std::string& label, const Dataset& dataset,
+                  const std::vector<Sample>& samples, const fs::path& dir) {
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
   size_t spelled = 0;    // special tokens in the dataset's own texts
@@ -117,15 +114,39 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
   if (spelled > 0)
     spdlog::warn("{}: texts of the dataset spell out special tokens {} times; they stay plain characters",
                  label, spelled);
-  if (cut > 0)
+  if (!cut_ids.empty())
     spdlog::warn(
         "{}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer left "
         "to learn (listed in {})",
-        label, cut, samples.size(), effective_cutoff(session), unlearned, (dir / "samples.json").string());
+        label, cut_ids.size(), samples.size(), effective_cutoff(session), unlearned,
+        (dir / "samples.json").string());
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
                "raise cutoff_len, or use a model with a longer context");
+}
 
+void save_trained(Session& session, const Adapter* adapter, const fs::path& dir) {
+  const Recipe& recipe = session.recipe;
+  const fs::path base = recipe.model_name_or_path;
+  if (adapter) {
+    save_adapter(*adapter, dir / "adapter", base.string());
+    set_adapter(session.model, nullptr);
+    return;
+  }
+  const std::map<std::string, at::ScalarType> types = {
+      {"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
+  save_model(session.model, dir / "model", base, types.at(recipe.save_dtype));
+  if (!recipe.train_from_scratch) session.model = load_model(base, {recipe.device, recipe.dtype});
+}
+}  // namespace
+
+void train_stage(Session& session, const std::string& label, const Dataset& dataset, const fs::path& dir) {
+  if (is_done(dir)) return;
+  TrainOptions options = session.recipe.train;
+  options.seed = session.recipe.seed;
+  const std::vector<Sample> samples = training_samples(session, dataset);
+  make_directories(dir);
+  note_samples(session, label, dataset, samples, dir);
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
   if (lora) adapter = init_adapter(session.model, options.lora, options.seed);
@@ -138,19 +159,7 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
                         fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second));
       },
       session.stop);
-  const fs::path base = session.recipe.model_name_or_path;
-  if (lora) {
-    save_adapter(adapter, dir / "adapter", base.string());
-    set_adapter(session.model, nullptr);
-  } else {
-    const std::string& dtype = session.recipe.save_dtype;
-    save_model(session.model, dir / "model", base,
-               dtype == "f32"   ? at::kFloat
-               : dtype == "f16" ? at::kHalf
-                                : at::kBFloat16);
-    if (!session.recipe.train_from_scratch)
-      session.model = load_model(base, {session.recipe.device, session.recipe.dtype});
-  }
+  save_trained(session, lora ? &adapter : nullptr, dir);
   finish_training(dir);
   mark_done(dir);
 }

@@ -9,9 +9,8 @@
 
 namespace sdft {
 
-// Training samples of a dataset, with targets that may be rewrites. Samples that cutoff_len cuts are counted
-// in `cut`.
-std::vector<Sample> training_samples(const Session& session, const Dataset& dataset, size_t* cut);
+// Training samples of a dataset, with targets that may be rewrites.
+std::vector<Sample> training_samples(const Session& session, const Dataset& dataset);
 
 // DIR/rewrites.jsonl, distilled.jsonl, summary.json.
 std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dataset,
