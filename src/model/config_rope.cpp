@@ -126,7 +126,13 @@ void read_two_kinds(ConfigReader& reader, double theta, ModelConfig* config) {
       !parameters.contains("sliding_attention"))
     fail_input(where, "expected settings for 'full_attention' and 'sliding_attention'");
   Json full = object_at(parameters, "full_attention", where);
-  full.update(object_at(reader.json, "rope_scaling", reader.where));
+  const Json& scaling = object_at(reader.json, "rope_scaling", reader.where);
+  if (scaling.contains("type") && !scaling.contains("rope_type"))
+    reader.problems.push_back(
+        "'rope_scaling': 'type' is not supported for Gemma 3, as Transformers 4 heeds it and 5 does not; "
+        "name it "
+        "'rope_type'");
+  full.update(scaling);
   const double local = reader.get("rope_local_base_freq", 10000.0);
   const int64_t trained = config->max_position_embeddings;
   config->rope = read_one(reader, {full, where + ": full_attention", theta, trained}, *config, false);

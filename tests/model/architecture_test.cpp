@@ -66,15 +66,16 @@ TEST_P(SmallArchitecture, LogitsWithAGradient) {
 // keys keep theirs (as in Transformers), so that only what comes before is the same.
 TEST_P(SmallArchitecture, CachedLogits) {
   const std::vector<int32_t>& ids = rows_.ids[0];
-  const int64_t same = model_.rope.trained > 0 ? model_.rope.trained : static_cast<int64_t>(ids.size());
+  const auto count = static_cast<int64_t>(ids.size());
+  const int64_t same = model_.rope.trained > 0 ? std::min(model_.rope.trained, count) : count;
   KvCache cache = make_cache(model_, 2, static_cast<int64_t>(ids.size()));
   const Tensor whole = logits(model_, forward(model_, pack({{ids.begin(), ids.begin() + same}}, at::kCPU)));
   for (int64_t done = 0; done < same;) {
-    const int64_t count = done == 0 ? 5 : 1;
-    std::vector<int64_t> next(ids.begin() + done, ids.begin() + done + count);
+    const int64_t step = done == 0 ? std::min<int64_t>(5, same) : 1;
+    std::vector<int64_t> next(ids.begin() + done, ids.begin() + done + step);
     const Tensor hidden = forward_cached(model_, at::tensor(at::ArrayRef<int64_t>(next), at::kLong),
-                                         {{count, 1, done + count}}, cache, true);
-    done += count;
+                                         {{step, 1, done + step}}, cache, true);
+    done += step;
     EXPECT_LT(relative_error(logits(model_, hidden)[0], whole[done - 1]), 1e-5) << done;
   }
 }
@@ -210,6 +211,8 @@ TEST(Config, WhatWouldBeComputedWronglyIsRefused) {
        {{"rope_scaling", {{"type", "yarn"}, {"factor", 2}, {"original_max_position_embeddings", 0}}}}},
       {"rope_theta", {{"rope_theta", true}}},
   };
+  const Json typed = {{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}};
+  EXPECT_THROW(small("Gemma3ForCausalLM", typed), Error);
   for (const auto& [named, changes] : cases) try {
       small("LlamaForCausalLM", changes);
       ADD_FAILURE() << named;
