@@ -82,8 +82,9 @@ struct ModelConfig {
   int64_t num_experts = 0, experts_per_token = 0,
           expert_size = 0;             // mixture of experts (Shazeer et al. 2017)
   bool normalize_experts = true;       // weights of the chosen experts sum to 1
+  bool nested = false;                 // the text part of a model that sees images too (Gemma 3)
   std::vector<int32_t> eos_token_ids;  // of config.json and generation_config.json
-  Json json;                           // the file as it is, for writing a model folder again
+  Json json;  // the file as it is, of a nested model its text part: for writing a model folder again
 
   int64_t rotary_dim() const;  // of head_dim, even
   // Of weights, embeddings counted once.

@@ -33,7 +33,9 @@ double scale_of(double alpha, int64_t rank, bool rslora) {
 }
 
 std::string shape_text(const Tensor& x) {
-  return "[" + std::to_string(x.size(0)) + ", " + std::to_string(x.size(1)) + "]";
+  std::string text;
+  for (int64_t n : x.sizes()) text += (text.empty() ? "" : ", ") + std::to_string(n);
+  return "[" + text + "]";
 }
 
 // The value of the first pattern that matches `name` as PEFT matches it: `.*\.pattern$` or the whole name.
@@ -86,6 +88,7 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
     fail_usage("lora_rank is " + std::to_string(config.rank) + ", expected a positive number");
   Adapter adapter;
   adapter.config = config;
+  adapter.nested = model.config.nested;
   std::set<std::string> known;
   for_each_linear(model, [&](LinearLayer& layer) {
     known.insert(last_part(layer.name));
@@ -117,35 +120,88 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
 }
 
 namespace {
+const std::string kEmbed = "model.embed_tokens.weight", kHead = "lm_head.weight";
+
 // A weight of the model by its Hugging Face name; null where there is none. A tied head has one too.
 Tensor* find_weight(Model& model, const std::string& name) {
-  if (name == "lm_head.weight") return &model.lm_head;
+  if (name == kHead) return &model.lm_head;
   for (auto& [own, tensor] : named_parameters(model))
     if (own == name) return tensor;
   return nullptr;
 }
 
-// Takes what modules_to_save names out of `unused`.
-void load_replaced(Model& model, const Json& config, const SafetensorsFile& file, const std::string& where,
-                   Adapter* adapter, std::set<std::string>* unused) {
-  if (!config.contains("modules_to_save") || config["modules_to_save"].is_null()) return;
-  for (const auto& module : require<std::vector<std::string>>(config, "modules_to_save", where)) {
+// An adapter's tensors by the names that the model has for them.
+struct StoredAdapter {
+  explicit StoredAdapter(const fs::path& from) : dir(from), file(from / "adapter_model.safetensors") {
+    for (const std::string& stored : file.names())
+      unused[stored.rfind(kPrefix, 0) == 0 ? plain_name(stored.substr(std::string(kPrefix).size()))
+                                           : stored] = stored;
+  }
+  bool has(const std::string& name) const { return unused.count(name) > 0; }
+  Tensor take(const std::string& name) {
+    const auto found = unused.find(name);
+    if (found == unused.end())
+      fail_input(dir.string(), "lacks '" + name + "': its A or B is there without the other");
+    const Tensor tensor = file.get(found->second);
+    unused.erase(found);
+    return tensor;
+  }
+
+  fs::path dir;
+  SafetensorsFile file;
+  std::map<std::string, std::string> unused;
+};
+
+void replace(Model& model, const std::string& name, const std::string& as_stored, const Tensor& weight,
+             Adapter* adapter, const fs::path& dir) {
+  Tensor* own = find_weight(model, name);
+  if (!own || own->sizes() != weight.sizes())
+    fail_input(dir.string(),
+               "is an adapter for another model: '" + as_stored + "' fits no weight of this model");
+  adapter->replaced[name] = weight.to(own->options()).clone();
+}
+
+// What modules_to_save names.
+void load_replaced(Model& model, const Json& config, const std::string& where, StoredAdapter& stored,
+                   Adapter* adapter) {
+  for (const auto& module : value_or<std::vector<std::string>>(config, "modules_to_save", {}, where)) {
     bool found = false;
-    for (const std::string& stored : file.names()) {
-      const size_t at = stored.rfind('.');
-      if (last_part(stored.substr(0, at)) != module || stored.find(".lora_") != std::string::npos) continue;
-      const std::string name = stored.substr(std::string(kPrefix).size());
-      Tensor* own = stored.rfind(kPrefix, 0) == 0 ? find_weight(model, name) : nullptr;
-      const Tensor weight = file.get(stored);
-      if (!own || own->sizes() != weight.sizes())
-        fail_input(where, "is an adapter for another model: '" + stored + "' fits no weight of this model");
-      adapter->replaced[name] = weight.to(own->options()).clone();
-      unused->erase(stored);
+    const auto left = stored.unused;
+    for (const auto& [name, as_stored] : left) {
+      if (last_part(name.substr(0, name.rfind('.'))) != module || name.find(".lora_") != std::string::npos)
+        continue;
+      replace(model, name, as_stored, stored.take(name), adapter, stored.dir);
       found = true;
     }
     if (!found)
       fail_input(where, "modules_to_save names '" + module + "', which adapter_model.safetensors lacks");
   }
+}
+
+// PEFT adds the embedding and the head by itself where tokens were added, say. It copies them over the
+// model's own: over both where they are tied.
+void load_vocabulary(Model& model, StoredAdapter& stored, Adapter* adapter) {
+  for (const std::string& name : {kEmbed, kHead}) {
+    if (!stored.has(name)) continue;
+    const std::string as_stored = stored.unused.at(name);
+    const Tensor weight = stored.take(name);
+    replace(model, name, as_stored, weight, adapter, stored.dir);
+    if (model.config.tie_word_embeddings)
+      replace(model, name == kHead ? kEmbed : kHead, as_stored, weight, adapter, stored.dir);
+  }
+}
+
+[[noreturn]] void fail_unused(const StoredAdapter& stored) {
+  const auto& [name, as_stored] = *stored.unused.begin();
+  const size_t lora = name.find(".lora_");
+  const std::string module = name.substr(0, lora);
+  const std::string kind = last_part(module);
+  if (lora != std::string::npos && (kind == "lm_head" || kind == "embed_tokens" || kind == "gate" ||
+                                    module.find(".experts") != std::string::npos))
+    fail_input(stored.dir.string(), "has '" + as_stored + "': LoRA on " + module + " is not supported",
+               "only on the linear layers of attention and of mlps without experts");
+  fail_input(stored.dir.string(),
+             "is an adapter for another model: it has '" + as_stored + "', which this model lacks");
 }
 }  // namespace
 
@@ -157,37 +213,38 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
   Adapter adapter;
   adapter.config = parse_adapter_config(json, config_path.string());
   adapter.config.target_modules.clear();
-  SafetensorsFile file(dir / "adapter_model.safetensors");
-  std::set<std::string> unused(file.names().begin(), file.names().end());
+  adapter.nested = model.config.nested;
+  StoredAdapter stored(dir);
   std::set<std::string> targets, bare;  // kinds of layers that the adapter has, and that it lacks somewhere
   for_each_linear(model, [&](LinearLayer& layer) {
-    const std::string a_name = kPrefix + layer.name + ".lora_A.weight",
-                      b_name = kPrefix + layer.name + ".lora_B.weight";
-    if (!file.has(a_name) && !file.has(b_name)) {
+    const std::string a_name = layer.name + ".lora_A.weight", b_name = layer.name + ".lora_B.weight";
+    if (!stored.has(a_name) && !stored.has(b_name)) {
       bare.insert(last_part(layer.name));
       return;
     }
-    LoraPair pair{file.get(a_name).to(at::kFloat).clone(), file.get(b_name).to(at::kFloat).clone(), 1.0};
+    // As PEFT saw the layer: what patterns are about.
+    std::string module = stored.has(a_name) ? stored.unused.at(a_name) : layer.name;
+    module = module.substr(std::string(kPrefix).size());
+    module = module.substr(0, module.rfind(".lora_A"));
+    LoraPair pair{stored.take(a_name).to(at::kFloat).clone(), stored.take(b_name).to(at::kFloat).clone(),
+                  1.0};
     if (pair.a.dim() != 2 || pair.b.dim() != 2 || pair.a.size(1) != layer.weight.size(1) ||
-        pair.b.size(0) != layer.weight.size(0) || pair.a.size(0) != pair.b.size(1))
+        pair.b.size(0) != layer.weight.size(0) || pair.a.size(0) != pair.b.size(1) || pair.a.size(0) == 0)
       fail_input(dir.string(), "is an adapter for another model: " + layer.name + " is " +
                                    shape_text(layer.weight) + " here, the adapter's A is " +
                                    shape_text(pair.a) + " and B " + shape_text(pair.b));
     const Json none;
-    const double alpha = pattern_value(json.value("alpha_pattern", none), layer.name, adapter.config.alpha,
-                                       config_path.string());
+    const double alpha =
+        pattern_value(json.value("alpha_pattern", none), module, adapter.config.alpha, config_path.string());
     pair.scale = scale_of(alpha, pair.a.size(0), adapter.config.use_rslora);
     pair.a = pair.a.to(model.device);
     pair.b = pair.b.to(model.device);
     adapter.pairs[layer.name] = pair;
     targets.insert(last_part(layer.name));
-    unused.erase(a_name);
-    unused.erase(b_name);
   });
-  load_replaced(model, json, file, config_path.string(), &adapter, &unused);
-  if (!unused.empty())
-    fail_input(dir.string(),
-               "is an adapter for another model: it has '" + *unused.begin() + "', which this model lacks");
+  load_replaced(model, json, config_path.string(), stored, &adapter);
+  load_vocabulary(model, stored, &adapter);
+  if (!stored.unused.empty()) fail_unused(stored);
   if (adapter.pairs.empty() && adapter.replaced.empty()) fail_input(dir.string(), "holds no LoRA weights");
   const bool everywhere =
       std::none_of(targets.begin(), targets.end(), [&](const auto& kind) { return bare.count(kind) > 0; });
@@ -199,20 +256,30 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
   return adapter;
 }
 
+namespace {
+// The name of a layer or weight in the model that PEFT would have loaded from the same folder.
+std::string peft_name(const Adapter& adapter, const std::string& name) {
+  if (!adapter.nested || name.rfind("model.", 0) != 0) return name;
+  return "model.language_" + name;
+}
+}  // namespace
+
 void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string& base_model) {
   make_directories(dir);
   NamedTensors tensors;
   for (const auto& [name, pair] : adapter.pairs) {
-    tensors.emplace_back(kPrefix + name + ".lora_A.weight", pair.a);
-    tensors.emplace_back(kPrefix + name + ".lora_B.weight", pair.b);
+    const std::string layer = kPrefix + peft_name(adapter, name);
+    tensors.emplace_back(layer + ".lora_A.weight", pair.a);
+    tensors.emplace_back(layer + ".lora_B.weight", pair.b);
   }
   Json saved = nullptr;  // modules_to_save
   for (const auto& [name, weight] : adapter.replaced) {
-    tensors.emplace_back(kPrefix + name, weight);
+    tensors.emplace_back(kPrefix + peft_name(adapter, name), weight);
     saved.push_back(last_part(name.substr(0, name.rfind('.'))));
   }
   write_safetensors(dir / "adapter_model.safetensors", tensors, {{"format", "pt"}});
-  std::set<std::string> targets(adapter.config.target_modules.begin(), adapter.config.target_modules.end());
+  std::set<std::string> targets;
+  for (const std::string& target : adapter.config.target_modules) targets.insert(peft_name(adapter, target));
   if (targets.count("all-linear")) {  // older PEFT does not know it
     targets.clear();
     for (const auto& item : adapter.pairs) targets.insert(last_part(item.first));
@@ -222,8 +289,9 @@ void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string
     const int64_t rank = pair.a.size(0);
     const double per_rank =
         adapter.config.use_rslora ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank);
-    if (rank != adapter.config.rank) ranks[name] = rank;
-    if (std::abs(pair.scale * per_rank - adapter.config.alpha) > 1e-9) alphas[name] = pair.scale * per_rank;
+    const std::string layer = peft_name(adapter, name);
+    if (rank != adapter.config.rank) ranks[layer] = rank;
+    if (std::abs(pair.scale * per_rank - adapter.config.alpha) > 1e-9) alphas[layer] = pair.scale * per_rank;
   }
   Json json = {{"peft_type", "LORA"},
                {"task_type", "CAUSAL_LM"},
@@ -263,12 +331,13 @@ void set_adapter(Model& model, const Adapter* adapter) {
 
 void merge_adapter(Model& model, const Adapter& adapter) {
   at::NoGradGuard no_grad;
-  for (const auto& [name, weight] : adapter.replaced) {
-    if (model.config.tie_word_embeddings && (name == "lm_head.weight" || name == "model.embed_tokens.weight"))
-      fail_input(name, "is replaced by the adapter, but tied to another weight of the model",
-                 "set tie_word_embeddings to false in a copy of the model that has both weights");
-    find_weight(model, name)->copy_(weight);
+  // PEFT's copies of the embedding and the head are no longer tied.
+  if (model.config.tie_word_embeddings && (adapter.replaced.count(kHead) || adapter.replaced.count(kEmbed))) {
+    model.lm_head = model.lm_head.clone();
+    model.config.tie_word_embeddings = false;
+    model.config.json["tie_word_embeddings"] = false;
   }
+  for (const auto& [name, weight] : adapter.replaced) find_weight(model, name)->copy_(weight);
   for_each_linear(model, [&](LinearLayer& layer) {
     auto found = adapter.pairs.find(layer.name);
     if (found == adapter.pairs.end()) return;

@@ -25,6 +25,8 @@ struct Adapter {
   std::map<std::string, LoraPair> pairs;  // by LinearLayer::name
   // Whole weights in place of the model's (PEFT's modules_to_save), by their Hugging Face name.
   std::map<std::string, Tensor> replaced;
+  bool nested =
+      false;  // for a model that sees images too (ModelConfig::nested): PEFT names its layers otherwise
 };
 
 // A: uniform(-1/sqrt(in), 1/sqrt(in)) as PEFT's default, B: zero. Error(kUsage) for a target that the model
@@ -37,8 +39,8 @@ void save_adapter(const Adapter& adapter, const std::filesystem::path& dir, cons
 
 // Switches the model between seed and tuned: nullptr is the seed. The adapter must outlive its use.
 void set_adapter(Model& model, const Adapter* adapter);
-// Adds the updates to the weights, which cannot be undone. Error(kInput) where a replaced weight is one of
-// two that are tied.
+// Adds the updates to the weights, which cannot be undone. Where one of two tied weights is replaced, they
+// are tied no longer.
 void merge_adapter(Model& model, const Adapter& adapter);
 
 }  // namespace sdft

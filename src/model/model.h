@@ -77,6 +77,9 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
 void save_model(const Model& model, const std::filesystem::path& dir,
                 const std::filesystem::path& tokenizer_from, at::ScalarType dtype);
 
+// A stored weight's name as it would be without an image model beside it: "language_model.model.norm.weight"
+// and "model.language_model.norm.weight" are "model.norm.weight".
+std::string plain_name(const std::string& stored);
 // Every weight with its Hugging Face name, in a fixed order; lm_head is left out where it is tied.
 std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model);
 // The linear layers that adapters may be on: all but the head, the router and the experts (as PEFT sees

@@ -56,12 +56,13 @@ std::vector<float> inverse_frequencies(const RopeConfig& rope, int64_t width, in
   return frequencies;
 }
 
-RopeRows table(const RopeConfig& rope, const std::vector<float>& frequencies, int64_t count,
-               at::Device device) {
-  const Tensor f = at::tensor(at::ArrayRef<float>(frequencies));
-  const Tensor angles = at::outer(at::arange(count, at::kFloat), f);  // [T, R/2]
-  return {(angles.cos() * rope.attention_factor).to(device),
-          (angles.sin() * rope.attention_factor).to(device)};
+RopeRows rows_at(const RopeConfig& rope, const Tensor& frequencies, const Tensor& positions) {
+  const Tensor angles = at::outer(positions.to(at::kFloat), frequencies);  // [N, R/2]
+  return {angles.cos() * rope.attention_factor, angles.sin() * rope.attention_factor};
+}
+
+Tensor on_device(const std::vector<float>& values, at::Device device) {
+  return at::tensor(at::ArrayRef<float>(values)).to(device);
 }
 
 }  // namespace
@@ -71,46 +72,34 @@ RopeTables make_rope_tables(const RopeConfig& rope, const ModelConfig& config, a
   tables.config = rope;
   tables.rotary_dim = config.rotary_dim();
   if (rope.type == "dynamic" || rope.type == "longrope") tables.trained = rope.original_max_position;
-  auto rows_for = [&](int64_t length) {
-    return table(rope, inverse_frequencies(rope, tables.rotary_dim, tables.trained, length),
-                 config.max_position_embeddings, device);
+  auto frequencies = [&](int64_t length) {
+    return on_device(inverse_frequencies(rope, tables.rotary_dim, tables.trained, length), device);
   };
-  RopeRows rows = rows_for(0);
-  tables.cos = rows.cos;
-  tables.sin = rows.sin;
-  if (rope.type == "longrope") {
-    rows = rows_for(config.max_position_embeddings);
-    tables.long_cos = rows.cos;
-    tables.long_sin = rows.sin;
-  }
+  tables.frequencies = frequencies(0);
+  if (rope.type == "longrope") tables.long_frequencies = frequencies(tables.trained + 1);
   return tables;
 }
 
 RopeRows rope_rows(const RopeTables& tables, const std::vector<int64_t>& positions,
                    const std::vector<int64_t>& lengths) {
-  const at::Device device = tables.cos.device();
-  auto on_device = [&](const std::vector<int64_t>& values) {
-    return at::tensor(at::ArrayRef<int64_t>(values), at::kLong).to(device);
-  };
-  RopeRows rows{tables.cos.index_select(0, on_device(positions)),
-                tables.sin.index_select(0, on_device(positions))};
+  const at::Device device = tables.frequencies.device();
+  const Tensor where = at::tensor(at::ArrayRef<int64_t>(positions), at::kLong).to(device);  // [N]
+  RopeRows rows = rows_at(tables.config, tables.frequencies, where);
   if (tables.trained == 0) return rows;
   // Tokens of sequences beyond the trained length, one length after the other.
   for (size_t begin = 0; begin < positions.size();) {
     size_t end = begin;
     while (end < positions.size() && lengths[end] == lengths[begin]) ++end;
     if (lengths[begin] > tables.trained) {
-      const std::vector<int64_t> part(positions.begin() + static_cast<std::ptrdiff_t>(begin),
-                                      positions.begin() + static_cast<std::ptrdiff_t>(end));
-      const Tensor at = on_device(part);
-      RopeRows other{tables.long_cos, tables.long_sin};
-      if (tables.config.type == "dynamic")
-        other = table(tables.config,
-                      inverse_frequencies(tables.config, tables.rotary_dim, tables.trained, lengths[begin]),
-                      lengths[begin], device);
+      const Tensor frequencies = tables.config.type == "longrope"
+                                     ? tables.long_frequencies
+                                     : on_device(inverse_frequencies(tables.config, tables.rotary_dim,
+                                                                     tables.trained, lengths[begin]),
+                                                 device);
       const auto first = static_cast<int64_t>(begin), count = static_cast<int64_t>(end - begin);
-      rows.cos.narrow(0, first, count).copy_(other.cos.index_select(0, at));
-      rows.sin.narrow(0, first, count).copy_(other.sin.index_select(0, at));
+      const RopeRows other = rows_at(tables.config, frequencies, where.narrow(0, first, count));
+      rows.cos.narrow(0, first, count).copy_(other.cos);
+      rows.sin.narrow(0, first, count).copy_(other.sin);
     }
     begin = end;
   }

@@ -1,4 +1,4 @@
-// Rotary embeddings of every kind a RopeConfig names, as tables of cosines and sines.
+// Rotary embeddings of every kind a RopeConfig names, as cosines and sines.
 #pragma once
 
 #include <vector>
@@ -8,13 +8,14 @@
 
 namespace sdft {
 
-// R: rotated part of a head (ModelConfig::rotary_dim()); T: max_position_embeddings.
+// R: rotated part of a head (ModelConfig::rotary_dim()). Angles are computed for the tokens at hand: a table
+// over all positions of a model for very long contexts would take gigabytes.
 struct RopeTables {
   RopeConfig config;
   int64_t rotary_dim = 0;
-  int64_t trained = 0;        // longer sequences use other angles (dynamic, longrope); 0: none do
-  Tensor cos, sin;            // [T, R/2] f32
-  Tensor long_cos, long_sin;  // longrope, for longer sequences
+  int64_t trained = 0;      // longer sequences use other angles (dynamic, longrope); 0: none do
+  Tensor frequencies;       // [R/2] f32, angle per position
+  Tensor long_frequencies;  // longrope, for longer sequences
 };
 
 RopeTables make_rope_tables(const RopeConfig& rope, const ModelConfig& config, at::Device device);

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -172,14 +173,66 @@ at::Device resolve_device(const std::string& name) {
   fail_usage("device '" + name + "' is not known", "auto, cpu or cuda");
 }
 
+std::string plain_name(const std::string& stored) {
+  for (const auto& [theirs, plain] : {std::pair<std::string, std::string>{"language_model.model.", "model."},
+                                      {"model.language_model.", "model."},
+                                      {"language_model.lm_head.", "lm_head."}})
+    if (stored.rfind(theirs, 0) == 0) return plain + stored.substr(theirs.size());
+  return stored;
+}
+
 namespace {
+// A folder's weights by the names that they have here.
+struct StoredWeights {
+  explicit StoredWeights(const fs::path& dir) : files(dir) {
+    for (const std::string& name : files.names()) names[plain_name(name)] = name;
+  }
+  bool has(const std::string& name) const { return names.count(name) > 0; }
+  const std::string& stored_name(const std::string& name) const { return has(name) ? names.at(name) : name; }
+  Tensor get(const std::string& name) const { return files.get(stored_name(name)); }
+
+  ModelFiles files;
+  std::map<std::string, std::string> names;
+};
+
+// Whether config.json's tied weights are: as in Transformers, either of both will do for the other, but two
+// that differ stay apart.
+void settle_tied_weights(const fs::path& dir, ModelConfig& config, StoredWeights& stored) {
+  const std::string embed = "model.embed_tokens.weight", head = "lm_head.weight";
+  if (!config.tie_word_embeddings || !stored.has(head)) return;
+  if (!stored.has(embed)) {
+    stored.names[embed] = stored.names[head];
+    return;
+  }
+  const Tensor a = stored.get(embed), b = stored.get(head);
+  if (a.scalar_type() == b.scalar_type() && a.equal(b)) return;
+  spdlog::warn("{}: tie_word_embeddings is set, but {} and {} differ: they are not tied", dir.string(), embed,
+               head);
+  config.tie_word_embeddings = false;
+  config.json["tie_word_embeddings"] = false;
+}
+
+bool sees(const std::string& name) {
+  return name.find("vision_tower.") != std::string::npos ||
+         name.find("multi_modal_projector.") != std::string::npos;
+}
+
 // Tensors that config.json has no place for may mean that it belongs to another model. A tied head and what
 // older versions of Transformers saved besides are no news.
-void warn_of_unused(const fs::path& dir, const ModelFiles& files, const Weights& used) {
+void warn_of_unused(const fs::path& dir, const ModelConfig& config, const StoredWeights& stored,
+                    const Weights& used) {
   std::set<std::string> names;
-  for (const std::string& name : files.names())
-    if (name != "lm_head.weight" && name.find("rotary_emb.inv_freq") == std::string::npos) names.insert(name);
+  size_t seeing = 0;
+  for (const auto& [name, in_file] : stored.names) {
+    if (config.nested && sees(name))
+      ++seeing;
+    else if (name != "lm_head.weight" && name.find("rotary_emb.inv_freq") == std::string::npos)
+      names.insert(name);
+  }
   for (const Weight& weight : used) names.erase(weight.name);
+  if (seeing > 0)
+    spdlog::warn("{}: only the text model is used, not the {} tensors of its vision tower", dir.string(),
+                 seeing);
   if (!names.empty())
     spdlog::warn("{}: {} tensors of the weights have no place in this architecture and are not used: {}{}",
                  dir.string(), names.size(), *names.begin(), names.size() > 1 ? ", ..." : "");
@@ -188,7 +241,8 @@ void warn_of_unused(const fs::path& dir, const ModelFiles& files, const Weights&
 
 Model load_model(const fs::path& dir, const LoadOptions& options) {
   Model model = empty_model(read_config(dir), options);
-  ModelFiles files(dir);
+  StoredWeights files(dir);
+  settle_tied_weights(dir, model.config, files);
   std::string problems;
   for (const Weight& weight : weights_of(model)) {
     Tensor stored = files.get(weight.name);
@@ -204,11 +258,11 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
     // A copy in any case: the file may go away or change under a long run.
     *weight.tensor = at::empty(stored.sizes(), at::TensorOptions().dtype(model.dtype).device(model.device));
     weight.tensor->copy_(stored);
-    files.release(weight.name);
+    files.files.release(files.stored_name(weight.name));
   }
   if (!problems.empty())
     fail_input(dir.string(), "weights and config.json do not belong together: " + problems);
-  warn_of_unused(dir, files, weights_of(model));
+  warn_of_unused(dir, model.config, files, weights_of(model));
   if (model.config.tie_word_embeddings) model.lm_head = model.embed;
   return model;
 }

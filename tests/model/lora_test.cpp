@@ -99,8 +99,46 @@ TEST(Adapter, WholeWeightsAreUsedAndPutBack) {
   EXPECT_TRUE(logits(model, forward(model, tokens)).allclose(2 * before));
   set_adapter(model, nullptr);
   EXPECT_TRUE(logits(model, forward(model, tokens)).equal(before));
-  if (model.config.tie_word_embeddings) {
-    EXPECT_THROW(merge_adapter(model, loaded), Error);
+  // Merged, an embedding and a head that were tied no longer are.
+  const bool tied = model.config.tie_word_embeddings;
+  merge_adapter(model, loaded);
+  ScratchDir merged;
+  save_model(model, merged.path(), "", at::kFloat);
+  const Model again = load_model(merged.path(), {"cpu", "f32"});
+  EXPECT_TRUE(logits(again, forward(again, tokens)).allclose(2 * before));
+  EXPECT_TRUE(!tied || !again.config.tie_word_embeddings);
+}
+
+// PEFT adds the embedding and the head where tokens were added, without a word in modules_to_save.
+TEST(Adapter, TheVocabularyMayComeAlong) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  LoraConfig config;
+  Adapter adapter = init_adapter(model, config, 1);
+  ScratchDir dir;
+  save_adapter(adapter, dir.path(), "base");
+  const SafetensorsFile file(dir / "adapter_model.safetensors");
+  NamedTensors tensors;
+  for (const auto& name : file.names()) tensors.emplace_back(name, file.get(name).clone());
+  tensors.emplace_back("base_model.model.lm_head.weight", model.lm_head * 2);
+  write_safetensors(dir / "adapter_model.safetensors", tensors, {});
+  const Adapter loaded = load_adapter(model, dir.path());
+  EXPECT_TRUE(loaded.replaced.at("lm_head.weight").equal(model.lm_head * 2));
+  EXPECT_EQ(loaded.replaced.size(), model.config.tie_word_embeddings ? 2u : 1u);
+}
+
+TEST(Adapter, LoraOnTheHeadIsNamed) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  ScratchDir dir;
+  save_adapter(init_adapter(model, LoraConfig(), 1), dir.path(), "base");
+  write_safetensors(dir / "adapter_model.safetensors",
+                    {{"base_model.model.lm_head.lora_A.weight", at::zeros({8, model.config.hidden_size})},
+                     {"base_model.model.lm_head.lora_B.weight", at::zeros({model.config.vocab_size, 8})}},
+                    {});
+  try {
+    load_adapter(model, dir.path());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("LoRA on lm_head is not supported"));
   }
 }
 
