@@ -62,16 +62,15 @@ bool is_unicode_punctuation(char32_t c) {
 bool is_unicode_mark(char32_t c) { return within(category(c), UTF8PROC_CATEGORY_MN, UTF8PROC_CATEGORY_ME); }
 bool is_nonspacing_mark(char32_t c) { return category(c) == UTF8PROC_CATEGORY_MN; }
 
-bool is_unicode_other(char32_t c) {
-  return within(category(c), UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CO) ||
-         category(c) == UTF8PROC_CATEGORY_CN;
-}
+bool is_unicode_other(char32_t c) { return within(category(c), UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CO); }
 
 bool is_word_character(char32_t c) {
   const utf8proc_category_t value = category(c);
   return within(value, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LO) || is_unicode_mark(c) ||
          value == UTF8PROC_CATEGORY_ND || value == UTF8PROC_CATEGORY_NL || value == UTF8PROC_CATEGORY_PC ||
-         (c >= 0x24b6 && c <= 0x24e9);  // circled letters are alphabetic
+         c == 0x200c || c == 0x200d ||    // joiners
+         (c >= 0x24b6 && c <= 0x24e9) ||  // letters in circles and squares are alphabetic
+         (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
 }
 
 bool is_cjk_ideograph(char32_t c) {
