@@ -55,7 +55,7 @@ void StringFinder::add(std::string_view text, int32_t value) {
     }
     at = next;
   }
-  if (nodes_[at - 1].value < 0) nodes_[at - 1].value = value;
+  nodes_[at - 1].value = value;
 }
 
 bool StringFinder::find(std::string_view text, size_t from, size_t& begin, size_t& end,
@@ -92,8 +92,20 @@ void AddedTokens::add(const AddedToken& token) {
 
 void AddedTokens::prepare(const std::function<std::string(std::string_view)>& normalize) {
   finder_ = {};
-  for (const auto& [id, token] : tokens_)
-    finder_[token.normalized].add(token.normalized ? normalize(token.content) : token.content, id);
+  texts_.clear();
+  specials_.clear();
+  for (const auto& [id, token] : tokens_) {
+    const std::string text = token.normalized ? normalize(token.content) : token.content;
+    finder_[token.normalized].add(text, id);
+    if (text != token.content) texts_[id] = text;
+    if (token.special) specials_.insert(token.content);
+  }
+}
+
+const std::string* AddedTokens::text_of(int32_t id) const {
+  if (auto found = texts_.find(id); found != texts_.end()) return &found->second;
+  const AddedToken* token = by_id(id);
+  return token ? &token->content : nullptr;
 }
 
 const AddedToken* AddedTokens::by_id(int32_t id) const {
@@ -116,9 +128,10 @@ void AddedTokens::split(std::string_view text, bool normalized, bool parse_speci
     const AddedToken& token = tokens_.at(id);
     if (token.special && !parse_special) continue;
     if (token.single_word && (word_before(text, begin) || word_behind(text, end))) continue;
-    if (token.lstrip) begin = spaces_begin(text, begin);
-    begin = std::max(begin, done);
-    if (token.rstrip) end = std::max(done, spaces_end(text, end));
+    if (token.lstrip) begin = std::max(done, spaces_begin(text, begin));
+    if (token.rstrip) end = spaces_end(text, end);
+    if (begin >= end) continue;  // white space that the token before took along
+    // A token inside of what the one before took along still counts; the text goes on behind it.
     if (done < begin) use(text.substr(done, begin - done), nullptr);
     use(text.substr(begin, end - begin), &token);
     done = end;

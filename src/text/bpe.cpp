@@ -29,12 +29,8 @@ uint64_t joint(char32_t left, char32_t right) { return static_cast<uint64_t>(lef
 
 BpeModel::BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeOptions options,
                    const std::string& where)
-    : vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
-  if (!options_.unk_token.empty()) {
-    unk_ = vocabulary_.find(options_.unk_token);
-    if (unk_ == TokenTable::kNone)
-      fail_input(where, "unk_token '" + options_.unk_token + "' is not in the vocabulary");
-  }
+    : vocabulary_(std::move(vocabulary)), options_(std::move(options)), where_(where) {
+  if (!options_.unk_token.empty()) unk_ = vocabulary_.find(options_.unk_token);
   size_t slots = 64;
   while (slots < 2 * merges.size()) slots *= 2;
   pairs_.resize(slots, {kNoPair, kNoRank, TokenTable::kNone});
@@ -156,6 +152,9 @@ void BpeModel::first_symbols(std::string_view word, std::vector<int32_t>& symbol
     } else if (unk_ != TokenTable::kNone) {
       if (!options_.fuse_unk) flush_unk();
       unk_pending = true;
+    } else if (!options_.unk_token.empty()) {
+      fail_input(where_,
+                 "a text needs unk_token '" + options_.unk_token + "', which is not in the vocabulary");
     }
   };
   auto add = [&](int32_t id, std::string_view bytes) {

@@ -51,6 +51,7 @@ class BpeModel {
   BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeOptions options,
            const std::string& where);
 
+  // Throws Error(kInput) naming `where` if it needs unk_token, but that is not in the vocabulary.
   void encode(std::string_view word, BpeScratch& scratch, WordCache& cache, std::vector<int32_t>& ids) const;
   const TokenTable& vocabulary() const { return vocabulary_; }
 
@@ -68,6 +69,7 @@ class BpeModel {
 
   TokenTable vocabulary_;
   BpeOptions options_;
+  std::string where_;
   int32_t unk_ = TokenTable::kNone;
   std::vector<int32_t>
       byte_tokens_;  // byte-level: of each byte; else the <0x..> tokens, empty where one lacks

@@ -20,8 +20,9 @@ constexpr const char* kSpace =
 constexpr const char* kNotSpace =
     R"(\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
     R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
-constexpr const char* kAlphabetic = R"(\p{L}\p{M}\p{Nl}\x{24b6}-\x{24e9})";
-constexpr const char* kWord = R"(\p{L}\p{M}\p{Nl}\p{Nd}\p{Pc}\x{24b6}-\x{24e9})";
+// The ranges are letters in circles and squares, which are alphabetic symbols.
+constexpr const char* kWord =
+    R"(\p{L}\p{M}\p{Nl}\p{Nd}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
 constexpr const char* kWordAlone =
     R"(\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";  // word characters too, but not in [...]
 constexpr const char* kHex = "0-9a-fA-F";
@@ -35,16 +36,15 @@ struct Name {
 
 // Names of brackets and properties, without case, spaces, '_' and '-'.
 constexpr Name kNames[] = {
-    {"alpha", kAlphabetic},
-    {"alphabetic", kAlphabetic},
+    {"alpha", R"(\p{Alphabetic})"},
     {"digit", R"(\p{Nd})"},
-    {"alnum", R"(\p{L}\p{M}\p{Nl}\p{Nd}\x{24b6}-\x{24e9})"},
+    {"alnum", R"(\p{Alphabetic}\p{Nd})"},
     {"space", kSpace},
     {"whitespace", kSpace},
     {"blank", R"(\p{Zs}\x{9})"},
-    {"upper", R"(\p{Lu})"},
-    {"lower", R"(\p{Ll})"},
-    {"punct", R"(\p{P}$+<=>^`|~)"},
+    {"upper", R"(\p{Uppercase})"},
+    {"lower", R"(\p{Lowercase})"},
+    {"punct", R"(\p{P}\p{S})"},
     {"cntrl", R"(\p{Cc})"},
     {"xdigit", kHex},
     {"ascii", R"(\x{0}-\x{7f})"},
@@ -433,6 +433,11 @@ Class Translator::named(std::string_view name, bool negated) {
     set.add(word(), negated);
     return set;
   }
+  if (plain == "graph" || plain == "print") {  // what is neither control nor unassigned, nor (graph) space
+    const std::string no_print = R"(\p{Cc}\p{Cn}\p{Cs}\p{Zl}\p{Zp})";
+    set.add(Class{plain == "graph" ? no_print + kSpace : no_print, {}}, !negated);
+    return set;
+  }
   for (const Name& known : kNames)
     if (plain == known.name) {
       set.add(Class{known.items, {}}, negated);
@@ -516,11 +521,7 @@ void Translator::bracket_name(Class& set) {
   at_ += 2;
   const bool negated = skip("^");
   const std::string_view name = in_.substr(at_, end - at_);
-  if (name == "graph" || name == "print") {
-    set.items += "[:" + std::string(negated ? "^" : "") + std::string(name) + ":]";
-  } else {
-    set.add(named(name, negated), false);
-  }
+  set.add(named(name, negated), false);
   at_ = end + 2;
 }
 

@@ -13,8 +13,19 @@ namespace {
 using Kind = DecoderStep::Kind;
 using Tokens = std::vector<std::string>;
 
+// Nothing is found before each character and at the end.
+void replace_nothing(std::string& text, std::string_view by) {
+  std::string out(by);
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    at += utf8_length(static_cast<unsigned char>(text[at]));
+    out.append(text, begin, at - begin) += by;
+  }
+  text = std::move(out);
+}
+
 void replace_literal(std::string& text, std::string_view what, std::string_view by) {
-  if (what.empty()) return;
+  if (what.empty()) return replace_nothing(text, by);
   std::string out;
   size_t at = 0;
   for (size_t found; (found = text.find(what, at)) != std::string::npos; at = found + what.size()) {
@@ -117,6 +128,8 @@ Tokens ctc(const Tokens& tokens, const DecoderStep& step) {
 
 Tokens apply(const DecoderStep& step, Tokens tokens) {
   switch (step.kind) {
+    case Kind::kSpaced:
+      return {join(tokens, " ")};
     case Kind::kByteLevel:
       return {byte_level_text(tokens)};
     case Kind::kReplace: {
@@ -162,7 +175,6 @@ std::string byte_token(int byte) {
 }
 
 std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std::string> tokens) {
-  if (steps.empty()) return join(tokens, " ");
   for (const DecoderStep& step : steps) tokens = apply(step, std::move(tokens));
   return join(tokens, "");
 }
@@ -172,7 +184,7 @@ bool decodes_by_prefix(const std::vector<DecoderStep>& steps) {
   for (const DecoderStep& step : steps) {
     if (step.kind == Kind::kBpe || step.kind == Kind::kCtc) return false;
     if (fused && (step.kind != Kind::kStrip || step.stop > 0)) return false;
-    fused = fused || step.kind == Kind::kFuse || step.kind == Kind::kByteLevel;
+    fused = fused || step.kind == Kind::kSpaced || step.kind == Kind::kFuse || step.kind == Kind::kByteLevel;
   }
   return true;
 }

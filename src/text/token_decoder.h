@@ -11,6 +11,7 @@ namespace sdft {
 
 struct DecoderStep {
   enum class Kind {
+    kSpaced,        // one string, spaces between the tokens: where there is no decoder
     kByteLevel,     // GPT-2's characters become bytes, all tokens one string
     kReplace,       // pattern by content, token by token
     kByteFallback,  // runs of <0x..> become characters, or one U+FFFD each where they are not UTF-8
@@ -29,7 +30,6 @@ struct DecoderStep {
   bool strip_first = false, cleanup = false;
 };
 
-// Without steps, tokens are joined by spaces.
 std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std::string> tokens);
 
 // True where the text of a sequence's start is the start of the sequence's text, save for its last,

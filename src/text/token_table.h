@@ -33,12 +33,13 @@ class TokenTable {
  public:
   static constexpr int32_t kNone = -1;
 
-  // False where the id or the token is there already.
-  bool add(std::string_view token, int32_t id) {
+  // False where the id or the token is there already. With `again`, a token may have several ids; the last
+  // one is what find() gives.
+  bool add(std::string_view token, int32_t id, bool again = false) {
     if (has(id)) return false;
     if (2 * (count_ + 1) > slots_.size()) grow();
     const size_t slot = slot_of(token);
-    if (slots_[slot] != kNone) return false;
+    if (slots_[slot] != kNone && !again) return false;
     if (static_cast<size_t>(id) >= places_.size()) places_.resize(id + 1);
     places_[id] = {bytes_.size(), token.size(), true};
     bytes_ += token;

@@ -19,6 +19,11 @@ std::string_view Tokenizer::Impl::token_of(int32_t id) const {
   return vocabulary().token(id);
 }
 
+std::optional<std::string_view> Tokenizer::Impl::decoded_text(int32_t id) const {
+  if (const std::string* text = added.text_of(id)) return *text;
+  return vocabulary().has(id) ? std::optional<std::string_view>(vocabulary().token(id)) : std::nullopt;
+}
+
 void Tokenizer::Impl::check_id(int32_t id) const {
   if (id < 0 || id >= end())
     fail_input(where, "token id " + std::to_string(id) + " is out of range: ids go from 0 to " +
@@ -95,7 +100,14 @@ Tokenizer Tokenizer::load(const std::filesystem::path& model_dir) {
     impl = load_tokenizer_sentencepiece(model, config, config_path.string());
   apply_config(*impl, model_dir, config);
   RegexScratch scratch;
-  impl->added.prepare([&](std::string_view text) { return normalize(impl->normalizer, text, scratch); });
+  impl->added.prepare([&](std::string_view text) {
+    std::string normalized = normalize(impl->normalizer, text, scratch);
+    if (normalized.empty())
+      fail_input(impl->where,
+                 "nothing is left of the added token '" + std::string(text) + "' when it is normalized",
+                 "set its \"normalized\" to false");
+    return normalized;
+  });
   return Tokenizer(std::move(impl));
 }
 
@@ -131,9 +143,8 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special
   for (int32_t id : ids) {
     if (id >= impl_->end()) continue;
     impl_->check_id(id);
-    if (skip_special && is_special(id)) continue;
-    const std::string_view token = impl_->token_of(id);
-    if (!token.empty()) tokens.emplace_back(token);
+    const auto text = impl_->decoded_text(id);
+    if (text && !(skip_special && impl_->added.is_special(*text))) tokens.emplace_back(*text);
   }
   return decode_tokens(impl_->decoder, std::move(tokens));
 }
@@ -171,7 +182,8 @@ bool StreamDecoder::unfinished() const {
 std::string StreamDecoder::add(int32_t id) {
   if (id >= tokenizer_.impl_->end()) return "";
   tokenizer_.impl_->check_id(id);
-  if (skip_special_ && tokenizer_.is_special(id)) return "";
+  const auto text_of_id = tokenizer_.impl_->decoded_text(id);
+  if (!text_of_id || (skip_special_ && tokenizer_.impl_->added.is_special(*text_of_id))) return "";
   ids_.push_back(id);
   if (unfinished()) return "";
   const std::string all = text(0);

@@ -50,6 +50,8 @@ struct Tokenizer::Impl {
   int32_t end() const { return std::max(vocabulary().end(), added.end()); }
   std::optional<int32_t> id_of(std::string_view token) const;
   std::string_view token_of(int32_t id) const;
+  // What the decoder makes text of; nullopt for ids of no token.
+  std::optional<std::string_view> decoded_text(int32_t id) const;
   void check_id(int32_t id) const;
   void encode_word(std::string_view word, bool at_start, EncodeScratch& scratch,
                    std::vector<int32_t>& ids) const;

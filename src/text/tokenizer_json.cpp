@@ -1,5 +1,8 @@
 // Hugging Face's tokenizer.json.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -140,7 +143,32 @@ bool model_takes_bytes(const Json& settings, const std::vector<PreTokenizerStep>
          !value_or<bool>(settings, "byte_fallback", false, where);
 }
 
-// "vocab" is a list of [piece, score]; a piece's place is its id.
+// Hugging Face's library rounds twice when it reads a decimal: its digits, and their quotient by a power of
+// ten. The last bit decides between cuts of a word that are worth the same.
+double as_rounded_twice(double written) {
+  uint64_t digits = 0;
+  int exponent = 0;
+  const std::string text = fmt::format("{}", std::fabs(written));  // the fewest digits that name it
+  bool behind_point = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '.') {
+      behind_point = true;
+    } else if (text[i] == 'e') {
+      exponent += std::stoi(text.substr(i + 1));
+      break;
+    } else {
+      digits = digits * 10 + static_cast<uint64_t>(text[i] - '0');
+      exponent -= behind_point;
+    }
+  }
+  if (exponent < -308) return written;
+  const double power = std::strtod(("1e" + std::to_string(std::abs(exponent))).c_str(), nullptr);
+  const double value =
+      exponent < 0 ? static_cast<double>(digits) / power : static_cast<double>(digits) * power;
+  return written < 0 ? -value : value;
+}
+
+// "vocab" is a list of [piece, score]; a piece's place is its id, its last one if it is there twice.
 TokenModel read_unigram(const FastJson& model, const Json& settings, const std::string& where) {
   const FastJson& vocab = member(model, "vocab", where);
   if (!vocab.is_array())
@@ -152,9 +180,9 @@ TokenModel read_unigram(const FastJson& model, const Json& settings, const std::
     const std::string place = where + ".vocab[" + std::to_string(i) + "]";
     if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number())
       fail_input(place, "expected [piece, score], found " + describe(Json(entry)));
-    if (!table.add(entry[0].get_ref<const std::string&>(), static_cast<int32_t>(i)))
-      fail_input(place, "'" + entry[0].get<std::string>() + "' was there before");
-    scores.push_back(entry[1].get<double>());
+    table.add(entry[0].get_ref<const std::string&>(), static_cast<int32_t>(i), true);
+    scores.push_back(entry[1].is_number_float() ? as_rounded_twice(entry[1].get<double>())
+                                                : entry[1].get<double>());
   }
   const auto unk = value_or<int64_t>(settings, "unk_id", -1, where);
   if (unk < -1 || unk >= static_cast<int64_t>(vocab.size()))
@@ -194,17 +222,26 @@ TokenModel read_model(const FastJson& model, const Json& settings, const std::st
              "supported are BPE, Unigram, WordPiece, WordLevel");
 }
 
+// Of a token that is not in the vocabulary. As in Hugging Face's library, ids follow those that are there,
+// whatever the file says: where it leaves a hole, the ids in it are not the ones that a model was trained
+// with.
+int32_t next_added_id(const Tokenizer::Impl& impl) {
+  return std::max(static_cast<int32_t>(impl.vocabulary().size()), impl.added.end());
+}
+
 void read_added_tokens(const Json& added, const std::string& where, Tokenizer::Impl& impl) {
   if (!added.is_null() && !added.is_array()) fail_input(where, "expected an array, found " + describe(added));
   for (size_t i = 0; i < added.size(); ++i) {
     const std::string place = where + "[" + std::to_string(i) + "]";
     AddedToken token = read_added_token(added[i], place);
     const int32_t known = impl.vocabulary().find(token.content);
-    token.id = known != TokenTable::kNone
-                   ? known
-                   : read_id(FastJson(require<Json>(added[i], "id", place)), impl.vocabulary().size(), place);
+    read_id(FastJson(require<Json>(added[i], "id", place)), impl.vocabulary().size(), place);
+    if (const AddedToken* before = impl.added.by_content(token.content))
+      token.id = before->id;
+    else
+      token.id = known != TokenTable::kNone ? known : next_added_id(impl);
     if (known == TokenTable::kNone && impl.vocabulary().has(token.id))
-      fail_input(place, "id " + std::to_string(token.id) + " is that of '" +
+      fail_input(place, "it would get id " + std::to_string(token.id) + ", which is that of '" +
                             std::string(impl.vocabulary().token(token.id)) + "'");
     impl.added.add(token);
   }

@@ -241,8 +241,9 @@ constexpr Reader<Pre> kPreTokenizers[] = {
        add_split(steps, of_characters(is_unicode_punctuation), read_behavior(section, "Isolated", where));
      }},
     {"Whitespace",
-     [](const Json&, const std::string& where, PreSteps& steps) {
-       add_split(steps, of_regex(R"(\w+|[^\w\s]+)", where), SplitBehavior::kRemoved, true);
+     [](const Json&, const std::string&, PreSteps& steps) {
+       add_split(steps, of_characters(is_unicode_space), SplitBehavior::kRemoved);
+       add_split(steps, of_characters(is_word_character), SplitBehavior::kContiguous);
      }},
     {"WhitespaceSplit",
      [](const Json&, const std::string&, PreSteps& steps) {
@@ -344,47 +345,58 @@ void read_decoders(const Json& section, const std::string& where, DecSteps& step
 
 // ---- post-processors ----
 
-using Posts = std::vector<AroundText>;
+// What stands in the place of the text, and the pieces around it: a template makes several, and
+// [CLS] and [SEP] go to each of them.
+constexpr int32_t kText = -1;
+using Piece = std::vector<int32_t>;
+using Posts = std::vector<Piece>;
 
 void read_template(const Json& section, const std::string& where, Posts& steps) {
   const Json single = require<Json>(section, "single", where);
   const Json special = value_or<Json>(section, "special_tokens", Json::object(), where);
   if (!single.is_array()) fail_field(section, "single", where);
-  AroundText around;
+  if (steps.size() != 1) fail_input(where, "a template behind another one is not supported");
+  Posts pieces;
   size_t texts = 0;
   for (size_t i = 0; i < single.size(); ++i) {
     const std::string place = where + ".single[" + std::to_string(i) + "]";
     if (single[i].is_object() && single[i].contains("SpecialToken")) {
       const auto name = require<std::string>(single[i]["SpecialToken"], "id", place);
       const Json entry = require<Json>(special, name, where + ".special_tokens");
-      const auto ids = require<std::vector<int32_t>>(entry, "ids", where + ".special_tokens." + name);
-      auto& side = texts == 0 ? around.before : around.after;
-      side.insert(side.end(), ids.begin(), ids.end());
+      pieces.push_back(require<Piece>(entry, "ids", where + ".special_tokens." + name));
+      for (int32_t id : pieces.back())
+        if (id < 0) fail_input(place, "expected ids from 0 on, found " + std::to_string(id));
     } else {
       const auto name = require<std::string>(require<Json>(single[i], "Sequence", place), "id", place);
       if (name != "A") fail_input(place, "expected sequence 'A', found '" + name + "'");
       ++texts;
+      pieces.push_back(steps[0]);
     }
   }
   if (texts != 1)
     fail_input(where, "expected sequence 'A' once in 'single', found it " + std::to_string(texts) + " times");
-  steps.push_back(std::move(around));
+  steps = std::move(pieces);
 }
 
 // [CLS] text [SEP], with other names in RoBERTa: each is written ["[CLS]", 101].
+template <bool sep_before_later_pieces>
 void read_cls_sep(const Json& section, const std::string& where, Posts& steps) {
   auto id = [&](const char* key) {
     return require<std::pair<std::string, int32_t>>(section, key, where).second;
   };
-  steps.push_back({{id("cls")}, {id("sep")}});
+  const int32_t cls = id("cls"), sep = id("sep");
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (i == 0 || sep_before_later_pieces) steps[i].insert(steps[i].begin(), i == 0 ? cls : sep);
+    steps[i].push_back(sep);
+  }
 }
 
 void read_post_processors(const Json& section, const std::string& where, Posts& steps);
 
-constexpr Reader<AroundText> kPostProcessors[] = {
+constexpr Reader<Piece> kPostProcessors[] = {
     {"TemplateProcessing", read_template},
-    {"BertProcessing", read_cls_sep},
-    {"RobertaProcessing", read_cls_sep},
+    {"BertProcessing", read_cls_sep<false>},
+    {"RobertaProcessing", read_cls_sep<true>},
     {"ByteLevel", [](const Json&, const std::string&, Posts&) {}},  // only moves offsets
     {"Sequence",
      [](const Json& section, const std::string& where, Posts& steps) {
@@ -412,19 +424,25 @@ std::vector<PreTokenizerStep> read_pre_tokenizer(const Json& section, const std:
 
 std::vector<DecoderStep> read_decoder(const Json& section, const std::string& where) {
   DecSteps steps;
+  if (section.is_null()) add_step(steps, Dec::Kind::kSpaced);
   read_decoders(section, where, steps);
   return steps;
 }
 
 AroundText read_post_processor(const Json& section, const std::string& where) {
-  Posts steps;
-  read_post_processors(section, where, steps);
-  AroundText all;  // each step puts its tokens around what the steps before it made
-  for (const AroundText& step : steps) {
-    all.before.insert(all.before.begin(), step.before.begin(), step.before.end());
-    all.after.insert(all.after.end(), step.after.begin(), step.after.end());
+  Posts pieces = {{kText}};
+  read_post_processors(section, where, pieces);
+  AroundText around;
+  bool behind = false;
+  for (const Piece& piece : pieces) {
+    for (int32_t id : piece) {
+      if (id == kText)
+        behind = true;
+      else
+        (behind ? around.after : around.before).push_back(id);
+    }
   }
-  return all;
+  return around;
 }
 
 }  // namespace sdft

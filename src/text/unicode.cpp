@@ -13,6 +13,11 @@ namespace {
 constexpr char32_t kHanBlocks[][2] = {{0x4e00, 0x9fff},   {0x3400, 0x4dbf},   {0x20000, 0x2a6df},
                                       {0x2a700, 0x2b73f}, {0x2b740, 0x2b81f}, {0x2b920, 0x2ceaf},
                                       {0xf900, 0xfaff},   {0x2f800, 0x2fa1f}};
+// Characters that Unicode takes apart only since 12.1: Hugging Face's normalizers leave them as they are.
+constexpr char32_t kNotTakenApart[][2] = {
+    {0x32ff, 0x32ff},   {0xa7f2, 0xa7f4},   {0xab69, 0xab69},   {0x10781, 0x107ba},
+    {0x11938, 0x11938}, {0x1e030, 0x1e06d}, {0x1f16c, 0x1f16c}, {0x1fbf0, 0x1fbf9},
+};
 constexpr char32_t kCapitalIWithDot = 0x130;
 
 utf8proc_category_t category(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)); }
@@ -22,6 +27,12 @@ bool within(utf8proc_category_t value, utf8proc_category_t first, utf8proc_categ
 }
 
 bool is_ascii(char32_t c) { return c < 0x80; }
+
+bool is_taken_apart(char32_t c) {
+  for (const auto& range : kNotTakenApart)
+    if (c >= range[0] && c <= range[1]) return false;
+  return true;
+}
 
 // A maximal stretch that can be normalized alone: no normal form joins an ASCII character with what is before
 // it.
@@ -62,16 +73,15 @@ bool is_unicode_punctuation(char32_t c) {
 bool is_unicode_mark(char32_t c) { return within(category(c), UTF8PROC_CATEGORY_MN, UTF8PROC_CATEGORY_ME); }
 bool is_nonspacing_mark(char32_t c) { return category(c) == UTF8PROC_CATEGORY_MN; }
 
-bool is_unicode_other(char32_t c) {
-  return within(category(c), UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CO) ||
-         category(c) == UTF8PROC_CATEGORY_CN;
-}
+bool is_unicode_other(char32_t c) { return within(category(c), UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CO); }
 
 bool is_word_character(char32_t c) {
   const utf8proc_category_t value = category(c);
   return within(value, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LO) || is_unicode_mark(c) ||
          value == UTF8PROC_CATEGORY_ND || value == UTF8PROC_CATEGORY_NL || value == UTF8PROC_CATEGORY_PC ||
-         (c >= 0x24b6 && c <= 0x24e9);  // circled letters are alphabetic
+         c == 0x200c || c == 0x200d ||    // joiners
+         (c >= 0x24b6 && c <= 0x24e9) ||  // letters in circles and squares are alphabetic
+         (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
 }
 
 bool is_cjk_ideograph(char32_t c) {
@@ -104,10 +114,13 @@ std::string unicode_normalize(std::string_view text, NormalForm form) {
     const size_t begin =
         ascii_end > at ? ascii_end - 1 : at;  // the last ASCII character may take a combining mark
     size_t end = ascii_end;
-    while (end < text.size() && !is_ascii(static_cast<unsigned char>(text[end]))) ++end;
+    size_t behind = end;
+    for (; end < text.size() && !is_ascii(static_cast<unsigned char>(text[end])); end = behind)
+      if (!is_taken_apart(utf8_next(text, behind))) break;
     out.append(text, at, begin - at);
     out += normalize_stretch(text.substr(begin, end - begin), form);
-    at = end;
+    out.append(text, end, behind - end);
+    at = behind;
   }
   return out;
 }

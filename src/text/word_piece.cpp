@@ -8,9 +8,13 @@ namespace sdft {
 WordPieceModel::WordPieceModel(TokenTable vocabulary, WordPieceOptions options, const std::string& where)
     : vocabulary_(std::move(vocabulary)),
       options_(std::move(options)),
-      unk_(vocabulary_.find(options_.unk_token)) {
+      unk_(vocabulary_.find(options_.unk_token)),
+      where_(where) {}
+
+int32_t WordPieceModel::unk() const {
   if (unk_ == TokenTable::kNone)
-    fail_input(where, "unk_token '" + options_.unk_token + "' is not in the vocabulary");
+    fail_input(where_, "a text needs unk_token '" + options_.unk_token + "', which is not in the vocabulary");
+  return unk_;
 }
 
 // False where some part of the word has no piece.
@@ -36,10 +40,10 @@ void WordPieceModel::encode(std::string_view word, WordCache& cache, std::vector
   const size_t before = ids.size();
   if (options_.whole_words) {
     const int32_t id = vocabulary_.find(word);
-    ids.push_back(id == TokenTable::kNone ? unk_ : id);
+    ids.push_back(id == TokenTable::kNone ? unk() : id);
   } else if (!pieces(word, ids)) {
     ids.resize(before);
-    ids.push_back(unk_);
+    ids.push_back(unk());
   }
   cache.put(word, ids.data() + before, ids.size() - before);
 }

@@ -20,17 +20,19 @@ struct WordPieceOptions {
 
 class WordPieceModel {
  public:
-  // Throws Error(kInput) naming `where` if unk_token is not in the vocabulary.
   WordPieceModel(TokenTable vocabulary, WordPieceOptions options, const std::string& where);
+  // Throws Error(kInput) naming `where` if it needs unk_token, but that is not in the vocabulary.
   void encode(std::string_view word, WordCache& cache, std::vector<int32_t>& ids) const;
   const TokenTable& vocabulary() const { return vocabulary_; }
 
  private:
+  int32_t unk() const;
   bool pieces(std::string_view word, std::vector<int32_t>& ids) const;
 
   TokenTable vocabulary_;
   WordPieceOptions options_;
   int32_t unk_;
+  std::string where_;
 };
 
 }  // namespace sdft

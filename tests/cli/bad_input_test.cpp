@@ -110,7 +110,7 @@ TEST_F(BadInput, TokenizerMissingOrBroken) {
 
 TEST_F(BadInput, VocabularyLargerThanTheEmbedding) {
   Json tokenizer = read_json(dir_ / "model" / "tokenizer.json");
-  tokenizer["added_tokens"].push_back({{"id", 4000}, {"content", "<more>"}, {"special", true}});
+  tokenizer["model"]["vocab"]["<more>"] = 4000;
   file("model/tokenizer.json", tokenizer.dump());
   expect_input_error(generate("model"), {"4001", "embedding"});
 }

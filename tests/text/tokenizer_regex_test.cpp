@@ -88,6 +88,13 @@ TEST(TokenizerRegex, WhatRubyReadsDifferently) {
   EXPECT_THAT(split(R"([^\W\d]+)", "ab12_c-d"), ElementsAre("ab", "_c", "d"));
   EXPECT_THAT(split(R"([[:alpha:]]+)", "né 12"), ElementsAre("né"));
   EXPECT_THAT(split(R"([[:^alpha:]]+)", "a12b"), ElementsAre("12"));
+  EXPECT_THAT(split(R"([[:alpha:]]+)", "e\u0301Ⅷ"), ElementsAre("e", "Ⅷ"));  // few marks are letters
+  EXPECT_THAT(split(R"(\w+)", "e\u0301 🄰²"), ElementsAre("e\u0301", "🄰²"));
+  EXPECT_THAT(split(R"([[:upper:]]+)", "AⅧaⓐ"), ElementsAre("AⅧ"));
+  EXPECT_THAT(split(R"([[:lower:]]+)", "AªⅷaⓐⅧ"), ElementsAre("ªⅷaⓐ"));
+  EXPECT_THAT(split(R"([[:punct:]]+)", "a©$+-b"), ElementsAre("©$+-"));  // symbols too
+  EXPECT_THAT(split(R"([[:graph:]]+)", "a\ue000\u061c \u2028b"), ElementsAre("a\ue000\u061c", "b"));
+  EXPECT_THAT(split(R"([[:print:]]+)", "a \u3000\tb\u2028"), ElementsAre("a \u3000", "b"));
   EXPECT_THAT(split(R"((?m:a.b))", "a\nb"), ElementsAre("a\nb"));
   EXPECT_THAT(split(R"(^b)", "a\nb"), ElementsAre("b"));  // always by line
   EXPECT_THAT(split(R"(\u00e9)", "é"), ElementsAre("é"));
