@@ -16,6 +16,7 @@ namespace sdft::jinja {
 struct Program {
   std::string name;  // stands in messages
   Body body;
+  std::vector<std::string> unset;  // names that are undefined at first: jinja_scopes.h
 };
 
 // Throws Error(kInput) as "name:line: what" on a syntax error and on what is not supported.

@@ -86,6 +86,7 @@ struct Stmt {
   std::vector<std::pair<ExprPtr, ExprPtr>> bindings;
   Params params;
   Body body, else_body;
+  std::vector<std::string> unset, else_unset;  // undefined when the body is entered: jinja_scopes.h
 };
 
 }  // namespace sdft::jinja

@@ -183,6 +183,10 @@ Value make_joiner(Runtime& rt, const Args& args) {
 
 }  // namespace
 
+bool is_unsupported_global(const std::string& name) {
+  return name == "cycler" || name == "lipsum" || name == "self";
+}
+
 std::string filter_problem(const std::string& name) {
   if (find_filter(name)) return "";
   static const std::vector<std::string> kUnsupported = {"filesizeformat", "pprint",   "random", "striptags",
@@ -228,8 +232,6 @@ std::vector<std::pair<std::string, Value>> global_functions(Runtime& rt, const s
       {"joiner", rt.function("joiner", make_joiner)},
       {"raise_exception", rt.function("raise_exception", raise)},
       {"strftime_now", rt.function("strftime_now", strftime_now)},
-      {"cycler", Value::undefined("'cycler' is not supported in chat templates")},
-      {"lipsum", Value::undefined("'lipsum' is not supported in chat templates")},
   };
 }
 

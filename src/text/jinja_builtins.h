@@ -16,6 +16,8 @@ std::string test_problem(const std::string& name);
 
 Value apply_filter(Runtime& rt, const std::string& name, const Value& value, const Args& args);
 bool apply_test(Runtime& rt, const std::string& name, const Value& value, const Args& args);
+// What Jinja has and this does not.
+bool is_unsupported_global(const std::string& name);
 std::vector<std::pair<std::string, Value>> global_functions(Runtime& rt, const std::tm& now);
 
 // One family of filters each: they look up `name`, and give false where it is not theirs.

@@ -387,7 +387,13 @@ ExprPtr ExpressionParser::subscript(ExprPtr value) {
   }
   if (at_operator("]")) fail("expected an index between '[' and ']'");
   ExprPtr expr = subscript_part(std::move(value));
-  if (at_operator(",")) fail("an index of several parts is not supported");
+  if (at_operator(",")) {
+    if (expr->kind != ExprKind::kItem) fail("an index of several slices is not supported");
+    std::vector<ExprPtr> keys = parts(std::move(expr->operands[1]));
+    while (skip_operator(",")) keys.push_back(expression());
+    expr->operands[1] = make(ExprKind::kTuple, token.line, std::move(keys));
+    expr = finished(std::move(expr));
+  }
   expect_operator("]");
   return expr;
 }
@@ -436,6 +442,9 @@ void ExpressionParser::call_arguments(Expr* into) {
                look().text == "=") {
       in_order(!into->star_star);
       std::string key = next().text;
+      for (const auto& other : into->named) {
+        if (other.first == key) fail("the keyword argument '" + key + "' is there twice", line);
+      }
       next();
       into->named.emplace_back(key, expression());
     } else {
@@ -453,6 +462,7 @@ ExprPtr ExpressionParser::filter_or_test(ExprKind kind, ExprPtr value) {
   std::string name = token.text;
   while (at_operator(".")) {
     next();
+    if (current().type != TokenType::kName) fail("expected a name, got " + shown(current()));
     name += "." + next().text;
   }
   ExprPtr expr = make(kind, token.line, parts(std::move(value)), name);
@@ -466,18 +476,15 @@ ExprPtr ExpressionParser::test(ExprPtr value) {
   int line = current().line;
   bool negated = skip_name("not");
   ExprPtr expr = filter_or_test(ExprKind::kTest, std::move(value));
-  bool has_arguments = expr->operands.size() > 1 || !expr->named.empty() || expr->star || expr->star_star;
+  bool has_brackets = pos_ > 0 && tokens_[pos_ - 1].type == TokenType::kOperator;  // "is name(...)"
   TokenType type = current().type;
+  // One argument may stand without brackets; for Jinja even `if`, `in` and `not` begin one.
   bool starts_value = type == TokenType::kName || type == TokenType::kString || type == TokenType::kInteger ||
                       type == TokenType::kFloat || at_operator("[") || at_operator("{");
-  bool ends =
-      at_name("else") || at_name("or") || at_name("and") || at_name("if") || at_name("in") || at_name("not");
-  if (!has_arguments && starts_value && !(at_name("else") || at_name("or") || at_name("and"))) {
+  if (!has_brackets && starts_value && !(at_name("else") || at_name("or") || at_name("and"))) {
     if (at_name("is")) fail("tests cannot be chained with 'is'");
-    if (!ends) {
-      expr->operands.push_back(postfix(primary()));
-      expr = finished(std::move(expr));
-    }
+    expr->operands.push_back(postfix(primary()));
+    expr = finished(std::move(expr));
   }
   return negated ? make(ExprKind::kNot, line, parts(std::move(expr))) : std::move(expr);
 }

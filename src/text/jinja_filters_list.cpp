@@ -5,6 +5,7 @@
 
 #include "text/jinja_builtins.h"
 #include "text/jinja_format.h"
+#include "text/jinja_loop.h"
 #include "text/jinja_operators.h"
 #include "text/jinja_string.h"
 
@@ -119,7 +120,7 @@ Value unique_filter(Runtime& rt, const Value& value, const Args& args) {
                        path = path_key(rt, or_none(bound, 1)), seen = std::make_shared<Seen>()](Value* item) {
     while (next(item)) {
       Value key = lowered(rt, path(*item), sensitive);
-      if (key.is(Type::kList) || key.is(Type::kDict)) rt.fail("unhashable type: '" + type_name(key) + "'");
+      require_hashable(rt, key);
       if (key.is_string()) {
         if (seen->strings.insert(key.as_string()).second) return true;
         continue;
@@ -155,6 +156,7 @@ Value sum_filter(Runtime& rt, const Value& value, const Args& args) {
   Bound bound = bind(rt, "sum", args, {"attribute", "start"});
   Key path = path_key(rt, or_none(bound, 0));
   Value total = bound.has(1) ? bound.at(1) : Value::of(int64_t{0});
+  if (total.is_string()) rt.fail("sum: the start must not be a string");
   for (const Value& item : to_vector(rt, value)) total = binary(rt, "+", total, path(item));
   return total;
 }
@@ -198,7 +200,7 @@ Value last_filter(Runtime& rt, const Value& value, const Args& args) {
   if (value.is(Type::kGenerator)) rt.fail("'generator' object is not reversible");
   if (value.is_string() && !value.as_string().empty()) {
     std::vector<std::string_view> all = characters(value.as_string());
-    return rt.string(std::string(all.back()), value.markup);
+    return rt.string(std::string(all.back()));
   }
   std::vector<Value> items = to_vector(rt, value);
   return items.empty() ? Value::undefined("No last item, sequence was empty.") : items.back();

@@ -124,6 +124,8 @@ Value truncate_filter(Runtime& rt, const Value& value, const Args& args) {
   int64_t leeway = bound.has(3) && !bound.at(3).is_none() ? int_arg(rt, bound.at(3), "truncate") : 5;
   int64_t keep = length - static_cast<int64_t>(char_count(end));
   if (keep < 0 || leeway < 0) rt.fail("truncate: the length is shorter than what marks the end");
+  int64_t items = 0;  // short lists are left as they are, too
+  if (!value.is_string() && length_of(rt, value, &items) && items - leeway <= length) return value;
   std::string text = string_arg(rt, value, "truncate");
   if (static_cast<int64_t>(char_count(text)) - leeway <= length) return value;
   size_t bytes = 0;
@@ -242,8 +244,8 @@ bool to_float(Runtime& rt, const Value& value, double* number) {
 
 Value int_filter(Runtime& rt, const Value& value, const Args& args) {
   Bound bound = bind(rt, "int", args, {"default", "base"});
-  int64_t base = bound.has(1) ? int_arg(rt, bound.at(1), "int") : 10, number = 0;
   if (value.is_integral()) return Value::of(value.as_int());
+  int64_t base = !bound.has(1) ? 10 : bound.at(1).is_integral() ? bound.at(1).as_int() : -1, number = 0;
   if (value.is_string() && parse_int(rt, value.as_string(), base, &number)) return Value::of(number);
   double real = 0;
   if (to_float(rt, value, &real) && std::isfinite(real)) {

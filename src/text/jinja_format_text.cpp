@@ -251,8 +251,8 @@ struct Percent {
       if (!has_name) value = take();
       out += formatted(value, how);
     }
-    bool may_be_left =
-        by_name || values.is(Type::kDict) || (values.is_sequence() && !values.is(Type::kTuple));
+    bool may_be_left = by_name || values.is(Type::kDict) || values.is_undefined() || values.is(Type::kList) ||
+                       values.is(Type::kRange);
     if (!may_be_left && used < operands.size())
       rt.fail("not all arguments converted during string formatting");
   }

@@ -5,6 +5,7 @@
 #include "text/jinja.h"
 #include "text/jinja_builtins.h"
 #include "text/jinja_format.h"
+#include "text/jinja_loop.h"
 #include "text/jinja_operators.h"
 #include "text/jinja_string.h"
 
@@ -20,74 +21,6 @@ using ScopePtr = std::shared_ptr<Scope>;
 
 enum class Flow { kNext, kBreak, kContinue };
 
-}  // namespace
-
-// The state behind the variable `loop`.
-struct Loop : Object {
-  Value iterable;
-  Next source;
-  int64_t index0 = -1;
-  int64_t depth0 = 0;
-  std::optional<int64_t> length;
-  std::optional<Value> ahead, current, before;
-  std::optional<std::vector<Value>> changed;
-  Value cycle_function, changed_function, recurse;
-
-  bool next(Value* item) {
-    if (ahead) {
-      *item = *std::exchange(ahead, std::nullopt);
-    } else if (!source(item)) {
-      return false;
-    }
-    ++index0;
-    before = std::exchange(current, *item);
-    return true;
-  }
-
-  bool peek() {
-    Value item;
-    if (!ahead && source(&item)) ahead = item;
-    return ahead.has_value();
-  }
-
-  int64_t total(Runtime& rt) {
-    int64_t known = 0;
-    if (!length && length_of(rt, iterable, &known)) length = known;
-    if (!length) {  // a generator: read to its end
-      auto rest = std::make_shared<std::vector<Value>>();
-      for (Value item; source(&item);) rest->push_back(item);
-      length = static_cast<int64_t>(rest->size()) + index0 + 1 + (ahead ? 1 : 0);
-      source = [rest, i = size_t{0}](Value* item) mutable {
-        if (i == rest->size()) return false;
-        *item = (*rest)[i++];
-        return true;
-      };
-    }
-    return *length;
-  }
-};
-
-Value loop_attribute(Runtime& rt, const Value& value, const std::string& name) {
-  Loop& loop = *static_cast<Loop*>(value.object);
-  if (name == "index") return Value::of(loop.index0 + 1);
-  if (name == "index0") return Value::of(loop.index0);
-  if (name == "first") return Value::of(loop.index0 == 0);
-  if (name == "last") return Value::of(!loop.peek());
-  if (name == "length") return Value::of(loop.total(rt));
-  if (name == "revindex") return Value::of(loop.total(rt) - loop.index0);
-  if (name == "revindex0") return Value::of(loop.total(rt) - loop.index0 - 1);
-  if (name == "depth") return Value::of(loop.depth0 + 1);
-  if (name == "depth0") return Value::of(loop.depth0);
-  if (name == "previtem")
-    return loop.index0 > 0 ? *loop.before : Value::undefined("there is no previous item");
-  if (name == "nextitem") return loop.peek() ? *loop.ahead : Value::undefined("there is no next item");
-  if (name == "cycle") return loop.cycle_function;
-  if (name == "changed") return loop.changed_function;
-  return Value::undefined("'LoopContext' has no attribute '" + name + "'");
-}
-
-namespace {
-
 class Interpreter {
  public:
   Interpreter(const Program& program, const RenderSettings& settings)
@@ -100,6 +33,7 @@ class Interpreter {
     root->parent = globals;
     for (const auto& [key, item] : context.items()) root->names.emplace_back(key, rt_.from_json(item));
     scope_ = root;
+    leave_unset(program_.unset);
     std::string result;
     out_ = &result;
     exec(program_.body);
@@ -127,6 +61,11 @@ class Interpreter {
       }
     }
     scope_->names.emplace_back(name, std::move(value));
+  }
+
+  // The names that a block sets are its own before it sets them.
+  void leave_unset(const std::vector<std::string>& names) {
+    for (const std::string& name : names) set(name, Value::undefined("'" + name + "' is undefined"));
   }
 
   void assign(const Expr& target, const Value& value) {
@@ -168,6 +107,14 @@ class Interpreter {
     return work();
   }
 
+  // `body` in a scope of its own.
+  Flow exec_inside(const Stmt& stmt) {
+    return in_scope(scope_, [&] {
+      leave_unset(stmt.unset);
+      return exec(stmt.body);
+    });
+  }
+
   // What `work` writes.
   template <typename Work>
   std::string captured(Work work) {
@@ -191,6 +138,12 @@ class Interpreter {
     rt_.charge(text.size() / 64);
     if (out_->size() + text.size() > rt_.limits.bytes) rt_.fail("the output grows without end");
     out_->append(text);
+  }
+
+  // What a filter block or call block gives, which Jinja does not turn into text.
+  void write_text(const Value& value) {
+    if (!value.is_string()) rt_.fail("the block gives a value of type " + type_name(value) + ", not text");
+    write(value.as_string());
   }
 
   // ---- statements
@@ -234,8 +187,8 @@ class Interpreter {
         exec_call_block(stmt);
         break;
       case StmtKind::kFilterBlock: {
-        std::string text = captured([&] { in_scope(scope_, [&] { exec(stmt.body); }); });
-        write(to_str(rt_, filtered(*stmt.expr, rt_.string(std::move(text)))));
+        std::string text = captured([&] { exec_inside(stmt); });
+        write_text(filtered(*stmt.expr, rt_.string(std::move(text))));
         break;
       }
       case StmtKind::kWith:
@@ -262,13 +215,14 @@ class Interpreter {
     std::vector<Value> values;
     for (const auto& binding : stmt.bindings) values.push_back(eval(*binding.second));
     return in_scope(scope_, [&] {
+      leave_unset(stmt.unset);
       for (size_t i = 0; i < values.size(); ++i) assign(*stmt.bindings[i].first, values[i]);
       return exec(stmt.body);
     });
   }
 
   void exec_set_block(const Stmt& stmt) {
-    std::string text = captured([&] { in_scope(scope_, [&] { exec(stmt.body); }); });
+    std::string text = captured([&] { exec_inside(stmt); });
     Value value = rt_.string(std::move(text));
     if (stmt.expr) value = filtered(*stmt.expr, value);
     assign(*stmt.target, value);
@@ -282,7 +236,13 @@ class Interpreter {
 
   void exec_generation(const Stmt& stmt) {
     size_t begin = out_->size();
-    in_scope(scope_, [&] { exec(stmt.body); });
+    // For Jinja the block is the body of a call, which has these variables.
+    in_scope(scope_, [&] {
+      set("varargs", rt_.tuple({}));
+      set("kwargs", rt_.dict({}));
+      set("caller", Value::undefined("No caller defined"));
+      exec_inside(stmt);
+    });
     if (settings_.generation_ranges == nullptr || out_->size() == begin) return;
     if (captures_ > 0) {
       rt_.line = stmt.line;
@@ -316,13 +276,18 @@ class Interpreter {
     for (Value item; loop->next(&item);) {
       Flow flow = in_scope(outer, [&] {
         scope_->names.emplace_back("loop", loop_value);
+        leave_unset(stmt.unset);
         assign(*stmt.target, item);
         return exec(stmt.body);
       });
       completed |= flow == Flow::kNext;
       if (flow == Flow::kBreak) break;
     }
-    if (!completed) in_scope(outer, [&] { exec(stmt.else_body); });
+    if (completed) return;
+    in_scope(outer, [&] {
+      leave_unset(stmt.else_unset);
+      exec(stmt.else_body);
+    });
   }
 
   // The items for which the loop's condition holds, found out one by one.
@@ -333,10 +298,21 @@ class Interpreter {
           assign(*stmt.target, *item);
           return truth(rt_, eval(*stmt.condition));
         });
-        if (holds) return true;
+        if (holds) {
+          *item = repacked(*stmt.target, *item);
+          return true;
+        }
       }
       return false;
     };
+  }
+
+  // What a loop with a condition hands on of an item is the target's values: a tuple, where it takes apart.
+  Value repacked(const Expr& target, const Value& item) {
+    if (target.kind != ExprKind::kTuple) return item;
+    std::vector<Value> parts = to_vector(rt_, item);
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] = repacked(*target.operands[i], parts[i]);
+    return rt_.tuple(std::move(parts));
   }
 
   void set_loop_functions(const Stmt& stmt, Loop* loop, const ScopePtr& outer) {
@@ -366,6 +342,7 @@ class Interpreter {
       int line = rt.line;
       std::string text = captured([&] {
         in_scope(outer, [&] {
+          leave_unset(stmt.unset);
           bind_macro(stmt, args);
           exec(stmt.body);
         });
@@ -409,7 +386,11 @@ class Interpreter {
     } else if (!more.empty()) {
       rt_.fail(what + " takes not more than " + std::to_string(count) + " argument(s)");
     }
-    for (size_t i = 0; i < count; ++i) set(params.names[i], given[i] ? *given[i] : default_of(params, i));
+    for (size_t i = 0; i < count; ++i)
+      set(params.names[i], given[i] ? *given[i] : Value::undefined("'" + params.names[i] + "' is undefined"));
+    for (size_t i = 0; i < count; ++i) {
+      if (!given[i]) set(params.names[i], default_of(params, i));
+    }
   }
 
   Value default_of(const Params& params, size_t i) {
@@ -423,7 +404,7 @@ class Interpreter {
     Value callee = eval(*stmt.expr->operands[0]);
     Args args = arguments(*stmt.expr);
     args.named.emplace_back("caller", caller);
-    write(to_str(rt_, call_value(callee, args)));
+    write_text(call_value(callee, args));
   }
 
   // ---- expressions
@@ -437,6 +418,8 @@ class Interpreter {
         return expr.constant;
       case ExprKind::kName: {
         const Value* value = lookup(expr.name);
+        if (value == nullptr && is_unsupported_global(expr.name))
+          rt_.fail("'" + expr.name + "' is not supported in chat templates");
         return value ? *value : Value::undefined("'" + expr.name + "' is undefined");
       }
       case ExprKind::kTuple:
@@ -547,9 +530,16 @@ class Interpreter {
       Value more = eval(*expr.star_star);
       if (!more.is(Type::kDict)) rt_.fail("argument after ** must be a mapping, not " + type_name(more));
       for (const auto& [key, item] : more.as_dict().items)
-        args.named.emplace_back(string_arg(rt_, key, "keyword argument"), item);
+        add_named(&args, string_arg(rt_, key, "keyword argument"), item);
     }
     return args;
+  }
+
+  void add_named(Args* args, const std::string& key, const Value& value) {
+    for (const auto& other : args->named) {
+      if (other.first == key) rt_.fail("got multiple values for keyword argument '" + key + "'");
+    }
+    args->named.emplace_back(key, value);
   }
 
   // The filter of `expr`; at the inner end of a chain of a filter block stands `block`.

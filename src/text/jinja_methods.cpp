@@ -1,9 +1,10 @@
 // Attributes, items, slices, and the methods of strings, dicts and lists.
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 #include "text/jinja_format.h"
-#include "text/jinja_operators.h"
+#include "text/jinja_loop.h"
 #include "text/jinja_string.h"
 
 namespace sdft::jinja {
@@ -15,9 +16,9 @@ int64_t optional_int(Runtime& rt, const Bound& bound, size_t i, int64_t fallback
   return bound.has(i) && !bound.at(i).is_none() ? int_arg(rt, bound.at(i), what) : fallback;
 }
 
-Value strings(Runtime& rt, const std::vector<std::string_view>& parts) {
+Value strings(Runtime& rt, const std::vector<std::string_view>& parts, bool markup) {
   std::vector<Value> items;
-  for (std::string_view part : parts) items.push_back(rt.string(std::string(part)));
+  for (std::string_view part : parts) items.push_back(rt.string(std::string(part), markup));
   return rt.list(std::move(items));
 }
 
@@ -51,7 +52,7 @@ Value strip_method(Runtime& rt, const Value& self, const Args& args) {
 template <bool from_right>
 Value split_method(Runtime& rt, const Value& self, const Args& args) {
   Bound bound = bind(rt, "split()", args, {"sep", "maxsplit"});
-  int64_t limit = optional_int(rt, bound, 1, -1, "split()");
+  int64_t limit = bound.has(1) ? int_arg(rt, bound.at(1), "split()") : -1;
   std::string separator;
   const std::string* by = nullptr;
   if (bound.has(0) && !bound.at(0).is_none()) {
@@ -59,7 +60,7 @@ Value split_method(Runtime& rt, const Value& self, const Args& args) {
     if (separator.empty()) rt.fail("split(): empty separator");
     by = &separator;
   }
-  return strings(rt, (from_right ? rsplit : split)(self.as_string(), by, limit));
+  return strings(rt, (from_right ? rsplit : split)(self.as_string(), by, limit), self.markup);
 }
 
 // startswith and endswith: a string or a tuple of them, within [start, end).
@@ -174,7 +175,7 @@ Value zfill_method(Runtime& rt, const Value& self, const Args& args) {
 
 Value splitlines_method(Runtime& rt, const Value& self, const Args& args) {
   Bound bound = bind(rt, "splitlines()", args, {"keepends"});
-  return strings(rt, split_lines(self.as_string(), bound.has(0) && truth(rt, bound.at(0))));
+  return strings(rt, split_lines(self.as_string(), bound.has(0) && truth(rt, bound.at(0))), self.markup);
 }
 
 template <bool from_right>
@@ -231,6 +232,16 @@ Value istitle_method(Runtime& rt, const Value& self, const Args& args) {
   return Value::of(any && title(text) == text);
 }
 
+Value isprintable_method(Runtime& rt, const Value& self, const Args& args) {
+  return Value::of(self.as_string().empty() || all_method<is_printable>(rt, self, args).boolean);
+}
+
+Value isascii_method(Runtime& rt, const Value& self, const Args& args) {
+  bind(rt, "isascii()", args, {});
+  const std::string& text = self.as_string();
+  return Value::of(std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; }));
+}
+
 Value format_method(Runtime& rt, const Value& self, const Args& args) {
   return rt.string(brace_format(rt, self.as_string(), args), self.markup);
 }
@@ -273,6 +284,9 @@ const std::map<std::string, Method>& string_methods() {
       {"isspace", all_method<is_space>},
       {"isupper", cased_method<true>},
       {"islower", cased_method<false>},
+      {"isprintable", isprintable_method},
+      {"isascii", isascii_method},
+      {"casefold", case_method<casefold>},
       {"istitle", istitle_method},
       {"format", format_method},
   };
@@ -283,7 +297,7 @@ Value get_method_of_dict(Runtime& rt, const Value& self, const Args& args) {
   if (!args.named.empty()) rt.fail("dict.get() takes no keyword arguments");
   Bound bound = bind(rt, "get()", args, {"key", "default"}, 1);
   const Value& key = bound.at(0);
-  if (key.is(Type::kList) || key.is(Type::kDict)) rt.fail("unhashable type: '" + type_name(key) + "'");
+  require_hashable(rt, key);
   const Value* found = find(rt, self.as_dict(), key);
   return found ? *found : bound.has(1) ? bound.at(1) : Value::none();
 }
@@ -322,12 +336,25 @@ Value list_index_method(Runtime& rt, const Value& self, const Args& args) {
   rt.fail("index(): the value is not in the list");
 }
 
-// Methods that Python has and chat templates do not use.
+// Attributes that Python has and chat templates do not use.
 bool is_unsupported(const Value& object, const std::string& name) {
-  static const std::vector<std::string> kOfStrings = {
-      "casefold",    "encode",    "expandtabs", "format_map", "isascii",   "isidentifier",
-      "isprintable", "maketrans", "translate",  "unescape",   "striptags", "escape"};
-  return object.is_string() && std::find(kOfStrings.begin(), kOfStrings.end(), name) != kOfStrings.end();
+  using Names = std::vector<std::string>;
+  static const Names kOfStrings = {"encode",       "expandtabs", "format_map",
+                                   "isidentifier", "maketrans",  "translate"};
+  static const Names kOfMarkup = {"unescape", "striptags", "escape"};
+  static const Names kOfNumbers = {"real",        "imag",       "conjugate",  "numerator",
+                                   "denominator", "is_integer", "bit_length", "as_integer_ratio",
+                                   "to_bytes",    "from_bytes", "bit_count",  "hex",
+                                   "fromhex",     "from_number"};
+  static const Names kOfViews = {"mapping", "isdisjoint"};
+  static const Names kOfRanges = {"start", "stop", "step"};
+  static const Names kOfFunctions = {"arguments", "caller", "catch_kwargs", "catch_varargs",
+                                     "explicit_caller"};
+  auto has = [&](const Names& names) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  return (object.is_string() && (has(kOfStrings) || (object.markup && has(kOfMarkup)))) ||
+         (object.is_number() && has(kOfNumbers)) || (object.is(Type::kDictView) && has(kOfViews)) ||
+         (object.is(Type::kRange) && has(kOfRanges)) || (object.is(Type::kFunction) && has(kOfFunctions)) ||
+         (object.is(Type::kDict) && name == "fromkeys");
 }
 
 // Methods that change their object: the sandbox keeps them away.
@@ -367,10 +394,18 @@ Value no_attribute(const Value& object, const std::string& name) {
   return Value::undefined("'" + described(object) + "' has no attribute '" + name + "'");
 }
 
+// What a range's slice [from:to:step] prints.
+std::string shown_slice(const List& range, int64_t from, int64_t to, int64_t step) {
+  long long start = 0, stop = 0, by = 1;
+  std::sscanf(range.shown.c_str(), "range(%lld, %lld, %lld)", &start, &stop, &by);
+  std::string ends = "range(" + std::to_string(start + from * by) + ", " + std::to_string(start + to * by);
+  return ends + (by * step == 1 ? ")" : ", " + std::to_string(by * step) + ")");
+}
+
 // object[key] where there is such an item.
 const Value* find_item(Runtime& rt, const Value& object, const Value& key, Value* made) {
   if (object.is(Type::kDict)) {
-    if (key.is(Type::kList) || key.is(Type::kDict)) return nullptr;
+    if (!is_hashable(key)) return nullptr;
     return find(rt, object.as_dict(), key);
   }
   int64_t size = 0;
@@ -392,7 +427,7 @@ Value get_method(Runtime& rt, const Value& object, const std::string& name) {
         name, [object, method](Runtime& run, const Args& args) { return method(run, object, args); });
   }
   if (is_unsupported(object, name))
-    rt.fail("the method '" + name + "' of " + type_name(object) + " is not supported");
+    rt.fail("the attribute '" + name + "' of " + type_name(object) + " is not supported");
   if (is_forbidden(object, name))
     return Value::undefined("access to attribute '" + name + "' of '" + type_name(object) +
                             "' object is unsafe");
@@ -459,8 +494,8 @@ Value get_slice(Runtime& rt, const Value& object, const Value& start, const Valu
     if (__builtin_add_overflow(i, step, &i)) break;
   }
   if (object.is_string()) return rt.string(std::move(text), object.markup);
-  Type type = object.is(Type::kRange) ? Type::kList : object.type;
-  return rt.sequence(type, std::move(items));
+  return rt.sequence(object.type, std::move(items),
+                     object.is(Type::kRange) ? shown_slice(object.as_list(), from, to, step) : "");
 }
 
 }  // namespace sdft::jinja

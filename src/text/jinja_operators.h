@@ -13,7 +13,4 @@ Value binary(Runtime& rt, const std::string& op, const Value& left, const Value&
 // op: == != < <= > >= in "not in"
 bool holds(Runtime& rt, const std::string& op, const Value& left, const Value& right);
 
-// A field of the variable `loop`.
-Value loop_attribute(Runtime& rt, const Value& loop, const std::string& name);
-
 }  // namespace sdft::jinja

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "text/jinja.h"
 #include "text/jinja_expression.h"
+#include "text/jinja_scopes.h"
 
 namespace sdft::jinja {
 namespace {
@@ -284,6 +285,7 @@ Program parse(const std::string& source, const std::string& name, const LexerOpt
   Program program;
   program.name = name;
   program.body = Parser(tokenize(source, name, options), name).run();
+  note_unset_names(program.body, &program.unset);
   return program;
 }
 

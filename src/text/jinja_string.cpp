@@ -347,6 +347,16 @@ std::string capitalize(std::string_view text) {
   });
 }
 
+std::string casefold(std::string_view text) {
+  return changed(text, [](std::string* result, size_t, char32_t c) {
+    utf8proc_int32_t folded[8];
+    int boundary = 0;
+    auto count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), folded, 8, UTF8PROC_CASEFOLD, &boundary);
+    for (int i = 0; i < count; ++i) append_char(result, static_cast<char32_t>(folded[i]));
+  });
+}
+
 std::string swap_case(std::string_view text) {
   return changed(text, [&](std::string* result, size_t at, char32_t c) {
     auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));

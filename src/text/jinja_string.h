@@ -35,6 +35,7 @@ std::string upper(std::string_view text);
 std::string lower(std::string_view text);
 std::string title(std::string_view text);
 std::string capitalize(std::string_view text);
+std::string casefold(std::string_view text);
 std::string swap_case(std::string_view text);
 // &, <, >, ' and " as entities.
 std::string escape_html(std::string_view text);

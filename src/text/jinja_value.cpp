@@ -92,7 +92,7 @@ Value Runtime::dict(const std::vector<std::pair<Value, Value>>& items) {
   for (const auto& [key, item] : items) {
     note_nesting(made, item);
     note_nesting(made, key);
-    if (key.is(Type::kList) || key.is(Type::kDict)) fail("unhashable type: '" + type_name(key) + "'");
+    require_hashable(*this, key);
     if (const Value* known = find(*this, *made, key)) {
       *const_cast<Value*>(known) = item;
       continue;
@@ -274,6 +274,18 @@ bool less(Runtime& rt, const Value& a, const Value& b, const char* op) {
           type_name(b) + "'");
 }
 
+bool is_hashable(const Value& value) {
+  if (value.is(Type::kTuple)) {
+    const auto& items = value.as_list().items;
+    return std::all_of(items.begin(), items.end(), is_hashable);
+  }
+  return !value.is(Type::kList) && !value.is(Type::kDict) && !value.is(Type::kDictView);
+}
+
+void require_hashable(Runtime& rt, const Value& value) {
+  if (!is_hashable(value)) rt.fail("unhashable type: '" + type_name(value) + "'");
+}
+
 bool contains(Runtime& rt, const Value& container, const Value& item) {
   if (container.is_string()) {
     if (!item.is_string()) rt.fail("'in <string>' requires string as left operand, not " + type_name(item));
@@ -281,7 +293,7 @@ bool contains(Runtime& rt, const Value& container, const Value& item) {
     return container.as_string().find(item.as_string()) != std::string::npos;
   }
   if (container.is(Type::kDict)) {
-    if (item.is(Type::kList) || item.is(Type::kDict)) rt.fail("unhashable type: '" + type_name(item) + "'");
+    require_hashable(rt, item);
     return find(rt, container.as_dict(), item) != nullptr;
   }
   Next next = iterate(rt, container);
@@ -348,11 +360,11 @@ Next iterate(Runtime& rt, const Value& value) {
     };
   }
   if (value.is_string()) {
-    return [&rt, text = value.text, markup = value.markup, at = size_t{0}](Value* item) mutable {
+    return [&rt, text = value.text, at = size_t{0}](Value* item) mutable {
       if (at == text->size()) return false;
       size_t begin = at;
       next_char(*text, &at);
-      *item = rt.string(text->substr(begin, at - begin), markup);
+      *item = rt.string(text->substr(begin, at - begin));
       return true;
     };
   }

@@ -167,6 +167,9 @@ std::string type_name(const Value& value);  // Python's: "str", "dict", ...
 bool truth(Runtime& rt, const Value& value);
 bool equal(Runtime& rt, const Value& a, const Value& b);
 bool less(Runtime& rt, const Value& a, const Value& b, const char* op = "<");
+// What may be the key of a dict.
+bool is_hashable(const Value& value);
+void require_hashable(Runtime& rt, const Value& value);
 // `item in container`.
 bool contains(Runtime& rt, const Value& container, const Value& item);
 // Python's len(); false where the value has none.

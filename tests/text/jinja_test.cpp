@@ -103,7 +103,9 @@ TEST(Jinja, ItemsAndSlices) {
          {"d['items'] ~ d.items() | length", "x3"},
          {"users.0.name ~ users[1]['name']", "ZoeAl"},
          {"d.q ~ d['q'] ~ l[9] ~ none.x", ""},
-         {"(1, 2, 3)[1:]", "(2, 3)"}});
+         {"(1, 2, 3)[1:]", "(2, 3)"},
+         {"range(5)[3:] ~ range(9)[::-2] ~ range(5)[9:5]", "range(3, 5)range(8, -1, -2)range(5, 5)"},
+         {"{(1, 2): 3}[1, 2]", "3"}});
 }
 
 TEST(Jinja, StringMethods) {
@@ -118,7 +120,10 @@ TEST(Jinja, StringMethods) {
          {"'7'.zfill(3) ~ 'a'.rjust(3, '.') ~ 'ab'.center(5, '*')", "007..a**ab*"},
          {"'12'.isdigit() ~ 'a b'.isalpha() ~ 'AB'.isupper()", "TrueFalseTrue"},
          {"'a\\nb\\r\\nc'.splitlines()", "['a', 'b', 'c']"},
-         {"s.removeprefix('Hello')", ", World"}});
+         {"s.removeprefix('Hello')", ", World"},
+         {"'Straße'.casefold() ~ 'é'.isascii() ~ ''.isprintable()", "strasseFalseTrue"},
+         {"('<a b>' | safe).split() ~ ('ab' | safe) | list", "[Markup('<a'), Markup('b>')]['a', 'b']"},
+         {"'a' % missing", "a"}});
 }
 
 TEST(Jinja, Filters) {
@@ -189,6 +194,23 @@ TEST(Jinja, Statements) {
       false);
 }
 
+// A name that a block sets belongs to it throughout: what stands inside it sees no variable of the context.
+TEST(Jinja, NamesBelongToBlocks) {
+  check(
+      {{"{% for i in [1] %}<{{ n }}>{% endfor %}{% set n = 1 %}", "<>"},
+       {"{{ n }}{% for i in [1] %}<{{ n }}>{% endfor %}{% set n = 1 %}", "5<5>"},
+       {"{% for i in [1] %}<{{ n }}>{% endfor %}{% if yes %}{% set n = 1 %}{% endif %}", "<5>"},
+       {"{% set n %}<{{ n }}>{% endset %}{{ n }}", "<>"},
+       {"{% for i in l %}{% filter upper %}{{ n }}{% endfilter %}{% set n = i %}{{ n }}{% endfor %}", "312"},
+       {"{% macro m(a=b, b=1) %}<{{ a }}{{ b }}>{% endmacro %}{% set b = 2 %}{{ m() }}{{ m(b=3) }}",
+        "<1><33>"},
+       {"{% for a, b in [[1, 2], [3, 4]] if true %}{{ loop.previtem }}{% endfor %}", "(1, 2)"},
+       {"{% generation %}{{ varargs }}{{ kwargs }}{% endgeneration %}", "(){}"}},
+      false);
+  EXPECT_THAT(error_of("{% filter length %}a{% endfilter %}"),
+              HasSubstr("t:1: the block gives a value of type int"));
+}
+
 TEST(Jinja, WhiteSpace) {
   const char* source =
       "a\n  {% if true %}\n  b\n  {%- endif +%}\n {{ 1 }}\n{#- c #}\n\t{%+ if true -%}\n  d {% endif %}\n\n";
@@ -206,6 +228,16 @@ TEST(Jinja, ErrorsNameTheLine) {
       {"\n{{ x | pprint }}", "t:2: the filter 'pprint' is not supported"},
       {"{{ x is nosuch }}", "t:1: no test named 'nosuch'"},
       {"{% fro x in y %}", "t:1: unknown block 'fro'"},
+      {"{{ n is odd if n }}", "t:1: expected '}}', got 'n'"},
+      {"{{ m(a=1, a=2) }}", "t:1: the keyword argument 'a' is there twice"},
+      {"{{ dict(a=1, **{'a': 2}) }}", "t:1: got multiple values"},
+      {"{{ [] | sum(start='') }}", "t:1: sum"},
+      {"{{ 'a b'.split(none, none) }}", "t:1: split"},
+      {"{{ {([],): 1} }}", "t:1: unhashable type: 'tuple'"},
+      {"{{ 'a' % d.items() }}", "t:1: not all arguments converted"},
+      {"{{ self }}", "t:1: 'self' is not supported"},
+      {"{{ n.real }}", "t:1: the attribute 'real' of int is not supported"},
+      {"{{ none[:1] }}", "t:1: 'NoneType' object is not subscriptable"},
       {"\n{{ missing.x }}", "t:2: 'missing' is undefined"},
       {"{{ d.q.r }}", "t:1: 'dict object' has no attribute 'q'"},
       {"{{ missing() }}", "t:1: 'missing' is undefined"},
