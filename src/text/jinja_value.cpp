@@ -62,7 +62,7 @@ void Runtime::charge(uint64_t units) {
 
 Value Runtime::string(std::string value, bool markup) {
   if (value.size() > limits.bytes) fail("a string grows without end");
-  charge(1 + value.size() / 16);
+  charge(4 + value.size() / 16);
   Value result = Value::constant(std::move(value));
   result.markup = markup;
   return result;
@@ -75,7 +75,7 @@ void Runtime::note_nesting(Object* parent, const Value& child) {
 }
 
 Value Runtime::sequence(Type type, std::vector<Value> items, std::string shown) {
-  charge(items.size());
+  charge(4 * items.size());  // memory is bounded by the work, too
   List* made = make<List>();
   for (const Value& item : items) note_nesting(made, item);
   made->items = std::move(items);
