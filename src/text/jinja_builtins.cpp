@@ -68,9 +68,17 @@ const std::map<std::string, TestEntry>& tests() {
       {"defined", {0, [](R&, const V& v, const B&) { return !v.is_undefined(); }}},
       {"undefined", {0, [](R&, const V& v, const B&) { return v.is_undefined(); }}},
       {"filter",
-       {0, [](R&, const V& v, const B&) { return v.is_string() && filter_problem(v.as_string()).empty(); }}},
+       {0,
+        [](R& rt, const V& v, const B&) {
+          require_hashable(rt, v);
+          return v.is_string() && filter_problem(v.as_string()).empty();
+        }}},
       {"test",
-       {0, [](R&, const V& v, const B&) { return v.is_string() && test_problem(v.as_string()).empty(); }}},
+       {0,
+        [](R& rt, const V& v, const B&) {
+          require_hashable(rt, v);
+          return v.is_string() && test_problem(v.as_string()).empty();
+        }}},
       {"none", {0, [](R&, const V& v, const B&) { return v.is_none(); }}},
       {"boolean", {0, [](R&, const V& v, const B&) { return v.is(Type::kBool); }}},
       {"false", {0, [](R&, const V& v, const B&) { return v.is(Type::kBool) && !v.boolean; }}},
@@ -149,6 +157,7 @@ std::vector<std::pair<Value, Value>> dict_items(Runtime& rt, const Args& args) {
   if (args.positional.size() > 1) rt.fail("dict() takes at most one positional argument");
   if (!args.positional.empty()) {
     const Value& source = args.positional[0];
+    if (source.is_undefined()) rt.fail(*source.text);
     if (source.is(Type::kDict)) {
       items = source.as_dict().items;
     } else {

@@ -385,7 +385,8 @@ ExprPtr ExpressionParser::subscript(ExprPtr value) {
     index->constant = Value::of(attribute.integer);
     return make(ExprKind::kItem, token.line, parts(std::move(value), std::move(index)));
   }
-  if (at_operator("]")) fail("expected an index between '[' and ']'");
+  if (skip_operator("]"))  // for Jinja an index of no parts: ()
+    return make(ExprKind::kItem, token.line, parts(std::move(value), make(ExprKind::kTuple, token.line)));
   ExprPtr expr = subscript_part(std::move(value));
   if (at_operator(",")) {
     if (expr->kind != ExprKind::kItem) fail("an index of several slices is not supported");

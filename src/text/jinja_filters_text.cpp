@@ -177,9 +177,24 @@ Value wordcount_filter(Runtime& rt, const Value& value, const Args& args) {
 
 // ---- numbers
 
+// Digits of any script as 0-9.
+std::string ascii_digits(std::string_view text) {
+  std::string result;
+  for (size_t at = 0; at < text.size();) {
+    size_t begin = at;
+    char32_t c = next_char(text, &at);
+    if (c >= 0x80 && is_decimal(c)) {
+      result += static_cast<char>('0' + decimal_value(c));
+    } else {
+      result += text.substr(begin, at - begin);
+    }
+  }
+  return result;
+}
+
 // Python's int(text, base); false where it raises ValueError.
 bool parse_int(Runtime& rt, std::string_view text, int64_t base, int64_t* number) {
-  std::string digits(strip(text));
+  std::string digits = ascii_digits(strip(text));
   bool negative = !digits.empty() && digits[0] == '-';
   if (!digits.empty() && (digits[0] == '-' || digits[0] == '+')) digits.erase(0, 1);
   if (digits.size() > 1 && digits[0] == '0') {
@@ -213,8 +228,7 @@ bool parse_int(Runtime& rt, std::string_view text, int64_t base, int64_t* number
 
 // Python's float(text).
 bool parse_float(std::string_view text, double* number) {
-  std::string digits;
-  std::string_view stripped = strip(text);
+  std::string digits, stripped = ascii_digits(strip(text));
   for (size_t i = 0; i < stripped.size(); ++i) {
     auto digit_at = [&](size_t p) { return p < stripped.size() && stripped[p] >= '0' && stripped[p] <= '9'; };
     if (stripped[i] == '_') {

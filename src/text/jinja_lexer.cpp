@@ -119,6 +119,7 @@ class Lexer {
   }
 
   void comment() {
+    if (pos_ == source_.size()) return;  // as Jinja2: an end with nothing before it is not missed
     size_t end = source_.find("#}", pos_);
     if (end == std::string::npos) fail("the comment has no end: expected '#}'");
     char sign = end > pos_ && (source_[end - 1] == '-' || source_[end - 1] == '+') ? source_[end - 1] : '\0';
@@ -135,6 +136,7 @@ class Lexer {
     if (!strip_after && source_.compare(p, 2, "%}") != 0) return false;
     p += strip_after ? 3 : 2;
     advance(strip_after ? skip_space(p) : p);
+    if (pos_ == source_.size()) return true;  // as with comments
     for (size_t tag = source_.find("{%", pos_); tag != std::string::npos; tag = source_.find("{%", tag + 1)) {
       size_t q = tag + 2;
       char sign = q < source_.size() && (source_[q] == '-' || source_[q] == '+') ? source_[q++] : '\0';

@@ -30,8 +30,9 @@ std::string_view part_of(Runtime& rt, const std::string& text, const Bound& boun
     int64_t at = optional_int(rt, bound, i, fallback, "index");
     return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size);
   };
-  bool beyond = optional_int(rt, bound, first, 0, "index") > size;
-  int64_t start = place(first, 0), end = std::max(place(first + 1, size), start);
+  int64_t start = place(first, 0), end = place(first + 1, size);
+  bool beyond = optional_int(rt, bound, first, 0, "index") > size || start > end;
+  end = std::max(start, end);
   size_t begin_byte = 0, end_byte;
   for (int64_t i = 0; i < start; ++i) next_char(text, &begin_byte);
   end_byte = begin_byte;
@@ -186,11 +187,11 @@ Value partition_method(Runtime& rt, const Value& self, const Args& args) {
   const std::string& text = self.as_string();
   size_t found = from_right ? text.rfind(by) : text.find(by);
   if (found == std::string::npos) {
-    Value none = rt.string("");
+    Value none = rt.string("", self.markup);
     return from_right ? rt.tuple({none, none, self}) : rt.tuple({self, none, none});
   }
-  return rt.tuple(
-      {rt.string(text.substr(0, found)), rt.string(by), rt.string(text.substr(found + by.size()))});
+  return rt.tuple({rt.string(text.substr(0, found), self.markup), rt.string(by, self.markup),
+                   rt.string(text.substr(found + by.size()), self.markup)});
 }
 
 template <bool at_end>
@@ -405,7 +406,7 @@ std::string shown_slice(const List& range, int64_t from, int64_t to, int64_t ste
 // object[key] where there is such an item.
 const Value* find_item(Runtime& rt, const Value& object, const Value& key, Value* made) {
   if (object.is(Type::kDict)) {
-    if (!is_hashable(key)) return nullptr;
+    if (!is_hashable(rt, key)) return nullptr;
     return find(rt, object.as_dict(), key);
   }
   int64_t size = 0;

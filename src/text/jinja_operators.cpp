@@ -66,6 +66,16 @@ int64_t power(Runtime& rt, int64_t base, int64_t exponent) {
   return result;
 }
 
+Value real_power(Runtime& rt, double base, double exponent) {
+  if (base == 0 && exponent < 0) rt.fail("zero to a negative power");
+  if (base < 0 && std::isfinite(base) && std::isfinite(exponent) && exponent != std::floor(exponent))
+    rt.fail("complex numbers are not supported");
+  double result = std::pow(base, exponent);
+  if (std::isinf(result) && std::isfinite(base) && std::isfinite(exponent))
+    rt.fail("the number is too large");
+  return Value::of(result);
+}
+
 Value integers(Runtime& rt, const std::string& op, int64_t a, int64_t b) {
   int64_t result = 0;
   bool overflow = false;
@@ -76,7 +86,7 @@ Value integers(Runtime& rt, const std::string& op, int64_t a, int64_t b) {
   } else if (op == "*") {
     overflow = __builtin_mul_overflow(a, b, &result);
   } else if (op == "**") {
-    if (b < 0) return Value::of(std::pow(static_cast<double>(a), static_cast<double>(b)));
+    if (b < 0) return real_power(rt, static_cast<double>(a), static_cast<double>(b));
     result = power(rt, a, b);
   } else {
     if (b == 0) rt.fail("division by zero");
@@ -97,7 +107,7 @@ Value reals(Runtime& rt, const std::string& op, double a, double b) {
   if (op == "+") return Value::of(a + b);
   if (op == "-") return Value::of(a - b);
   if (op == "*") return Value::of(a * b);
-  if (op == "**") return Value::of(std::pow(a, b));
+  if (op == "**") return real_power(rt, a, b);
   if (b == 0) rt.fail("division by zero");
   if (op == "/") return Value::of(a / b);
   double rest = std::fmod(a, b);

@@ -102,6 +102,15 @@ class Parser : public ExpressionParser {
     return next().text;
   }
 
+  // As block_body, for a block with a scope of its own. An unknown filter in it is an error even where the
+  // block is inside an `if`.
+  std::string scope_body(const Ends& ends, Body* into) {
+    int conditional = std::exchange(conditional_, 0);
+    std::string end = block_body(ends, into);
+    conditional_ = conditional;
+    return end;
+  }
+
   ExprPtr whole_list(const ListRules& rules) {
     ExprPtr expr = list(rules);
     settle_problems(conditional_ > 0);
@@ -110,6 +119,13 @@ class Parser : public ExpressionParser {
   ExprPtr whole_expression() {
     ExprPtr expr = expression();
     settle_problems(conditional_ > 0);
+    return expr;
+  }
+
+  // An expression that is evaluated in the block's own scope.
+  ExprPtr inner_expression() {
+    ExprPtr expr = expression();
+    settle_problems(false);
     return expr;
   }
 
@@ -134,7 +150,7 @@ class Parser : public ExpressionParser {
     if (tag == "with") return with_block(token.line);
     if (tag == "generation") {
       StmtPtr stmt = make(StmtKind::kGeneration, token.line);
-      outside_loops([&] { block_body({"endgeneration"}, &stmt->body); });
+      outside_loops([&] { scope_body({"endgeneration"}, &stmt->body); });
       return stmt;
     }
     if (tag == "break" || tag == "continue") {
@@ -177,12 +193,12 @@ class Parser : public ExpressionParser {
     rules.if_else = false;
     rules.end_name = "recursive";
     stmt->expr = whole_list(rules);
-    if (skip_name("if")) stmt->condition = whole_expression();
+    if (skip_name("if")) stmt->condition = inner_expression();
     stmt->recursive = skip_name("recursive");
     ++loops_;
-    std::string tag = block_body({"endfor", "else"}, &stmt->body);
+    std::string tag = scope_body({"endfor", "else"}, &stmt->body);
     --loops_;
-    if (tag == "else") block_body({"endfor"}, &stmt->else_body);
+    if (tag == "else") scope_body({"endfor"}, &stmt->else_body);
     return stmt;
   }
 
@@ -196,8 +212,8 @@ class Parser : public ExpressionParser {
     }
     stmt->kind = StmtKind::kSetBlock;
     stmt->expr = filters(nullptr, false);
-    settle_problems(conditional_ > 0);
-    block_body({"endset"}, &stmt->body);
+    settle_problems(false);
+    scope_body({"endset"}, &stmt->body);
     return stmt;
   }
 
@@ -213,7 +229,7 @@ class Parser : public ExpressionParser {
         fail("the parameter '" + name + "' is there twice");
       params->names.push_back(name);
       if (skip_operator("=")) {
-        params->defaults.push_back(whole_expression());
+        params->defaults.push_back(inner_expression());
       } else if (!params->defaults.empty()) {
         fail("a parameter without a default value follows one with");
       }
@@ -229,7 +245,7 @@ class Parser : public ExpressionParser {
   }
 
   void function_body(const char* end, Stmt* stmt) {
-    outside_loops([&] { block_body({end}, &stmt->body); });
+    outside_loops([&] { scope_body({end}, &stmt->body); });
     stmt->params.uses_caller = reads(stmt->body, "caller");
     stmt->params.uses_varargs = reads(stmt->body, "varargs");
     stmt->params.uses_kwargs = reads(stmt->body, "kwargs");
@@ -257,8 +273,8 @@ class Parser : public ExpressionParser {
   StmtPtr filter_block(int line) {
     StmtPtr stmt = make(StmtKind::kFilterBlock, line);
     stmt->expr = filters(nullptr, true);
-    settle_problems(conditional_ > 0);
-    block_body({"endfilter"}, &stmt->body);
+    settle_problems(false);
+    scope_body({"endfilter"}, &stmt->body);
     return stmt;
   }
 
@@ -270,7 +286,7 @@ class Parser : public ExpressionParser {
       expect_operator("=");
       stmt->bindings.emplace_back(std::move(to), whole_expression());
     }
-    block_body({"endwith"}, &stmt->body);
+    scope_body({"endwith"}, &stmt->body);
     return stmt;
   }
 

@@ -1,6 +1,7 @@
 #include "text/jinja_scopes.h"
 
 #include <set>
+#include <utility>
 
 namespace sdft::jinja {
 namespace {
@@ -8,7 +9,8 @@ namespace {
 // The names of one block with a scope of its own, as far as it has been read.
 struct Names {
   const Names* parent = nullptr;
-  std::set<std::string> known, stored, unset;
+  std::set<std::string> known, unset;
+  bool in_branch = false;
 
   bool finds(const std::string& name) const {
     return known.count(name) > 0 || (parent != nullptr && parent->finds(name));
@@ -16,27 +18,10 @@ struct Names {
   void load(const std::string& name) {
     if (!finds(name)) known.insert(name);  // from the context, once the block is entered
   }
+  // What only a branch of an `if` sets comes from the context, too.
   void store(const std::string& name) {
-    stored.insert(name);
-    if (known.count(name) > 0) return;
-    if (parent == nullptr || !parent->finds(name)) unset.insert(name);
+    if (!in_branch && !finds(name)) unset.insert(name);
     known.insert(name);
-  }
-  void parameter(const std::string& name) {
-    stored.insert(name);
-    known.insert(name);
-  }
-  // What only a branch of an `if` sets comes from the context where the branch is not taken.
-  void add_branches(const std::vector<Names>& branches) {
-    std::set<std::string> before = stored;
-    for (const Names& branch : branches) {
-      known.insert(branch.known.begin(), branch.known.end());
-      stored.insert(branch.stored.begin(), branch.stored.end());
-      unset.insert(branch.unset.begin(), branch.unset.end());
-    }
-    for (const std::string& name : stored) {
-      if (before.count(name) == 0) unset.erase(name);
-    }
   }
 };
 
@@ -53,7 +38,7 @@ void read(const Body& body, Names* names);
 
 void store(const Expr& target, Names* names, bool as_parameter = false) {
   if (target.kind == ExprKind::kName) {
-    as_parameter ? names->parameter(target.name) : names->store(target.name);
+    as_parameter ? (void)names->known.insert(target.name) : names->store(target.name);
   } else if (target.kind == ExprKind::kNamespaceField) {
     names->load(target.name);
   }
@@ -61,17 +46,13 @@ void store(const Expr& target, Names* names, bool as_parameter = false) {
 }
 
 void read_if(const Stmt& stmt, Names* names) {
-  read(stmt.branches[0].first.get(), names);
-  Names first = *names, others = *names, otherwise = *names;
-  read(stmt.branches[0].second, &first);
-  for (size_t i = 1; i < stmt.branches.size(); ++i) {
-    read(stmt.branches[i].first.get(), &others);
-    Names branch = others;
-    read(stmt.branches[i].second, &branch);
-    others.add_branches({branch});
+  bool outer = std::exchange(names->in_branch, true);
+  for (const auto& [condition, body] : stmt.branches) {
+    read(condition.get(), names);
+    read(body, names);
   }
-  read(stmt.else_body, &otherwise);
-  names->add_branches({first, others, otherwise});
+  read(stmt.else_body, names);
+  names->in_branch = outer;
 }
 
 // The names of a block itself, without those of the scopes inside it.
@@ -107,9 +88,9 @@ void settle(const Body& body, const Names& names) {
     for (const char* name : {"caller", "varargs", "kwargs"}) {
       bool call = stmt->kind == StmtKind::kMacro || stmt->kind == StmtKind::kCallBlock ||
                   stmt->kind == StmtKind::kGeneration;
-      if (call) inner.parameter(name);
+      if (call) inner.known.insert(name);
     }
-    for (const std::string& name : stmt->params.names) inner.parameter(name);
+    for (const std::string& name : stmt->params.names) inner.known.insert(name);
     for (const auto& value : stmt->params.defaults) read(value.get(), &inner);
     for (const auto& binding : stmt->bindings) store(*binding.first, &inner);
     if (stmt->kind == StmtKind::kIf) {
@@ -117,7 +98,7 @@ void settle(const Body& body, const Names& names) {
       settle(stmt->else_body, names);
     } else if (stmt->kind == StmtKind::kFor) {
       settle_scope(stmt->else_body, inner, &stmt->else_unset);
-      inner.parameter("loop");
+      inner.known.insert("loop");
       store(*stmt->target, &inner, true);
       settle_scope(stmt->body, inner, &stmt->unset);
     } else {

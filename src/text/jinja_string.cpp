@@ -87,6 +87,12 @@ bool is_cased(char32_t c) {
 bool is_decimal(char32_t c) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_ND;
 }
+// Unicode lists the digits of a script one after another.
+int decimal_value(char32_t c) {
+  char32_t first = c;
+  while (first > 0 && is_decimal(first - 1)) --first;
+  return static_cast<int>((c - first) % 10);
+}
 bool is_digit(char32_t c) {
   return is_decimal(c) || c == 0xb2 || c == 0xb3 || c == 0xb9 || c == 0x2070 ||
          (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089) || (c >= 0x2460 && c <= 0x2468);
@@ -362,6 +368,8 @@ std::string swap_case(std::string_view text) {
     auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
     if (category == UTF8PROC_CATEGORY_LU) {
       append_lower(result, text, at, c);
+    } else if (category == UTF8PROC_CATEGORY_LT) {
+      append_char(result, c);
     } else {
       append_upper(result, c, false);
     }

@@ -18,9 +18,10 @@ std::vector<std::string_view> characters(std::string_view text);
 bool is_space(char32_t c);
 bool is_printable(char32_t c);
 bool is_cased(char32_t c);
-bool is_decimal(char32_t c);  // 0-9 of any script
-bool is_digit(char32_t c);    // and superscripts
-bool is_numeric(char32_t c);  // and fractions, Roman numerals, ...
+bool is_decimal(char32_t c);    // 0-9 of any script
+int decimal_value(char32_t c);  // of what is_decimal
+bool is_digit(char32_t c);      // and superscripts
+bool is_numeric(char32_t c);    // and fractions, Roman numerals, ...
 bool is_alpha(char32_t c);
 bool is_alnum(char32_t c);
 

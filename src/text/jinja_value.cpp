@@ -62,7 +62,7 @@ void Runtime::charge(uint64_t units) {
 
 Value Runtime::string(std::string value, bool markup) {
   if (value.size() > limits.bytes) fail("a string grows without end");
-  charge(1 + value.size() / 16);
+  charge(4 + value.size() / 16);
   Value result = Value::constant(std::move(value));
   result.markup = markup;
   return result;
@@ -75,7 +75,7 @@ void Runtime::note_nesting(Object* parent, const Value& child) {
 }
 
 Value Runtime::sequence(Type type, std::vector<Value> items, std::string shown) {
-  charge(items.size());
+  charge(4 * items.size());  // memory is bounded by the work, too
   List* made = make<List>();
   for (const Value& item : items) note_nesting(made, item);
   made->items = std::move(items);
@@ -274,16 +274,17 @@ bool less(Runtime& rt, const Value& a, const Value& b, const char* op) {
           type_name(b) + "'");
 }
 
-bool is_hashable(const Value& value) {
+bool is_hashable(Runtime& rt, const Value& value) {
+  rt.charge(1);
   if (value.is(Type::kTuple)) {
     const auto& items = value.as_list().items;
-    return std::all_of(items.begin(), items.end(), is_hashable);
+    return std::all_of(items.begin(), items.end(), [&](const Value& item) { return is_hashable(rt, item); });
   }
   return !value.is(Type::kList) && !value.is(Type::kDict) && !value.is(Type::kDictView);
 }
 
 void require_hashable(Runtime& rt, const Value& value) {
-  if (!is_hashable(value)) rt.fail("unhashable type: '" + type_name(value) + "'");
+  if (!is_hashable(rt, value)) rt.fail("unhashable type: '" + type_name(value) + "'");
 }
 
 bool contains(Runtime& rt, const Value& container, const Value& item) {

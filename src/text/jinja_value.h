@@ -168,7 +168,7 @@ bool truth(Runtime& rt, const Value& value);
 bool equal(Runtime& rt, const Value& a, const Value& b);
 bool less(Runtime& rt, const Value& a, const Value& b, const char* op = "<");
 // What may be the key of a dict.
-bool is_hashable(const Value& value);
+bool is_hashable(Runtime& rt, const Value& value);
 void require_hashable(Runtime& rt, const Value& value);
 // `item in container`.
 bool contains(Runtime& rt, const Value& container, const Value& item);

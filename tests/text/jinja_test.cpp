@@ -105,7 +105,7 @@ TEST(Jinja, ItemsAndSlices) {
          {"d.q ~ d['q'] ~ l[9] ~ none.x", ""},
          {"(1, 2, 3)[1:]", "(2, 3)"},
          {"range(5)[3:] ~ range(9)[::-2] ~ range(5)[9:5]", "range(3, 5)range(8, -1, -2)range(5, 5)"},
-         {"{(1, 2): 3}[1, 2]", "3"}});
+         {"{(1, 2): 3}[1, 2] ~ l[]", "3"}});
 }
 
 TEST(Jinja, StringMethods) {
@@ -123,7 +123,7 @@ TEST(Jinja, StringMethods) {
          {"s.removeprefix('Hello')", ", World"},
          {"'Straße'.casefold() ~ 'é'.isascii() ~ ''.isprintable()", "strasseFalseTrue"},
          {"('<a b>' | safe).split() ~ ('ab' | safe) | list", "[Markup('<a'), Markup('b>')]['a', 'b']"},
-         {"'a' % missing", "a"}});
+         {"'a' % missing ~ 'ǅß'.swapcase() ~ 'a'.startswith('', 1, 0) ~ '١٢' | int", "aǅSSFalse12"}});
 }
 
 TEST(Jinja, Filters) {
@@ -235,6 +235,8 @@ TEST(Jinja, ErrorsNameTheLine) {
       {"{{ 'a b'.split(none, none) }}", "t:1: split"},
       {"{{ {([],): 1} }}", "t:1: unhashable type: 'tuple'"},
       {"{{ 'a' % d.items() }}", "t:1: not all arguments converted"},
+      {"{{ 10.0 ** 999 }}", "t:1: the number is too large"},
+      {"{% if false %}{% for i in l %}{{ i | nofilter }}{% endfor %}{% endif %}", "t:1: no filter named"},
       {"{{ self }}", "t:1: 'self' is not supported"},
       {"{{ n.real }}", "t:1: the attribute 'real' of int is not supported"},
       {"{{ none[:1] }}", "t:1: 'NoneType' object is not subscriptable"},
@@ -271,6 +273,8 @@ TEST(Jinja, NothingRunsForEver) {
            "{% set ns = namespace(x=l) %}{% for i in range(9999) %}{% set ns.x = ns.x | map('string') %}{% "
            "endfor %}"
            "{{ ns.x | list }}",
+           "{% set ns = namespace(x=1) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}"
+           "{{ {ns.x: 1} }}",
            "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}", "{{ 'a' * 10 ** 12 }}",
            "{{ 'a'.center(10 ** 12) }}", "{{ '%999999999d' % 1 }}", "{{ range(10 ** 9) }}",
            "{{ 9223372036854775807 + 1 }}", "{{ " + many + "1 }}"}) {
