@@ -33,9 +33,10 @@ std::string printed(const char* format, int precision, double number) {
 std::string integer_digits(int64_t number, char type) {
   unsigned base = type == 'x' || type == 'X' ? 16 : type == 'o' ? 8 : type == 'b' ? 2 : 10;
   uint64_t rest = number < 0 ? 0 - static_cast<uint64_t>(number) : static_cast<uint64_t>(number);
+  const char* const figures = type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
   std::string digits;
   do {
-    digits.insert(digits.begin(), (type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[rest % base]);
+    digits.insert(digits.begin(), figures[rest % base]);
     rest /= base;
   } while (rest > 0);
   return digits;
