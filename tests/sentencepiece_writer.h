@@ -1,12 +1,10 @@
 // Writes SentencePiece models (protobuf), so that tests can have any they like.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "base/protobuf.h"
 #include "text/sentencepiece_file.h"
 
 namespace sdft::testing {
@@ -14,44 +12,16 @@ namespace sdft::testing {
 // Strings must outlive it.
 using SentencePieceSpec = SentencePieceFile;
 
-class ProtoWriter {
- public:
-  void number(uint32_t field, uint64_t value) {
-    varint(field << 3);
-    varint(value);
-  }
-  void real(uint32_t field, float value) {
-    varint(field << 3 | 5);
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    for (int i = 0; i < 4; ++i) bytes_.push_back(static_cast<char>(bits >> 8 * i & 0xff));
-  }
-  void text(uint32_t field, std::string_view value) {
-    varint(field << 3 | 2);
-    varint(value.size());
-    bytes_ += value;
-  }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  void varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>(value | 0x80));
-    bytes_.push_back(static_cast<char>(value));
-  }
-
-  std::string bytes_;
-};
-
 inline std::string write_sentencepiece(const SentencePieceSpec& spec) {
-  ProtoWriter model;
+  ProtobufWriter model;
   for (const auto& piece : spec.pieces) {
-    ProtoWriter message;
+    ProtobufWriter message;
     message.text(1, piece.text);
     message.real(2, piece.score);
     message.number(3, static_cast<uint64_t>(piece.type));
     model.text(1, message.bytes());
   }
-  ProtoWriter trainer;
+  ProtobufWriter trainer;
   trainer.number(3, static_cast<uint64_t>(spec.algorithm));
   trainer.number(24, spec.whitespace_as_suffix);
   trainer.number(35, spec.byte_fallback);
@@ -60,7 +30,7 @@ inline std::string write_sentencepiece(const SentencePieceSpec& spec) {
   trainer.text(47, spec.eos_piece);
   trainer.text(48, spec.pad_piece);
   model.text(2, trainer.bytes());
-  ProtoWriter normalizer;
+  ProtobufWriter normalizer;
   normalizer.text(1, "a name, which nobody reads");
   normalizer.text(2, spec.precompiled_map);
   normalizer.number(3, spec.add_dummy_prefix);

@@ -90,10 +90,7 @@ Speech::Speech(const fs::path& dir, const PromptFlags& flags)
 namespace {
 Model load_checked(const ModelFlags& flags, const Tokenizer& tokenizer) {
   set_num_threads(static_cast<int>(flags.threads));
-  const int64_t rows = read_config(flags.model).vocab_size;
-  if (tokenizer.vocab_size() > rows)
-    fail_input(flags.model, "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
-                                " tokens, the embedding only " + std::to_string(rows));
+  check_vocabulary(flags.model, tokenizer, read_config(flags.model).vocab_size);
   return load_model(flags.model, flags.load);
 }
 }  // namespace

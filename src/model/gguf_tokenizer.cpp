@@ -1,11 +1,11 @@
 // The vocabulary: tokenizer.ggml.* -> a model folder's tokenizer files.
 #include <fmt/format.h>
 
-#include <cstring>
 #include <optional>
 #include <set>
 
 #include "base/error.h"
+#include "base/protobuf.h"
 #include "model/gguf_import.h"
 
 namespace sdft {
@@ -199,34 +199,6 @@ std::string bpe_tokenizer_json(const GgufFile& file, const Vocabulary& v, const 
 
 // ---- SentencePiece
 
-// A protobuf message, as far as a SentencePiece model needs it.
-class Message {
- public:
-  void number(uint32_t field, uint64_t value) {
-    varint(field << 3);
-    varint(value);
-  }
-  void real(uint32_t field, float value) {
-    varint(field << 3 | 5);
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    for (int i = 0; i < 4; ++i) bytes_.push_back(static_cast<char>(bits >> 8 * i));
-  }
-  void text(uint32_t field, const std::string& value) {
-    varint(field << 3 | 2);
-    varint(value.size());
-    bytes_ += value;
-  }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  void varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>(value | 0x80));
-    bytes_.push_back(static_cast<char>(value));
-  }
-  std::string bytes_;
-};
-
 // SentencePiece must have one unknown piece. Converters that take types from Hugging Face's list of added
 // tokens make it a control token.
 void find_unknown(Vocabulary& v) {
@@ -242,11 +214,11 @@ std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
   const auto scores = file.require<std::vector<float>>(kPrefix + "scores");
   if (scores.size() != v.tokens.size())
     fail_input(file.where(), fmt::format("has {} tokens, but {} scores", v.tokens.size(), scores.size()));
-  Message model, trainer, normalizer;
+  ProtobufWriter model, trainer, normalizer;
   bool bytes = false;
   for (size_t id = 0; id < v.tokens.size(); ++id) {
     if (v.tokens[id].empty()) fail_input(file.where(), fmt::format("token {} is empty", id));
-    Message piece;
+    ProtobufWriter piece;
     piece.text(1, v.tokens[id]);
     piece.real(2, scores[id]);
     piece.number(3, static_cast<uint64_t>(v.types[id]));

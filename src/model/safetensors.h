@@ -36,8 +36,6 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
-  struct Entry;
-  const Entry& find(const std::string& name) const;
   struct Entry {
     at::ScalarType type;
     const char* type_name;
@@ -45,6 +43,8 @@ class SafetensorsFile {
     size_t begin;
     size_t bytes;
   };
+  const Entry& find(const std::string& name) const;
+
   std::shared_ptr<MappedFile> file_;
   std::filesystem::path path_;
   std::map<std::string, Entry> entries_;

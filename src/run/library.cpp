@@ -1,4 +1,6 @@
 // The public API (include/sdft/sdft.h) on top of the modules.
+#include <algorithm>
+
 #include "base/error.h"
 #include "infer/scorer.h"
 #include "run/session.h"
@@ -47,6 +49,12 @@ void require_last(const Conversation& conversation, size_t index, const char* ro
     fail_usage("conversation " + std::to_string(index) + " does not end with a message of role '" + role +
                "'");
 }
+
+// Earlier answers, which training would learn, are context here.
+void keep_last_answer(std::vector<uint8_t>& supervised) {
+  auto last = std::find(supervised.rbegin(), supervised.rend(), uint8_t{1});
+  std::fill(std::find(last, supervised.rend(), uint8_t{0}), supervised.rend(), uint8_t{0});
+}
 }  // namespace
 
 ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) : impl_(new Impl) {
@@ -93,12 +101,9 @@ std::vector<LogLikelihood> ChatModel::score(const std::vector<Conversation>& con
   std::vector<ScoreItem> items;
   for (size_t i = 0; i < conversations.size(); ++i) {
     require_last(conversations[i], i, "assistant");
-    // Earlier answers are context here, in training they would be learned: the last one alone counts.
-    const Example example = example_of(conversations[i], i);
-    const PromptTemplate& chat = find_prompt_template("chat");
-    const size_t prompt = prompt_ids(session.formatter, chat, example).size();
-    Sample sample = training_sample(session.formatter, chat, example, 0);
-    std::fill_n(sample.supervised.begin(), std::min(prompt, sample.supervised.size()), uint8_t{0});
+    Sample sample =
+        training_sample(session.formatter, find_prompt_template("chat"), example_of(conversations[i], i), 0);
+    keep_last_answer(sample.supervised);
     items.push_back({std::move(sample.ids), std::move(sample.supervised)});
   }
   std::vector<LogLikelihood> result;

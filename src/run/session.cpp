@@ -46,9 +46,7 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   const fs::path dir = recipe.model_name_or_path;
   ModelConfig config = read_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);
-  if (tokenizer.vocab_size() > config.vocab_size)
-    fail_input(dir.string(), "the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
-                                 " tokens, the embedding only " + std::to_string(config.vocab_size));
+  check_vocabulary(dir, tokenizer, config.vocab_size);
   const LoadOptions load{recipe.device, recipe.dtype};
   Model model = recipe.train_from_scratch ? init_model(config, recipe.seed, load) : load_model(dir, load);
   auto session =
@@ -64,6 +62,12 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   }
   if (chat) warn_of_control_tokens(dir, session->chat_template, session->tokenizer);
   return session;
+}
+
+void check_vocabulary(const fs::path& model_dir, const Tokenizer& tokenizer, int64_t rows) {
+  if (tokenizer.vocab_size() > rows)
+    fail_input(model_dir.string(), fmt::format("the tokenizer has {} tokens, the embedding only {}",
+                                               tokenizer.vocab_size(), rows));
 }
 
 void warn_of_control_tokens(const fs::path& model_dir, const ChatTemplate& chat_template,

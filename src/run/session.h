@@ -36,6 +36,8 @@ struct Session {
 // Error(kInput).
 std::unique_ptr<Session> open_session(const Recipe& recipe);
 
+// Error(kInput) where the tokenizer has more tokens than the embedding has rows.
+void check_vocabulary(const std::filesystem::path& model_dir, const Tokenizer& tokenizer, int64_t rows);
 // Says which control tokens of the chat template the tokenizer takes apart; Error(kInput) where it lacks a
 // special token that the template reads.
 void warn_of_control_tokens(const std::filesystem::path& model_dir, const ChatTemplate& chat_template,
