@@ -2,8 +2,6 @@
 
 namespace sdft::cli {
 
-std::atomic<bool> interrupted{false};
-
 CLI::App* Registry::add(const std::string& name, const std::string& help, const std::string& examples,
                         Action action) const {
   CLI::App* command = app.add_subcommand(name, help);

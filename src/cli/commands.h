@@ -2,17 +2,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "base/interrupt.h"
 #include "run/recipe.h"
 
 namespace sdft::cli {
-
-// Set by Ctrl-C and SIGTERM; commands look at it between steps.
-extern std::atomic<bool> interrupted;
 
 // What main() calls after parsing.
 using Action = std::function<void()>;

@@ -15,7 +15,7 @@ namespace {
 
 extern "C" void on_signal(int) {
   // The second one ends the program at once.
-  if (sdft::cli::interrupted.exchange(true)) std::_Exit(130);
+  if (sdft::interrupted.exchange(true)) std::_Exit(130);
 }
 
 int report(sdft::ExitCode code, const std::string& message) {
