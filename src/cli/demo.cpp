@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "run/stages.h"
 
 namespace sdft::cli {
 
@@ -12,6 +11,7 @@ namespace {
 struct DemoFlags {
   std::string output_dir;
   int64_t seeds = 0;
+  bool fresh = false;
   std::vector<std::string> words;
 };
 
@@ -19,8 +19,11 @@ void demo(const DemoFlags& flags) {
   std::vector<std::string> overrides = flags.words;
   if (!flags.output_dir.empty()) overrides.push_back("output_dir=" + flags.output_dir);
   const Recipe recipe = demo_recipe(overrides);
-  const std::string text = flags.seeds > 0 ? run_seeds(recipe, flags.seeds, &interrupted, true)
-                                           : run_all(recipe, &interrupted, true);
+  RunOptions options;
+  options.stop = &interrupted;
+  options.fresh = flags.fresh;
+  const std::string text =
+      flags.seeds > 0 ? run_seeds(recipe, flags.seeds, options) : run_recipe(recipe, kAllStages, options);
   const char* file = flags.seeds > 0 ? "seeds.md" : "report.html";
   std::printf("%s\nreport: %s/%s\n", text.c_str(), recipe.output_dir.c_str(), file);
 }
@@ -35,6 +38,7 @@ void add_demo(const Registry& registry) {
                    "  sdft demo --seeds 5 --output_dir runs/seeds   # the experiment of docs/experiments.md",
                    [flags] { demo(*flags); });
   command->add_option("--output_dir,--output-dir", flags->output_dir, "run directory [runs/demo]");
+  command->add_flag("--fresh", flags->fresh, "make anew what output_dir holds of other settings (else it is refused)");
   command->add_option("--seeds", flags->seeds,
                       "repeat with the seeds 1 to N and tabulate means and intervals");
   command->add_option("settings", flags->words, "recipe settings as key=value");

@@ -1,113 +1,80 @@
 // run, and its stages one by one: distill, train, eval, report.
-#include <cstdio>
 #include <memory>
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/model_flags.h"
+#include "run/run.h"
 #include "run/stages.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
 
 namespace {
-// What the stage commands share: a session, the dataset, the run directory.
-struct Opened {
-  std::unique_ptr<Session> session;
-  Dataset dataset;
-  fs::path dir;
+struct StageFlags {
+  RecipeFlags recipe;
+  RunOptions options;
 };
 
-Opened open(const Recipe& recipe) {
-  Opened opened;
-  opened.session = open_session(recipe);
-  opened.session->stop = &interrupted;
-  opened.dataset =
-      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
-  opened.dir = recipe.output_dir;
-  return opened;
-}
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-void run(const RecipeFlags& flags) {
-  const Recipe recipe = flags.read();
-  print(run_all(recipe, &interrupted, true));
-  print("\nreport: " + (fs::path(recipe.output_dir) / "report.html").string() + "\n");
-}
-
-void distill(const RecipeFlags& flags) {
-  Opened o = open(flags.read());
-  const auto distilled = distill_stage(*o.session, o.dataset, o.dir);
-  size_t accepted = 0;
-  for (const auto& d : distilled) accepted += d.accepted;
-  print(std::to_string(accepted) + " of " + std::to_string(distilled.size()) +
-        " rewrites accepted: " + (o.dir / "distilled.jsonl").string() + "\n");
-}
-
-void train(const RecipeFlags& flags) {
-  Opened o = open(flags.read());
-  train_stage(*o.session, "train", o.dataset, o.dir);
-  const bool lora = o.session->recipe.train.finetuning_type == "lora";
-  print((lora ? "adapter: " : "model: ") + (o.dir / (lora ? "adapter" : "model")).string() + "\n");
-}
-
-void eval(const RecipeFlags& flags) {
-  const Recipe recipe = flags.read();
-  if (recipe.eval.empty())
-    fail_usage("the recipe has no `eval` tasks", "eval: [{name: ..., dataset: ..., check: ...}]");
-  auto session = open_session(recipe);
-  session->stop = &interrupted;
-  fs::path variant;
-  if (!recipe.adapter_name_or_path.empty()) {
-    variant = fs::path(recipe.adapter_name_or_path).lexically_normal();
-    if (!variant.has_filename()) variant = variant.parent_path();
-    if (variant.filename() != "adapter")
-      fail_usage("adapter_name_or_path must be a run's folder `adapter`", recipe.adapter_name_or_path);
-    variant = variant.parent_path();
-  }
-  eval_stage(*session, "eval", variant, recipe.output_dir);
-  const Json scores = read_json(fs::path(recipe.output_dir) / "scores.json");
-  for (const auto& [task, values] : scores.items()) {
-    size_t right = 0;
-    for (const Json& value : values) right += value.get<int>();
-    std::printf("%-24s %zu / %zu\n", task.c_str(), right, values.size());
-  }
+void run(StageFlags flags, unsigned stages) {
+  const Recipe recipe = flags.recipe.read();
+  flags.options.stop = &interrupted;
+  if (stages != kEval && recipe.dataset.empty()) fail_usage("dataset is not set", "the task's training examples");
+  write_out(run_recipe(recipe, stages, flags.options));
+  if (stages == kAllStages) write_out("\nreport: " + (fs::path(recipe.output_dir) / "report.html").string() + "\n");
 }
 
 void report(const RecipeFlags& flags) {
   RecipeFlags own = flags;
   const Recipe given = flags.read();
   const fs::path kept = fs::path(given.output_dir) / "recipe.yaml";
-  if (!fs::exists(kept)) fail_input(given.output_dir, "is no run directory: recipe.yaml is missing");
+  std::error_code none;
+  if (!fs::exists(kept, none)) fail_input(given.output_dir, "is no run directory: recipe.yaml is missing");
   own.file = kept.string();
-  print(report_stage(own.read(), given.output_dir));
+  write_out(report_stage(own.read(), given.output_dir));
 }
 
-void add_one(const Registry& registry, const std::string& name, const std::string& help,
-             const std::string& examples, void (*action)(const RecipeFlags&)) {
-  auto flags = std::make_shared<RecipeFlags>();
-  add_recipe_flags(registry.add(name, help, examples, [flags, action] { action(*flags); }), flags.get());
+std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::string& name, const std::string& help,
+                                      const std::string& examples, unsigned stages, CLI::App** added = nullptr) {
+  auto flags = std::make_shared<StageFlags>();
+  CLI::App* command = registry.add(name, help, examples, [flags, stages] { run(*flags, stages); });
+  command->add_flag("--fresh", flags->options.fresh,
+                    "make anew what output_dir holds of other settings, data or models (else it is refused)");
+  add_recipe_flags(command, &flags->recipe);
+  if (added) *added = command;
+  return flags;
 }
 }  // namespace
 
 void add_run(const Registry& registry) {
-  add_one(registry, "run", "distill, train, evaluate and report from one recipe",
-          "  sdft run --recipe examples/openfunctions.yaml\n"
-          "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true",
-          run);
-  add_one(
-      registry, "distill", "the seed model rewrites the dataset's answers",
-      "  sdft distill --model_name_or_path MODEL --dataset train.jsonl --output_dir out answer_check=number",
-      distill);
-  add_one(
-      registry, "train", "LoRA or full fine-tuning on a dataset",
-      "  sdft train --model_name_or_path MODEL --dataset out/distilled.jsonl --output_dir tuned lora_rank=16",
-      train);
-  add_one(registry, "eval", "answers and scores of the recipe's evaluation tasks",
-          "  sdft eval --recipe r.yaml --adapter_name_or_path runs/one/sdft/adapter --output_dir scores",
-          eval);
-  add_one(registry, "report", "writes the report of a run directory again",
-          "  sdft report --output_dir runs/one", report);
+  add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
+            "  sdft run --recipe examples/openfunctions.yaml\n"
+            "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true",
+            kAllStages);
+  add_stage(registry, "distill", "the seed model rewrites the dataset's answers",
+            "  sdft distill --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
+            "answer_check=number",
+            kDistill);
+  CLI::App* train = nullptr;
+  auto flags = add_stage(registry, "train", "LoRA or full fine-tuning on the rewrites, or on the dataset's own answers",
+                         "  sdft train --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
+                         "lora_rank=16\n"
+                         "  sdft train --recipe r.yaml --variant vanilla",
+                         kTrain, &train);
+  train
+      ->add_option("--variant", flags->options.variant,
+                   "sdft: on the rewrites that distill made in output_dir; vanilla: on the dataset's own answers. "
+                   "Default: sdft (with baseline vanilla too), or vanilla where nothing was distilled")
+      ->type_name("")
+      ->check(CLI::IsMember({"sdft", "vanilla"}));
+  add_stage(registry, "eval", "the evaluation tasks: the seed model, and what was trained in output_dir",
+            "  sdft eval --recipe r.yaml\n"
+            "  sdft eval --recipe r.yaml --adapter_name_or_path ADAPTER --output_dir scores",
+            kEval);
+  auto report_flags = std::make_shared<RecipeFlags>();
+  add_recipe_flags(registry.add("report", "writes the report of a run directory again",
+                                "  sdft report --output_dir runs/one", [report_flags] { report(*report_flags); }),
+                   report_flags.get());
 }
 
 }  // namespace sdft::cli

@@ -1,5 +1,7 @@
 #include "infer/answers.h"
 
+#include <unordered_map>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -8,56 +10,81 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-// The whole groups that are in the file; the rest of it is cut off.
-std::vector<Answer> read_done(const fs::path& path, const std::vector<Request>& requests, size_t group) {
-  std::vector<Answer> answers;
-  if (!fs::exists(path)) return answers;
-  std::vector<std::string> lines;
-  for_each_line(path, [&](std::string_view line, size_t) { lines.emplace_back(line); });
-  const size_t whole = lines.size() >= requests.size() ? requests.size() : lines.size() / group * group;
-  std::string kept;
-  for (size_t i = 0; i < whole; ++i) {
-    const std::string where = path.string() + ":" + std::to_string(i + 1);
-    const Json json = parse_json(lines[i], where);
-    Answer answer{require<std::string>(json, "id", where), require<std::string>(json, "text", where),
-                  require<std::string>(json, "finish", where)};
-    if (answer.id != requests[i].id)
-      fail_input(where, "is the answer to '" + answer.id + "', expected '" + requests[i].id + "'",
-                 "the file belongs to another dataset; remove it to start anew");
-    answers.push_back(std::move(answer));
-    kept += lines[i] + "\n";
-  }
-  if (whole != lines.size()) write_file_atomic(path, kept);
+std::string line_of(const Answer& answer) {
+  const Json json = {{"id", answer.id}, {"text", answer.text}, {"finish", answer.finish}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+[[noreturn]] void fail_foreign(const fs::path& path, const std::string& what) {
+  fail_input(path.string(), what, "the file belongs to another dataset; remove it to start anew");
+}
+
+std::vector<Answer> read_whole(const fs::path& path, const std::vector<Request>& requests) {
+  std::vector<Answer> answers = read_answers(path);
+  if (answers.size() != requests.size())
+    fail_foreign(path, "has " + std::to_string(answers.size()) + " answers, expected " +
+                           std::to_string(requests.size()));
+  for (size_t i = 0; i < answers.size(); ++i)
+    if (answers[i].id != requests[i].id)
+      fail_foreign(path.string() + ":" + std::to_string(i + 1),
+                   "is the answer to '" + answers[i].id + "', expected '" + requests[i].id + "'");
   return answers;
 }
 }  // namespace
 
+std::vector<Answer> read_answers(const fs::path& path) {
+  std::vector<Answer> answers;
+  for_each_line(path, [&](std::string_view line, size_t number) {
+    const std::string where = path.string() + ":" + std::to_string(number);
+    const Json json = parse_json(line, where);
+    answers.push_back({require<std::string>(json, "id", where), require<std::string>(json, "text", where),
+                       require<std::string>(json, "finish", where)});
+  });
+  return answers;
+}
+
 std::vector<Answer> answer_all(const Model& model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
-                               const fs::path& path, size_t group,
-                               const std::function<void(size_t)>& on_progress) {
-  std::vector<Answer> answers = read_done(path, requests, group);
-  if (on_progress) on_progress(answers.size());
-  LineWriter file(path);
-  while (answers.size() < requests.size()) {
-    const size_t begin = answers.size(), end = std::min(requests.size(), begin + group);
-    std::vector<Request> part(requests.begin() + static_cast<std::ptrdiff_t>(begin),
-                              requests.begin() + static_cast<std::ptrdiff_t>(end));
-    GenerateOptions with_progress = options;
-    if (on_progress)
-      with_progress.on_step = [&](const GenerateProgress& progress) {
-        on_progress(begin + progress.finished);
-      };
-    std::string lines;
-    for (const Completion& completion : generate(model, part, with_progress)) {
-      Answer answer{completion.id, tokenizer.decode(completion.ids), name_of(completion.finish)};
-      const Json json = {{"id", answer.id}, {"text", answer.text}, {"finish", answer.finish}};
-      lines += (lines.empty() ? "" : "\n") + json.dump(-1, ' ', false, Json::error_handler_t::replace);
-      answers.push_back(std::move(answer));
-    }
-    file.write(lines);
-    file.sync();
+                               const fs::path& path, const std::function<void(size_t)>& on_progress) {
+  auto report = [&](size_t done) {
+    if (on_progress) on_progress(done);
+  };
+  std::error_code none;
+  if (fs::exists(path, none)) {
+    report(requests.size());
+    return read_whole(path, requests);
   }
+  const fs::path part = path.string() + ".part";
+  std::unordered_map<std::string, size_t> places;
+  for (size_t i = 0; i < requests.size(); ++i) places[requests[i].id] = i;
+  std::vector<Answer> answers(requests.size());
+  std::vector<uint8_t> answered(requests.size(), 0);
+  if (fs::exists(part, none))
+    for (Answer& answer : read_answers(part)) {
+      const auto place = places.find(answer.id);
+      if (place == places.end()) fail_foreign(part, "has an answer to '" + answer.id + "', which was not asked");
+      answered[place->second] = 1;
+      answers[place->second] = std::move(answer);
+    }
+
+  std::vector<Request> open;
+  for (size_t i = 0; i < requests.size(); ++i)
+    if (!answered[i]) open.push_back(requests[i]);
+  size_t done = requests.size() - open.size();
+  report(done);
+  {
+    LineWriter file(part);
+    generate(model, open, options, [&](Completion completion) {
+      Answer answer{completion.id, tokenizer.decode(completion.ids), name_of(completion.finish)};
+      file.write(line_of(answer));
+      answers[places.at(answer.id)] = std::move(answer);
+      report(++done);
+    });
+  }
+  std::string lines;
+  for (const Answer& answer : answers) lines += line_of(answer) + "\n";
+  write_file_atomic(path, lines);
+  fs::remove(part, none);
   return answers;
 }
 

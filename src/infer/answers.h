@@ -16,13 +16,17 @@ struct Answer {
   std::string finish;  // name_of(FinishReason)
 };
 
-// Lines {"id", "text", "finish"} in `path`, in the order of the requests. Requests are done in groups of
-// `group`, and a group is written when it is complete: after a crash whole groups are kept and an unfinished
-// one is done again with the same neighbours, so that the file ends with the same bytes. Error(kInput) where
-// the file belongs to other requests. on_progress(done) counts answers, those of an earlier run too.
+// Lines {"id", "text", "finish"} in `path`, in the order of the requests, whose ids must differ. While they
+// are written each answer goes to PATH.part as it is finished; a call that goes on answers only what is not
+// there yet. An answer does not depend on its neighbours, so that the file ends with the same bytes.
+// Error(kInput) where the file belongs to other requests. on_progress(done) counts answers, those of an
+// earlier call too.
 std::vector<Answer> answer_all(const Model& model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
-                               const std::filesystem::path& path, size_t group,
+                               const std::filesystem::path& path,
                                const std::function<void(size_t done)>& on_progress);
+
+// The answers that answer_all() wrote to `path`.
+std::vector<Answer> read_answers(const std::filesystem::path& path);
 
 }  // namespace sdft

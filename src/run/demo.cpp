@@ -11,7 +11,6 @@
 #include "eval/sandbox.h"
 #include "eval/statistics.h"
 #include "report/report.h"
-#include "run/stages.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -128,14 +127,14 @@ std::string table(const std::vector<Row>& rows, size_t seeds) {
 }
 }  // namespace
 
-std::string run_seeds(const Recipe& recipe, int64_t count, const std::atomic<bool>* stop, bool progress) {
+std::string run_seeds(const Recipe& recipe, int64_t count, const RunOptions& options) {
   std::vector<report::Document> documents;
   for (int64_t seed = 1; seed <= count; ++seed) {
     Recipe one = recipe;
     one.seed = static_cast<uint64_t>(seed);
     one.baseline = true;
     one.output_dir = (fs::path(recipe.output_dir) / fmt::format("seed-{}", seed)).string();
-    run_all(one, stop, progress);
+    run_recipe(one, kAllStages, options);
     documents.push_back(report::read_document(fs::path(one.output_dir) / "report.json"));
     if (!documents.back().evaluation) fail_usage("the recipe has no `eval` tasks");
   }

@@ -2,12 +2,11 @@
 // experiment.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "run/recipe.h"
+#include "run/run.h"
 
 namespace sdft {
 
@@ -20,6 +19,6 @@ Recipe demo_recipe(const std::vector<std::string>& overrides);
 // Runs the recipe with the seeds 1 .. count in OUTPUT_DIR/seed-N (each resumable) and writes
 // OUTPUT_DIR/seeds.md: every task's mean over seeds with a 95 % t interval, and what vanilla and sdft lost.
 // Returns the table.
-std::string run_seeds(const Recipe& recipe, int64_t count, const std::atomic<bool>* stop, bool progress);
+std::string run_seeds(const Recipe& recipe, int64_t count, const RunOptions& options);
 
 }  // namespace sdft

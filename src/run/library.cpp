@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "infer/scorer.h"
 #include "run/session.h"
-#include "run/stages.h"
+#include "run/run.h"
 #include "sdft/sdft.h"
 
 namespace sdft {
@@ -64,6 +64,7 @@ ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) : imp
   recipe.dtype = options.dtype;
   recipe.threads = options.threads;
   impl_->session = open_session(recipe);
+  load_weights(*impl_->session);
   if (!options.adapter.empty()) impl_->adapter = load_adapter(impl_->session->model, options.adapter);
   use_adapter(true);
 }
@@ -112,7 +113,9 @@ std::vector<LogLikelihood> ChatModel::score(const std::vector<Conversation>& con
 }
 
 std::string run(const fs::path& recipe, const std::vector<std::string>& settings) {
-  return run_all(read_recipe(recipe, settings), nullptr, false);
+  RunOptions options;
+  options.progress = false;
+  return run_recipe(read_recipe(recipe, settings), kAllStages, options);
 }
 
 }  // namespace sdft

@@ -1,9 +1,10 @@
 // A recipe: every setting of a run, with the names that users of HF Trainer, PEFT and LLaMA-Factory know. One
-// table (recipe.cpp) serves YAML recipes, key=value overrides, flags, the help texts and the resolved recipe
-// that is kept.
+// table (settings.cpp) serves YAML recipes, key=value overrides, flags, the help texts, the ranges, what each
+// stage's result depends on, and the resolved recipe that is kept.
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <variant>
@@ -38,6 +39,8 @@ struct Recipe {
   int64_t max_samples = 0;
   bool skip_bad = false;
   std::string prompt_template = "chat", distill_template = "chat_distill_using", prompt_layout = "chat";
+  Json template_variables = Json::object();  // what the chat template reads besides: {"enable_thinking": false}
+  std::string date;  // what the chat template's clock shows, "2026-11-28"; "": the day the run began
   int64_t rewrite_attempts = 1;
   double distilled_fraction = 1.0;
   std::string answer_check = "none";
@@ -51,19 +54,39 @@ struct Recipe {
   int64_t eval_max_samples = 0;
 };
 
-// One setting: where it is kept and what it means.
+// Whose results a setting changes (a set of bits).
+enum Stages : unsigned { kNoStage = 0, kDistill = 1, kTrain = 2, kEval = 4, kAllStages = 7 };
+
+// One setting: where it is kept, what it means, what it may be.
 struct Setting {
   using Target = std::variant<std::string*, int64_t*, uint64_t*, double*, bool*, std::vector<std::string>*>;
   const char* section;  // "model", "data", "method", "generation", "training", "evaluation"
   const char* name;
   Target target;
   const char* help;
+  unsigned stages = kNoStage;
+  double low = 0, high = std::numeric_limits<double>::max();  // of numbers
+  bool above_low = false;                                     // `low` itself is too little
+  std::vector<std::string> choices = {};                      // of texts; none: any text
+  bool path = false;                                          // a leading ~ is the home folder
+
+  Setting& changes(unsigned these) { return stages = these, *this; }
+  Setting& between(double from, double to) { return low = from, high = to, *this; }
+  Setting& above(double from, double to) { return above_low = true, between(from, to); }
+  Setting& one_of(std::vector<std::string> texts) { return choices = std::move(texts), *this; }
+  Setting& is_path() { return path = true, *this; }
 };
 std::vector<Setting> settings(Recipe& recipe);
+// As it stands in the resolved recipe: "0.0001", "true", "[q_proj, v_proj]".
+std::string value_text(const Setting& setting);
+// Rows of one evaluation task, without its columns.
+std::vector<Setting> task_settings(TaskSettings& task);
+// Names of columns, in recipes under `columns:`.
+std::vector<std::pair<const char*, std::string*>> column_fields(Columns& columns);
 
-// The file (may be empty: none), then overrides "key=value" in turn. Relative paths stay relative to where
-// sdft is started. Throws Error(kUsage) listing all problems at once: unknown keys with a suggestion, values
-// of a wrong type.
+// The file (may be empty: none), then overrides "key=value" in turn; the value of a text or path is taken as
+// it is. Relative paths stay relative to where sdft is started. Throws Error(kUsage) listing all problems at
+// once: unknown keys with a suggestion, values of a wrong type or out of range.
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 // YAML with every setting, so that it alone says what was run.
 std::string resolved_recipe(const Recipe& recipe);

@@ -8,51 +8,14 @@
 #include "eval/metrics.h"
 #include "eval/statistics.h"
 #include "report/report.h"
+#include "run/results.h"
 #include "run/stages.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-std::map<std::string, std::string> read_answers(const fs::path& path, std::vector<std::string>* ids,
-                                                size_t* too_long) {
-  std::map<std::string, std::string> answers;
-  for_each_line(path, [&](std::string_view line, size_t number) {
-    const std::string where = path.string() + ":" + std::to_string(number);
-    const Json json = parse_json(line, where);
-    const auto id = require<std::string>(json, "id", where);
-    if (ids) {
-      ids->push_back(id);
-      *too_long += require<std::string>(json, "finish", where) == "prompt_too_long";
-    }
-    answers[id] = require<std::string>(json, "text", where);
-  });
-  return answers;
-}
-
 report::Interval interval(const Estimate& estimate) { return {estimate.low, estimate.high}; }
-
-// One task: the scores of each model on each example, in the order of `ids`.
-struct TaskData {
-  std::vector<std::string> ids;
-  size_t too_long = 0;  // prompts that the model's context could not hold: not cut, not answered
-  std::vector<std::map<std::string, std::string>> answers;  // a model each
-  std::vector<std::vector<double>> values;                  // a model each; empty: not judged
-};
-
-TaskData read_task_data(const fs::path& eval_dir, const std::vector<std::string>& models,
-                        const TaskSettings& task) {
-  TaskData data;
-  for (const std::string& model : models) {
-    const fs::path dir = eval_dir / model;
-    data.answers.push_back(read_answers(dir / (task.name + ".jsonl"),
-                                        data.answers.empty() ? &data.ids : nullptr, &data.too_long));
-    const Json scores = read_json(dir / "scores.json");
-    data.values.push_back(
-        value_or<std::vector<double>>(scores, task.name, {}, (dir / "scores.json").string()));
-  }
-  return data;
-}
 
 report::Score score_of(const std::string& model, const std::vector<double>& values, bool rate) {
   report::Score score;
@@ -88,13 +51,13 @@ std::string metric_of(const std::string& check) {
 }
 
 // A few examples on which the models differ, then others, three in all.
-void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskData& data,
+void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskResults& data,
                  const std::vector<std::string>& models, report::Task* task) {
   const Dataset set = open_dataset(recipe, settings.dataset, settings.columns, data.ids.size(), false);
   std::vector<size_t> order;
   auto differs = [&](size_t i) {
-    for (const auto& values : data.values)
-      if (!values.empty() && values[i] != data.values[0][i]) return true;
+    for (const auto& scores : data.scores)
+      if (!scores.empty() && scores[i] != data.scores[0][i]) return true;
     return false;
   };
   for (bool wanted : {true, false})
@@ -103,8 +66,8 @@ void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskD
   for (size_t i : order) {
     report::SampleAnswers sample{data.ids[i], set.examples[i].instruction, set.examples[i].response, {}};
     for (size_t m = 0; m < models.size(); ++m) {
-      report::ModelAnswer answer{models[m], data.answers[m].at(data.ids[i]), std::nullopt};
-      if (!data.values[m].empty()) answer.correct = data.values[m][i] > 0.5;
+      report::ModelAnswer answer{models[m], data.answers[m][i], std::nullopt};
+      if (data.judged()) answer.correct = data.scores[m][i] > 0.5;
       sample.answers.push_back(std::move(answer));
     }
     task->samples.push_back(std::move(sample));
@@ -118,30 +81,30 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
   evaluation.models = models;
   std::vector<report::Task> similarities;
   for (const TaskSettings& settings : recipe.eval) {
-    const TaskData data = read_task_data(dir / "eval", models, settings);
+    const TaskResults data = read_task_results(dir, models, settings);
     if (data.too_long > 0)
       warnings->push_back(
           fmt::format("{} of {} prompts of {} are longer than the model's context; they were not answered "
                       "and count as wrong "
-                      "(\"prompt_too_long\" in eval/seed/{}.jsonl).",
+                      "(\"prompt_too_long\" in eval/seed/{}/answers.jsonl).",
                       data.too_long, data.ids.size(), settings.name, settings.name));
-    if (!data.values[0].empty()) {
+    if (data.judged()) {
       report::Task task =
-          make_task(settings.name, settings.kind, metric_of(settings.check), models, data.values, true);
+          make_task(settings.name, settings.kind, metric_of(settings.check), models, data.scores, true);
       add_samples(recipe, settings, data, models, &task);
       evaluation.tasks.push_back(std::move(task));
     }
-    // How far answers moved from the seed's: for safety, as the paper does, and where nothing else is judged.
-    if (settings.kind != "safety" && settings.kind != "similarity") continue;
+    // How far answers moved from the seed's: for safety, as the paper does, and where nothing is judged.
+    if (settings.kind != "safety" && data.judged()) continue;
     std::vector<std::vector<double>> values;
     for (const auto& answers : data.answers) {
       values.emplace_back();
-      for (const std::string& id : data.ids)
+      for (size_t i = 0; i < answers.size(); ++i)
         values.back().push_back(
-            answers.at(id) == data.answers[0].at(id) ? 1.0 : rouge_l(data.answers[0].at(id), answers.at(id)));
+            answers[i] == data.answers[0][i] ? 1.0 : rouge_l(data.answers[0][i], answers[i]));
     }
     report::Task task = make_task(settings.name, "similarity", "ROUGE-L", models, values, false);
-    if (data.values[0].empty()) add_samples(recipe, settings, data, models, &task);
+    if (!data.judged()) add_samples(recipe, settings, data, models, &task);
     similarities.push_back(std::move(task));
   }
   for (report::Task& task : similarities) {
@@ -166,7 +129,7 @@ report::Curve read_curve(const fs::path& path, const std::string& variant) {
   return curve;
 }
 
-report::Distillation read_distillation(const fs::path& dir, const Dataset& dataset) {
+report::Distillation read_distillation(const fs::path& dir) {
   const fs::path path = dir / "summary.json";
   const DistillSummary s = summary_from_json(read_json(path), path.string());
   report::Distillation d;
@@ -183,15 +146,18 @@ report::Distillation read_distillation(const fs::path& dir, const Dataset& datas
     d.logprob_rewrite = s.logprob_rewrite;
   }
   d.distilled_fraction = s.distilled_fraction;
-  const auto distilled = read_distilled(dir / "distilled.jsonl", dataset);
   // Three accepted and, where there are any, two of each reason.
   std::map<std::string, size_t> shown;
-  for (size_t i = 0; i < distilled.size(); ++i) {
-    const std::string outcome = distilled[i].accepted ? "accepted" : distilled[i].reason;
-    if (shown[outcome]++ < (distilled[i].accepted ? 3u : 2u))
-      d.samples.push_back({distilled[i].id, dataset.examples[i].instruction, distilled[i].original,
-                           distilled[i].rewrite, outcome});
-  }
+  const fs::path lines = dir / "distilled.jsonl";
+  for_each_line(lines, [&](std::string_view line, size_t number) {
+    const std::string where = lines.string() + ":" + std::to_string(number);
+    const Json json = parse_json(line, where);
+    auto text = [&](const char* key) { return require<std::string>(json, key, where); };
+    const bool accepted = require<bool>(json, "accepted", where);
+    const std::string outcome = accepted ? "accepted" : text("reason");
+    if (shown[outcome]++ < (accepted ? 3u : 2u))
+      d.samples.push_back({text("id"), text("instruction"), text("original"), text("rewrite"), outcome});
+  });
   return d;
 }
 
@@ -205,7 +171,7 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   run.version = require<std::string>(json, "sdft", where);
   run.seed = recipe.seed;
   run.method = "sdft";
-  const Json& model = json.at("model");
+  const auto model = require<Json>(json, "model", where);
   run.seed_model = {require<std::string>(model, "path", where),
                     require<std::string>(model, "architecture", where),
                     require<int64_t>(model, "parameters", where), ""};
@@ -214,8 +180,9 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
                             require<std::string>(entry, "sha256", where),
                             require<int64_t>(entry, "examples", where)});
   };
-  file("train", json.at("dataset"));
-  for (const Json& entry : json.at("eval")) file(require<std::string>(entry, "name", where), entry);
+  if (json.contains("dataset")) file("train", json["dataset"]);
+  for (const Json& entry : value_or<Json>(json, "eval", Json::array(), where))
+    file(require<std::string>(entry, "name", where), entry);
   run.versions = {{"libtorch", require<std::string>(json, "libtorch", where)},
                   {"device", require<std::string>(json, "device", where)}};
   run.recipe = read_text(dir / "recipe.yaml");
@@ -225,21 +192,17 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
     if (name != "distill_template" && name != "answer_check" && name != "finetuning_type" &&
         name != "lora_rank" && name != "learning_rate" && name != "num_train_epochs" && name != "temperature")
       continue;
-    std::visit(
-        [&](auto* value) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(*value)>, std::vector<std::string>>)
-            run.settings.push_back({name, fmt::format("{}", *value)});
-        },
-        setting.target);
+    run.settings.push_back({name, value_text(setting)});
   }
-  if (!json.at("skipped").empty())
-    document->warnings.push_back(fmt::format(
-        "{} records of the dataset were skipped; provenance.json lists them.", json.at("skipped").size()));
+  const size_t skipped = value_or<Json>(json, "skipped", Json::array(), where).size();
+  if (skipped > 0)
+    document->warnings.push_back(
+        fmt::format("{} records of the dataset were skipped; provenance.json lists them.", skipped));
   for (const char* variant : {"vanilla", "sdft"}) {
     const fs::path samples = dir / variant / "samples.json";
     if (!fs::exists(samples)) continue;
     const Json note = read_json(samples);
-    const size_t cut = note.at("cut").size();
+    const size_t cut = require<Json>(note, "cut", samples.string()).size();
     const auto unlearned = require<size_t>(note, "unlearned", samples.string());
     if (cut > 0)
       document->warnings.push_back(fmt::format(
@@ -252,19 +215,12 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
 std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   report::Document document;
   add_provenance(recipe, run_dir, &document);
-  const Dataset dataset =
-      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
-  if (fs::exists(run_dir / "distill" / "DONE"))
-    document.distillation = read_distillation(run_dir / "distill", dataset);
-  std::vector<std::string> models;
-  if (fs::exists(run_dir / "eval" / "seed" / "DONE")) models.push_back("seed");
-  for (const char* variant : {"vanilla", "sdft"}) {
-    if (fs::exists(run_dir / variant / "DONE"))
+  if (stage_done(run_dir / "distill")) document.distillation = read_distillation(run_dir / "distill");
+  for (const char* variant : {"vanilla", "sdft"})
+    if (stage_done(run_dir / variant))
       document.training.push_back(read_curve(run_dir / variant / "metrics.jsonl", variant));
-    if (fs::exists(run_dir / "eval" / variant / "DONE")) models.push_back(variant);
-  }
-  if (!models.empty() && !recipe.eval.empty())
-    document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
+  const std::vector<std::string> models = evaluated_models(recipe, run_dir);
+  if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
   report::write_reports(document, run_dir);
   return report::to_terminal(document, report::terminal_style(1));
 }

@@ -16,11 +16,13 @@ PromptLayout layout_of(const std::string& name) {
 }
 }  // namespace
 
-Session::Session(Recipe r, Model m, Tokenizer t, ChatTemplate c)
-    : recipe(std::move(r)), model(std::move(m)), tokenizer(std::move(t)), chat_template(std::move(c)) {
+Session::Session(Recipe r, ModelConfig m, Tokenizer t, ChatTemplate c)
+    : recipe(std::move(r)), config(std::move(m)), tokenizer(std::move(t)), chat_template(std::move(c)) {
   formatter.tokenizer = &tokenizer;
   formatter.chat_template = &chat_template;
   formatter.layout = layout_of(recipe.prompt_layout);
+  formatter.render.extra = recipe.template_variables;
+  formatter.render.date = recipe.date;
 }
 
 const PromptTemplate& Session::training_template() const {
@@ -34,7 +36,7 @@ GenerateOptions Session::generation() const {
   options.batch_size = recipe.generation_batch_size;
   options.seed = recipe.seed;
   options.stop = stop;
-  options.stop_ids = model.config.eos_token_ids;
+  options.stop_ids = config.eos_token_ids;
   if (tokenizer.eos_id() && options.stop_ids.empty()) options.stop_ids = {*tokenizer.eos_id()};
   return options;
 }
@@ -47,21 +49,24 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   ModelConfig config = read_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);
   check_vocabulary(dir, tokenizer, config.vocab_size);
+  return std::make_unique<Session>(recipe, std::move(config), std::move(tokenizer), ChatTemplate::load(dir));
+}
+
+void load_weights(Session& session) {
+  if (!session.model.layers.empty()) return use_seed(session);
+  const Recipe& recipe = session.recipe;
   const LoadOptions load{recipe.device, recipe.dtype};
-  Model model = recipe.train_from_scratch ? init_model(config, recipe.seed, load) : load_model(dir, load);
-  auto session =
-      std::make_unique<Session>(recipe, std::move(model), std::move(tokenizer), ChatTemplate::load(dir));
-  bool chat = false;
-  for (const std::string& name : {recipe.prompt_template, recipe.distill_template}) {
-    if (name == kTemplateOfRecord || !find_prompt_template(name).chat) continue;
-    if (!session->chat_template.has())
-      fail_input(
-          dir.string(), "has no chat template, which the prompt template '" + name + "' needs",
-          "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
-    chat = true;
-  }
-  if (chat) warn_of_control_tokens(dir, session->chat_template, session->tokenizer);
-  return session;
+  session.model = recipe.train_from_scratch ? init_model(session.config, recipe.seed, load)
+                                            : load_model(recipe.model_name_or_path, load);
+  if (!recipe.adapter_name_or_path.empty())
+    session.seed_adapter = load_adapter(session.model, recipe.adapter_name_or_path);
+  use_seed(session);
+}
+
+void use_seed(Session& session) {
+  const Adapter& adapter = session.seed_adapter;
+  const bool there = !adapter.pairs.empty() || !adapter.replaced.empty();
+  set_adapter(session.model, there ? &adapter : nullptr);
 }
 
 void check_vocabulary(const fs::path& model_dir, const Tokenizer& tokenizer, int64_t rows) {
@@ -91,9 +96,14 @@ Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Col
   options.limit = limit;
   options.response_required = response_required;
   options.skip_bad = recipe.skip_bad;
-  const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset);
-  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
-                 : read_dataset(dataset, options);
+  std::error_code none;
+  const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
+  Dataset read = by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
+                         : read_dataset(dataset, options);
+  if (!read.skipped.empty())
+    spdlog::warn("{}: {} of {} records are skipped; the first: {}: {}", read.path.string(), read.skipped.size(),
+                 read.skipped.size() + read.examples.size(), read.skipped[0].where, read.skipped[0].reason);
+  return read;
 }
 
 }  // namespace sdft

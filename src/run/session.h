@@ -9,6 +9,7 @@
 
 #include "data/prompt.h"
 #include "infer/generator.h"
+#include "model/lora.h"
 #include "run/recipe.h"
 
 namespace sdft {
@@ -18,23 +19,29 @@ inline constexpr const char* kTemplateOfRecord = "record";
 
 struct Session {
   Recipe recipe;
-  Model model;
+  ModelConfig config;
   Tokenizer tokenizer;
   ChatTemplate chat_template;
-  Formatter formatter;  // points into this object
+  Formatter formatter;   // points into this object
+  Model model;           // empty before load_weights()
+  Adapter seed_adapter;  // of adapter_name_or_path: part of the seed model
   const std::atomic<bool>* stop = nullptr;
   bool progress = true;  // bars on stderr
 
-  Session(Recipe recipe, Model model, Tokenizer tokenizer, ChatTemplate chat_template);
+  Session(Recipe recipe, ModelConfig config, Tokenizer tokenizer, ChatTemplate chat_template);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   const PromptTemplate& training_template() const;
   GenerateOptions generation() const;  // with the recipe's sampling
 };
 
-// Loads the recipe's model folder and checks that tokenizer, embedding and templates fit together.
+// Everything of the recipe's model folder but its weights; checks that tokenizer and embedding fit together.
 // Error(kInput).
 std::unique_ptr<Session> open_session(const Recipe& recipe);
+// The weights and the seed's adapter, unless they are there. The model is then the seed.
+void load_weights(Session& session);
+// The model as the seed: with the seed's own adapter, or none.
+void use_seed(Session& session);
 
 // Error(kInput) where the tokenizer has more tokens than the embedding has rows.
 void check_vocabulary(const std::filesystem::path& model_dir, const Tokenizer& tokenizer, int64_t rows);
@@ -43,7 +50,7 @@ void check_vocabulary(const std::filesystem::path& model_dir, const Tokenizer& t
 void warn_of_control_tokens(const std::filesystem::path& model_dir, const ChatTemplate& chat_template,
                             const Tokenizer& tokenizer);
 
-// The recipe's dataset; `response_required` false for prompts only.
+// The recipe's dataset; `response_required` false for prompts only. Says how many records were skipped.
 Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
                      bool response_required);
 

@@ -10,20 +10,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
-#include "eval/metrics.h"
-#include "eval/sandbox.h"
 #include "eval/task.h"
 #include "infer/answers.h"
+#include "run/samples.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr size_t kGroup = 512;  // answers kept together
-
-bool is_done(const fs::path& dir) { return fs::exists(dir / "DONE"); }
-void mark_done(const fs::path& dir) { write_file_atomic(dir / "DONE", "done\n"); }
-
 void keep_note(const fs::path& path, const Json& json) { write_file_atomic(path, json.dump(2) + "\n"); }
 
 DistillOptions distill_options(const Session& session) {
@@ -34,42 +28,23 @@ DistillOptions distill_options(const Session& session) {
   options.rewrite_attempts = session.recipe.rewrite_attempts;
   options.distilled_fraction = session.recipe.distilled_fraction;
   options.generation = session.generation();
-  options.group = kGroup;
   return options;
-}
-
-// cutoff_len, or the model's context where that is shorter; 0 means no limit of one's own.
-size_t effective_cutoff(const Session& session) {
-  const int64_t context = session.model.config.max_position_embeddings,
-                wanted = session.recipe.train.cutoff_len;
-  return static_cast<size_t>(wanted > 0 ? std::min(wanted, context) : context);
-}
-
-Sample sample_of(const Session& session, const Example& example) {
-  const size_t cutoff = effective_cutoff(session);
-  if (session.recipe.prompt_template != kTemplateOfRecord)
-    return training_sample(session.formatter, session.training_template(), example, cutoff);
-  const std::string where = "example '" + example.id + "'";
-  const auto name = value_or<std::string>(example.fields, "template", "chat", where);
-  const auto reference = value_or<std::string>(example.fields, "reference", "", where);
-  return training_sample(session.formatter, find_prompt_template(name), example, cutoff, reference);
 }
 }  // namespace
 
-std::vector<Sample> training_samples(const Session& session, const Dataset& dataset) {
-  std::vector<Sample> samples;
-  for (const Example& example : dataset.examples) {
-    Sample sample = sample_of(session, example);
-    if (session.recipe.train_on_prompt)
-      std::fill(sample.supervised.begin(), sample.supervised.end(), uint8_t{1});
-    samples.push_back(std::move(sample));
-  }
-  return samples;
+Fingerprint distill_fingerprint(const RunContext& run, const std::vector<Example>& examples) {
+  Fingerprint result = run.seed;
+  add_settings(&result, run.session.recipe, kDistill);
+  result.emplace_back("the dataset's examples", examples_sha256(examples));
+  return result;
 }
 
-std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dataset, const fs::path& dir) {
-  if (is_done(dir)) return read_distilled(dir / "distilled.jsonl", dataset);
-  set_adapter(session.model, nullptr);
+std::vector<DistilledExample> distill_stage(const RunContext& run, const Dataset& dataset) {
+  const fs::path dir = run.dir / "distill";
+  if (begin_stage(dir, distill_fingerprint(run, dataset.examples), run.fresh))
+    return read_distilled(dir / "distilled.jsonl", dataset);
+  Session& session = run.session;
+  load_weights(session);
   std::optional<Progress> progress;  // one an attempt
   int64_t shown = 0;
   const DistillOptions options = distill_options(session);
@@ -86,14 +61,21 @@ std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dat
                            });
   keep_note(dir / "summary.json",
             to_json(summarize(session.model, session.formatter, dataset, distilled, options)));
-  mark_done(dir);
+  end_stage(dir);
   return distilled;
+}
+
+std::vector<Example> distilled_targets(const fs::path& run_dir, const Dataset& dataset) {
+  std::vector<Example> targets = dataset.examples;
+  const auto distilled = read_distilled(run_dir / "distill" / "distilled.jsonl", dataset);
+  for (size_t i = 0; i < distilled.size(); ++i) targets[i].response = distilled[i].target();
+  return targets;
 }
 
 namespace {
 // DIR/samples.json and warnings: what of the samples training will not see as it was. Error(kInput) where
 // that leaves nothing to learn.
-void note_samples(const Session& session, const std::string& label, const Dataset& dataset,
+void note_samples(const Session& session, const std::string& variant, const std::vector<Example>& examples,
                   const std::vector<Sample>& samples, const fs::path& dir) {
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
@@ -104,25 +86,39 @@ void note_samples(const Session& session, const std::string& label, const Datase
     unlearned += !learned;
     spelled += samples[i].special_spelled;
     if (samples[i].cut > 0)
-      cut_ids.push_back(
-          {{"id", dataset.examples[i].id}, {"tokens_cut", samples[i].cut}, {"answer_left", learned}});
+      cut_ids.push_back({{"id", examples[i].id}, {"tokens_cut", samples[i].cut}, {"answer_left", learned}});
   }
   keep_note(dir / "samples.json", {{"samples", samples.size()},
                                    {"unlearned", unlearned},
                                    {"special_spelled", spelled},
                                    {"cut", cut_ids}});
   if (spelled > 0)
-    spdlog::warn("{}: texts of the dataset spell out special tokens {} times; they stay plain characters",
-                 label, spelled);
+    spdlog::warn("train {}: texts of the dataset spell out special tokens {} times; they stay plain characters",
+                 variant, spelled);
   if (!cut_ids.empty())
     spdlog::warn(
-        "{}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer left "
+        "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer left "
         "to learn (listed in {})",
-        label, cut_ids.size(), samples.size(), effective_cutoff(session), unlearned,
+        variant, cut_ids.size(), samples.size(), effective_cutoff(session.recipe, session.config), unlearned,
         (dir / "samples.json").string());
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
                "raise cutoff_len, or use a model with a longer context");
+}
+
+// A new adapter, or the seed's own to go on with.
+Adapter first_adapter(Session& session, LoraConfig* config) {
+  const Recipe& recipe = session.recipe;
+  if (recipe.adapter_name_or_path.empty()) return init_adapter(session.model, *config, recipe.seed);
+  Adapter adapter = load_adapter(session.model, recipe.adapter_name_or_path);
+  if (!adapter.replaced.empty())
+    fail_input(recipe.adapter_name_or_path, "also replaces whole weights (modules_to_save), which training cannot",
+               "merge it first: sdft merge");
+  adapter.config.dropout = config->dropout;
+  spdlog::info("training goes on with the adapter of {}: its rank, alpha and layers hold, not the recipe's",
+               recipe.adapter_name_or_path);
+  *config = adapter.config;
+  return adapter;
 }
 
 void save_trained(Session& session, const Adapter* adapter, const fs::path& dir) {
@@ -130,27 +126,37 @@ void save_trained(Session& session, const Adapter* adapter, const fs::path& dir)
   const fs::path base = recipe.model_name_or_path;
   if (adapter) {
     save_adapter(*adapter, dir / "adapter", base.string());
-    set_adapter(session.model, nullptr);
-    return;
+    return use_seed(session);
   }
   const std::map<std::string, at::ScalarType> types = {
       {"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
   save_model(session.model, dir / "model", base, types.at(recipe.save_dtype));
-  if (!recipe.train_from_scratch) session.model = load_model(base, {recipe.device, recipe.dtype});
+  if (recipe.train_from_scratch) return;
+  session.model = {};  // changed; the seed is read again
+  load_weights(session);
 }
 }  // namespace
 
-void train_stage(Session& session, const std::string& label, const Dataset& dataset, const fs::path& dir) {
-  if (is_done(dir)) return;
+Fingerprint train_fingerprint(const RunContext& run, const std::vector<Example>& examples) {
+  Fingerprint result = run.seed;
+  add_settings(&result, run.session.recipe, kTrain);
+  result.emplace_back("the examples and their targets", examples_sha256(examples));
+  return result;
+}
+
+void train_stage(const RunContext& run, const std::string& variant, const std::vector<Example>& examples) {
+  const fs::path dir = run.dir / variant;
+  if (begin_stage(dir, train_fingerprint(run, examples), run.fresh)) return;
+  Session& session = run.session;
   TrainOptions options = session.recipe.train;
   options.seed = session.recipe.seed;
-  const std::vector<Sample> samples = training_samples(session, dataset);
-  make_directories(dir);
-  note_samples(session, label, dataset, samples, dir);
+  load_weights(session);
+  const std::vector<Sample> samples = training_samples(session, examples);
+  note_samples(session, variant, examples, samples, dir);
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
-  if (lora) adapter = init_adapter(session.model, options.lora, options.seed);
-  Progress progress(label, static_cast<size_t>(total_steps(options, samples.size())), "steps",
+  if (lora) adapter = first_adapter(session, &options.lora);
+  Progress progress("train " + variant, static_cast<size_t>(total_steps(options, samples.size())), "steps",
                     session.progress);
   train(
       session.model, lora ? &adapter : nullptr, samples, options, dir,
@@ -161,7 +167,11 @@ void train_stage(Session& session, const std::string& label, const Dataset& data
       session.stop);
   save_trained(session, lora ? &adapter : nullptr, dir);
   finish_training(dir);
-  mark_done(dir);
+  end_stage(dir);
+}
+
+fs::path eval_dir(const fs::path& run_dir, const std::string& variant, const std::string& task) {
+  return run_dir / "eval" / variant / task;
 }
 
 namespace {
@@ -172,9 +182,10 @@ struct Variant {
   const Model* model;
 
   Variant(Session& session, const fs::path& dir) : model(&session.model) {
-    set_adapter(session.model, nullptr);
+    load_weights(session);
     if (dir.empty()) return;
-    if (fs::exists(dir / "adapter")) {
+    std::error_code none;
+    if (fs::exists(dir / "adapter", none)) {
       adapter = load_adapter(session.model, dir / "adapter");
       set_adapter(session.model, &adapter);
     } else {
@@ -184,132 +195,94 @@ struct Variant {
   }
 };
 
-std::vector<Answer> task_answers(Session& session, const Model& model, const std::string& label,
+// Where a variant's weights are; "" for the seed.
+fs::path variant_dir(const fs::path& run_dir, const std::string& variant) {
+  return variant == "seed" ? fs::path() : run_dir / variant;
+}
+
+const PromptTemplate& template_of(const Recipe& recipe, const TaskSettings& task) {
+  return find_prompt_template(task.prompt_template.empty() ? recipe.prompt_template : task.prompt_template);
+}
+
+int64_t answer_limit(const Recipe& recipe, const TaskSettings& task) {
+  return task.max_new_tokens > 0 ? task.max_new_tokens : recipe.max_new_tokens;
+}
+
+std::vector<Answer> task_answers(Session& session, const Model& model, const std::string& variant,
                                  const TaskSettings& task, const std::vector<Example>& examples,
                                  const fs::path& path) {
-  const PromptTemplate& prompt = find_prompt_template(
-      task.prompt_template.empty() ? session.recipe.prompt_template : task.prompt_template);
+  const PromptTemplate& prompt = template_of(session.recipe, task);
   std::vector<Request> requests;
   for (const Example& example : examples)
     requests.push_back({example.id, prompt_ids(session.formatter, prompt, example)});
   GenerateOptions options = session.generation();
   options.sampling = {0.0, 0, 1.0};  // greedy
-  if (task.max_new_tokens > 0) options.max_new_tokens = task.max_new_tokens;
-  Progress progress(label + " " + task.name, requests.size(), "answers", session.progress);
-  return answer_all(model, session.tokenizer, requests, options, path, kGroup,
+  options.max_new_tokens = answer_limit(session.recipe, task);
+  Progress progress(variant + " " + task.name, requests.size(), "answers", session.progress);
+  return answer_all(model, session.tokenizer, requests, options, path,
                     [&](size_t done) { progress.update(done); });
 }
 }  // namespace
 
-void eval_stage(Session& session, const std::string& label, const fs::path& variant_dir,
-                const fs::path& dir) {
-  if (is_done(dir)) return;
-  make_directories(dir);
-  Variant variant(session, variant_dir);
-  Json scores = Json::object();
-  for (const TaskSettings& task : session.recipe.eval) {
-    const size_t limit =
-        static_cast<size_t>(task.max_samples > 0 ? task.max_samples : session.recipe.eval_max_samples);
-    const Check check = parse_check(task.check);
-    const bool needs_response = check != Check::kNone && check != Check::kRefusal;
-    const Dataset dataset = open_dataset(session.recipe, task.dataset, task.columns, limit, needs_response);
-    require_judgeable(check, dataset.examples);
-    const auto answers =
-        task_answers(session, *variant.model, label, task, dataset.examples, dir / (task.name + ".jsonl"));
-    std::vector<std::string> texts;
-    for (const Answer& answer : answers) texts.push_back(answer.text);
-    if (check != Check::kNone) {
-      std::vector<int> right;
-      for (bool good : judge(check, dataset.examples, texts)) right.push_back(good);
-      scores[task.name] = right;
-    }
-  }
-  keep_note(dir / "scores.json", scores);
-  set_adapter(session.model, nullptr);
-  mark_done(dir);
+fs::path eval_dir(const fs::path& run_dir, const std::string& variant, const std::string& task) {
+  return run_dir / "eval" / variant / task;
+}
+
+Fingerprint trained_fingerprint(const fs::path& run_dir, const std::string& variant) {
+  Fingerprint result;
+  const fs::path dir = variant_dir(run_dir, variant);
+  std::error_code none;
+  for (const char* part : {"adapter", "model"})
+    if (!dir.empty() && fs::exists(dir / part, none))
+      result.emplace_back("the trained " + std::string(part), folder_sha256(dir / part));
+  return result;
+}
+
+Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, const TaskSettings& task,
+                             const std::vector<Example>& examples) {
+  const Recipe& recipe = run.session.recipe;
+  Fingerprint result = run.seed;
+  add_settings(&result, recipe, kEval);
+  result.insert(result.end(), trained.begin(), trained.end());
+  result.emplace_back("template", template_of(recipe, task).name);
+  result.emplace_back("check", task.check);
+  result.emplace_back("max_new_tokens", std::to_string(answer_limit(recipe, task)));
+  result.emplace_back("the task's examples", examples_sha256(examples));
+  return result;
 }
 
 namespace {
-// A run directory belongs to one recipe: going on with another would mix results.
-void claim_directory(const Recipe& recipe) {
-  const fs::path dir = recipe.output_dir, path = dir / "recipe.yaml";
-  make_directories(dir);
-  const std::string now = resolved_recipe(recipe);
-  if (!fs::exists(path)) return write_file_atomic(path, now);
-  const std::string before = read_text(path);
-  if (before == now) return;
-  size_t line = 0, begin = 0;
-  while (begin < before.size() && begin < now.size()) {
-    const size_t a = before.find('\n', begin), b = now.find('\n', begin);
-    if (before.substr(begin, a - begin) != now.substr(begin, b - begin) || a == std::string::npos ||
-        b == std::string::npos)
-      break;
-    begin = a + 1;
-    ++line;
+void keep_scores(const TaskSettings& task, const std::vector<Example>& examples,
+                 const std::vector<Answer>& answers, const fs::path& path) {
+  const Check check = parse_check(task.check);
+  if (check == Check::kNone) return;
+  std::vector<std::string> texts;
+  for (const Answer& answer : answers) texts.push_back(answer.text);
+  const std::vector<bool> right = judge(check, examples, texts);
+  std::string lines;
+  for (size_t i = 0; i < right.size(); ++i) {
+    const Json json = {{"id", examples[i].id}, {"score", right[i] ? 1 : 0}};
+    lines += json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
-  auto line_at = [&](const std::string& text) {
-    return begin < text.size() ? text.substr(begin, text.find('\n', begin) - begin) : std::string("nothing");
-  };
-  fail_input(fmt::format("{}:{}", path.string(), line + 1),
-             fmt::format("this run directory was made with another recipe: '{}' then, '{}' now",
-                         line_at(before), line_at(now)),
-             "choose another output_dir, or remove this one");
-}
-
-Json provenance(const Session& session, const Dataset& dataset) {
-  Json json;
-  json["model"] = {{"path", session.recipe.model_name_or_path},
-                   {"architecture", session.model.config.architecture},
-                   {"parameters", session.model.config.parameters()}};
-  json["dataset"] = {
-      {"path", dataset.path.string()}, {"sha256", dataset.sha256}, {"examples", dataset.examples.size()}};
-  json["skipped"] = Json::array();
-  for (const SkippedRecord& record : dataset.skipped)
-    json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
-  json["eval"] = Json::array();
-  for (const TaskSettings& task : session.recipe.eval) {
-    const Dataset set = open_dataset(session.recipe, task.dataset, task.columns, 0, false);
-    json["eval"].push_back({{"name", task.name},
-                            {"path", set.path.string()},
-                            {"sha256", set.sha256},
-                            {"examples", set.examples.size()}});
-  }
-  json["device"] = session.model.device.str();
-  json["threads"] = at::get_num_threads();
-  json["libtorch"] = kTorchVersion;
-  json["sdft"] = SDFT_VERSION;
-  return json;
+  write_file_atomic(path, lines);
 }
 }  // namespace
 
-std::string run_all(const Recipe& recipe, const std::atomic<bool>* stop, bool progress) {
-  const fs::path dir = recipe.output_dir;
-  if (recipe.dataset.empty()) fail_usage("dataset is not set", "the task's training examples");
-  for (const TaskSettings& task : recipe.eval)
-    if (parse_check(task.check) == Check::kProgram)
-      run_python({"pass"});  // fails now rather than after the training
-  claim_directory(recipe);
-  if (is_done(dir)) return report_stage(recipe, dir);
-  auto session = open_session(recipe);
-  session->stop = stop;
-  session->progress = progress;
-  const Dataset dataset =
-      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
-  keep_note(dir / "provenance.json", provenance(*session, dataset));
-
-  const auto distilled = distill_stage(*session, dataset, dir / "distill");
-  if (recipe.baseline) train_stage(*session, "train vanilla", dataset, dir / "vanilla");
-  Dataset targets = dataset;
-  for (size_t i = 0; i < distilled.size(); ++i) targets.examples[i].response = distilled[i].target();
-  train_stage(*session, "train sdft", targets, dir / "sdft");
-  if (!recipe.eval.empty()) {
-    eval_stage(*session, "seed", "", dir / "eval" / "seed");
-    if (recipe.baseline) eval_stage(*session, "vanilla", dir / "vanilla", dir / "eval" / "vanilla");
-    eval_stage(*session, "sdft", dir / "sdft", dir / "eval" / "sdft");
+void eval_stage(const RunContext& run, const std::string& variant, const std::vector<Dataset>& sets) {
+  Session& session = run.session;
+  const Fingerprint trained = trained_fingerprint(run.dir, variant);
+  std::optional<Variant> tuned;  // loaded for the first task that is not done
+  for (size_t i = 0; i < sets.size(); ++i) {
+    const TaskSettings& task = session.recipe.eval[i];
+    const std::vector<Example>& examples = sets[i].examples;
+    const fs::path dir = eval_dir(run.dir, variant, task.name);
+    if (begin_stage(dir, eval_fingerprint(run, trained, task, examples), run.fresh)) continue;
+    if (!tuned) tuned.emplace(session, variant_dir(run.dir, variant));
+    const auto answers = task_answers(session, *tuned->model, variant, task, examples, dir / "answers.jsonl");
+    keep_scores(task, examples, answers, dir / "scores.jsonl");
+    end_stage(dir);
   }
-  const std::string text = report_stage(recipe, dir);
-  mark_done(dir);
-  return text;
+  use_seed(session);
 }
 
 }  // namespace sdft

@@ -1,35 +1,48 @@
-// The stages of a run, each in a folder of its own that ends with a file DONE. A stage that is done is
-// skipped; one that was killed goes on with what it had.
+// The stages of a run, each in a folder of its own (stage_folder.h). A stage that is done is skipped; one
+// that was killed goes on with what it had. The model is left as the seed.
 #pragma once
 
 #include <filesystem>
 
+#include "run/fingerprint.h"
 #include "run/session.h"
 #include "sdft/distiller.h"
 
 namespace sdft {
 
-// Training samples of a dataset, with targets that may be rewrites.
-std::vector<Sample> training_samples(const Session& session, const Dataset& dataset);
+// What all stages of one run are given.
+struct RunContext {
+  Session& session;
+  std::filesystem::path dir;  // of the run
+  Fingerprint seed;           // seed_fingerprint()
+  bool fresh = false;         // make anew what was made from something else
+};
 
-// DIR/rewrites.jsonl, distilled.jsonl, summary.json.
-std::vector<DistilledExample> distill_stage(Session& session, const Dataset& dataset,
-                                            const std::filesystem::path& dir);
+// What the results depend on. `examples` of training: with their targets.
+Fingerprint distill_fingerprint(const RunContext& run, const std::vector<Example>& examples);
+Fingerprint train_fingerprint(const RunContext& run, const std::vector<Example>& examples);
+// `trained`: trained_fingerprint() of the variant.
+Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, const TaskSettings& task,
+                             const std::vector<Example>& examples);
+// The weights that a variant's training left; nothing for "seed".
+Fingerprint trained_fingerprint(const std::filesystem::path& run_dir, const std::string& variant);
 
-// DIR/metrics.jsonl and DIR/adapter (lora) or DIR/model (full). The model is left as the seed.
-void train_stage(Session& session, const std::string& label, const Dataset& dataset,
-                 const std::filesystem::path& dir);
+// DIR/distill/rewrites.jsonl, distilled.jsonl, summary.json.
+std::vector<DistilledExample> distill_stage(const RunContext& run, const Dataset& dataset);
+// The dataset with the targets that the finished distill stage chose.
+std::vector<Example> distilled_targets(const std::filesystem::path& run_dir, const Dataset& dataset);
 
-// One model's answers to the evaluation tasks: DIR/TASK.jsonl, and DIR/scores.json: per task one number an
-// example. variant: folder of a train_stage(), empty for the seed.
-void eval_stage(Session& session, const std::string& label, const std::filesystem::path& variant,
-                const std::filesystem::path& dir);
+// DIR/VARIANT/metrics.jsonl and DIR/VARIANT/adapter (lora) or DIR/VARIANT/model (full).
+void train_stage(const RunContext& run, const std::string& variant, const std::vector<Example>& examples);
+
+// One model's answers to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and where the task's
+// check judges them scores.jsonl: {"id", "score"}. `sets`: the examples of each of the recipe's tasks.
+void eval_stage(const RunContext& run, const std::string& variant, const std::vector<Dataset>& sets);
+std::filesystem::path eval_dir(const std::filesystem::path& run_dir, const std::string& variant,
+                               const std::string& task);
 
 // Everything in the run directory as a report: report.json, report.md, report.html; returns its text for a
 // terminal.
 std::string report_stage(const Recipe& recipe, const std::filesystem::path& run_dir);
-
-// distill, train (vanilla where `baseline`), evaluate, report.
-std::string run_all(const Recipe& recipe, const std::atomic<bool>* stop, bool progress);
 
 }  // namespace sdft

@@ -104,7 +104,7 @@ std::vector<DistilledExample> distill(const Model& model, const Formatter& forma
           {stream_of(example.id, attempt), prompt_ids(formatter, prompt, example, example.response)});
     }
     const auto answers = answer_all(model, *formatter.tokenizer, requests, options.generation,
-                                    dir / file_of(attempt), options.group, [&](size_t done) {
+                                    dir / file_of(attempt), [&](size_t done) {
                                       if (on_progress) on_progress(attempt, done, requests.size());
                                     });
     std::vector<size_t> rejected;

@@ -22,7 +22,6 @@ struct DistillOptions {
       1;  // the paper: one. More: a rejected rewrite is sampled again, from a stream of its own
   double distilled_fraction = 1.0;
   GenerateOptions generation;
-  size_t group = 512;  // rewrites that are kept together, see answer_all()
 };
 
 // One example of the distilled dataset.

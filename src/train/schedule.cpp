@@ -8,8 +8,10 @@
 
 namespace sdft {
 
+std::vector<std::string> schedule_types() { return {"constant", "constant_with_warmup", "linear", "cosine"}; }
+
 void check_schedule(const std::string& type) {
-  const std::vector<std::string> known = {"constant", "constant_with_warmup", "linear", "cosine"};
+  const std::vector<std::string> known = schedule_types();
   if (std::find(known.begin(), known.end(), type) != known.end()) return;
   const std::string near = nearest(type, known);
   fail_usage("lr_scheduler_type '" + type + "' is not known",

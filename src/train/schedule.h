@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace sdft {
 
@@ -13,6 +14,8 @@ struct Schedule {
   int64_t total_steps = 1;
 };
 
+// "constant", "constant_with_warmup", "linear", "cosine".
+std::vector<std::string> schedule_types();
 // Throws Error(kUsage) with the known names.
 void check_schedule(const std::string& type);
 // The rate of optimizer step `step` (0-based): linear warm-up, then the shape, which ends at 0.

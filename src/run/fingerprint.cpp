@@ -1,0 +1,67 @@
+#include "run/fingerprint.h"
+
+#include <algorithm>
+
+#include "base/file.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+std::vector<fs::path> files_of(const fs::path& dir) {
+  std::vector<fs::path> files;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(dir, failed))
+    if (entry.is_regular_file(failed)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// By its ending: what loading may read. Others (README.md) change no result.
+bool is_model_file(const fs::path& path) {
+  static const std::vector<std::string> kEndings = {".json", ".safetensors", ".model", ".jinja", ".txt", ".tiktoken"};
+  return std::find(kEndings.begin(), kEndings.end(), path.extension().string()) != kEndings.end();
+}
+}  // namespace
+
+Fingerprint seed_fingerprint(const Session& session) {
+  const Recipe& recipe = session.recipe;
+  Fingerprint result;
+  for (const fs::path& path : files_of(recipe.model_name_or_path)) {
+    if (!is_model_file(path) || (recipe.train_from_scratch && path.extension() == ".safetensors")) continue;
+    result.emplace_back("model file " + path.filename().string(), sha256_file(path));
+  }
+  if (!recipe.adapter_name_or_path.empty())
+    result.emplace_back("the adapter of adapter_name_or_path", folder_sha256(recipe.adapter_name_or_path));
+  const at::Device device = resolve_device(recipe.device);
+  result.emplace_back("device", device.is_cpu() ? "cpu" : "cuda");
+  result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");
+  if (!recipe.template_variables.empty())
+    result.emplace_back("template_variables", recipe.template_variables.dump());
+  if (session.chat_template.reads_clock()) result.emplace_back("date", recipe.date);
+  return result;
+}
+
+void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage) {
+  Recipe copy = recipe;
+  for (const Setting& setting : settings(copy))
+    if (setting.stages & stage) fingerprint->emplace_back(setting.name, value_text(setting));
+}
+
+std::string examples_sha256(const std::vector<Example>& examples) {
+  std::string all;
+  for (const Example& example : examples) {
+    Json fields = example.fields.is_null() ? Json::object() : example.fields;
+    const Json one = {example.id, example.instruction, example.response, example.system, fields};
+    all += sha256(one.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  return sha256(all);
+}
+
+std::string folder_sha256(const fs::path& dir) {
+  std::string all;
+  for (const fs::path& path : files_of(dir)) all += path.filename().string() + " " + sha256_file(path) + "\n";
+  return sha256(all);
+}
+
+}  // namespace sdft

@@ -1,0 +1,20 @@
+// What the results of the stages depend on, for StageFolder.
+#pragma once
+
+#include "data/dataset.h"
+#include "run/session.h"
+#include "run/stage_folder.h"
+
+namespace sdft {
+
+// The seed model: the content of every file that loading reads, its adapter, device, number type, and what
+// its chat template is given. Reads all weights once.
+Fingerprint seed_fingerprint(const Session& session);
+// The recipe's settings that change the results of `stage`.
+void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage);
+// The content of examples as they are used, wherever they were read from.
+std::string examples_sha256(const std::vector<Example>& examples);
+// All files of a folder, as one sum.
+std::string folder_sha256(const std::filesystem::path& dir);
+
+}  // namespace sdft

@@ -1,0 +1,176 @@
+#include "run/run.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "run/results.h"
+#include "run/samples.h"
+#include "run/stages.h"
+#include "run/validate.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+// What the stages of a call will make.
+struct Plan {
+  unsigned stages;
+  std::vector<std::string> train;  // variants
+  std::vector<std::string> eval;   // "seed" and variants
+};
+
+bool sdft_is_wanted(const fs::path& dir, unsigned stages) {
+  if (stages & kDistill || stage_done(dir / "distill")) return true;
+  std::error_code none;
+  if (fs::exists(dir / "distill", none))
+    fail_input((dir / "distill").string(), "is not finished",
+               "sdft distill goes on with it; --variant vanilla trains on the dataset's own answers");
+  spdlog::info("{} has no rewrites (sdft distill makes them): training on the dataset's own answers",
+               dir.string());
+  return false;
+}
+
+Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) {
+  const fs::path dir = recipe.output_dir;
+  Plan plan{stages, {}, {}};
+  if (stages & kTrain) {
+    if (!variant.empty()) {
+      plan.train = {variant};
+    } else if (sdft_is_wanted(dir, stages)) {
+      if (recipe.baseline) plan.train.emplace_back("vanilla");
+      plan.train.emplace_back("sdft");
+    } else {
+      plan.train = {"vanilla"};
+    }
+    const bool rewrites = (stages & kDistill) || stage_done(dir / "distill");
+    if (variant == "sdft" && !rewrites)
+      fail_input(dir.string(), "has no finished rewrites to train on", "run sdft distill with this output_dir first");
+  }
+  if (stages & kEval) {
+    plan.eval = {"seed"};
+    for (const char* name : {"vanilla", "sdft"}) {
+      const bool trained_now = std::find(plan.train.begin(), plan.train.end(), name) != plan.train.end();
+      if (trained_now || (!(stages & kTrain) && stage_done(dir / name))) plan.eval.emplace_back(name);
+    }
+  }
+  return plan;
+}
+
+// The day that the chat template's clock shows is the one on which the run began.
+Recipe dated(Recipe recipe) {
+  std::error_code none;
+  const fs::path kept = fs::path(recipe.output_dir) / "recipe.yaml";
+  if (recipe.date.empty() && fs::exists(kept, none)) recipe.date = read_recipe(kept, {}).date;
+  if (recipe.date.empty()) recipe.date = today();
+  return recipe;
+}
+
+Json file_note(const Dataset& set) {
+  return {{"path", set.path.string()}, {"sha256", set.sha256}, {"examples", set.examples.size()}};
+}
+
+// DIR/provenance.json; what this call does not use stays as it was.
+void keep_provenance(const Session& session, const Inputs& inputs, unsigned stages, const fs::path& dir) {
+  const fs::path path = dir / "provenance.json";
+  std::error_code none;
+  Json json = fs::exists(path, none) ? read_json(path) : Json::object();
+  json["model"] = {{"path", session.recipe.model_name_or_path},
+                   {"architecture", session.config.architecture},
+                   {"parameters", session.config.parameters()}};
+  if (stages & (kDistill | kTrain)) {
+    json["dataset"] = file_note(inputs.train);
+    json["skipped"] = Json::array();
+    for (const SkippedRecord& record : inputs.train.skipped)
+      json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
+  }
+  if (stages & kEval) {
+    json["eval"] = Json::array();
+    for (size_t i = 0; i < inputs.eval.size(); ++i) {
+      json["eval"].push_back({{"name", session.recipe.eval[i].name}});
+      json["eval"].back().update(file_note(inputs.eval[i]));
+    }
+  }
+  json["device"] = resolve_device(session.recipe.device).str();
+  json["threads"] = at::get_num_threads();
+  json["libtorch"] = kTorchVersion;
+  json["sdft"] = SDFT_VERSION;
+  write_file_atomic(path, json.dump(2) + "\n");
+}
+
+std::vector<Example> targets_of(const RunContext& run, const std::string& variant, const Dataset& dataset) {
+  return variant == "vanilla" ? dataset.examples : distilled_targets(run.dir, dataset);
+}
+
+// Refuses before anything is made, with all that differs: not after hours, when a late stage's turn comes.
+void check_folders(const RunContext& run, const Plan& plan, const Inputs& inputs) {
+  if (run.fresh) return;
+  std::vector<std::pair<fs::path, std::vector<std::string>>> stale;
+  auto check = [&](const fs::path& dir, const Fingerprint& now) {
+    auto differences = stage_differences(dir, now);
+    if (!differences.empty()) stale.emplace_back(dir, std::move(differences));
+  };
+  if (plan.stages & kDistill) check(run.dir / "distill", distill_fingerprint(run, inputs.train.examples));
+  for (const std::string& variant : plan.train)
+    if (variant == "vanilla" || stage_done(run.dir / "distill"))
+      check(run.dir / variant, train_fingerprint(run, targets_of(run, variant, inputs.train)));
+  for (const std::string& variant : plan.eval) {
+    const Fingerprint trained = trained_fingerprint(run.dir, variant);
+    for (size_t i = 0; i < inputs.eval.size(); ++i) {
+      const TaskSettings& task = run.session.recipe.eval[i];
+      check(eval_dir(run.dir, variant, task.name), eval_fingerprint(run, trained, task, inputs.eval[i].examples));
+    }
+  }
+  if (!stale.empty()) fail_stage(stale[0].first, stale[0].second);
+}
+
+std::string distilled_line(const std::vector<DistilledExample>& distilled, const fs::path& dir) {
+  size_t accepted = 0;
+  for (const auto& d : distilled) accepted += d.accepted;
+  return fmt::format("{} of {} rewrites accepted: {}\n", accepted, distilled.size(),
+                     (dir / "distill" / "distilled.jsonl").string());
+}
+
+std::string trained_line(const Recipe& recipe, const fs::path& dir) {
+  const bool lora = recipe.train.finetuning_type == "lora";
+  return (lora ? "adapter: " : "model: ") + (dir / (lora ? "adapter" : "model")).string() + "\n";
+}
+}  // namespace
+
+std::string run_recipe(const Recipe& given, unsigned stages, const RunOptions& options) {
+  const Recipe recipe = dated(given);
+  const fs::path dir = recipe.output_dir;
+  if (stages == kEval && recipe.eval.empty())
+    fail_usage("the recipe has no `eval` tasks", "eval: [{name: ..., dataset: ..., check: ...}]");
+  auto session = open_session(recipe);
+  session->stop = options.stop;
+  session->progress = options.progress;
+  const Inputs inputs = validate(*session, stages);
+  const Plan plan = plan_of(recipe, stages, options.variant);
+  const RunContext run{*session, dir, seed_fingerprint(*session), options.fresh};
+  make_directories(dir);
+  const FolderLock lock(dir);
+  check_folders(run, plan, inputs);
+  std::error_code none;
+  fs::remove(dir / "DONE", none);
+  write_file_atomic(dir / "recipe.yaml", resolved_recipe(recipe));
+  keep_provenance(*session, inputs, stages, dir);
+
+  std::string said;
+  if (stages & kDistill) said += distilled_line(distill_stage(run, inputs.train), dir);
+  for (const std::string& variant : plan.train) {
+    train_stage(run, variant, targets_of(run, variant, inputs.train));
+    said += trained_line(recipe, dir / variant);
+  }
+  for (const std::string& variant : plan.eval) eval_stage(run, variant, inputs.eval);
+  if (stages == kEval) return results_table(recipe, dir, plan.eval);
+  if (stages != kAllStages) return said;
+  const std::string report = report_stage(recipe, dir);
+  end_stage(dir);
+  return report;
+}
+
+}  // namespace sdft

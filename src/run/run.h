@@ -1,0 +1,24 @@
+// A run: its stages in turn, over one run directory. Stage by stage is the same as all at once.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "run/recipe.h"
+
+namespace sdft {
+
+struct RunOptions {
+  const std::atomic<bool>* stop = nullptr;  // Error(kInterrupted) soon after it is true
+  bool progress = true;                     // bars on stderr
+  bool fresh = false;                       // make anew what was made from something else
+  // "sdft" or "vanilla": what kTrain trains. "": sdft, and vanilla too where `baseline` asks for it; without
+  // a distill stage in this call or this directory: vanilla.
+  std::string variant;
+};
+
+// Carries out these stages (bits of Stages) and returns what there is to say: with all of them the report,
+// which is written too, else a line for each result. Throws Error: see validate.h and stage_folder.h.
+std::string run_recipe(const Recipe& recipe, unsigned stages, const RunOptions& options);
+
+}  // namespace sdft

@@ -1,0 +1,174 @@
+// The table of settings.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "data/prompt.h"
+#include "eval/task.h"
+#include "run/recipe.h"
+#include "run/session.h"
+#include "sdft/acceptance.h"
+#include "train/schedule.h"
+
+namespace sdft {
+
+namespace {
+constexpr double kMany = 1e12;  // of what is counted; far below where products overflow
+
+std::vector<std::string> training_templates() {
+  std::vector<std::string> names = prompt_template_names();
+  names.emplace_back(kTemplateOfRecord);
+  return names;
+}
+
+void add_model(Recipe& r, std::vector<Setting>& list) {
+  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
+    return list.push_back({"model", name, target, help}), list.back();
+  };
+  add("model_name_or_path", &r.model_name_or_path, "folder of the seed model, as on the Hugging Face hub").is_path();
+  add("adapter_name_or_path", &r.adapter_name_or_path,
+      "PEFT adapter folder that belongs to the seed model: rewriting and evaluation use it, LoRA training goes on "
+      "with it")
+      .is_path();
+  add("device", &r.device, "auto, cpu or cuda").one_of({"auto", "cpu", "cuda"});
+  add("dtype", &r.dtype, "auto (f32 on a CPU, bf16 on a GPU), f32 or bf16").one_of({"auto", "f32", "bf16"});
+  add("threads", &r.threads, "CPU threads; 0: all").between(0, 1024);
+  add("seed", &r.seed, "of sampling, data order and adapter initialisation").changes(kDistill | kTrain);
+  add("output_dir", &r.output_dir, "run directory; the same command goes on with what is in it").is_path();
+}
+
+void add_data(Recipe& r, std::vector<Setting>& list) {
+  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
+    return list.push_back({"data", name, target, help}), list.back();
+  };
+  add("dataset", &r.dataset, "task dataset: .json, .jsonl, .csv, or a name in dataset_info.json").is_path();
+  add("dataset_dir", &r.dataset_dir, "folder with dataset_info.json").is_path();
+  add("max_samples", &r.max_samples, "use only the first so many examples; 0: all").between(0, kMany);
+  add("skip_bad", &r.skip_bad, "skip and count bad records instead of stopping");
+  add("template", &r.prompt_template, "prompt template of training and evaluation: chat, alpaca, gsm8k, ...")
+      .changes(kDistill | kTrain)  // an evaluation task may have its own
+      .one_of(training_templates());
+  add("prompt_layout", &r.prompt_layout,
+      "chat, reference or reference-main: how the paper's templates are tokenised")
+      .changes(kAllStages)
+      .one_of({"chat", "reference", "reference-main"});
+  add("date", &r.date,
+      "what a chat template's clock shows, as 2026-11-28 or 2026-11-28 12:00; empty: the day the run began");
+  add("cutoff_len", &r.train.cutoff_len, "tokens of a training sample; longer ones are cut and counted")
+      .changes(kTrain)
+      .between(0, 1e9);
+  add("train_on_prompt", &r.train_on_prompt, "learn the prompt's tokens too").changes(kTrain);
+}
+
+void add_method(Recipe& r, std::vector<Setting>& list) {
+  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
+    return list.push_back({"method", name, target, help}), list.back().changes(kDistill);
+  };
+  add("distill_template", &r.distill_template, "prompt that asks the seed model for its rewrite")
+      .one_of(prompt_template_names());
+  add("answer_check", &r.answer_check, "what a rewrite must keep: none, number, function_call, code, answer")
+      .one_of(answer_check_names());
+  add("rewrite_attempts", &r.rewrite_attempts,
+      "rewrites sampled for an example until one is accepted; the paper: 1")
+      .between(1, 1000);
+  add("distilled_fraction", &r.distilled_fraction, "part of the examples that gets its rewrite, 0 to 1")
+      .between(0, 1);
+  add("baseline", &r.baseline, "also train on the original answers (vanilla fine-tuning)").changes(kNoStage);
+}
+
+void add_generation(Recipe& r, std::vector<Setting>& list) {
+  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
+    return list.push_back({"generation", name, target, help}), list.back().changes(kDistill);
+  };
+  add("temperature", &r.sampling.temperature, "of rewrites; 0: greedy").between(0, 100);
+  add("top_k", &r.sampling.top_k, "0: all tokens").between(0, 1e9);
+  add("top_p", &r.sampling.top_p, "1: all tokens").above(0, 1);
+  add("max_new_tokens", &r.max_new_tokens, "limit of an answer").between(1, 1e9);
+  add("generation_batch_size", &r.generation_batch_size, "answers written at once; 0: chosen")
+      .changes(kNoStage)
+      .between(0, 65536);
+}
+
+void add_training(Recipe& r, std::vector<Setting>& list) {
+  TrainOptions& t = r.train;
+  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
+    return list.push_back({"training", name, target, help}), list.back().changes(kTrain);
+  };
+  add("finetuning_type", &t.finetuning_type, "lora or full").one_of({"lora", "full"});
+  add("train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)")
+      .changes(kAllStages);
+  add("save_dtype", &r.save_dtype, "of a full fine-tuned model's weights: f32, bf16 or f16")
+      .one_of({"f32", "bf16", "f16"});
+  add("lora_rank", &t.lora.rank, "r").between(1, 1e6);
+  add("lora_alpha", &t.lora.alpha, "scale is alpha / r").above(0, 1e6);
+  add("lora_dropout", &t.lora.dropout, "on the adapter's input").between(0, 0.99);
+  add("lora_target", &t.lora.target_modules, "linear layers, or all-linear");
+  add("use_rslora", &t.lora.use_rslora, "scale alpha / sqrt(r)");
+  add("learning_rate", &t.learning_rate, "peak").above(0, 10);
+  add("lr_scheduler_type", &t.lr_scheduler_type, "constant, constant_with_warmup, linear, cosine")
+      .one_of(schedule_types());
+  add("warmup_ratio", &t.warmup_ratio, "of all steps").between(0, 1);
+  add("warmup_steps", &t.warmup_steps, "wins over warmup_ratio").between(0, kMany);
+  add("num_train_epochs", &t.num_train_epochs, "passes over the data").above(0, 1e6);
+  add("max_steps", &t.max_steps, "> 0: wins over num_train_epochs").between(0, kMany);
+  add("per_device_train_batch_size", &t.per_device_train_batch_size, "sequences of a forward pass").between(1, 1e6);
+  add("gradient_accumulation_steps", &t.gradient_accumulation_steps, "forward passes of an optimizer step")
+      .between(1, 1e6);
+  add("max_grad_norm", &t.max_grad_norm, "clipping; 0: none").between(0, 1e9);
+  add("adam_beta1", &t.adam.beta1, "decay of the first moment").between(0, 0.9999999);
+  add("adam_beta2", &t.adam.beta2, "decay of the second moment").between(0, 0.9999999);
+  add("adam_epsilon", &t.adam.epsilon, "added to the second moment's root").above(0, 1);
+  add("weight_decay", &t.adam.weight_decay, "on matrices").between(0, 100);
+  add("bf16", &t.bf16, "matrix products of training in bf16 with f32 accumulation (CPU)");
+  add("save_steps", &t.save_steps, "steps between checkpoints").changes(kNoStage).between(0, kMany);
+}
+}  // namespace
+
+std::vector<Setting> settings(Recipe& r) {
+  std::vector<Setting> list;
+  list.reserve(64);  // the rows are built in place
+  add_model(r, list);
+  add_data(r, list);
+  add_method(r, list);
+  add_generation(r, list);
+  add_training(r, list);
+  list.push_back({"evaluation", "eval_max_samples", &r.eval_max_samples, "examples a task; 0: all"});
+  list.back().between(0, kMany);
+  return list;
+}
+
+std::vector<Setting> task_settings(TaskSettings& task) {
+  std::vector<Setting> list = {{"", "name", &task.name, ""},
+                               {"", "kind", &task.kind, ""},
+                               {"", "dataset", &task.dataset, ""},
+                               {"", "check", &task.check, ""},
+                               {"", "template", &task.prompt_template, ""},
+                               {"", "max_samples", &task.max_samples, ""},
+                               {"", "max_new_tokens", &task.max_new_tokens, ""}};
+  list[1].one_of({"target", "retained", "safety", "similarity"});
+  list[2].is_path();
+  list[3].one_of(check_names());
+  list[4].one_of(prompt_template_names());
+  list[5].between(0, kMany);
+  list[6].between(0, 1e9);
+  return list;
+}
+
+std::vector<std::pair<const char*, std::string*>> column_fields(Columns& c) {
+  return {{"id", &c.id},         {"prompt", &c.prompt},   {"query", &c.query},      {"response", &c.response},
+          {"system", &c.system}, {"history", &c.history}, {"messages", &c.messages}};
+}
+
+std::string value_text(const Setting& setting) {
+  return std::visit(
+      [](auto* value) -> std::string {
+        using T = std::decay_t<decltype(*value)>;
+        if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          return fmt::format("[{}]", fmt::join(*value, ", "));
+        } else {
+          return fmt::format("{}", *value);  // numbers: the shortest text that reads back as the same
+        }
+      },
+      setting.target);
+}
+
+}  // namespace sdft
