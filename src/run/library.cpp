@@ -7,7 +7,7 @@
 #include "run/stages.h"
 #include "sdft/sdft.h"
 
-namespace sdft {
+namespace sdft::api {
 namespace fs = std::filesystem;
 
 struct ChatModel::Impl {
@@ -115,4 +115,4 @@ std::string run(const fs::path& recipe, const std::vector<std::string>& settings
   return run_all(read_recipe(recipe, settings), nullptr, false);
 }
 
-}  // namespace sdft
+}  // namespace sdft::api
