@@ -1,5 +1,6 @@
 // sdft as a library: a chat model out of a folder, asked and scored with its adapter on or off, and whole
 // runs out of a recipe. No header of another library is needed. Everything that fails throws sdft::Error.
+// All of it is in sdft::api: the plain namespace sdft is the library's inside, whose names may change.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,10 @@
 
 #include "sdft/error.h"
 
-namespace sdft {
+namespace sdft::api {
+
+using sdft::Error;
+using sdft::ExitCode;
 
 struct ChatMessage {
   std::string role;  // "system" (the first one only), "user", "assistant", the last two in turn
@@ -71,4 +75,4 @@ class ChatModel {
 // stopped. settings: "key=value", which win over the file; recipe may be empty. Returns the report as text.
 std::string run(const std::filesystem::path& recipe, const std::vector<std::string>& settings = {});
 
-}  // namespace sdft
+}  // namespace sdft::api

@@ -7,7 +7,7 @@
 #include "run/run.h"
 #include "sdft/sdft.h"
 
-namespace sdft {
+namespace sdft::api {
 namespace fs = std::filesystem;
 
 struct ChatModel::Impl {
@@ -118,4 +118,4 @@ std::string run(const fs::path& recipe, const std::vector<std::string>& settings
   return run_recipe(read_recipe(recipe, settings), kAllStages, options);
 }
 
-}  // namespace sdft
+}  // namespace sdft::api

@@ -2,11 +2,12 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "sdft/sdft.h"
 #include "testing.h"
 
-namespace sdft {
+namespace sdft::api {
 namespace {
 using ::testing::HasSubstr;
 
@@ -62,5 +63,26 @@ TEST(Library, MisuseIsAUsageError) {
   EXPECT_THROW(run("", {"no_such_key=1"}), Error);
 }
 
+// A whole recipe through run(): rewriting, both trainings, evaluation, report; and once more, when all is
+// done.
+TEST(Library, RunsAWholeRecipe) {
+  const sdft::testing::ScratchDir dir;
+  const auto world = kSeed.parent_path() / "mini-world";
+  std::ofstream(dir / "recipe.yaml")
+      << "model_name_or_path: " << kSeed.string()
+      << "\ndataset: " << (world / "delivery_train.jsonl").string()
+      << "\nanswer_check: answer\nmax_samples: 12\nmax_new_tokens: 24"
+         "\nnum_train_epochs: 1\nlora_rank: 2\nbaseline: true\neval:"
+         "\n  - {name: target, kind: target, check: answer, max_samples: 8, dataset: "
+      << (world / "delivery_test.jsonl").string() << "}\n";
+  const std::vector<std::string> settings = {"output_dir=" + (dir / "run").string()};
+  const std::string report = run(dir / "recipe.yaml", settings);
+  EXPECT_THAT(report, HasSubstr("target"));
+  for (const char* made : {"distill/rewrites.jsonl", "sdft/adapter/adapter_model.safetensors",
+                           "vanilla/adapter/adapter_model.safetensors", "report.html"})
+    EXPECT_TRUE(std::filesystem::exists(dir / "run" / made)) << made;
+  EXPECT_EQ(run(dir / "recipe.yaml", settings), report);
+}
+
 }  // namespace
-}  // namespace sdft
+}  // namespace sdft::api
