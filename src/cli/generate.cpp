@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "cli/model_flags.h"
 #include "cli/terminal_input.h"
+#include "data/turn_end.h"
 #include "infer/generator.h"
 
 namespace sdft::cli {
@@ -89,9 +90,7 @@ GenerateOptions generate_options(const SamplingFlags& flags, const LoadedModel& 
   options.batch_size = flags.batch_size;
   options.seed = flags.seed;
   options.stop = &interrupted;
-  options.stop_ids = loaded.model.config.eos_token_ids;
-  const auto eos = loaded.speech.tokenizer.eos_id();
-  if (eos && options.stop_ids.empty()) options.stop_ids = {*eos};
+  options.stop_ids = stop_ids(loaded.speech.formatter, loaded.model.config.eos_token_ids);
   return options;
 }
 

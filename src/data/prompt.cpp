@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "data/prompt_text.h"
+#include "data/turn_end.h"
 #include "text/jinja_string.h"
 
 namespace sdft {
@@ -20,13 +21,10 @@ std::vector<PromptPiece> pieces_of(const Formatter& formatter, const PromptTempl
                                                         guard);
 }
 
-int32_t needed_token(std::optional<int32_t> id, const char* what) {
-  if (!id) fail_input("tokenizer", std::string("has no ") + what + " token, which the prompt layout needs");
-  return *id;
-}
-
 // The paper's layouts: each piece of text is tokenised on its own.
 struct ReferenceLayout {
+  const Formatter& formatter;
+  const PromptTemplate& prompt;
   const Tokenizer& tokenizer;
   PromptFamily family;
   bool main;  // of the paper's branch `main`
@@ -34,9 +32,11 @@ struct ReferenceLayout {
   std::string system, turn;
   std::vector<PromptPiece> pieces = {};
 
-  ReferenceLayout(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
+  ReferenceLayout(const Formatter& f, const PromptTemplate& p, const Example& example,
                   SpecialGuard* special_guard)
-      : tokenizer(*formatter.tokenizer),
+      : formatter(f),
+        prompt(p),
+        tokenizer(*formatter.tokenizer),
         family(prompt.family),
         main(formatter.layout == PromptLayout::kReferenceMain),
         guard(special_guard) {
@@ -78,14 +78,17 @@ struct ReferenceLayout {
 
   void answer(const std::string& response) {
     PromptPiece piece{guard->encode(clean(response)), true};
-    piece.ids.push_back(family == PromptFamily::kLlama3
-                            ? needed_token(tokenizer.id_of("<|eot_id|>"), "<|eot_id|>")
-                            : needed_token(tokenizer.eos_id(), "EOS"));
+    piece.ids.push_back(*turn_end(formatter, prompt));
     pieces.push_back(std::move(piece));
   }
 };
 
 }  // namespace
+
+int32_t needed_token(std::optional<int32_t> id, const char* what) {
+  if (!id) fail_input("tokenizer", std::string("has no ") + what + " token, which the prompt layout needs");
+  return *id;
+}
 
 std::string stripped(const std::string& text, int sides) { return std::string(jinja::strip(text, sides)); }
 

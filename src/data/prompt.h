@@ -69,9 +69,8 @@ std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate
 // templates, as in prompt_ids().
 //
 // Through a chat template the text is rendered whole and tokenised in one piece. An answer is what follows
-// the generation prompt, up to and including the first end-of-turn token: EOS or, where the chat template
-// writes none, the special token that closes the last answer; where it writes no such token at all, EOS is
-// added at the end. What would follow the last end of turn (a line break) is left out.
+// the generation prompt, up to and including the first end of turn (turn_end.h), which is added at the end
+// where the text has none. What would follow the last end of turn (a line break) is left out.
 // Throws Error(kInput) where a generation prompt is no beginning of the text with its answer, unless the chat
 // template marks answers with {% generation %}.
 Sample training_sample(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,

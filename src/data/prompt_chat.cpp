@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "data/prompt_text.h"
+#include "data/turn_end.h"
 #include "text/regex.h"
 
 namespace sdft {
@@ -90,24 +91,11 @@ std::vector<Span> answer_spans(const Chat& chat, const std::string& whole) {
   return spans;
 }
 
-// The token that ends turns: EOS or, where the last answer has none, the first special token behind `from`.
-std::optional<int32_t> end_of_turn(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, size_t from,
-                                   const std::string& answer) {
-  std::optional<int32_t> eos = tokenizer.eos_id();
-  auto begin = ids.begin() + static_cast<std::ptrdiff_t>(from);
-  if (eos && std::find(begin, ids.end(), *eos) != ids.end()) return eos;
-  auto ends = [&](int32_t id) {  // an unknown character is a special token too, but is not spelled out
-    return tokenizer.is_special(id) && answer.find(tokenizer.token_of(id)) != std::string::npos;
-  };
-  auto special = std::find_if(begin, ids.end(), ends);
-  return special == ids.end() ? std::nullopt : std::optional<int32_t>(*special);
-}
-
 // Cuts the tokens of a whole conversation into prompts and answers.
 struct Cutter {
-  const Tokenizer& tokenizer;
   const SpecialGuard& guard;
   const std::string& whole;
+  std::optional<int32_t> end;  // of a turn
   std::vector<int32_t> ids;
   std::vector<PromptPiece> pieces = {};
   size_t done = 0;
@@ -127,8 +115,6 @@ struct Cutter {
     std::vector<size_t> begins;
     for (const Span& span : spans) begins.push_back(token_at(span.begin));
     begins.push_back(ids.size());
-    std::optional<int32_t> end =
-        end_of_turn(tokenizer, ids, begins[spans.size() - 1], whole.substr(spans.back().begin));
     for (size_t i = 0; i < spans.size(); ++i) {
       add(begins[i], false);
       size_t stop = begins[i], limit = begins[i + 1];
@@ -140,8 +126,7 @@ struct Cutter {
         fail_input("chat template", "where answer " + std::to_string(i + 1) + " ends cannot be told",
                    "mark the answers with {% generation %}");
       add(stop, true);
-      if (!closed && i + 1 == spans.size() && tokenizer.eos_id())
-        pieces.push_back({{*tokenizer.eos_id()}, true});
+      if (!closed && i + 1 == spans.size() && end) pieces.push_back({{*end}, true});
     }
   }
 };
@@ -168,7 +153,7 @@ std::vector<PromptPiece> chat_pieces(const Formatter& formatter, const PromptTem
 
   chat.answer(prompt.prefill + guard->guard(example.response));
   const std::string& whole = chat.answered.back();
-  Cutter cutter{*formatter.tokenizer, *guard, whole, guard->encode(whole)};
+  Cutter cutter{*guard, whole, turn_end(formatter, prompt), guard->encode(whole)};
   cutter.cut(answer_spans(chat, whole));
   return std::move(cutter.pieces);
 }

@@ -32,6 +32,9 @@ class SpecialGuard {
   size_t spelled_ = 0;
 };
 
+// The id; Error(kInput) where the tokenizer has none.
+int32_t needed_token(std::optional<int32_t> id, const char* what);
+
 // A run of a sample's tokens; answers are what is learned.
 struct PromptPiece {
   std::vector<int32_t> ids;

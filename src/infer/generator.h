@@ -26,7 +26,8 @@ struct GenerateProgress {
 struct GenerateOptions {
   SamplingOptions sampling;
   int64_t max_new_tokens = 512;
-  std::vector<int32_t> stop_ids;  // usually model.config.eos_token_ids; none: only a limit ends an answer
+  std::vector<int32_t>
+      stop_ids;  // what data/turn_end.h's stop_ids() gives; none: only a limit ends an answer
   uint64_t seed = 0;
   int64_t batch_size = 0;                   // slots; 0: as many as memory and the model's size make useful
   const std::atomic<bool>* stop = nullptr;  // looked at before each step: Error(kInterrupted) once it is true

@@ -16,6 +16,8 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
+struct FolderLock { explicit FolderLock(const fs::path&) {} ~FolderLock() {} };  // TEMPORARY
+std::string today() { return "2026-11-28"; }  // TEMPORARY
 // What the stages of a call will make.
 struct Plan {
   unsigned stages;

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/error.h"
+#include "data/turn_end.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -36,8 +37,7 @@ GenerateOptions Session::generation() const {
   options.batch_size = recipe.generation_batch_size;
   options.seed = recipe.seed;
   options.stop = stop;
-  options.stop_ids = config.eos_token_ids;
-  if (tokenizer.eos_id() && options.stop_ids.empty()) options.stop_ids = {*tokenizer.eos_id()};
+  options.stop_ids = stop_ids(formatter, config.eos_token_ids);
   return options;
 }
 

@@ -1,0 +1,80 @@
+#include "data/turn_end.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "data/prompt_text.h"
+
+namespace sdft {
+namespace {
+
+constexpr const char* kAnswer = "Understood-7f3a";  // stands nowhere else in a template's text
+
+bool has_chat_template(const Formatter& formatter) {
+  return formatter.chat_template && formatter.chat_template->has();
+}
+
+// The text of a shortest conversation; "" where the template refuses every form of it.
+std::string sample_text(const Formatter& formatter, bool generation_prompt) {
+  const Json system = {{"role", "system"}, {"content", "Be brief."}},
+             user = {{"role", "user"}, {"content", "Hello."}},
+             assistant = {{"role", "assistant"}, {"content", kAnswer}};
+  RenderOptions options = formatter.render;
+  options.add_generation_prompt = generation_prompt;
+  for (Json messages : {Json::array({user}), Json::array({system, user})}) {
+    if (!generation_prompt) messages.push_back(assistant);
+    try {
+      return formatter.chat_template->render(messages, options);
+    } catch (const Error& e) {
+      if (e.code() != ExitCode::kInput) throw;  // a template may demand a system message, or refuse one
+    }
+  }
+  return "";
+}
+
+// What the chat template writes behind an answer.
+std::optional<int32_t> written_end(const Formatter& formatter) {
+  const Tokenizer& tokenizer = *formatter.tokenizer;
+  const std::string text = sample_text(formatter, false);
+  const size_t answer = text.rfind(kAnswer);
+  if (answer == std::string::npos) return std::nullopt;
+  const std::string tail = text.substr(answer + std::string(kAnswer).size());
+  for (const int32_t id : tokenizer.encode(tail)) {
+    // An unknown character is a special token too, but is not spelled out.
+    const bool ends = id == tokenizer.eos_id() || tokenizer.is_special(id);
+    if (ends && tail.find(tokenizer.token_of(id)) != std::string::npos) return id;
+  }
+  return std::nullopt;
+}
+}  // namespace
+
+std::optional<int32_t> turn_end(const Formatter& formatter, const PromptTemplate& prompt) {
+  const Tokenizer& tokenizer = *formatter.tokenizer;
+  if (prompt.chat) {
+    const auto written = has_chat_template(formatter) ? written_end(formatter) : std::nullopt;
+    return written ? written : tokenizer.eos_id();
+  }
+  if (prompt.family == PromptFamily::kLlama3)
+    return needed_token(tokenizer.id_of("<|eot_id|>"), "<|eot_id|>");
+  return needed_token(tokenizer.eos_id(), "EOS");
+}
+
+std::vector<int32_t> stop_ids(const Formatter& formatter, const std::vector<int32_t>& model_ends) {
+  std::vector<int32_t> ids;
+  auto add = [&](std::optional<int32_t> id) {
+    if (id && std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
+  };
+  for (const int32_t id : model_ends) add(id);
+  add(formatter.tokenizer->eos_id());
+  add(formatter.tokenizer->id_of("<|eot_id|>"));  // of the Llama 3 layout
+  if (has_chat_template(formatter)) add(written_end(formatter));
+  return ids;
+}
+
+bool opens_thinking(const Formatter& formatter) {
+  if (!has_chat_template(formatter)) return false;
+  const std::string prompt = stripped(sample_text(formatter, true), 2), open = "<think>";
+  return prompt.size() >= open.size() && prompt.compare(prompt.size() - open.size(), open.size(), open) == 0;
+}
+
+}  // namespace sdft

@@ -1,0 +1,26 @@
+// Where an assistant's turn ends: what training learns there and generation waits for.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "data/prompt.h"
+
+namespace sdft {
+
+// The token that training puts, and learns, behind an answer. Through a chat template: what the template
+// itself writes there, the first token behind a plain answer that is EOS or special; EOS where it writes
+// none. In the paper's layouts <|eot_id|> for Llama 3, else EOS. Error(kInput) where a paper's layout needs a
+// token that the tokenizer has not; none where a chat template and the tokenizer know no such token.
+std::optional<int32_t> turn_end(const Formatter& formatter, const PromptTemplate& prompt);
+
+// What ends an answer of a model: the ids that config.json and generation_config.json name (`model_ends`, as
+// ModelConfig::eos_token_ids), the tokenizer's EOS, and whatever turn_end() may teach it. Each once.
+std::vector<int32_t> stop_ids(const Formatter& formatter, const std::vector<int32_t>& model_ends);
+
+// True where the chat template's generation prompt opens a thinking block ("<think>\n", as DeepSeek-R1's
+// does): the text of an answer then begins inside the trace.
+bool opens_thinking(const Formatter& formatter);
+
+}  // namespace sdft
