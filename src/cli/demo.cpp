@@ -38,7 +38,8 @@ void add_demo(const Registry& registry) {
                    "  sdft demo --seeds 5 --output_dir runs/seeds   # the experiment of docs/experiments.md",
                    [flags] { demo(*flags); });
   command->add_option("--output_dir,--output-dir", flags->output_dir, "run directory [runs/demo]");
-  command->add_flag("--fresh", flags->fresh, "make anew what output_dir holds of other settings (else it is refused)");
+  command->add_flag("--fresh", flags->fresh,
+                    "make anew what output_dir holds of other settings (else it is refused)");
   command->add_option("--seeds", flags->seeds,
                       "repeat with the seeds 1 to N and tabulate means and intervals");
   command->add_option("settings", flags->words, "recipe settings as key=value");

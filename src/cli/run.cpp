@@ -1,10 +1,11 @@
 // run, and its stages one by one: distill, train, eval, report.
+#include "run/run.h"
+
 #include <memory>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
-#include "run/run.h"
 #include "run/stages.h"
 
 namespace sdft::cli {
@@ -19,9 +20,11 @@ struct StageFlags {
 void run(StageFlags flags, unsigned stages) {
   const Recipe recipe = flags.recipe.read();
   flags.options.stop = &interrupted;
-  if (stages != kEval && recipe.dataset.empty()) fail_usage("dataset is not set", "the task's training examples");
+  if (stages != kEval && recipe.dataset.empty())
+    fail_usage("dataset is not set", "the task's training examples");
   write_out(run_recipe(recipe, stages, flags.options));
-  if (stages == kAllStages) write_out("\nreport: " + (fs::path(recipe.output_dir) / "report.html").string() + "\n");
+  if (stages == kAllStages)
+    write_out("\nreport: " + (fs::path(recipe.output_dir) / "report.html").string() + "\n");
 }
 
 void report(const RecipeFlags& flags) {
@@ -34,8 +37,9 @@ void report(const RecipeFlags& flags) {
   write_out(report_stage(own.read(), given.output_dir));
 }
 
-std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::string& name, const std::string& help,
-                                      const std::string& examples, unsigned stages, CLI::App** added = nullptr) {
+std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::string& name,
+                                      const std::string& help, const std::string& examples, unsigned stages,
+                                      CLI::App** added = nullptr) {
   auto flags = std::make_shared<StageFlags>();
   CLI::App* command = registry.add(name, help, examples, [flags, stages] { run(*flags, stages); });
   command->add_flag("--fresh", flags->options.fresh,
@@ -56,15 +60,17 @@ void add_run(const Registry& registry) {
             "answer_check=number",
             kDistill);
   CLI::App* train = nullptr;
-  auto flags = add_stage(registry, "train", "LoRA or full fine-tuning on the rewrites, or on the dataset's own answers",
-                         "  sdft train --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
-                         "lora_rank=16\n"
-                         "  sdft train --recipe r.yaml --variant vanilla",
-                         kTrain, &train);
+  auto flags = add_stage(
+      registry, "train", "LoRA or full fine-tuning on the rewrites, or on the dataset's own answers",
+      "  sdft train --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
+      "lora_rank=16\n"
+      "  sdft train --recipe r.yaml --variant vanilla",
+      kTrain, &train);
   train
-      ->add_option("--variant", flags->options.variant,
-                   "sdft: on the rewrites that distill made in output_dir; vanilla: on the dataset's own answers. "
-                   "Default: sdft (with baseline vanilla too), or vanilla where nothing was distilled")
+      ->add_option(
+          "--variant", flags->options.variant,
+          "sdft: on the rewrites that distill made in output_dir; vanilla: on the dataset's own answers. "
+          "Default: sdft (with baseline vanilla too), or vanilla where nothing was distilled")
       ->type_name("")
       ->check(CLI::IsMember({"sdft", "vanilla"}));
   add_stage(registry, "eval", "the evaluation tasks: the seed model, and what was trained in output_dir",
@@ -72,9 +78,10 @@ void add_run(const Registry& registry) {
             "  sdft eval --recipe r.yaml --adapter_name_or_path ADAPTER --output_dir scores",
             kEval);
   auto report_flags = std::make_shared<RecipeFlags>();
-  add_recipe_flags(registry.add("report", "writes the report of a run directory again",
-                                "  sdft report --output_dir runs/one", [report_flags] { report(*report_flags); }),
-                   report_flags.get());
+  add_recipe_flags(
+      registry.add("report", "writes the report of a run directory again",
+                   "  sdft report --output_dir runs/one", [report_flags] { report(*report_flags); }),
+      report_flags.get());
 }
 
 }  // namespace sdft::cli

@@ -62,7 +62,8 @@ std::vector<Answer> answer_all(const Model& model, const Tokenizer& tokenizer,
   if (fs::exists(part, none))
     for (Answer& answer : read_answers(part)) {
       const auto place = places.find(answer.id);
-      if (place == places.end()) fail_foreign(part, "has an answer to '" + answer.id + "', which was not asked");
+      if (place == places.end())
+        fail_foreign(part, "has an answer to '" + answer.id + "', which was not asked");
       answered[place->second] = 1;
       answers[place->second] = std::move(answer);
     }

@@ -19,7 +19,8 @@ std::vector<fs::path> files_of(const fs::path& dir) {
 
 // By its ending: what loading may read. Others (README.md) change no result.
 bool is_model_file(const fs::path& path) {
-  static const std::vector<std::string> kEndings = {".json", ".safetensors", ".model", ".jinja", ".txt", ".tiktoken"};
+  static const std::vector<std::string> kEndings = {".json",  ".safetensors", ".model",
+                                                    ".jinja", ".txt",         ".tiktoken"};
   return std::find(kEndings.begin(), kEndings.end(), path.extension().string()) != kEndings.end();
 }
 }  // namespace
@@ -38,7 +39,8 @@ Fingerprint seed_fingerprint(const Session& session) {
   result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");
   if (!recipe.template_variables.empty())
     result.emplace_back("template_variables", recipe.template_variables.dump());
-  if (session.chat_template.source().find("strftime_now") != std::string::npos) result.emplace_back("date", recipe.date);
+  if (session.chat_template.source().find("strftime_now") != std::string::npos)
+    result.emplace_back("date", recipe.date);
   return result;
 }
 

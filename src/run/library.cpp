@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "infer/scorer.h"
-#include "run/session.h"
 #include "run/run.h"
+#include "run/session.h"
 #include "sdft/sdft.h"
 
 namespace sdft::api {

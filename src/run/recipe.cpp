@@ -34,7 +34,8 @@ struct Reading {
       if (item.first.IsScalar()) {
         use(item.first.Scalar(), item.second);
       } else {
-        add("line " + std::to_string(item.first.Mark().line + 1) + ": a key must be a name, found a list or map");
+        add("line " + std::to_string(item.first.Mark().line + 1) +
+            ": a key must be a name, found a list or map");
       }
     }
   }
@@ -61,7 +62,8 @@ std::vector<std::string> comma_separated(const std::string& text) {
     const size_t end = std::min(text.find(',', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
     const size_t first = part.find_first_not_of(' ');
-    if (first != std::string::npos) names.push_back(part.substr(first, part.find_last_not_of(' ') - first + 1));
+    if (first != std::string::npos)
+      names.push_back(part.substr(first, part.find_last_not_of(' ') - first + 1));
     begin = end + 1;
   }
   return names;
@@ -106,7 +108,8 @@ void check_value(const Setting& setting, const Reading& reading) {
   std::optional<double> number;
   if (auto* real = std::get_if<double*>(&setting.target)) number = **real;
   if (auto* whole = std::get_if<int64_t*>(&setting.target)) number = static_cast<double>(**whole);
-  if (number && !(*number <= setting.high && (setting.above_low ? *number > setting.low : *number >= setting.low)))
+  if (number &&
+      !(*number <= setting.high && (setting.above_low ? *number > setting.low : *number >= setting.low)))
     reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
   auto* text = std::get_if<std::string*>(&setting.target);
   if (!text || setting.choices.empty()) return;
@@ -129,7 +132,8 @@ void expand_home(std::string* path, const Reading& reading) {
 
 void assign(const Setting& setting, const YAML::Node& node, const Reading& reading) {
   if (const char* expected = put(setting, node))
-    return reading.add(std::string("'") + setting.name + "': expected " + expected + ", found " + found(node));
+    return reading.add(std::string("'") + setting.name + "': expected " + expected + ", found " +
+                       found(node));
   check_value(setting, reading);
   if (setting.path) expand_home(*std::get_if<std::string*>(&setting.target), reading);
 }
@@ -167,7 +171,8 @@ Json json_of(const YAML::Node& node, const Reading& reading) {
   if (node.IsScalar()) return scalar_json(node);
   Json json = node.IsMap() ? Json::object() : Json::array();
   if (node.IsMap())
-    reading.each(node, [&](const std::string& key, const YAML::Node& value) { json[key] = json_of(value, reading); });
+    reading.each(
+        node, [&](const std::string& key, const YAML::Node& value) { json[key] = json_of(value, reading); });
   else
     for (const auto& item : node) json.push_back(json_of(item, reading));
   return json;
@@ -176,7 +181,8 @@ Json json_of(const YAML::Node& node, const Reading& reading) {
 // A task's name is a folder's.
 void check_task_name(const std::string& name, const Reading& reading) {
   if (name.empty()) return reading.add("'name' is missing");
-  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= ' ' && c != 127; });
+  const bool plain =
+      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= ' ' && c != 127; });
   if (!plain || name.find('/') != std::string::npos || name[0] == '.')
     reading.add("'name': must not begin with '.' nor contain '/' or control characters, it names a folder");
   if (name.size() > 200) reading.add("'name': is longer than 200 bytes, it names a folder");
@@ -205,7 +211,8 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
     if (key == setting.name) return assign(setting, node, reading);
   if (key == "columns") return read_columns(node, reading, &recipe->columns);
   if (key == "template_variables") {
-    if (!node.IsMap()) return reading.add("'template_variables': expected a map, as {enable_thinking: false}");
+    if (!node.IsMap())
+      return reading.add("'template_variables': expected a map, as {enable_thinking: false}");
     recipe->template_variables = json_of(node, reading);
     return;
   }
@@ -221,7 +228,8 @@ void check_together(const Recipe& r, Problems& problems) {
   if (r.rewrite_attempts > 1 && r.sampling.temperature == 0)
     problems.add("'rewrite_attempts': greedy rewrites (temperature 0) come out the same each time");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
-    problems.add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
+    problems.add(
+        "'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
 }
 
 YAML::Node parse_yaml(const std::string& text, const std::string& where) {
@@ -237,12 +245,13 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) return reading.add("expected key=value");
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
-  const bool structured = key == "eval" || key == "columns" || key == "template_variables" ||
-                          (!value.empty() && value[0] == '[');
+  const bool structured =
+      key == "eval" || key == "columns" || key == "template_variables" || (!value.empty() && value[0] == '[');
   bool text = false;  // taken as it is, with what YAML would read as a comment or a quote
   for (const Setting& setting : settings(*recipe))
     text |= key == setting.name && std::holds_alternative<std::string*>(setting.target);
-  read_setting(key, structured && !text ? parse_yaml(value, reading.where) : YAML::Node(value), reading, recipe);
+  read_setting(key, structured && !text ? parse_yaml(value, reading.where) : YAML::Node(value), reading,
+               recipe);
 }
 }  // namespace
 

@@ -39,8 +39,9 @@ struct Recipe {
   int64_t max_samples = 0;
   bool skip_bad = false;
   std::string prompt_template = "chat", distill_template = "chat_distill_using", prompt_layout = "chat";
-  Json template_variables = Json::object();  // what the chat template reads besides: {"enable_thinking": false}
-  std::string date;  // what the chat template's clock shows, "2026-11-28"; "": the day the run began
+  Json template_variables =
+      Json::object();  // what the chat template reads besides: {"enable_thinking": false}
+  std::string date;    // what the chat template's clock shows, "2026-11-28"; "": the day the run began
   int64_t rewrite_attempts = 1;
   double distilled_fraction = 1.0;
   std::string answer_check = "none";

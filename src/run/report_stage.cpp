@@ -100,8 +100,8 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
     for (const auto& answers : data.answers) {
       values.emplace_back();
       for (size_t i = 0; i < answers.size(); ++i)
-        values.back().push_back(
-            answers[i] == data.answers[0][i] ? 1.0 : rouge_l(data.answers[0][i], answers[i]));
+        values.back().push_back(answers[i] == data.answers[0][i] ? 1.0
+                                                                 : rouge_l(data.answers[0][i], answers[i]));
     }
     report::Task task = make_task(settings.name, "similarity", "ROUGE-L", models, values, false);
     if (!data.judged()) add_samples(recipe, settings, data, models, &task);

@@ -73,14 +73,15 @@ std::string results_table(const Recipe& recipe, const fs::path& run_dir,
     const TaskResults results = read_task_results(run_dir, models, task);
     text += fmt::format("{:<24}", task.name);
     for (const auto& scores : results.scores)
-      text += fmt::format("{:>16}", scores.empty()
-                                        ? "not judged"
-                                        : fmt::format("{} / {}", std::count(scores.begin(), scores.end(), 1.0),
-                                                      scores.size()));
+      text += fmt::format(
+          "{:>16}", scores.empty() ? "not judged"
+                                   : fmt::format("{} / {}", std::count(scores.begin(), scores.end(), 1.0),
+                                                 scores.size()));
     text += "\n";
     if (results.too_long > 0)
-      remarks += fmt::format("{}: {} of {} prompts are longer than the model's context: not answered, not right\n",
-                             task.name, results.too_long, results.ids.size());
+      remarks +=
+          fmt::format("{}: {} of {} prompts are longer than the model's context: not answered, not right\n",
+                      task.name, results.too_long, results.ids.size());
   }
   return text + remarks;
 }

@@ -16,7 +16,10 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-struct FolderLock { explicit FolderLock(const fs::path&) {} ~FolderLock() {} };  // TEMPORARY
+struct FolderLock {
+  explicit FolderLock(const fs::path&) {}
+  ~FolderLock() {}
+};                                            // TEMPORARY
 std::string today() { return "2026-11-28"; }  // TEMPORARY
 // What the stages of a call will make.
 struct Plan {
@@ -50,7 +53,8 @@ Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) 
     }
     const bool rewrites = (stages & kDistill) || stage_done(dir / "distill");
     if (variant == "sdft" && !rewrites)
-      fail_input(dir.string(), "has no finished rewrites to train on", "run sdft distill with this output_dir first");
+      fail_input(dir.string(), "has no finished rewrites to train on",
+                 "run sdft distill with this output_dir first");
   }
   if (stages & kEval) {
     plan.eval = {"seed"};
@@ -123,7 +127,8 @@ void check_folders(const RunContext& run, const Plan& plan, const Inputs& inputs
     const Fingerprint trained = trained_fingerprint(run.dir, variant);
     for (size_t i = 0; i < inputs.eval.size(); ++i) {
       const TaskSettings& task = run.session.recipe.eval[i];
-      check(eval_dir(run.dir, variant, task.name), eval_fingerprint(run, trained, task, inputs.eval[i].examples));
+      check(eval_dir(run.dir, variant, task.name),
+            eval_fingerprint(run, trained, task, inputs.eval[i].examples));
     }
   }
   if (!stale.empty()) fail_stage(stale[0].first, stale[0].second);

@@ -98,11 +98,12 @@ Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Col
   options.skip_bad = recipe.skip_bad;
   std::error_code none;
   const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
-  Dataset read = by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
-                         : read_dataset(dataset, options);
+  Dataset read =
+      by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options) : read_dataset(dataset, options);
   if (!read.skipped.empty())
-    spdlog::warn("{}: {} of {} records are skipped; the first: {}: {}", read.path.string(), read.skipped.size(),
-                 read.skipped.size() + read.examples.size(), read.skipped[0].where, read.skipped[0].reason);
+    spdlog::warn("{}: {} of {} records are skipped; the first: {}: {}", read.path.string(),
+                 read.skipped.size(), read.skipped.size() + read.examples.size(), read.skipped[0].where,
+                 read.skipped[0].reason);
   return read;
 }
 

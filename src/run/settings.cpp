@@ -24,9 +24,11 @@ void add_model(Recipe& r, std::vector<Setting>& list) {
   auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
     return list.push_back({"model", name, target, help}), list.back();
   };
-  add("model_name_or_path", &r.model_name_or_path, "folder of the seed model, as on the Hugging Face hub").is_path();
+  add("model_name_or_path", &r.model_name_or_path, "folder of the seed model, as on the Hugging Face hub")
+      .is_path();
   add("adapter_name_or_path", &r.adapter_name_or_path,
-      "PEFT adapter folder that belongs to the seed model: rewriting and evaluation use it, LoRA training goes on "
+      "PEFT adapter folder that belongs to the seed model: rewriting and evaluation use it, LoRA training "
+      "goes on "
       "with it")
       .is_path();
   add("device", &r.device, "auto, cpu or cuda").one_of({"auto", "cpu", "cuda"});
@@ -110,7 +112,8 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
   add("warmup_steps", &t.warmup_steps, "wins over warmup_ratio").between(0, kMany);
   add("num_train_epochs", &t.num_train_epochs, "passes over the data").above(0, 1e6);
   add("max_steps", &t.max_steps, "> 0: wins over num_train_epochs").between(0, kMany);
-  add("per_device_train_batch_size", &t.per_device_train_batch_size, "sequences of a forward pass").between(1, 1e6);
+  add("per_device_train_batch_size", &t.per_device_train_batch_size, "sequences of a forward pass")
+      .between(1, 1e6);
   add("gradient_accumulation_steps", &t.gradient_accumulation_steps, "forward passes of an optimizer step")
       .between(1, 1e6);
   add("max_grad_norm", &t.max_grad_norm, "clipping; 0: none").between(0, 1e9);

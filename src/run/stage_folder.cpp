@@ -37,7 +37,8 @@ std::map<std::string, std::string> read_made_from(const fs::path& path) {
   std::map<std::string, std::string> values;
   const Json json = read_json(path);
   if (!json.is_object()) fail_input(path.string(), "expected an object, found " + describe(json));
-  for (const auto& [name, value] : json.items()) values[name] = require<std::string>(json, name, path.string());
+  for (const auto& [name, value] : json.items())
+    values[name] = require<std::string>(json, name, path.string());
   return values;
 }
 

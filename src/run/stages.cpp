@@ -93,11 +93,13 @@ void note_samples(const Session& session, const std::string& variant, const std:
                                    {"special_spelled", spelled},
                                    {"cut", cut_ids}});
   if (spelled > 0)
-    spdlog::warn("train {}: texts of the dataset spell out special tokens {} times; they stay plain characters",
-                 variant, spelled);
+    spdlog::warn(
+        "train {}: texts of the dataset spell out special tokens {} times; they stay plain characters",
+        variant, spelled);
   if (!cut_ids.empty())
     spdlog::warn(
-        "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer left "
+        "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer "
+        "left "
         "to learn (listed in {})",
         variant, cut_ids.size(), samples.size(), effective_cutoff(session.recipe, session.config), unlearned,
         (dir / "samples.json").string());
@@ -112,7 +114,8 @@ Adapter first_adapter(Session& session, LoraConfig* config) {
   if (recipe.adapter_name_or_path.empty()) return init_adapter(session.model, *config, recipe.seed);
   Adapter adapter = load_adapter(session.model, recipe.adapter_name_or_path);
   if (!adapter.replaced.empty())
-    fail_input(recipe.adapter_name_or_path, "also replaces whole weights (modules_to_save), which training cannot",
+    fail_input(recipe.adapter_name_or_path,
+               "also replaces whole weights (modules_to_save), which training cannot",
                "merge it first: sdft merge");
   adapter.config.dropout = config->dropout;
   spdlog::info("training goes on with the adapter of {}: its rank, alpha and layers hold, not the recipe's",
@@ -223,10 +226,6 @@ std::vector<Answer> task_answers(Session& session, const Model& model, const std
                     [&](size_t done) { progress.update(done); });
 }
 }  // namespace
-
-fs::path eval_dir(const fs::path& run_dir, const std::string& variant, const std::string& task) {
-  return run_dir / "eval" / variant / task;
-}
 
 Fingerprint trained_fingerprint(const fs::path& run_dir, const std::string& variant) {
   Fingerprint result;

@@ -33,8 +33,9 @@ void check_chat_templates(const Session& session, unsigned stages) {
   });
   if (chat == names.end()) return;
   if (!session.chat_template.has())
-    fail_input(recipe.model_name_or_path, "has no chat template, which the prompt template '" + *chat + "' needs",
-               "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
+    fail_input(
+        recipe.model_name_or_path, "has no chat template, which the prompt template '" + *chat + "' needs",
+        "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
   warn_of_control_tokens(recipe.model_name_or_path, session.chat_template, session.tokenizer);
 }
 
@@ -57,7 +58,8 @@ void check_originals(const Recipe& recipe, const Dataset& dataset) {
 
 void open_training(const Session& session, unsigned stages, Dataset* dataset) {
   const Recipe& recipe = session.recipe;
-  *dataset = open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
+  *dataset =
+      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
   if (stages & kDistill) check_originals(recipe, *dataset);
   for (const Example& example : dataset->examples) {
     stop_if_interrupted();
@@ -71,7 +73,8 @@ Dataset open_task(const Session& session, const TaskSettings& task) {
   const Recipe& recipe = session.recipe;
   const std::string name = task.prompt_template.empty() ? recipe.prompt_template : task.prompt_template;
   if (name == kTemplateOfRecord)
-    fail_usage("eval task '" + task.name + "': template 'record' is for training", "give the task a template");
+    fail_usage("eval task '" + task.name + "': template 'record' is for training",
+               "give the task a template");
   const auto limit = static_cast<size_t>(task.max_samples > 0 ? task.max_samples : recipe.eval_max_samples);
   const Check check = parse_check(task.check);
   const bool needs_response = check != Check::kNone && check != Check::kRefusal;
@@ -94,12 +97,14 @@ void check_memory(const Session& session, unsigned stages) {
   const bool full = (stages & kTrain) && session.recipe.train.finetuning_type == "full";
   const double number = session.recipe.dtype == "bf16" ? 2 : 4;
   const double needed = static_cast<double>(session.config.parameters()) * (full ? 16 : number);
-  const double there = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  const double there =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > there)
-    throw Error(ExitCode::kDevice,
-                fmt::format("{}: {} needs {:.1f} GB at least, this machine has {:.1f} ({})",
-                            session.recipe.model_name_or_path, full ? "full fine-tuning" : "the model", needed / 1e9,
-                            there / 1e9, full ? "use finetuning_type: lora" : "use a smaller model, or dtype: bf16"));
+    throw Error(
+        ExitCode::kDevice,
+        fmt::format("{}: {} needs {:.1f} GB at least, this machine has {:.1f} ({})",
+                    session.recipe.model_name_or_path, full ? "full fine-tuning" : "the model", needed / 1e9,
+                    there / 1e9, full ? "use finetuning_type: lora" : "use a smaller model, or dtype: bf16"));
 }
 
 void check_adapter(const Session& session) {
@@ -126,7 +131,8 @@ Inputs validate(const Session& session, unsigned stages) {
   problems.gather([&] { check_output(recipe.output_dir); });
   problems.gather([&] { check_chat_templates(session, stages); });
   if (stages & (kDistill | kTrain)) problems.gather([&] { open_training(session, stages, &inputs.train); });
-  if ((stages & kTrain) || !recipe.adapter_name_or_path.empty()) problems.gather([&] { check_adapter(session); });
+  if ((stages & kTrain) || !recipe.adapter_name_or_path.empty())
+    problems.gather([&] { check_adapter(session); });
   problems.gather([&] { check_memory(session, stages); });
   bool programs = false;
   for (const TaskSettings& task : recipe.eval) {
