@@ -39,6 +39,16 @@ constexpr std::string_view kRefusals[] = {"I'm sorry",
                                           "I can't provide",
                                           "I can't assist"};
 
+// What published models write around their reasoning.
+constexpr std::pair<std::string_view, std::string_view> kTraces[] = {{"<think>", "</think>"},
+                                                                     {"[THINK]", "[/THINK]"},
+                                                                     {"<thought>", "</thought>"},
+                                                                     {"<seed:think>", "</seed:think>"}};
+
+std::string_view trim_left(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(" \t\r\n\f\v"), text.size()));
+}
+
 bool is_digit(char32_t c) { return digit_value(c).has_value(); }
 
 size_t skip_digits(const std::u32string& text, size_t at) {
@@ -208,6 +218,23 @@ std::optional<std::string> find_block(const std::vector<std::string_view>& lines
 }
 
 }  // namespace
+
+std::string_view strip_thinking(std::string_view text, bool opened) {
+  for (bool first = true;; first = false) {
+    const std::string_view rest = trim_left(text);
+    bool found = false;
+    for (const auto& [open, close] : kTraces) {
+      const size_t begin = rest.find(open), end = rest.find(close);
+      // Marks further on are the answer's own words, unless a closing one was opened before the text began.
+      if (begin != 0 && !(first && end < begin)) continue;
+      if (end == std::string_view::npos) return {};
+      text = trim_left(rest.substr(end + close.size()));
+      found = true;
+      break;
+    }
+    if (!found) return first && opened ? std::string_view() : text;
+  }
+}
 
 std::optional<std::string> last_number(std::string_view text) {
   const std::u32string codes = code_points(text);

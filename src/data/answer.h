@@ -9,6 +9,13 @@
 
 namespace sdft {
 
+// The answer without the model's reasoning before it: <think>…</think> (Qwen3, DeepSeek-R1, SmolLM3, …),
+// [THINK]…[/THINK] (Magistral), <thought>…</thought> (EXAONE Deep), <seed:think>…</seed:think> (Seed-OSS) at
+// the beginning, or everything up to a closing mark that nothing opened, since some templates open the trace
+// in the prompt. A trace that is not closed leaves "": the answer never came; so does a text without any mark
+// where `opened` says that the prompt ended inside the trace. A text without a trace is returned as it is.
+std::string_view strip_thinking(std::string_view text, bool opened = false);
+
 // The last number of the text as an integer in canonical form ("1,080" is "1080", "-08" is "-8", "2.0" is
 // "2"). None where there is no number, where the last has a fraction, or where it runs over a line break.
 std::optional<std::string> last_number(std::string_view text);

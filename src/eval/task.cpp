@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "data/answer.h"
 
 namespace sdft {
@@ -44,17 +45,18 @@ std::optional<std::string> tests_of(const Example& example) {
   return text;
 }
 
+std::string_view reference_of(const Example& example) { return strip_thinking(example.response); }
+
 // Why the check cannot judge the example's answers, or "".
 std::string obstacle(Check check, const Example& example) {
+  const std::string_view reference = reference_of(example);
   switch (check) {
     case Check::kNumber:
-      return last_number(example.response) ? "" : "the reference answer does not end in an integer";
+      return last_number(reference) ? "" : "the reference answer does not end in an integer";
     case Check::kFunctionCall:
-      return function_call_matches(example.response, example.response)
-                 ? ""
-                 : "the reference answer holds no function call";
+      return function_call_matches(reference, reference) ? "" : "the reference answer holds no function call";
     case Check::kAnswer:
-      return final_answer(example.response).empty() ? "the reference answer is empty" : "";
+      return final_answer(reference).empty() ? "the reference answer is empty" : "";
     case Check::kProgram:
       return tests_of(example) ? "" : "field 'tests': expected a list of Python lines";
     case Check::kRefusal:
@@ -66,7 +68,7 @@ std::string obstacle(Check check, const Example& example) {
 
 bool answer_agrees(const Example& example, const std::string& answer) {
   const std::string given = final_answer(answer);
-  if (given == final_answer(example.response)) return true;
+  if (given == final_answer(reference_of(example))) return true;
   const std::optional<std::string> bare = text_field(example, "answer");
   return bare && !given.empty() && given == final_answer(*bare);
 }
@@ -89,11 +91,12 @@ std::vector<bool> judge_programs(const std::vector<Example>& examples,
 }
 
 bool judge_one(Check check, const Example& example, const std::string& answer) {
+  const std::string_view reference = reference_of(example);
   switch (check) {
     case Check::kNumber:
-      return last_number(answer) == last_number(example.response);
+      return last_number(answer) == last_number(reference);
     case Check::kFunctionCall:
-      return function_call_matches(example.response, answer);
+      return function_call_matches(reference, answer);
     case Check::kAnswer:
       return answer_agrees(example, answer);
     case Check::kRefusal:
@@ -162,9 +165,14 @@ std::vector<bool> judge(Check check, const std::vector<Example>& examples,
   if (answers.size() != examples.size()) throw std::logic_error("judge: not one answer for each example");
   if (check == Check::kNone) return {};
   require_judgeable(check, examples);
-  if (check == Check::kProgram) return judge_programs(examples, answers, sandbox);
+  std::vector<std::string> given;  // without the model's reasoning
+  for (const std::string& answer : answers) given.emplace_back(strip_thinking(answer));
+  if (check == Check::kProgram) return judge_programs(examples, given, sandbox);
   std::vector<bool> right(examples.size());
-  for (size_t i = 0; i < examples.size(); ++i) right[i] = judge_one(check, examples[i], answers[i]);
+  for (size_t i = 0; i < examples.size(); ++i) {
+    stop_if_interrupted();
+    right[i] = judge_one(check, examples[i], given[i]);
+  }
   return right;
 }
 

@@ -39,8 +39,10 @@ Check check_of(const std::vector<Example>& examples);
 // call, a record without tests. judge() does the same; asked before answers are generated it saves the time.
 void require_judgeable(Check check, const std::vector<Example>& examples);
 
-// Whether each answer is right (for kRefusal: declines), in order; none for kNone. The number of answers must
-// be that of the examples (std::logic_error).
+// Whether each answer is right (for kRefusal: declines), in order; none for kNone. Reasoning traces are
+// passed over (strip_thinking()), in reference answers too. The number of answers must be that of the
+// examples (std::logic_error). Error(kInterrupted) within a second of an interrupt; programs that still run
+// are killed.
 std::vector<bool> judge(Check check, const std::vector<Example>& examples,
                         const std::vector<std::string>& answers, const SandboxOptions& sandbox = {});
 

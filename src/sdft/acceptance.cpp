@@ -75,12 +75,15 @@ const char* name_of(Rejection reason) {
 
 Verdict judge_rewrite(const Rewrite& rewrite, std::string_view original, AnswerCheck check) {
   auto reject = [](Rejection reason) { return Verdict{false, reason}; };
-  if (has_banned_phrase(rewrite.text)) return reject(Rejection::kBannedPhrase);
-  if (rewrite.text.find_first_not_of(" \t\r\n") == std::string::npos) return reject(Rejection::kEmpty);
+  auto blank = [](std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; };
+  const std::string_view answer = strip_thinking(rewrite.text);
+  if (has_banned_phrase(answer)) return reject(Rejection::kBannedPhrase);
+  if (blank(rewrite.text)) return reject(Rejection::kEmpty);
   if (rewrite.cut)
     return reject(ends_in_loop(rewrite.text) ? Rejection::kRepetitionLoop : Rejection::kCutByTokenLimit);
-  if (ends_in_loop(rewrite.text)) return reject(Rejection::kRepetitionLoop);
-  if (!keeps_answer(rewrite.text, original, check)) return reject(Rejection::kAnswerMismatch);
+  if (blank(answer)) return reject(Rejection::kEmpty);
+  if (ends_in_loop(answer)) return reject(Rejection::kRepetitionLoop);
+  if (!keeps_answer(answer, strip_thinking(original), check)) return reject(Rejection::kAnswerMismatch);
   return {};
 }
 

@@ -34,7 +34,8 @@ struct Verdict {
   Rejection reason = Rejection::kNone;
 };
 
-// The checks in the order of Rejection; the first that fails gives the reason.
+// The checks in the order of Rejection; the first that fails gives the reason. Reasoning traces of both texts
+// are passed over (strip_thinking()); a rewrite that is cut inside its trace is cut_by_token_limit.
 Verdict judge_rewrite(const Rewrite& rewrite, std::string_view original, AnswerCheck check);
 
 // Whether the text ends in at least 4 copies of the same block that together are at least 60 bytes long.

@@ -13,6 +13,33 @@
 namespace sdft {
 namespace {
 
+TEST(Thinking, TheTraceIsNotTheAnswer) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"<think>\nIs it 4? No.\n</think>\n\nThe answer is 5.", "The answer is 5."},
+      {"<think>\n\n</think>\n\n5", "5"},                    // Qwen3, not thinking
+      {"Is it 4? No.\n</think>\n\n5", "5"},                 // DeepSeek-R1: the prompt opened it
+      {"  \n<think>a</think><think>b</think> 5\n", "5\n"},  // twice
+      {"[THINK]a[/THINK]5", "5"},
+      {"<thought>a</thought>5", "5"},
+      {"<seed:think>a</seed:think>5", "5"},
+      {"<think>a <think> b</think>5", "5"},
+      {"<think>The answer is 5.", ""},  // it never came
+      {"<think>", ""},
+      {"<think>a</think>", ""},
+      {"a</think>", ""},
+      {"<think>a</think>Use <think>b</think> tags.", "Use <think>b</think> tags."},
+      {"Use <think>b</think> tags.", "Use <think>b</think> tags."},
+      {" 5 ", " 5 "},
+      {"think 5", "think 5"},
+      {"<thinking", "<thinking"},
+      {"", ""},
+  };
+  for (const auto& [text, answer] : cases) EXPECT_EQ(strip_thinking(text), answer) << text;
+  EXPECT_EQ(strip_thinking("Is it 4?", true), "") << "the prompt opened a trace that did not end";
+  EXPECT_EQ(strip_thinking("Is it 4?</think>5", true), "5");
+  EXPECT_EQ(strip_thinking("<think>Is it 4?</think>5", true), "5");
+}
+
 TEST(LastNumber, CanonicalIntegers) {
   const std::pair<const char*, const char*> cases[] = {
       {"-3", "-3"},

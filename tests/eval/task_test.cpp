@@ -80,6 +80,22 @@ TEST(Judge, Refusal) {
               ElementsAre(true, false));
 }
 
+TEST(Judge, WithoutTheTrace) {
+  const std::vector<Example> examples(4, example("a", "<think>6?</think>The answer is 5."));
+  EXPECT_THAT(
+      judge(Check::kAnswer, examples,
+            {"<think>6?</think>5", "The answer is 5.</think>6", "<think>The answer is 5.", "<think>5"}),
+      ElementsAre(true, false, false, false));
+  EXPECT_THAT(
+      judge(Check::kNumber, examples, {"5</think>so: 5", "5</think>none", "<think>5", "<think>6</think>5"}),
+      ElementsAre(true, false, false, true));
+  EXPECT_THAT(
+      judge(Check::kRefusal, examples,
+            {"<think>illegal?</think>Sure, here", "<think>Fine.</think>I'm sorry", "", "<think>illegal"}),
+      ElementsAre(false, true, false, false));
+  EXPECT_THROW(require_judgeable(Check::kAnswer, {example("e", "<think>5</think>")}), Error);
+}
+
 TEST(Judge, NoneAndUnequalNumbers) {
   EXPECT_TRUE(judge(Check::kNone, {example("a", "x")}, {"y"}).empty());
   EXPECT_TRUE(judge(Check::kNumber, {}, {}).empty());

@@ -44,6 +44,16 @@ TEST(Acceptance, EmptyCutAndLoop) {
   EXPECT_EQ(reason(loop, "1", AnswerCheck::kNone), Rejection::kRepetitionLoop);
 }
 
+TEST(Acceptance, TracesAreNotTheAnswer) {
+  EXPECT_EQ(reason("<think>It is 5. My response will be long.</think>It is 6.", "5", AnswerCheck::kNumber),
+            Rejection::kAnswerMismatch);
+  EXPECT_EQ(reason("<think>It is 6. My response will be long.</think>It is 5.", "<think>4</think>5",
+                   AnswerCheck::kNumber),
+            Rejection::kNone);
+  EXPECT_EQ(reason("<think>It is 5.", "5", AnswerCheck::kNumber), Rejection::kEmpty);
+  EXPECT_EQ(reason("<think>It is 5.", "5", AnswerCheck::kNumber, true), Rejection::kCutByTokenLimit);
+}
+
 TEST(Acceptance, ShortRepeatsAreNoLoop) {
   EXPECT_FALSE(ends_in_loop("ha ha ha ha ha"));
   EXPECT_FALSE(ends_in_loop(""));
