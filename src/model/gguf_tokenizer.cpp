@@ -1,6 +1,9 @@
 // The vocabulary: tokenizer.ggml.* -> a model folder's tokenizer files.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <cctype>
 #include <optional>
 #include <set>
 
@@ -14,11 +17,15 @@ namespace {
 // tokenizer.ggml.token_type, with SentencePiece's numbers.
 enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
 
+// As in llama.cpp, for which a file may have many unknown tokens (fillers of Phi-3).
+bool is_special(int type) { return type == kControl || type == kUnknown; }
+
 struct Vocabulary {
   std::vector<std::string> tokens;  // their places are their ids
   std::vector<int> types;
   std::optional<int64_t> bos, eos, unk, pad;
   bool add_bos = false, add_eos = false;
+  bool phi3 = false;  // its special tokens take the white space behind them along, which the file cannot say
 };
 
 const std::string kPrefix = "tokenizer.ggml.";
@@ -32,9 +39,18 @@ std::optional<int64_t> token_id(const GgufFile& file, const std::string& name, s
   return id;
 }
 
+// By the model's name, as llama.cpp does it.
+bool is_phi3(const GgufFile& file) {
+  std::string name = file.value_or<std::string>("general.name", "");
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name.find("phi-3") != std::string::npos || name.find("phi3") != std::string::npos;
+}
+
 Vocabulary read_vocabulary(const GgufFile& file, bool add_bos) {
   Vocabulary v;
   v.tokens = file.require<std::vector<std::string>>(kPrefix + "tokens");
+  for (size_t id = 0; id < v.tokens.size(); ++id)
+    if (v.tokens[id].empty()) v.tokens[id] = fmt::format("[EMPTY_{}]", id);  // llama.cpp's name for it
   v.types = file.value_or(kPrefix + "token_type", std::vector<int>(v.tokens.size(), kNormal));
   if (v.types.size() != v.tokens.size())
     fail_input(file.where(),
@@ -45,6 +61,7 @@ Vocabulary read_vocabulary(const GgufFile& file, bool add_bos) {
   v.pad = token_id(file, "padding", v.tokens.size());
   v.add_bos = file.value_or(kPrefix + "add_bos_token", add_bos);
   v.add_eos = file.value_or(kPrefix + "add_eos_token", false);
+  v.phi3 = is_phi3(file);
   return v;
 }
 
@@ -57,9 +74,18 @@ std::string written(const Json& json, int indent, const std::string& where) {
   }
 }
 
-Json added_token(const std::string& content, bool special) {
-  return {{"content", content}, {"single_word", false}, {"lstrip", false},
-          {"rstrip", false},    {"normalized", false},  {"special", special}};
+// Tokens that are looked for in the text before anything else happens to it.
+bool is_added(const Vocabulary& v, size_t id) {
+  return is_special(v.types[id]) || v.types[id] == kUserDefined;
+}
+
+Json added_token(const Vocabulary& v, size_t id) {
+  const std::string& content = v.tokens[id];
+  const bool special = is_special(v.types[id]),
+             keeps_space = content == "<unk>" || content == "<s>" || content == "<|endoftext|>";
+  return {{"content", content},  {"single_word", false},
+          {"lstrip", false},     {"rstrip", v.phi3 && !keeps_space && (special || content == "</s>")},
+          {"normalized", false}, {"special", special}};
 }
 
 // ---- Byte-level BPE
@@ -178,9 +204,9 @@ Json bpe_model_json(const GgufFile& file, const Vocabulary& v, const PreTokenize
 std::string bpe_tokenizer_json(const GgufFile& file, const Vocabulary& v, const PreTokenizer& pre) {
   Json added = Json::array();
   for (size_t id = 0; id < v.tokens.size(); ++id) {
-    if (v.types[id] != kControl && v.types[id] != kUserDefined) continue;
+    if (!is_added(v, id)) continue;
     Json entry = {{"id", id}};
-    entry.update(added_token(v.tokens[id], v.types[id] == kControl));
+    entry.update(added_token(v, id));
     added.push_back(entry);
   }
   const Json byte_level = {
@@ -199,13 +225,16 @@ std::string bpe_tokenizer_json(const GgufFile& file, const Vocabulary& v, const 
 
 // ---- SentencePiece
 
-// SentencePiece must have one unknown piece. Converters that take types from Hugging Face's list of added
-// tokens make it a control token.
+// SentencePiece must have exactly one unknown piece. Converters that take types from Hugging Face's list of
+// added tokens make it a control token; others give its type to every id that they find no token for.
 void find_unknown(Vocabulary& v) {
-  for (size_t id = 0; id < v.tokens.size(); ++id)
-    if (v.types[id] == kUnknown) v.unk = static_cast<int64_t>(id);
   for (size_t id = 0; id < v.tokens.size() && !v.unk; ++id)
     if (v.tokens[id] == "<unk>") v.unk = static_cast<int64_t>(id);
+  for (size_t id = 0; id < v.tokens.size(); ++id) {
+    if (v.types[id] != kUnknown) continue;
+    if (!v.unk) v.unk = static_cast<int64_t>(id);
+    v.types[id] = kControl;
+  }
   if (v.unk) v.types[static_cast<size_t>(*v.unk)] = kUnknown;
 }
 
@@ -217,7 +246,6 @@ std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
   ProtobufWriter model, trainer, normalizer;
   bool bytes = false;
   for (size_t id = 0; id < v.tokens.size(); ++id) {
-    if (v.tokens[id].empty()) fail_input(file.where(), fmt::format("token {} is empty", id));
     ProtobufWriter piece;
     piece.text(1, v.tokens[id]);
     piece.real(2, scores[id]);
@@ -248,16 +276,27 @@ std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
   return model.bytes();
 }
 
-// Control pieces are never cut out of text by SentencePiece itself: they are added tokens as well.
+// SentencePiece itself never cuts control pieces out of text, nor user-defined ones with a plain space
+// (Gemma's runs of spaces), for it has made "▁" of every space by then: they are added tokens as well.
 Json added_tokens_decoder(const Vocabulary& v) {
   Json::object_t tokens;
   for (size_t id = 0; id < v.tokens.size(); ++id)
-    if (v.types[id] == kControl || v.types[id] == kUnknown)
-      tokens.emplace_back(std::to_string(id), added_token(v.tokens[id], true));
+    if (is_added(v, id)) tokens.emplace_back(std::to_string(id), added_token(v, id));
   return tokens;
 }
 
 // ---- What is the same for both
+
+std::string pre_tokenizer_name(const GgufFile& file) {
+  const auto name = file.value_or<std::string>(kPrefix + "pre", "");
+  if (!name.empty()) return name;
+  spdlog::warn(
+      "{}: metadata 'tokenizer.ggml.pre' is missing: text is cut as llama.cpp's 'default' does, which may "
+      "not "
+      "be what the model was trained with (convert the model again with a current llama.cpp)",
+      file.where());
+  return "default";
+}
 
 Json tokenizer_config(const GgufFile& file, const Vocabulary& v) {
   Json config = Json::object();
@@ -297,8 +336,7 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
   Json config;
   Vocabulary v;
   if (model == "gpt2") {
-    const PreTokenizer& pre =
-        find_pre_tokenizer(file.value_or<std::string>(kPrefix + "pre", "default"), file.where());
+    const PreTokenizer& pre = find_pre_tokenizer(pre_tokenizer_name(file), file.where());
     v = read_vocabulary(file, pre.add_bos);
     files["tokenizer.json"] = bpe_tokenizer_json(file, v, pre);
     config = tokenizer_config(file, v);

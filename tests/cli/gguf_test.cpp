@@ -163,6 +163,106 @@ TEST_F(GgufCommands, ExportsAnAdapter) {
   EXPECT_EQ(run_command({"import", path("a.gguf"), "--output", path("m")}).exit_code, 3);
 }
 
+TEST_F(GgufCommands, WithoutThePreTokenizersNameItSaysWhatItTakes) {
+  std::string bytes = as_gguf(dir_ / "model");
+  const std::string key = "tokenizer.ggml.pre";
+  bytes.replace(bytes.find(key), key.size(), "tokenizer.ggml.old");
+  write_text(dir_ / "old.gguf", bytes);
+  const CommandResult result = run_command({"import", path("old.gguf"), "--output", path("old")});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, ::testing::AllOf(HasSubstr("tokenizer.ggml.pre"), HasSubstr("'default'")));
+}
+
+// A SentencePiece vocabulary: piece and type, and what else the metadata says.
+Tokenizer sentencepiece_vocabulary(const std::vector<std::pair<std::string, int>>& pieces,
+                                   const std::vector<std::pair<std::string, Json>>& more,
+                                   const fs::path& dir) {
+  std::vector<std::string> tokens;
+  std::vector<int> types;
+  Json scores = Json::array();
+  for (const auto& [token, type] : pieces) {
+    tokens.push_back(token);
+    types.push_back(type);
+    scores.push_back(-static_cast<double>(scores.size()) - 0.5);
+  }
+  GgufBytes file;
+  file.key("tokenizer.ggml.model", "llama");
+  file.key("tokenizer.ggml.tokens", tokens);
+  file.key("tokenizer.ggml.token_type", types);
+  file.key("tokenizer.ggml.scores", scores);
+  for (const auto& [key, value] : more) file.key(key, value);
+  write_text(dir / "v.gguf", file.bytes());
+  for (const auto& [name, bytes] : gguf_tokenizer_files(GgufFile(dir / "v.gguf")))
+    write_text(dir / name, bytes);
+  return Tokenizer::load(dir);
+}
+
+// Gemma's user-defined pieces hold plain spaces, and are found before spaces become "\u2581".
+TEST(GgufVocabulary, RunsOfSpacesAreTokens) {
+  ScratchDir dir;
+  const Tokenizer tokenizer = sentencepiece_vocabulary({{"<pad>", 3},
+                                                        {"<eos>", 3},
+                                                        {"<bos>", 3},
+                                                        {"<unk>", 3},
+                                                        {"\n", 4},
+                                                        {"\n\n", 4},
+                                                        {"  ", 4},
+                                                        {"   ", 4},
+                                                        {"\t", 4},
+                                                        {"<b>", 4},
+                                                        {"▁", 1},
+                                                        {"a", 1},
+                                                        {"b", 1},
+                                                        {"▁b", 1}},
+                                                       {{"tokenizer.ggml.add_space_prefix", false},
+                                                        {"tokenizer.ggml.bos_token_id", 2},
+                                                        {"tokenizer.ggml.unknown_token_id", 3}},
+                                                       dir.path());
+  const std::vector<std::pair<std::string, std::vector<int32_t>>> cases = {
+      {"a b", {11, 13}},
+      {"a  b", {11, 6, 12}},
+      {"a   b", {11, 7, 12}},
+      {"a     b", {11, 7, 6, 12}},
+      {"  b", {6, 12}},
+      {"a\n   b\n\n\n", {11, 4, 7, 12, 5, 4}},
+      {"\t b<b>b", {8, 13, 9, 12}},
+      {"a  <bos>", {11, 6, 2}}};
+  for (const auto& [text, ids] : cases) {
+    EXPECT_EQ(tokenizer.encode(text), ids) << text;
+    EXPECT_EQ(tokenizer.decode(ids, false), text);
+  }
+  // Not special: text that must stay text has them too.
+  EXPECT_EQ(tokenizer.encode("a  b", {false, false}), (std::vector<int32_t>{11, 6, 12}));
+  const Json listed = read_json(dir / "tokenizer_config.json")["added_tokens_decoder"];
+  EXPECT_EQ(listed["6"]["content"], "  ");
+  EXPECT_EQ(listed["6"]["special"], false);
+  EXPECT_EQ(listed["2"]["special"], true);
+}
+
+// Phi-3's fillers are of type unknown; its special tokens take the white space behind them along.
+TEST(GgufVocabulary, ManyUnknownTokens) {
+  ScratchDir dir;
+  const Tokenizer tokenizer = sentencepiece_vocabulary({{"<unk>", 2},
+                                                        {"<s>", 3},
+                                                        {"</s>", 4},
+                                                        {"▁", 1},
+                                                        {"a", 1},
+                                                        {"▁a", 1},
+                                                        {"<|user|>", 3},
+                                                        {"[PAD7]", 2},
+                                                        {"[PAD8]", 2},
+                                                        {"", 5}},
+                                                       {{"general.name", "Phi-3 Mini"},
+                                                        {"tokenizer.ggml.bos_token_id", 1},
+                                                        {"tokenizer.ggml.unknown_token_id", 0}},
+                                                       dir.path());
+  EXPECT_EQ(tokenizer.encode("<|user|>\na"), (std::vector<int32_t>{6, 5}));
+  EXPECT_EQ(tokenizer.encode("<s> a"), (std::vector<int32_t>{1, 3, 5}));
+  EXPECT_EQ(tokenizer.encode("[PAD8]"), std::vector<int32_t>{8});
+  for (const int32_t id : {0, 1, 6, 7, 8}) EXPECT_TRUE(tokenizer.is_special(id)) << id;
+  for (const int32_t id : {2, 5, 9}) EXPECT_FALSE(tokenizer.is_special(id)) << id;
+}
+
 // llama.cpp's own vocabularies, texts and ids.
 TEST(GgufVocabulary, LlamaCppTables) {
   for (const std::string name : {"gpt-2", "llama-spm"}) {
