@@ -49,10 +49,11 @@ std::string section(const std::string& title, const std::string& lead, const std
          (lead.empty() ? "" : "<p class=\"lead\">" + lead + "</p>\n") + body + "</section>\n";
 }
 
-std::string shown_of(size_t shown, size_t all) {
-  return shown < all ? fmt::format(" {} of {} are shown; report.json has them all.", shown,
-                                   grouped(static_cast<int64_t>(all)))
-                     : "";
+// all: may be unknown (0), as in documents of others.
+std::string shown_of(size_t shown, int64_t all, const char* file) {
+  if (static_cast<int64_t>(shown) >= all) return "";
+  return fmt::format("<p class=\"lead\">{} of {} are shown; {} has them all.</p>\n", shown, grouped(all),
+                     file);
 }
 
 // --- Top ---
@@ -160,8 +161,7 @@ std::string score_table(const Evaluation& evaluation) {
         out += fmt::format("<tr class=\"group\"><th colspan=\"{}\" scope=\"rowgroup\">{}</th></tr>\n",
                            models.size() + 1, kind.title);
       headed = true;
-      int64_t n = 0;
-      for (const Score& score : task.scores) n = std::max(n, score.n);
+      const int64_t n = examples_of(task);
       std::string sub = name(task.metric) + (task.metric.empty() || n == 0 ? "" : ", ") +
                         (n > 0 ? "n = " + grouped(n) : "");
       out += "<tr><th scope=\"row\">" + name(task.name) + "<span class=\"sub\">" + sub + "</span></th>";
@@ -277,7 +277,7 @@ std::string distillation_section(const Distillation& d) {
   size_t shown = std::min(d.samples.size(), kMostRewrites);
   if (shown > 0) out += "<h3 class=\"gap\">Some rewrites</h3>\n";
   for (size_t i = 0; i < shown; ++i) out += rewrite_sample(d.samples[i]);
-  if (shown < d.samples.size()) out += "<p class=\"lead\">" + shown_of(shown, d.samples.size()) + "</p>\n";
+  if (shown > 0) out += shown_of(shown, d.examples, kRewritesFile);
   return section("Rewrites", lead, out);
 }
 
@@ -347,8 +347,7 @@ std::string answers_section(const Evaluation& evaluation) {
              " <span class=\"soft\">· " + plural(static_cast<int64_t>(shown), "example") +
              "</span></summary>\n";
       for (size_t i = 0; i < shown; ++i) out += answer_sample(task.samples[i], evaluation.models);
-      if (shown < task.samples.size())
-        out += "<p class=\"lead\">" + shown_of(shown, task.samples.size()) + "</p>\n";
+      out += shown_of(shown, examples_of(task), kAnswersFiles);
       out += "</details>\n";
     }
   return out.empty() ? out : section("Answers side by side", "", out);

@@ -14,10 +14,9 @@ std::string cell(const std::string& text) { return escape_markdown(cut_short(cle
 std::string full(const std::string& text) { return escape_markdown(clean(text)); }
 std::string block(const std::string& text) { return fenced(cut(clean(text), kLongestText)); }
 
-std::string shown_of(size_t shown, size_t all) {
-  if (shown >= all) return "";
-  return std::to_string(shown) + " of " + grouped(static_cast<int64_t>(all)) +
-         " are shown; report.json has them all.\n\n";
+std::string shown_of(size_t shown, int64_t all, const char* file) {
+  if (shown == 0 || static_cast<int64_t>(shown) >= all) return "";
+  return std::to_string(shown) + " of " + grouped(all) + " are shown; " + file + " has them all.\n\n";
 }
 
 std::string row(const std::vector<std::string>& cells) { return "| " + join(cells, " | ") + " |\n"; }
@@ -41,8 +40,7 @@ std::string scores(const Evaluation& evaluation) {
   for (const Kind& kind : kKinds)
     for (const Task& task : evaluation.tasks) {
       if (task.kind != kind.name) continue;
-      int64_t n = 0;
-      for (const Score& score : task.scores) n = std::max(n, score.n);
+      const int64_t n = examples_of(task);
       std::vector<std::string> cells = {std::string(kind.title) + ": " + cell(task.name) +
                                             (task.metric.empty() ? "" : ", " + cell(task.metric)),
                                         n > 0 ? grouped(n) : kDash};
@@ -90,7 +88,7 @@ std::string distillation(const Distillation& d) {
     out += "Prompt\n\n" + block(sample.prompt) + "\nOriginal\n\n" + block(sample.original) + "\nRewrite\n\n" +
            block(sample.rewrite) + "\n";
   }
-  return out + shown_of(kMostSamples, d.samples.size());
+  return out + shown_of(std::min(kMostSamples, d.samples.size()), d.examples, kRewritesFile);
 }
 
 std::string training(const std::vector<Curve>& curves) {
@@ -122,7 +120,7 @@ std::string answers(const Evaluation& evaluation) {
       }
       out += "\n";
     }
-    out += shown_of(kMostAnswers, task.samples.size());
+    out += shown_of(std::min(kMostAnswers, task.samples.size()), examples_of(task), kAnswersFiles);
   }
   return out.empty() ? out : "## Answers\n\n" + out;
 }

@@ -131,8 +131,7 @@ Cell score_cell(const Task& task, const std::string& model, const std::string& s
 }
 
 std::string count_of(const Task& task) {
-  int64_t n = 0;
-  for (const Score& score : task.scores) n = std::max(n, score.n);
+  const int64_t n = examples_of(task);
   return n > 0 ? grouped(n) : kDash;
 }
 

@@ -39,6 +39,12 @@ static const Difference* find_difference(const Score& score, const std::string& 
   return nullptr;
 }
 
+int64_t examples_of(const Task& task) {
+  int64_t n = 0;
+  for (const Score& score : task.scores) n = std::max(n, score.n);
+  return n;
+}
+
 Comparison compare(const Task& task, const std::string& model, const std::string& against) {
   const Score* a = find_score(task, model);
   const Score* b = find_score(task, against);

@@ -20,6 +20,7 @@ struct Comparison {
 
 const Score* find_score(const Task& task, const std::string& model);
 double score_value(const Task& task, const std::string& model);
+int64_t examples_of(const Task& task);  // the most that a model was scored on
 
 // The paired difference the document gives; where it gives none, the difference of the two scores, whose
 // interval is made of theirs as if they were independent (MOVER; wider than the paired one as a rule).

@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "data/answer.h"
+#include "data/turn_end.h"
 #include "eval/task.h"
 #include "infer/answers.h"
 #include "run/samples.h"
@@ -251,12 +253,13 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
 }
 
 namespace {
-void keep_scores(const TaskSettings& task, const std::vector<Example>& examples,
+// opened: the prompts end inside a thinking model's trace.
+void keep_scores(const TaskSettings& task, bool opened, const std::vector<Example>& examples,
                  const std::vector<Answer>& answers, const fs::path& path) {
   const Check check = parse_check(task.check);
   if (check == Check::kNone) return;
   std::vector<std::string> texts;
-  for (const Answer& answer : answers) texts.push_back(answer.text);
+  for (const Answer& answer : answers) texts.emplace_back(strip_thinking(answer.text, opened));
   const std::vector<bool> right = judge(check, examples, texts);
   std::string lines;
   for (size_t i = 0; i < right.size(); ++i) {
@@ -278,7 +281,8 @@ void eval_stage(const RunContext& run, const std::string& variant, const std::ve
     if (begin_stage(dir, eval_fingerprint(run, trained, task, examples), run.fresh)) continue;
     if (!tuned) tuned.emplace(session, variant_dir(run.dir, variant));
     const auto answers = task_answers(session, *tuned->model, variant, task, examples, dir / "answers.jsonl");
-    keep_scores(task, examples, answers, dir / "scores.jsonl");
+    const bool opened = template_of(session.recipe, task).chat && opens_thinking(session.formatter);
+    keep_scores(task, opened, examples, answers, dir / "scores.jsonl");
     end_stage(dir);
   }
   use_seed(session);

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "data/answer.h"
+#include "data/turn_end.h"
 #include "infer/answers.h"
 #include "infer/scorer.h"
 #include "sdft/acceptance.h"
@@ -60,18 +62,21 @@ std::pair<double, int64_t> answers_log_prob(const Model& model, const Formatter&
   return total;
 }
 
-DistilledExample judged(const Example& example, const Answer& answer, int64_t attempt, AnswerCheck check) {
+// Of a thinking model only what follows its trace is the rewrite.
+DistilledExample judged(const Example& example, const Answer& answer, int64_t attempt, AnswerCheck check,
+                        bool opened) {
   DistilledExample d;
   d.id = example.id;
   d.original = example.response;
-  d.rewrite = strip(answer.text);
+  d.rewrite = strip(std::string(strip_thinking(answer.text, opened)));
   d.attempt = attempt;
   if (answer.finish == name_of(FinishReason::kPromptTooLong)) {
     d.reason = "prompt_too_long";
     return d;
   }
   const bool cut = answer.finish != name_of(FinishReason::kStop);
-  const Verdict verdict = judge_rewrite({d.rewrite, cut}, example.response, check);
+  // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
+  const Verdict verdict = judge_rewrite({cut ? answer.text : d.rewrite, cut}, example.response, check);
   d.accepted = verdict.accepted;
   d.reason = verdict.accepted ? "" : name_of(verdict.reason);
   return d;
@@ -94,6 +99,7 @@ std::vector<DistilledExample> distill(const Model& model, const Formatter& forma
   const PromptTemplate& prompt = find_prompt_template(options.distill_template);
   const AnswerCheck check = parse_answer_check(options.answer_check);
   std::vector<DistilledExample> result(dataset.examples.size());
+  const bool opened = prompt.chat && opens_thinking(formatter);
   std::vector<size_t> open(result.size());  // examples that still need a rewrite
   std::iota(open.begin(), open.end(), size_t{0});
   for (int64_t attempt = 1; attempt <= options.rewrite_attempts && !open.empty(); ++attempt) {
@@ -110,7 +116,7 @@ std::vector<DistilledExample> distill(const Model& model, const Formatter& forma
     std::vector<size_t> rejected;
     for (size_t k = 0; k < open.size(); ++k) {
       const size_t i = open[k];
-      DistilledExample d = judged(dataset.examples[i], answers[k], attempt, check);
+      DistilledExample d = judged(dataset.examples[i], answers[k], attempt, check, opened);
       if (!d.accepted && d.reason != "prompt_too_long") rejected.push_back(i);
       if (attempt == 1 || d.accepted) result[i] = std::move(d);
     }

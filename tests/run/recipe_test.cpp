@@ -72,5 +72,100 @@ TEST(Recipe, TasksAreChecked) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
+// Each trained nothing, or died, before there were ranges.
+TEST(Recipe, NumbersOutOfRangeAreRefused) {
+  for (const char* bad : {"num_train_epochs=0",
+                          "num_train_epochs=-1",
+                          "num_train_epochs=1e300",
+                          "num_train_epochs=.nan",
+                          "num_train_epochs=.inf",
+                          "warmup_ratio=5",
+                          "weight_decay=-3",
+                          "adam_beta2=1.5",
+                          "adam_beta1=-0.1",
+                          "adam_epsilon=0",
+                          "per_device_train_batch_size=0",
+                          "gradient_accumulation_steps=0",
+                          "gradient_accumulation_steps=9223372036854775807",
+                          "threads=100000",
+                          "lora_rank=0",
+                          "lora_alpha=0",
+                          "lora_alpha=.inf",
+                          "lora_dropout=1",
+                          "learning_rate=0",
+                          "learning_rate=.nan",
+                          "max_new_tokens=0",
+                          "temperature=-1",
+                          "top_p=0",
+                          "top_k=-1",
+                          "max_grad_norm=-1",
+                          "max_steps=-5",
+                          "cutoff_len=-1",
+                          "rewrite_attempts=0",
+                          "distilled_fraction=1.1",
+                          "seed=-1",
+                          "seed=1.5",
+                          "max_samples=1e3x"})
+    EXPECT_NE(problem_of({bad}), "") << bad;
+}
+
+TEST(Recipe, NamesAreCheckedWithASuggestion) {
+  for (const char* bad : {"lr_scheduler_type=cosin", "finetuning_type=lorra", "save_dtype=fp16x",
+                          "device=gpu0", "dtype=f23", "template=chatt", "distill_template=chat_distill_usin",
+                          "answer_check=numbr", "prompt_layout=referense"})
+    EXPECT_NE(problem_of({bad}).find("is not known"), std::string::npos) << bad << problem_of({bad});
+  EXPECT_NE(problem_of({"lr_scheduler_type=cosin"}).find("did you mean 'cosine'?"), std::string::npos);
+  EXPECT_NE(problem_of({"eval=[{name: a, dataset: b, check: numbr}]"}).find("did you mean 'number'?"),
+            std::string::npos);
+}
+
+TEST(Recipe, TextsOfTheCommandLineAreTakenAsTheyAre) {
+  for (const char* text : {"/x/a #b", "- a", "'quoted'", "a: b", "{x}", "[x]", "&a", "null", "x, y"})
+    EXPECT_EQ(read_recipe("", {std::string("output_dir=") + text}).output_dir, text);
+  EXPECT_EQ(read_recipe("", {"lora_target=q_proj, v_proj"}).train.lora.target_modules,
+            (std::vector<std::string>{"q_proj", "v_proj"}));
+  EXPECT_EQ(read_recipe("", {"lora_target=[q_proj, v_proj]"}).train.lora.target_modules,
+            (std::vector<std::string>{"q_proj", "v_proj"}));
+}
+
+TEST(Recipe, TheHomeFolderIsUnderstood) {
+  ::setenv("HOME", "/home/someone", 1);
+  EXPECT_EQ(read_recipe("", {"output_dir=~/x"}).output_dir, "/home/someone/x");
+  EXPECT_EQ(read_recipe("", {"eval=[{name: a, dataset: ~/d.jsonl}]"}).eval[0].dataset,
+            "/home/someone/d.jsonl");
+  EXPECT_NE(problem_of({"dataset=~other/x"}), "");
+}
+
+TEST(Recipe, KeysMustBeNames) {
+  for (const char* text : {"? {a: b}\n: c\n", "? [a, b]\n: 1\n", "columns:\n  ? [a]\n  : b\n",
+                           "eval:\n  - ? [x]\n    : 1\n", "template_variables:\n  ? [x]\n  : 1\n"}) {
+    ScratchDir dir;
+    write_file_atomic(dir / "r.yaml", text);
+    try {
+      read_recipe(dir / "r.yaml", {});
+      ADD_FAILURE() << text;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::kUsage);
+      EXPECT_NE(std::string(e.what()).find("a key must be a name"), std::string::npos) << e.what();
+    }
+  }
+}
+
+TEST(Recipe, TaskNamesAreFoldersNames) {
+  for (const std::string name : {"a/b", "..", ".hidden", "", "line\nbreak"})
+    EXPECT_NE(problem_of({"eval=[{name: " + Json(name).dump() + ", dataset: d}]"}), "") << name;
+  EXPECT_NE(problem_of({"eval=[{name: " + std::string(300, 'x') + ", dataset: d}]"}), "");
+}
+
+TEST(Recipe, TemplateVariablesKeepTheirTypes) {
+  const Recipe r =
+      read_recipe("", {"template_variables={enable_thinking: false, n: 3, s: '3', list: [a, 1.5]}"});
+  EXPECT_EQ(r.template_variables.dump(), R"({"enable_thinking":false,"n":3,"s":"3","list":["a",1.5]})");
+  ScratchDir dir;
+  write_file_atomic(dir / "r.yaml", resolved_recipe(r));
+  EXPECT_EQ(read_recipe(dir / "r.yaml", {}).template_variables, r.template_variables);
+  EXPECT_NE(problem_of({"template_variables=[1]"}), "");
+}
+
 }  // namespace
 }  // namespace sdft

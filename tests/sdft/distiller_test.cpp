@@ -25,7 +25,6 @@ struct Distilling : ::testing::Test {
   Distilling() {
     dataset.examples.resize(40);
     options.answer_check = "answer";
-    options.group = 16;
     options.generation.sampling = {0.95, 50, 0.7};
     options.generation.max_new_tokens = 48;
     options.generation.stop_ids = model.config.eos_token_ids;
@@ -70,17 +69,45 @@ TEST_F(Distilling, FurtherAttemptsOnlyAdd) {
   EXPECT_EQ(read.accepted_at, summary.accepted_at);
 }
 
-// What a kill leaves behind: whole groups, and part of a line.
+// What a kill leaves behind: answers in the order in which they ended, and part of a line.
 TEST_F(Distilling, GoesOnWhereItWasStopped) {
   run("whole", 3);
   run("part", 3);
-  const std::string second = read_text(dir / "part/rewrites-2.jsonl");
-  write_file_atomic(dir / "part/rewrites-2.jsonl", second.substr(0, second.size() / 2));
+  std::vector<std::string> lines;
+  for_each_line(dir / "part/rewrites-2.jsonl",
+                [&](std::string_view line, size_t) { lines.emplace_back(line); });
+  ASSERT_GT(lines.size(), 4u);
+  std::string part;
+  for (size_t i = lines.size(); i-- > lines.size() / 2;) part += lines[i] + "\n";
+  write_file_atomic(dir / "part/rewrites-2.jsonl.part", part + lines[0].substr(0, lines[0].size() / 2));
+  std::filesystem::remove(dir / "part/rewrites-2.jsonl");
   std::filesystem::remove(dir / "part/rewrites-3.jsonl");
   std::filesystem::remove(dir / "part/distilled.jsonl");
   run("part", 3);
   for (const char* name : {"rewrites.jsonl", "rewrites-2.jsonl", "rewrites-3.jsonl", "distilled.jsonl"})
     EXPECT_EQ(read_text(dir / "part" / name), read_text(dir / "whole" / name)) << name;
+}
+
+// An interrupt keeps every rewrite that was finished.
+TEST_F(Distilling, AnInterruptLosesNothingThatWasFinished) {
+  std::atomic<bool> stop{false};
+  options.generation.stop = &stop;
+  options.generation.batch_size = 4;
+  size_t before = 0;
+  EXPECT_THROW(distill(model, formatter, dataset, options, dir / "a",
+                       [&](int64_t, size_t done, size_t) {
+                         before = done;
+                         if (done >= 10) stop = true;
+                       }),
+               Error);
+  size_t kept = 0;
+  for_each_line(dir / "a/rewrites.jsonl.part", [&](std::string_view, size_t) { ++kept; });
+  EXPECT_GE(kept, 10u);
+  EXPECT_EQ(kept, before);
+  stop = false;
+  run("a", 1);
+  run("whole", 1);
+  EXPECT_EQ(read_text(dir / "a/rewrites.jsonl"), read_text(dir / "whole/rewrites.jsonl"));
 }
 
 TEST_F(Distilling, AFileOfAnotherDatasetIsRefused) {
