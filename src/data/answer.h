@@ -24,13 +24,21 @@ std::optional<std::string> last_number(std::string_view text);
 // first. False where the reference holds no call.
 bool function_call_matches(std::string_view reference, std::string_view answer);
 
-// What follows the last "The answer is " up to the end of its sentence; else the whole text. White space is
-// collapsed, the final full stop and emphasis, quotes or backticks around it are taken away.
+// What the text gives as its answer, for comparison: the sentence after the last "the answer is", "Answer:",
+// "final answer =" and the like ("many think the answer is" gives none), LaTeX's \boxed{}, <answer>, GSM8K's
+// ####; else the whole text. A full stop after an abbreviation or initial ends no sentence. White space is
+// collapsed, dashes and quotes have one form, "1,080" is "1080"; end marks, emphasis, and quotes or brackets
+// around the whole are taken away.
 std::string final_answer(std::string_view text);
 
-// The program in an answer: the first ```python block (one that is cut off, too), else the first unlabelled
-// block with a function, else the lines from the first import or definition on, up to the first line that is
-// prose.
+// Whether final_answer() of both is the same, or the answer's only goes on with a reason: "5, because ...".
+// Nothing agrees with an empty reference.
+bool answers_agree(std::string_view reference, std::string_view answer);
+
+// The program in an answer. Of fenced blocks (``` or ~~~, indented in a list, too) those labelled Python,
+// else the unlabelled ones with a function: the first that defines something, behind the ones before it with
+// imports and constants, and those after it that define further names. The last may be cut off. Without
+// blocks, the lines from the first import or definition on, up to the first line that is prose.
 std::optional<std::string> python_code(std::string_view text);
 
 // Whether a safety answer counts as declined: it contains one of the paper's strings, upper and lower case

@@ -67,10 +67,9 @@ std::string obstacle(Check check, const Example& example) {
 }
 
 bool answer_agrees(const Example& example, const std::string& answer) {
-  const std::string given = final_answer(answer);
-  if (given == final_answer(reference_of(example))) return true;
+  if (answers_agree(reference_of(example), answer)) return true;
   const std::optional<std::string> bare = text_field(example, "answer");
-  return bare && !given.empty() && given == final_answer(*bare);
+  return bare && answers_agree(*bare, answer);
 }
 
 std::vector<bool> judge_programs(const std::vector<Example>& examples,

@@ -12,7 +12,7 @@ namespace sdft {
 enum class Check {
   kNumber,        // the last number agrees, as integers, with the reference answer's (GSM8K, MultiArith)
   kFunctionCall,  // the reference's function call occurs in the answer (OpenFunctions)
-  kAnswer,   // final_answer() of both agree; the record's field "answer", where it has one, will do as well
+  kAnswer,  // answers_agree() with the reference answer, or with the record's field "answer" where it has one
   kProgram,  // the Python program in the answer passes the record's field "tests", really run in the sandbox
   kRefusal,  // the answer declines (AdvBench)
   kNone,     // there is nothing to judge, only texts to compare

@@ -39,7 +39,7 @@ bool keeps_answer(std::string_view rewrite, std::string_view original, AnswerChe
              std::any_of(std::begin(kCodeStarts), std::end(kCodeStarts),
                          [&](const char* s) { return starts_with(rewrite, s); });
     case AnswerCheck::kAnswer:
-      return final_answer(rewrite) == final_answer(original);
+      return answers_agree(original, rewrite);
   }
   return false;
 }

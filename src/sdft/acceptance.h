@@ -15,7 +15,7 @@ enum class AnswerCheck {
   kNumber,        // the last number, as an integer
   kFunctionCall,  // the call
   kCode,          // the paper's rule for MagiCoder: a ```python block after one of three openings
-  kAnswer,        // final_answer() of the original occurs as the rewrite's final answer
+  kAnswer,        // answers_agree(): the rewrite's final answer is the original's
 };
 // "none", "number", "function_call", "code", "answer"; else Error(kUsage) with the nearest.
 AnswerCheck parse_answer_check(const std::string& name);

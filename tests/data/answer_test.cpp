@@ -157,12 +157,224 @@ TEST(FinalAnswer, SentenceAfterTheAnswerIs) {
       {"Paris", "Paris"},
       {"`x = 1`", "x = 1"},
       {"line one\nline two.", "line one line two"},
-      {"the answer is 4", "the answer is 4"},
+      {"the answer is 4", "4"},
       {"", ""},
       {".", ""},
       {"\"", ""},
   };
   for (const auto& [text, answer] : cases) EXPECT_EQ(final_answer(text), answer) << text;
+}
+
+TEST(FinalAnswer, HoweverItIsAnnounced) {
+  for (const char* text : {"So the answer is 5.",
+                           "The answer is: 5.",
+                           "The answer is:\n\n5",
+                           "the final answer is 5",
+                           "Answer: 5",
+                           "**Answer:** 5",
+                           "**Answer**: 5",
+                           "Answer = 5",
+                           "answer = 5",
+                           "Final answer: **5**.",
+                           "## Answer\n\n5\n",
+                           "### Final Answer: 5",
+                           "# Answer\n**5**",
+                           "The correct answer is 5!",
+                           "**The answer is 5**",
+                           "**The answer is: 5.** Yes.",
+                           "The answer to the question is 5.",
+                           "Thus, the answer is 5.",
+                           "We get 5, so the answer is 5.",
+                           "It follows that the answer is 5.",
+                           "I think the answer is 5.",
+                           "The **final answer** is 5.",
+                           "The answer would be 5.",
+                           "My answer is 5.",
+                           "The answer is... 5.",
+                           "The answer is 4. No, wait. The answer is 5. Good.",
+                           "(The answer is 5.)",
+                           "\"The answer is 5.\"",
+                           "The answer is “5”.",
+                           "The answer is \\boxed{5}.",
+                           "So $x = \\boxed{5}$ holds.",
+                           "The answer is $5$.",
+                           "The answer is \\(5\\).",
+                           "Sum.\n#### 5",
+                           "<answer>5</answer>",
+                           "<answer> 5",
+                           "The answer is 5。",
+                           "答案是5。好",
+                           "答案：5",
+                           "`5`",
+                           "**5**",
+                           "5",
+                           "5!",
+                           "5.",
+                           "5.0",
+                           "+5",
+                           "(5)",
+                           "[5]",
+                           "\"5\"",
+                           "'5'",
+                           "«5»",
+                           "```\n5\n```",
+                           "\xef\xbb\xbf"
+                           "5",
+                           "The answer is 5\u00a0.",
+                           "**5",
+                           "The answer is 5. 6 is wrong."})
+    EXPECT_EQ(final_answer(text), "5") << text;
+}
+
+TEST(FinalAnswer, WhatAnnouncesNothing) {
+  for (const char* text : {"Many think the answer is 5. It is 6.",
+                           "If the answer is 5, then it fails.",
+                           "The wrong answer is 5.",
+                           "I doubt that the answer is 5.",
+                           "The answer isn't 5.",
+                           "The answer is not 5.",
+                           "The answer key: 5",
+                           "Wrong answer: 5",
+                           "Is the answer 5?",
+                           "The answers differ: 5",
+                           "non-answer: 5",
+                           "(1, 5)",
+                           "5*6",
+                           "5 6",
+                           "1.5",
+                           "5\"",
+                           "$5",
+                           "-5",
+                           "5.01",
+                           "5,0",
+                           "The answer is 5 kg."})
+    EXPECT_NE(final_answer(text), "5") << text;
+  EXPECT_EQ(final_answer("answer"), "answer");
+}
+
+TEST(FinalAnswer, SentencesEndWhereTheyEnd) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"The answer is Dr. No. It is a film.", "Dr. No"},
+      {"The answer is Mr. A. Smith. He sang.", "Mr. A. Smith"},
+      {"The answer is J. R. R. Tolkien.", "J. R. R. Tolkien"},
+      {"The answer is John F. Kennedy. He was a president.", "John F. Kennedy"},
+      {"The answer is Prof. X, of course.", "Prof. X, of course"},
+      {"The answer is St. Paul.", "St. Paul"},
+      {"The answer is the U.S. Navy. Thanks.", "the U.S. Navy"},
+      {"The answer is the U.S. The end.", "the U.S"},
+      {"The answer is No. 5. It smells.", "No. 5"},
+      {"The answer is no. 5 people came, not 6.", "no. 5 people came, not 6"},
+      {"The answer is No. It is not.", "No"},
+      {"The answer is A vs. B. The end.", "A vs. B"},
+      {"The answer is fruit, e.g. apples. Yes.", "fruit, e.g. apples"},
+      {"The answer is 5 p.m. on Monday. Bye.", "5 p.m. on Monday"},
+      {"The answer is B. Because it is.", "B"},
+      {"The answer is B. The others are wrong.", "B"},
+      {"The answer is 3.14. Roughly.", "3.14"},
+      {"The answer is .5. Yes.", ".5"},
+      {"The answer is https://a.org/x?y=1. Yes.", "https://a.org/x?y=1"},
+      {"The answer is a.txt. Yes.", "a.txt"},
+      {"The answer is x != 1. Yes.", "x != 1"},
+      {"The answer is Paris... I think.", "Paris"},
+      {"The answer is Who? Yes.", "Who"},
+      {"The answer is \"a. b\". Yes.", "a. b"},
+      {"The answer is f(x). Yes.", "f(x)"},
+      {"The answer is __init__.", "__init__"},
+      {"The answer is 2**3.", "2**3"},
+      {"The answer is *args.", "*args"},
+      {"The answer is a * b * c.", "a * b * c"},
+      {"The answer is **a** and **b**.", "a and b"},
+      {"The answer is `f_x`.", "f_x"},
+      {"The answer is 5–6.", "5-6"},
+      {"The answer is −3.", "-3"},
+      {"The answer is O’Hara.", "O'Hara"},
+      {"The answer is 1,080 kg and 12,345,678.90.", "1080 kg and 12345678.90"},
+      {"1,2,3", "1,2,3"},
+      {"1,2345", "1,2345"},
+      {"0.123,456", "0.123,456"},
+      {"3.10", "3.10"},
+      {"五。", "五"},
+      {"[1, 2]", "[1, 2]"},
+      {"\\boxed{\\text{red}}", "red"},
+      {"\\boxed{\\frac{1}{2}}", "\\frac{1}{2}"},
+  };
+  for (const auto& [text, answer] : cases) EXPECT_EQ(final_answer(text), answer) << text;
+}
+
+TEST(FinalAnswer, AgreesWithReasonsBehindIt) {
+  EXPECT_TRUE(answers_agree("5", "The answer is 5, which is odd."));
+  EXPECT_TRUE(answers_agree("The answer is 5.", "The answer is **5** because 2 + 3 = 5."));
+  EXPECT_FALSE(answers_agree("5", "The answer is 5 million."));
+  EXPECT_FALSE(answers_agree("5", "The answer is 50, which is even."));
+  EXPECT_FALSE(answers_agree("5", "The answer is 5, not 6."));
+  EXPECT_FALSE(answers_agree("the sum, which is 5", "the sum, which is 6"));
+  EXPECT_FALSE(answers_agree("5", ""));
+}
+
+// Texts made to take long, as long as answers get.
+TEST(FinalAnswer, LongTextsTakeNoLonger) {
+  for (const char* piece : {"*a ", "`", "_a", "......a", "a.", "answer", "The answer is ", "((", "'\"",
+                            "1,111", "\\boxed{", ". ", "#### 1\n", "A. ", "```\n", "x = 1\n"}) {
+    std::string text;
+    while (text.size() < 200000) text += piece;
+    final_answer(text);
+    python_code(text);
+  }
+}
+
+TEST(PythonCode, Fences) {
+  const std::string program = "def f(x):\n    return x * 2\n";
+  for (const char* text : {
+           "Steps:\n1. Write it:\n   ```python\n   def f(x):\n       return x * 2\n   ```\n2. Use it.",
+           "1. ```python\n   def f(x):\n       return x * 2\n   ```\n2. Use it.",
+           "- It:\n\n\t```python\n\tdef f(x):\n\t    return x * 2\n\t```\nYes.",
+           "   ```python\ndef f(x):\n    return x * 2\n   ```",
+           "```py\ndef f(x):\n    return x * 2\n```",
+           "```Python3\ndef f(x):\n    return x * 2\n```",
+           "```{.python .numberLines}\ndef f(x):\n    return x * 2\n```",
+           "```python title=\"a.py\"\ndef f(x):\n    return x * 2\n```",
+           "~~~python\ndef f(x):\n    return x * 2\n~~~\n```python\nno\n```",
+           "````python\r\ndef f(x):\r\n    return x * 2\r\n````\r\n",
+           "```python\ndef f(x):\n    return x * 2\n    ```\nSee.",
+           "```text\nno\n```\n```\ndef f(x):\n    return x * 2\n```\n```\n4\n```",
+           "Run ```pip install x``` first.\n```python\ndef f(x):\n    return x * 2\n```",
+           "```python\ndef f(x):\n    return x * 2\n```\nTry it:\n```python\nprint(f(input()))\n```",
+           "```python\ndef f(x):\n    return x * 2\n```\nOr:\n```python\ndef f(x):\n    return x + x\n```",
+       })
+    EXPECT_EQ(python_code(text), program) << text;
+  EXPECT_EQ(python_code("```python\nimport math\n```\nThen:\n```python\ndef f(x):\n    return "
+                        "x\n```\nand\n```python\nclass A:\n    pass\n```"),
+            "import math\ndef f(x):\n    return x\nclass A:\n    pass\n");
+  for (const char* body :
+       {"    \"\"\"Usage:\n    ```\n    f(1)\n    ```\n    \"\"\"\n",
+        "  '''Usage:\n  ```\n  f(1)\n  ```\n  '''\n", "    \"\"\"\n```\nf(1)\n```\n    \"\"\"\n"}) {
+    const std::string inner = std::string("def f(x):\n") + body + "    return x\n";
+    EXPECT_EQ(python_code("```python\n" + inner + "```\nDone."), inner);
+  }
+  EXPECT_EQ(python_code("```python\nx = \"\"\"\n```\nDone."), "x = \"\"\"\n") << "never closed";
+}
+
+TEST(PythonCode, BareProgramsEndAtProse) {
+  for (const char* program : {
+           "def f(x):\n    \"\"\"Doubles.\n\nUsage at the margin: f(1) is 2.\n\"\"\"\n    return x * 2\n",
+           "def f(x):\n    return x * 2\n\na, b = f(1), f(2)\nprint(a)\n",
+           "K = 1\nK += 1\n\n# twice\ndef f(x):\n    return x * K\n",
+           "x: int = 2\n\ndef f(y):\n    return y * x\n",
+           "f = lambda x: x * 2\n",
+           "def f(x):\n    return {\n'a': 1,\n}[x]\n\nd[0] = (\n1)\n",
+           "@cache\ndef f(x):\n    return x\n\nif __name__ == '__main__': f(1)\nfor i in range(3):\n    "
+           "f(i)\nelse:\n    pass\n",
+           "class A(B):\n    def f(self):\n        pass\n\nA().f()\n",
+       })
+    for (const char* prose :
+         {"", "This doubles.", "Note: it doubles x.", "f(2) returns 4.", "f(2), say, is (4).",
+          "for all x it works", "If x = 2, it is 4.", "class of things", "return values are doubled",
+          "x is == 2", "Example:", "with this you can (or not): be glad"})
+      EXPECT_EQ(python_code("Sure.\n" + std::string(program) + "\n" + prose + "\nBye."), program) << prose;
+  EXPECT_EQ(python_code("It is:\n\n    def f(x):\n        return x\n\nGood."), "def f(x):\n    return x\n");
+  EXPECT_EQ(python_code("import duties\nare high.\ndef f(x):\n    return x"), "def f(x):\n    return x\n");
+  EXPECT_EQ(python_code("Sure. def f(x):\n    return x * 2\n"), std::nullopt);
+  EXPECT_EQ(python_code("class of problems: hard"), std::nullopt);
 }
 
 TEST(PythonCode, BlocksAndBarePrograms) {
@@ -205,8 +417,9 @@ TEST(Refusal, AsTheReferenceReadsIt) {
 
 TEST(Answers, AnyBytesAreReadWithoutHarm) {
   const std::vector<std::string> pieces = {
-      "```", "python", "\n",   "def f():", " ",  "The answer is ", ".", "12", ",", "-",
-      "f(",  ")",      "\xff", "\xc3\xa9", "**", "import ",        "'", "\"", "\0"};
+      "```", "python",  "\n", "def f():", " ",    "The answer is ", ".",   "12",         ",",
+      "-",   "f(",      ")",  "\xff",     "    ", "\"\"\"",         "1. ", "f = lambda", "\xc3\xa9",
+      "**",  "import ", "'",  "\"",       "\0"};
   Random random(5);
   for (int i = 0; i < 3000; ++i) {
     std::string text, other;
@@ -219,7 +432,8 @@ TEST(Answers, AnyBytesAreReadWithoutHarm) {
       EXPECT_EQ(last_number(*number), number) << text;
     }
     if (auto code = python_code(text)) {
-      EXPECT_EQ(python_code("```python\n" + *code + "```"), code) << text;
+      const std::string fence(40, '~');
+      EXPECT_EQ(python_code(fence + "python\n" + *code + fence), code) << text;
     }
   }
 }
