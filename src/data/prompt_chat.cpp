@@ -3,9 +3,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/regex.h"
 #include "data/prompt_text.h"
 #include "data/turn_end.h"
-#include "text/regex.h"
 
 namespace sdft {
 namespace {
