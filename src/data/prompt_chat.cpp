@@ -3,8 +3,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/regex.h"
 #include "data/prompt_text.h"
-#include "text/regex.h"
 
 namespace sdft {
 namespace {

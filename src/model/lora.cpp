@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/model_folder.h"
 #include "base/random.h"
 #include "base/regex.h"
@@ -43,30 +44,28 @@ std::string shape_text(const Tensor& x) {
   return "[" + text + "]";
 }
 
-// alpha_pattern: numbers for the layers whose names match, as PEFT matches them: `.*\.pattern$` or the whole
-// name. The first one counts.
-class AlphaPatterns {
- public:
-  AlphaPatterns(const Json& config, const std::string& where) {
-    const Json patterns = value_or<Json>(config, "alpha_pattern", Json::object(), where);
-    if (!patterns.is_object()) fail_field(config, "alpha_pattern", where);
-    for (const auto& [pattern, value] : patterns.items()) {
-      const std::string place = where + ": alpha_pattern '" + pattern + "'";
-      if (!value.is_number()) fail_input(place, "expected a number, found " + describe(value));
-      patterns_.emplace_back(Regex("\\A(?:.*\\.)?(?:" + pattern + ")\\z", place), value.get<double>());
-    }
-  }
-  double value(const std::string& name, double otherwise) {
-    Match match;
-    for (const auto& [pattern, value] : patterns_)
-      if (pattern.find(name, 0, scratch_, match)) return value;
-    return otherwise;
-  }
+// alpha_pattern: numbers for the layers whose names match as PEFT has it, the whole name or its end behind a
+// dot. The first one counts.
+using AlphaPatterns = std::vector<std::pair<Regex, double>>;
 
- private:
-  std::vector<std::pair<Regex, double>> patterns_;
-  RegexScratch scratch_;
-};
+AlphaPatterns read_alpha_patterns(const Json& config, const std::string& where) {
+  const Json json = value_or<Json>(config, "alpha_pattern", Json::object(), where);
+  if (!json.is_object()) fail_field(config, "alpha_pattern", where);
+  AlphaPatterns patterns;
+  for (const auto& [pattern, value] : json.items()) {
+    const std::string place = where + ": alpha_pattern '" + pattern + "'";
+    if (!value.is_number()) fail_input(place, "expected a number, found " + describe(value));
+    patterns.emplace_back(Regex("(.*\\.)?(" + pattern + ")", place), value.get<double>());
+  }
+  return patterns;
+}
+
+double alpha_of(const AlphaPatterns& patterns, const std::string& name, double otherwise) {
+  stop_if_interrupted();
+  for (const auto& [pattern, alpha] : patterns)
+    if (pattern.matches(name)) return alpha;
+  return otherwise;
+}
 
 bool is_set(const Json& value) {
   return value.is_boolean() ? value.get<bool>()
@@ -263,7 +262,7 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
   adapter.config = parse_adapter_config(json, config_path.string());
   adapter.config.target_modules.clear();
   adapter.nested = model.config.nested;
-  AlphaPatterns alphas(json, config_path.string());
+  const AlphaPatterns alphas = read_alpha_patterns(json, config_path.string());
   StoredAdapter stored(dir);
   std::set<std::string> targets, bare;  // kinds of layers that the adapter has, and that it lacks somewhere
   for_each_linear(model, [&](LinearLayer& layer) {
@@ -283,7 +282,7 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
                                    shape_text(layer.weight) + " here, the adapter's A is " +
                                    shape_text(pair.a) + " and B " + shape_text(pair.b));
     pair.scale =
-        scale_of(alphas.value(module, adapter.config.alpha), pair.a.size(0), adapter.config.use_rslora);
+        scale_of(alpha_of(alphas, module, adapter.config.alpha), pair.a.size(0), adapter.config.use_rslora);
     if (!(std::abs(pair.scale) <= std::numeric_limits<float>::max()))
       fail_input(config_path.string(), "scales the update of " + layer.name +
                                            " beyond all range: alpha / rank is " +

@@ -4,9 +4,9 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/token_decoder.h"
-#include "text/utf8.h"
 
 namespace sdft {
 namespace {

@@ -6,11 +6,11 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "text/added_tokens.h"
 #include "text/byte_level.h"
 #include "text/pre_tokenizer.h"
 #include "text/token_table.h"
-#include "text/utf8.h"
 
 namespace sdft {
 namespace {

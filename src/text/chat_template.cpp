@@ -14,23 +14,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::tm local_time(const std::string& date) {
+// The clock is read once, so that everything that a process renders is of one time.
+std::tm started() {
+  static const std::time_t now = std::time(nullptr);
   std::tm time{};
-  if (date.empty()) {
-    std::time_t now = std::time(nullptr);
-    localtime_r(&now, &time);
-    return time;
-  }
-  int fields = std::sscanf(date.c_str(), "%4d-%2d-%2d %2d:%2d", &time.tm_year, &time.tm_mon, &time.tm_mday,
-                           &time.tm_hour, &time.tm_min);
-  bool ok = (fields == 3 || fields == 5) && time.tm_mon >= 1 && time.tm_mon <= 12 && time.tm_mday >= 1 &&
-            time.tm_mday <= 31 && time.tm_hour < 24 && time.tm_min < 60;
-  if (!ok) fail_usage("date '" + date + "' is not understood", "write it as 2025-07-10 or 2025-07-10 12:00");
+  localtime_r(&now, &time);
+  return time;
+}
+
+std::tm time_of(const std::string& date) {
+  if (date.empty()) return started();
+  std::tm time{};
+  int day_end = -1, end = -1;
+  std::sscanf(date.c_str(), "%4d-%2d-%2d%n %2d:%2d%n", &time.tm_year, &time.tm_mon, &time.tm_mday, &day_end,
+              &time.tm_hour, &time.tm_min, &end);
+  const auto size = static_cast<int>(date.size());
   time.tm_year -= 1900;
   time.tm_mon -= 1;
-  time.tm_isdst = -1;
-  std::mktime(&time);  // the day of the week and of the year
-  return time;
+  std::tm real = time;
+  timegm(&real);  // sets the day of the week and of the year, and moves what does not exist
+  const bool exists = real.tm_mday == time.tm_mday && real.tm_mon == time.tm_mon &&
+                      real.tm_hour == time.tm_hour && real.tm_min == time.tm_min && real.tm_year > -1900;
+  if (!exists || (end != size && day_end != size))
+    fail_usage("date '" + date + "' is not understood", "write it as 2025-07-10 or 2025-07-10 12:00");
+  return real;
 }
 
 constexpr const char* kTokenVariables[] = {"bos_token", "eos_token", "unk_token", "sep_token",
@@ -57,6 +64,12 @@ void add_special_tokens(const Json& config, Json* variables) {
 }
 
 }  // namespace
+
+std::string today() {
+  const std::tm time = started();
+  char text[16];
+  return {text, std::strftime(text, sizeof text, "%F", &time)};
+}
 
 struct ChatTemplate::Impl {
   struct Source {
@@ -126,6 +139,14 @@ const std::string& ChatTemplate::source() const {
   return (impl_->plain ? impl_->plain : impl_->with_tools)->text;
 }
 
+bool ChatTemplate::reads_clock() const {
+  if (!has()) return false;
+  auto reads = [](const auto& source) {
+    return source && source->text.find("strftime_now") != std::string::npos;
+  };
+  return reads(impl_->plain) || reads(impl_->with_tools);
+}
+
 std::map<std::string, std::string> ChatTemplate::special_tokens() const {
   std::map<std::string, std::string> tokens;
   for (const char* name : kTokenVariables)
@@ -153,7 +174,7 @@ std::string ChatTemplate::render(const Json& messages, const RenderOptions& opti
   context["tools"] = options.tools;
   context["add_generation_prompt"] = options.add_generation_prompt;
   jinja::RenderSettings settings;
-  settings.now = local_time(options.date);
+  settings.now = time_of(options.date);
   settings.generation_ranges = generation_ranges;
   if (options.special_tokens_required)
     settings.not_to_print_undefined.assign(std::begin(kTokenVariables), std::end(kTokenVariables));

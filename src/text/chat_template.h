@@ -12,11 +12,17 @@
 
 namespace sdft {
 
+// The day on which this process first asked, local time: "2026-11-28". What strftime_now prints where no date
+// is given, so that a run which goes over midnight has one date.
+std::string today();
+
 struct RenderOptions {
   bool add_generation_prompt = false;
   Json tools;                   // null or an array of tool schemas
   Json extra = Json::object();  // further variables a template may read (enable_thinking, ...)
-  std::string date;             // "2025-07-10" or "2025-07-10 12:00": what strftime_now prints; "": the clock
+  // "2025-07-10" or "2025-07-10 12:00": what strftime_now prints, alike in every time zone; "": the time when
+  // this process first asked.
+  std::string date;
   // Printing a special token (eos_token) that the model's files do not define is Error(kInput). Else it
   // prints nothing, as in Transformers.
   bool special_tokens_required = false;
@@ -34,6 +40,8 @@ class ChatTemplate {
 
   bool has() const;
   const std::string& source() const;
+  // Whether what it prints depends on RenderOptions::date.
+  bool reads_clock() const;
   // The special tokens that the template reads: "eos_token" -> "</s>".
   std::map<std::string, std::string> special_tokens() const;
 

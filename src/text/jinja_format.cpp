@@ -260,12 +260,33 @@ std::string to_json(Runtime& rt, const Value& value, const JsonStyle& style) {
   return std::move(writer.out);
 }
 
+// As Python's datetime.now().strftime: such a time has no zone. Conversions one by one, since strftime says
+// neither that it found no room nor that it printed nothing.
 std::string time_format(Runtime& rt, const std::string& format, const std::tm& time) {
-  if (format.empty()) return "";
-  if (format.size() > 4096) rt.fail("strftime_now: the format is too long");
-  std::string buffer(64 * format.size() + 64, '\0');
-  buffer.resize(std::strftime(buffer.data(), buffer.size(), format.c_str(), &time));
-  return buffer;
+  std::string out;
+  for (size_t at = 0, end = 0; at < format.size(); at = end) {
+    rt.charge(16);
+    end = std::min(format.find('%', at), format.size());
+    out.append(format, at, end - at);
+    if (end == format.size()) break;
+    const size_t flags = std::min(format.find_first_not_of("_-0^#+", end + 1), format.size());
+    const size_t digits = std::min(format.find_first_not_of("0123456789", flags), format.size());
+    const size_t kind = std::min(format.find_first_not_of("EO:", digits), format.size());
+    if (digits - flags > 3) rt.fail("strftime_now: a width of more than 999 characters");
+    const std::string one = format.substr(end, kind + 1 - end);
+    end += one.size();
+    std::array<char, 2048> buffer;
+    const char type = one.back();
+    if (type == 's') {
+      std::tm copy = time;
+      out += std::to_string(timegm(&copy) - time.tm_gmtoff);
+    } else if (type == 'f') {
+      out += "000000";
+    } else if (type != 'z' && type != 'Z') {
+      out.append(buffer.data(), std::strftime(buffer.data(), buffer.size(), one.c_str(), &time));
+    }
+  }
+  return out;
 }
 
 }  // namespace sdft::jinja

@@ -1,8 +1,8 @@
 #include "text/normalizer.h"
 
+#include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/precompiled_map.h"
-#include "text/utf8.h"
 
 namespace sdft {
 namespace {

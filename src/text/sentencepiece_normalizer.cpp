@@ -1,6 +1,6 @@
 #include "text/sentencepiece_normalizer.h"
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace sdft {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/byte_level.h"
-#include "text/utf8.h"
 
 namespace sdft {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/model_folder.h"
+#include "base/utf8.h"
 #include "text/tokenizer_impl.h"
-#include "text/utf8.h"
 
 namespace sdft {
 

@@ -2,10 +2,10 @@
 #include <initializer_list>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/precompiled_map.h"
 #include "text/tokenizer_impl.h"
-#include "text/utf8.h"
 
 namespace sdft {
 namespace {

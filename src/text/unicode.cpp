@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace sdft {
 namespace {

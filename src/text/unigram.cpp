@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/token_decoder.h"
-#include "text/utf8.h"
 
 namespace sdft {
 namespace {

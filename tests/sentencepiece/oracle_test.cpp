@@ -7,10 +7,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "sentencepiece_writer.h"
 #include "testing.h"
 #include "text/sentencepiece_model.h"
-#include "text/utf8.h"
 
 namespace sdft {
 namespace {

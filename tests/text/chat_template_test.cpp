@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <optional>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "testing.h"
@@ -80,8 +83,43 @@ TEST(ChatTemplate, PrintsAGivenDate) {
   RenderOptions options;
   options.date = "2025-07-10 12:00";
   EXPECT_EQ(chat.render({}, options), "10 Jul 2025 Thursday 12:00");
-  options.date = "10.7.2025";
-  EXPECT_THROW(chat.render({}, options), Error);
+  for (const char* bad :
+       {"10.7.2025", "2025-02-30", "2025-07-10 24:00", "2025-07-10 12:00 or so", "2025-7"}) {
+    options.date = bad;
+    EXPECT_THROW(chat.render({}, options), Error) << bad;
+  }
+}
+
+// As Python's datetime.now() without a zone, with one time for a whole run.
+TEST(ChatTemplate, AGivenDateIsTheSameInEveryTimeZone) {
+  ChatTemplate chat = ChatTemplate::parse("{{ strftime_now('%c|%z|%Z|%s|%j %U %p %F %T|%f|%5Y|%é%') }}", "t");
+  const char* zone = std::getenv("TZ");
+  const std::optional<std::string> before = zone ? std::optional<std::string>(zone) : std::nullopt;
+  for (const char* place : {"UTC", "America/New_York", "XYZ-13:30", "Pacific/Apia"}) {
+    setenv("TZ", place, 1);
+    tzset();
+    RenderOptions options;
+    options.date = "2025-03-09 02:30";  // an hour that New York leaves out
+    EXPECT_EQ(chat.render({}, options),
+              "Sun Mar  9 02:30:00 2025|||1741487400|068 10 AM 2025-03-09 02:30:00|000000|02025|%é%");
+  }
+  before ? setenv("TZ", before->c_str(), 1) : unsetenv("TZ");
+  tzset();
+}
+
+TEST(ChatTemplate, ReadsTheClockOnce) {
+  EXPECT_THAT(today(), ::testing::MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}"));
+  ChatTemplate chat = ChatTemplate::parse("{{ strftime_now('%F') }}{{ strftime_now('') }}", "t");
+  EXPECT_TRUE(chat.reads_clock());
+  EXPECT_EQ(chat.render({}), today());
+  EXPECT_FALSE(ChatTemplate::parse("{{ messages }}", "t").reads_clock());
+}
+
+TEST(ChatTemplate, RefusesAHugeDate) {
+  ChatTemplate chat = ChatTemplate::parse("{{ strftime_now('%100000000d') }}", "t");
+  EXPECT_THAT(error_of([&] { chat.render({}); }), ::testing::HasSubstr("a width of more than 999"));
+  const std::string source = "{{ strftime_now('%d, ' * 5000) | length }}";
+  EXPECT_EQ(ChatTemplate::parse(source, "t").render({}), "20000");
 }
 
 // Real templates, rendered by Jinja2 itself.

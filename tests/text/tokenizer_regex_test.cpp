@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/regex_syntax.h"
 #include "testing.h"
 #include "text/pre_tokenizer.h"
-#include "text/regex_syntax.h"
 
 namespace sdft {
 namespace {

@@ -1,6 +1,8 @@
-// Regular expressions as tokenizer.json files write them (Oniguruma's Ruby syntax), run by PCRE2 with JIT.
+// Regular expressions from files, as tokenizer.json writes them (Oniguruma's Ruby syntax), run by PCRE2 with
+// JIT. Whatever the pattern and the text, a search ends: its backtracking and its memory are limited.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,6 +38,8 @@ class Regex {
   // The leftmost match at or behind byte `from` of valid UTF-8. Throws Error(kInput) where matching takes too
   // long.
   bool find(std::string_view text, size_t from, RegexScratch& scratch, Match& match) const;
+  // Whether all of `text` is matched: Python's re.fullmatch. For short texts, such as names of layers.
+  bool matches(std::string_view text) const;
 
  private:
   struct State;

@@ -1,4 +1,4 @@
-#include "text/regex.h"
+#include "base/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "text/regex_syntax.h"
+#include "base/regex_syntax.h"
 
 namespace sdft {
 namespace {
@@ -21,6 +21,11 @@ std::string pcre_message(int code) {
   PCRE2_UCHAR buffer[256];
   pcre2_get_error_message(code, buffer, sizeof buffer);
   return reinterpret_cast<const char*>(buffer);
+}
+
+void set_limit(pcre2_match_context* context, size_t bytes) {
+  const uint64_t limit = kBacktracks + kBacktracksPerByte * bytes;
+  pcre2_set_match_limit(context, static_cast<uint32_t>(std::min<uint64_t>(limit, UINT32_MAX)));
 }
 
 template <auto free_function>
@@ -62,6 +67,15 @@ struct Regex::State {
   std::string pattern, where;
   std::unique_ptr<pcre2_code, Free<pcre2_code_free>> code;
   bool jit = false;
+
+  // What a matching function of PCRE2 gave.
+  bool is_match(int result, std::string_view text) const {
+    if (result == PCRE2_ERROR_NOMATCH) return false;
+    if (result < 0)
+      fail_input(where, "the regex '" + pattern + "' gave up on a text of " + std::to_string(text.size()) +
+                            " bytes: " + pcre_message(result));
+    return true;
+  }
 };
 
 Regex::Regex(const std::string& pattern, const std::string& where) : state_(std::make_unique<State>()) {
@@ -88,21 +102,27 @@ bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Matc
   auto* data = scratch.state().data.get();
   auto* context = scratch.state().context.get();
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  const uint64_t limit = kBacktracks + kBacktracksPerByte * (text.size() - from);
-  pcre2_set_match_limit(context, static_cast<uint32_t>(std::min<uint64_t>(limit, UINT32_MAX)));
+  set_limit(context, text.size() - from);
   int found = PCRE2_ERROR_JIT_STACKLIMIT;
   if (state_->jit) found = pcre2_jit_match(state_->code.get(), subject, text.size(), from, 0, data, context);
   // The interpreter keeps its backtracking on the heap, which is larger.
   if (found == PCRE2_ERROR_JIT_STACKLIMIT)
     found = pcre2_match(state_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
                         data, context);
-  if (found == PCRE2_ERROR_NOMATCH) return false;
-  if (found < 0)
-    fail_input(state_->where, "the regex '" + state_->pattern + "' gave up on a text of " +
-                                  std::to_string(text.size()) + " bytes: " + pcre_message(found));
+  if (!state_->is_match(found, text)) return false;
   const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data);
   match = {bounds[0], bounds[1]};
   return true;
+}
+
+// Matching to the end is an option that JIT code lacks.
+bool Regex::matches(std::string_view text) const {
+  RegexScratch scratch;
+  set_limit(scratch.state().context.get(), text.size());
+  return state_->is_match(pcre2_match(state_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                                      text.size(), 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_NO_JIT,
+                                      scratch.state().data.get(), scratch.state().context.get()),
+                          text);
 }
 
 }  // namespace sdft
