@@ -47,6 +47,13 @@ void write_all(int fd, const void* bytes, size_t count, const fs::path& path) {
 }
 }  // namespace
 
+// What a clone without Git LFS has in the place of a large file.
+static void refuse_lfs_pointer(std::string_view bytes, const fs::path& path) {
+  constexpr std::string_view kStart = "version https://git-lfs.github.com/spec/";
+  if (bytes.substr(0, kStart.size()) == kStart)
+    fail_input(path.string(), "is a Git LFS pointer, not the file itself", "run git lfs pull in its folder");
+}
+
 std::string read_text(const fs::path& path) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.fd < 0) fail_errno(path, "open");
@@ -60,9 +67,11 @@ std::string read_text(const fs::path& path) {
     ssize_t got = ::read(file.fd, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_errno(path, "read");
-    if (got == 0) return text;
+    if (got == 0) break;
     text.append(buffer, static_cast<size_t>(got));
   }
+  refuse_lfs_pointer(text, path);
+  return text;
 }
 
 void make_directories(const fs::path& path) {
@@ -139,6 +148,9 @@ MappedFile::MappedFile(const fs::path& path) {
   if (!S_ISREG(info.st_mode)) fail_input(path.string(), "is not a regular file");
   size_ = static_cast<size_t>(info.st_size);
   if (size_ == 0) return;
+  char start[64];
+  const ssize_t got = ::pread(file.fd, start, sizeof start, 0);
+  refuse_lfs_pointer({start, static_cast<size_t>(std::max<ssize_t>(got, 0))}, path);
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (mapped == MAP_FAILED) fail_errno(path, "map");
   data_ = static_cast<const unsigned char*>(mapped);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/model_flags.h"
+#include "model/convert.h"
 #include "model/gguf_export.h"
 #include "model/gguf_import.h"
 #include "model/skeleton.h"
@@ -15,10 +16,6 @@ namespace {
 struct ImportFlags {
   std::string file, output, dtype = "auto";
 };
-
-const char* config_name(at::ScalarType type) {
-  return type == at::kFloat ? "float32" : type == at::kHalf ? "float16" : "bfloat16";
-}
 
 // The weights last: a folder that has them is complete.
 void run_import(const ImportFlags& flags) {
@@ -32,7 +29,7 @@ void run_import(const ImportFlags& flags) {
   const ModelConfig config = parse_config(json, file.where() + ": as config.json");
   const auto texts = gguf_tokenizer_files(file);
   const at::ScalarType type = gguf_output_type(file, flags.dtype);
-  json["torch_dtype"] = config_name(type);
+  json["torch_dtype"] = torch_name(type);
   make_directories(out);
   for (const auto& [name, bytes] : texts) write_file_atomic(out / name, bytes);
   Tokenizer::load(out);  // a vocabulary that does not work is said now, not in a long run

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/model_flags.h"
 #include "cli/overview.h"
+#include "model/convert.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -15,14 +16,18 @@ struct MergeFlags {
   std::string output, dtype = "auto";
 };
 
-// "auto": as the model folder's own weights are.
+// "auto": as the model folder's own matrices are.
 at::ScalarType output_type(const MergeFlags& flags) {
-  if (flags.dtype == "f32") return at::kFloat;
-  if (flags.dtype == "bf16") return at::kBFloat16;
+  if (flags.dtype != "auto") return float_type(flags.dtype);
   const ModelFiles files(flags.model.model);
-  const std::vector<std::string> names = files.names();
-  if (names.empty()) fail_input(flags.model.model, "has no weights");
-  return files.get(names[0]).scalar_type();
+  for (const std::string& name : files.names()) {
+    const TensorInfo info = files.info(name);
+    if (info.shape.size() < 2) continue;
+    if (info.type == "F16") return at::kHalf;
+    if (info.type == "BF16") return at::kBFloat16;
+    break;
+  }
+  return at::kFloat;
 }
 
 void run_merge(const MergeFlags& flags) {
@@ -68,9 +73,9 @@ void add_model(const Registry& registry) {
   merge->add_option("--output," + spelled("output_dir"), merge_flags->output, "folder to write")
       ->required()
       ->type_name("DIR");
-  merge->add_option("--dtype", merge_flags->dtype, "f32, bf16, or auto: as the model's own weights")
+  merge->add_option("--dtype", merge_flags->dtype, "f32, f16, bf16, or auto: as the model's own weights")
       ->type_name("")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
 
   auto inspect_flags = std::make_shared<InspectFlags>();
   CLI::App* inspect = registry.add(

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/model_folder.h"
 #include "data/dataset.h"
 #include "model/config.h"
 #include "model/gguf.h"
@@ -21,18 +23,22 @@ namespace {
 // Number of tensors and parameters, types, and each tensor's type and shape.
 Json weights_of(const std::vector<std::string>& names,
                 const std::function<TensorInfo(const std::string&)>& info_of) {
-  Json tensors = Json::object(), types = Json::object();
+  Json types = Json::object();
+  Json::object_t tensors;  // not tensors[...], which searches
   int64_t parameters = 0;
   for (const std::string& name : names) {
     TensorInfo info = info_of(name);
     for (char& c : info.type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     int64_t count = 1;
     for (const int64_t size : info.shape) count *= size;
-    tensors[name] = {{"dtype", info.type}, {"shape", info.shape}};
+    tensors.emplace_back(name, Json{{"dtype", info.type}, {"shape", info.shape}});
     types[info.type] = types.value(info.type, int64_t{0}) + count;
     parameters += count;
   }
-  return {{"tensors", names.size()}, {"parameters", parameters}, {"dtype", types}, {"shapes", tensors}};
+  return {{"tensors", names.size()},
+          {"parameters", parameters},
+          {"dtype", types},
+          {"shapes", std::move(tensors)}};
 }
 
 // What `look` finds, or what is wrong with it: a folder with one bad part still shows the others.
@@ -108,10 +114,10 @@ Json adapter_overview(const fs::path& dir) {
 // Lists of tens of thousands (the vocabulary) are only counted.
 Json gguf_overview(const fs::path& path) {
   const GgufFile file(path);
-  Json metadata = Json::object();
+  Json::object_t metadata;
   for (const auto& [key, value] : file.metadata())
-    metadata[key] =
-        value.is_array() && value.size() > 64 ? Json(fmt::format("{} values", value.size())) : value;
+    metadata.emplace_back(
+        key, value.is_array() && value.size() > 64 ? Json(fmt::format("{} values", value.size())) : value);
   std::vector<std::string> names;
   for (const auto& item : file.tensors()) names.push_back(item.first);
   auto info_of = [&](const std::string& name) {
@@ -120,7 +126,7 @@ Json gguf_overview(const fs::path& path) {
   };
   return {{"kind", "gguf"},
           {"path", path.string()},
-          {"metadata", metadata},
+          {"metadata", std::move(metadata)},
           {"weights", weights_of(names, info_of)},
           {"use", "sdft import makes a model folder of it"}};
 }
@@ -129,8 +135,12 @@ Json gguf_overview(const fs::path& path) {
 Json run_overview(const fs::path& dir) {
   Json stages = Json::object();
   std::vector<fs::path> folders;
-  for (const auto& entry : fs::recursive_directory_iterator(dir))
-    if (entry.is_directory()) folders.push_back(entry.path());
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(dir, fs::directory_options::skip_permission_denied, error), end;
+       !error && at != end; at.increment(error)) {
+    std::error_code ignored;
+    if (at->is_directory(ignored)) folders.push_back(at->path());
+  }
   std::sort(folders.begin(), folders.end());
   for (const fs::path& folder : folders) {
     Json stage = Json::object();
@@ -189,8 +199,11 @@ Json dataset_overview(const fs::path& path) {
 }  // namespace
 
 Json overview_of(const fs::path& path) {
-  if (!fs::exists(path)) fail_input(path.string(), "does not exist");
-  if (!fs::is_directory(path)) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status) || !fs::is_directory(status)) {
+    if (status.type() == fs::file_type::not_found) fail_input(path.string(), "does not exist");
+    if (error) fail_input(path.string(), "cannot be opened: " + error.message());
     if (path.extension() == ".gguf") return gguf_overview(path);
     if (path.extension() != ".safetensors") return dataset_overview(path);
     Json json = {{"kind", "safetensors"}, {"path", path.string()}};
@@ -200,6 +213,7 @@ Json overview_of(const fs::path& path) {
   if (fs::exists(path / "adapter_config.json")) return adapter_overview(path);
   if (fs::exists(path / "config.json")) return model_overview(path);
   if (fs::exists(path / "recipe.yaml")) return run_overview(path);
+  require_folder(path, FolderKind::kModel);
   fail_input(
       path.string(),
       "is no model folder (config.json), adapter (adapter_config.json) or run directory (recipe.yaml)");
@@ -226,6 +240,7 @@ std::string short_text(const Json& value) {
 // "model.layers.*.mlp.up_proj.weight" where every layer has it alike.
 Json grouped_shapes(const Json& shapes) {
   std::vector<std::pair<std::string, size_t>> groups;  // line and how many tensors it stands for
+  std::map<std::string, size_t> places, uses;          // of a line in groups, and of a name
   for (const auto& [name, tensor] : shapes.items()) {
     std::string pattern;
     for (size_t i = 0; i < name.size(); ++i) {
@@ -237,17 +252,16 @@ Json grouped_shapes(const Json& shapes) {
       }
     }
     pattern += '\t' + tensor["dtype"].get<std::string>() + ' ' + dumped(tensor["shape"]);
-    auto group =
-        std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == pattern; });
-    if (group == groups.end()) group = groups.insert(groups.end(), {pattern, 0});
-    ++group->second;
+    const size_t place = places.emplace(pattern, groups.size()).first->second;
+    if (place == groups.size()) groups.emplace_back(pattern, 0);
+    ++groups[place].second;
   }
-  Json json = Json::object();
+  Json::object_t json;
   for (const auto& [pattern, count] : groups) {
     const size_t tab = pattern.find('\t');
     std::string name = pattern.substr(0, tab);
-    while (json.contains(name)) name += "'";  // layers that differ
-    json[name] = pattern.substr(tab + 1) + (count > 1 ? fmt::format("  x {}", count) : "");
+    if (const size_t use = ++uses[name]; use > 1) name += fmt::format(" ({})", use);  // layers that differ
+    json.emplace_back(name, pattern.substr(tab + 1) + (count > 1 ? fmt::format("  x {}", count) : ""));
   }
   return json;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/model_folder.h"
 #include "model/config_reader.h"
 
 namespace sdft {
@@ -64,6 +65,11 @@ constexpr Architecture kArchitectures[] = {
      false, 1e-5, 1000000.0, 0, true, ExpertNames::kSparseMoe},
 };
 
+// Far beyond every model there is: each layer and expert takes memory before its weights are looked for.
+constexpr int64_t kMostLayers = 1000, kMostExperts = 1000, kMostExpertsInAll = 100'000;
+constexpr int64_t kMostParameters = int64_t{1} << 48;
+constexpr size_t kMostEndTokens = 1000;
+
 std::string join(const std::vector<std::string>& items, const std::string& separator) {
   std::string text;
   for (const auto& item : items) text += (text.empty() ? "" : separator) + item;
@@ -72,8 +78,15 @@ std::string join(const std::vector<std::string>& items, const std::string& separ
 
 std::vector<int32_t> token_ids(const Json& json, const std::string& key, const std::string& where) {
   if (!json.contains(key) || json[key].is_null()) return {};
-  if (json[key].is_array()) return require<std::vector<int32_t>>(json, key, where);
-  return {require<int32_t>(json, key, where)};
+  const Json list = json[key].is_array() ? json[key] : Json::array({json[key]});
+  if (list.size() > kMostEndTokens)
+    fail_input(where + ": field '" + key + "'", "has " + std::to_string(list.size()) + " tokens");
+  std::vector<int32_t> ids;
+  for (const Json& id : list) {
+    if (!id.is_number_integer() || id.get<int64_t>() != id.get<int32_t>()) fail_field(json, key, where);
+    ids.push_back(id.get<int32_t>());
+  }
+  return ids;
 }
 
 const Architecture& find_architecture(const Json& json, const std::string& where) {
@@ -115,9 +128,6 @@ Json text_part(const Json& json, const std::string& where) {
   return text;
 }
 
-// Far beyond every model there is: each layer and expert takes memory before its weights are looked for.
-constexpr int64_t kMostLayers = 1000, kMostExperts = 1000;
-
 void read_sizes(ConfigReader& reader, const Architecture& row, ModelConfig& config) {
   config.vocab_size = reader.positive("vocab_size");
   config.hidden_size = reader.positive("hidden_size");
@@ -143,6 +153,9 @@ void read_experts(ConfigReader& reader, const Architecture& row, ModelConfig& co
   config.experts_per_token = reader.positive("num_experts_per_tok");
   config.expert_size = mixtral ? config.intermediate_size : reader.positive("moe_intermediate_size");
   config.normalize_experts = mixtral || reader.get("norm_topk_prob", false);
+  if (config.num_experts * config.num_hidden_layers > kMostExpertsInAll)
+    reader.problems.push_back("more than " + std::to_string(kMostExpertsInAll) +
+                              " experts are not supported");
   if (config.experts_per_token > config.num_experts)
     reader.problems.push_back("'num_experts_per_tok' is more than there are experts");
 }
@@ -319,17 +332,15 @@ ModelConfig parse_config(const Json& file, const std::string& where) {
     reader.problems.push_back(
         "'quantization_config': quantised weights are not supported; use the f32, f16 or bf16 folder");
   config.eos_token_ids = token_ids(json, "eos_token_id", where);
+  if (reader.problems.empty() && config.parameters() > kMostParameters)
+    reader.problems.push_back("its sizes ask for more weights than any model has");
   if (!reader.problems.empty()) fail_input(where, join(reader.problems, "; "));
   return config;
 }
 
 ModelConfig read_config(const fs::path& model_dir) {
-  if (!fs::is_directory(model_dir))
-    fail_input(model_dir.string(), "no such model folder",
-               "expected a folder with config.json and *.safetensors");
+  require_config(model_dir, FolderKind::kModel);
   const fs::path path = model_dir / "config.json";
-  if (!fs::exists(path))
-    fail_input(path.string(), "is missing", "is " + model_dir.string() + " a model folder?");
   ModelConfig config = parse_config(read_json(path), path.string());
   const fs::path generation = model_dir / "generation_config.json";
   if (fs::exists(generation))

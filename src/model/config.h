@@ -87,7 +87,7 @@ struct ModelConfig {
   Json json;  // the file as it is, of a nested model its text part: for writing a model folder again
 
   int64_t rotary_dim() const;  // of head_dim, even
-  // Of weights, embeddings counted once.
+  // Of weights, embeddings counted once; at most what the type holds.
   int64_t parameters() const;
 };
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "model/convert.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -16,6 +17,9 @@ namespace {
 constexpr const char* kTruncatedHint = "the file is damaged or was not downloaded completely";
 constexpr uint64_t kDefaultAlignment = 32;
 constexpr int kMostDimensions = 4;
+// Beyond all vocabularies there are: what is read takes many times the memory, and a sparse file costs
+// nothing.
+constexpr size_t kMostHeader = size_t{1} << 28, kMostValues = size_t{1} << 24, kMostTensors = size_t{1} << 20;
 
 enum ValueType : uint32_t {
   kU8,
@@ -111,6 +115,9 @@ class Cursor {
                              left()),
                  kTruncatedHint);
     at_ += bytes;
+    if (at_ > kMostHeader)
+      fail_input(where_,
+                 fmt::format("its header goes on behind {}; {} bytes are the limit", what, kMostHeader));
     return file_.data() + at_ - bytes;
   }
   Json array(const std::string& what, int depth) {
@@ -120,6 +127,9 @@ class Cursor {
     if (least == 0)
       fail_input(where_, fmt::format("{} is an array of the value type {}, which is not known", what, type));
     const size_t n = count(least, "values in " + what);
+    values_ += n;
+    if (values_ > kMostValues)
+      fail_input(where_, fmt::format("has more than {} values in its metadata", kMostValues));
     Json values = Json::array();
     for (size_t i = 0; i < n; ++i) values.push_back(value(type, what, depth + 1));
     return values;
@@ -127,7 +137,7 @@ class Cursor {
 
   const MappedFile& file_;
   const std::string& where_;
-  size_t at_ = 0;
+  size_t at_ = 0, values_ = 0;
 };
 
 void check_version(Cursor& cursor, const MappedFile& file, const std::string& where) {
@@ -232,14 +242,16 @@ uint64_t alignment_of(const std::map<std::string, Json>& metadata, const std::st
 }  // namespace
 
 GgufFile::GgufFile(const fs::path& path) : where_(path.string()) {
-  if (!fs::exists(path)) fail_input(where_, "no such file");
-  if (fs::is_directory(path)) fail_input(where_, "is a folder, expected a GGUF file");
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) fail_input(where_, "is a folder, expected a GGUF file");
   file_ = std::make_shared<MappedFile>(path);
   Cursor cursor(*file_, where_);
   check_version(cursor, *file_, where_);
   // An entry has at least a name's length, a number of dimensions, one of them, a type, and an offset.
   const size_t tensors = cursor.count(8 + 4 + 8 + 4 + 8, "tensors");
   const size_t keys = cursor.count(8 + 4 + 1, "metadata keys");
+  if (tensors > kMostTensors)
+    fail_input(where_, fmt::format("claims {} tensors; {} are the limit", tensors, kMostTensors));
   for (size_t i = 0; i < keys; ++i) {
     const std::string key = cursor.string(fmt::format("metadata key {}", i)), what = "metadata '" + key + "'";
     const auto type = cursor.number<uint32_t>(what);
@@ -284,10 +296,8 @@ Tensor GgufFile::decode(const std::string& name, const GgufTensor& stored, at::S
     float* out = piece.data_ptr<float>();
     for (int64_t i = 0; i < count; i += block, bytes += stored.type->bytes)
       stored.type->decode(bytes, out + i);
-    Tensor part = flat.narrow(0, begin, count);
-    part.copy_(piece.narrow(0, 0, count));
-    if (type == at::kHalf && !at::isfinite(part).all().item<bool>())
-      fail_input(where_, "tensor '" + name + "' holds numbers beyond f16's 65504", "use --dtype bf16 or f32");
+    flat.narrow(0, begin, count)
+        .copy_(convert_finite(piece.narrow(0, 0, count), type, where_ + ": tensor '" + name + "'"));
   }
   return values;
 }
@@ -344,7 +354,8 @@ void write_gguf(const fs::path& path, const GgufMetadata& metadata, const NamedT
     put(header.data(), header.size());
     const std::string zeros(kDefaultAlignment, '\0');
     for (const auto& named : tensors) {
-      const Tensor values = named.second.detach().to(at::kCPU, at::kFloat).contiguous();
+      const Tensor values =
+          convert_finite(named.second, at::kFloat, "tensor '" + named.first + "'").contiguous();
       put(values.data_ptr(), values.nbytes());
       put(zeros.data(), aligned(values.nbytes()) - values.nbytes());
     }

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "model/convert.h"
 #include "model/gguf_names.h"
 #include "model/skeleton.h"
 
@@ -26,7 +27,8 @@ Tensor read_weight(const GgufFile& file, const GgufName& from, const std::string
                    const GgufFamily& family, const ModelConfig& config, at::ScalarType type) {
   // Gemma's norms multiply with 1 + weight; the file has the sum.
   if (config.norm_offset && to.find("norm.weight") != std::string::npos)
-    return (file.get(from.name, at::kFloat) - 1).to(type);
+    return convert_finite(file.get(from.name, at::kFloat) - 1, type,
+                          file.where() + ": tensor '" + from.name + "'");
   const Tensor weight = from.expert < 0 ? file.get(from.name, type) : file.get(from.name, from.expert, type);
   const int64_t heads = interleaved_heads(to, family, config);
   return heads == 0 ? weight : uninterleave(weight, heads);
@@ -48,9 +50,7 @@ void check_weight(const GgufFile& file, const GgufName& from, const Tensor& want
 }  // namespace
 
 at::ScalarType gguf_output_type(const GgufFile& file, const std::string& dtype) {
-  if (dtype == "f32") return at::kFloat;
-  if (dtype == "f16") return at::kHalf;
-  if (dtype == "bf16") return at::kBFloat16;
+  if (dtype != "auto") return float_type(dtype);
   std::set<uint32_t> types;
   for (const auto& item : file.tensors())
     if (item.second.shape.size() > 1) types.insert(item.second.type->id);

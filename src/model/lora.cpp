@@ -2,18 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
+#include <limits>
 #include <set>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/model_folder.h"
 #include "base/random.h"
+#include "base/regex.h"
+#include "model/convert.h"
 #include "model/safetensors.h"
+#include "model/skeleton.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
 constexpr const char* kPrefix = "base_model.model.";
+constexpr const char* kWeights = "adapter_model.safetensors";
 
 std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
@@ -38,18 +44,27 @@ std::string shape_text(const Tensor& x) {
   return "[" + text + "]";
 }
 
-// The value of the first pattern that matches `name` as PEFT matches it: `.*\.pattern$` or the whole name.
-double pattern_value(const Json& patterns, const std::string& name, double fallback,
-                     const std::string& where) {
-  if (!patterns.is_object()) return fallback;
-  for (const auto& [pattern, value] : patterns.items()) {
-    try {
-      if (std::regex_match(name, std::regex("(.*\\.)?(" + pattern + ")"))) return value.get<double>();
-    } catch (const std::exception&) {
-      fail_input(where, "pattern '" + pattern + "' is not usable");
-    }
+// alpha_pattern: numbers for the layers whose names match as PEFT has it, the whole name or its end behind a
+// dot. The first one counts.
+using AlphaPatterns = std::vector<std::pair<Regex, double>>;
+
+AlphaPatterns read_alpha_patterns(const Json& config, const std::string& where) {
+  const Json json = value_or<Json>(config, "alpha_pattern", Json::object(), where);
+  if (!json.is_object()) fail_field(config, "alpha_pattern", where);
+  AlphaPatterns patterns;
+  for (const auto& [pattern, value] : json.items()) {
+    const std::string place = where + ": alpha_pattern '" + pattern + "'";
+    if (!value.is_number()) fail_input(place, "expected a number, found " + describe(value));
+    patterns.emplace_back(Regex("(.*\\.)?(" + pattern + ")", place), value.get<double>());
   }
-  return fallback;
+  return patterns;
+}
+
+double alpha_of(const AlphaPatterns& patterns, const std::string& name, double otherwise) {
+  stop_if_interrupted();
+  for (const auto& [pattern, alpha] : patterns)
+    if (pattern.matches(name)) return alpha;
+  return otherwise;
 }
 
 bool is_set(const Json& value) {
@@ -79,19 +94,57 @@ LoraConfig parse_adapter_config(const Json& json, const std::string& where) {
   config.alpha = require<double>(json, "lora_alpha", where);
   config.dropout = value_or(json, "lora_dropout", 0.0, where);
   config.use_rslora = value_or(json, "use_rslora", false, where);
+  if (config.rank <= 0)
+    fail_input(where + ": field 'r'", "expected a positive number, found " + std::to_string(config.rank));
+  if (!(config.dropout >= 0 && config.dropout <= 1)) fail_field(json, "lora_dropout", where);
   return config;
 }
 }  // namespace
 
-Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
+namespace {
+// What settings alone can be wrong in, and each target of the model.
+void check_lora(Model& model, const LoraConfig& config) {
   if (config.rank <= 0)
     fail_usage("lora_rank is " + std::to_string(config.rank) + ", expected a positive number");
+  if (!std::isfinite(scale_of(config.alpha, config.rank, config.use_rslora)))
+    fail_usage("lora_alpha is " + std::to_string(config.alpha) + ", expected a finite number");
+  if (!(config.dropout >= 0 && config.dropout < 1))
+    fail_usage("lora_dropout is " + std::to_string(config.dropout) + ", expected a number from 0 to below 1");
+  std::set<std::string> kinds, layers;
+  for_each_linear(model, [&](LinearLayer& layer) {
+    kinds.insert(last_part(layer.name));
+    if (!is_target(config, layer.name)) return;
+    layers.insert(layer.name);
+    const int64_t most = std::min(layer.weight.size(0), layer.weight.size(1));
+    if (config.rank > most)
+      fail_usage("lora_rank is " + std::to_string(config.rank) + ", but " + layer.name + " is " +
+                     shape_text(layer.weight) + ": its updates have at most rank " + std::to_string(most),
+                 "lower lora_rank, or leave " + last_part(layer.name) + " out of lora_target");
+  });
+  for (const auto& target : config.target_modules) {
+    LoraConfig one;
+    one.target_modules = {target};
+    if (std::any_of(layers.begin(), layers.end(), [&](const auto& name) { return is_target(one, name); }))
+      continue;
+    std::string names;
+    for (const auto& name : kinds) names += (names.empty() ? "" : ", ") + name;
+    fail_usage("lora_target '" + target + "' is no linear layer of this model",
+               "there are: " + names + "; or all-linear");
+  }
+}
+}  // namespace
+
+void check_lora(const ModelConfig& model, const LoraConfig& config) {
+  Model shapes = skeleton(model);
+  check_lora(shapes, config);
+}
+
+Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
+  check_lora(model, config);
   Adapter adapter;
   adapter.config = config;
   adapter.nested = model.config.nested;
-  std::set<std::string> known;
   for_each_linear(model, [&](LinearLayer& layer) {
-    known.insert(last_part(layer.name));
     if (!is_target(config, layer.name)) return;
     LoraPair pair;
     const int64_t in = layer.weight.size(1), out = layer.weight.size(0);
@@ -105,17 +158,6 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
     pair.scale = scale_of(config.alpha, config.rank, config.use_rslora);
     adapter.pairs[layer.name] = pair;
   });
-  for (const auto& target : config.target_modules) {
-    LoraConfig one;
-    one.target_modules = {target};
-    if (std::none_of(adapter.pairs.begin(), adapter.pairs.end(),
-                     [&](const auto& p) { return is_target(one, p.first); })) {
-      std::string names;
-      for (const auto& name : known) names += (names.empty() ? "" : ", ") + name;
-      fail_usage("lora_target '" + target + "' is no linear layer of this model",
-                 "there are: " + names + "; or all-linear");
-    }
-  }
   return adapter;
 }
 
@@ -132,7 +174,7 @@ Tensor* find_weight(Model& model, const std::string& name) {
 
 // An adapter's tensors by the names that the model has for them.
 struct StoredAdapter {
-  explicit StoredAdapter(const fs::path& from) : dir(from), file(from / "adapter_model.safetensors") {
+  explicit StoredAdapter(const fs::path& from) : dir(from), file(from / kWeights) {
     for (const std::string& stored : file.names())
       unused[stored.rfind(kPrefix, 0) == 0 ? plain_name(stored.substr(std::string(kPrefix).size()))
                                            : stored] = stored;
@@ -142,9 +184,13 @@ struct StoredAdapter {
     const auto found = unused.find(name);
     if (found == unused.end())
       fail_input(dir.string(), "lacks '" + name + "': its A or B is there without the other");
-    const Tensor tensor = file.get(found->second);
+    const std::string stored = found->second;
     unused.erase(found);
-    return tensor;
+    const Tensor tensor = file.get(stored);
+    const std::string where = (dir / kWeights).string() + ": tensor '" + stored + "'";
+    if (!at::isFloatingType(tensor.scalar_type()))
+      fail_input(where, "holds whole numbers: quantised adapters are not supported");
+    return convert_finite(tensor, at::kFloat, where);
   }
 
   fs::path dir;
@@ -158,7 +204,9 @@ void replace(Model& model, const std::string& name, const std::string& as_stored
   if (!own || own->sizes() != weight.sizes())
     fail_input(dir.string(),
                "is an adapter for another model: '" + as_stored + "' fits no weight of this model");
-  adapter->replaced[name] = weight.to(own->options()).clone();
+  adapter->replaced[name] =
+      convert_finite(weight, own->scalar_type(), (dir / kWeights).string() + ": tensor '" + as_stored + "'")
+          .to(own->device());
 }
 
 // What modules_to_save names.
@@ -207,13 +255,14 @@ void load_vocabulary(Model& model, StoredAdapter& stored, Adapter* adapter) {
 
 Adapter load_adapter(Model& model, const fs::path& dir) {
   const fs::path config_path = dir / "adapter_config.json";
-  if (!fs::exists(config_path))
-    fail_input(dir.string(), "is not an adapter folder: adapter_config.json is missing");
+  require_config(dir, FolderKind::kAdapter);
+  if (!fs::exists(dir / kWeights)) fail_no_weights(dir, FolderKind::kAdapter);
   const Json json = read_json(config_path);
   Adapter adapter;
   adapter.config = parse_adapter_config(json, config_path.string());
   adapter.config.target_modules.clear();
   adapter.nested = model.config.nested;
+  const AlphaPatterns alphas = read_alpha_patterns(json, config_path.string());
   StoredAdapter stored(dir);
   std::set<std::string> targets, bare;  // kinds of layers that the adapter has, and that it lacks somewhere
   for_each_linear(model, [&](LinearLayer& layer) {
@@ -226,17 +275,18 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
     std::string module = stored.has(a_name) ? stored.unused.at(a_name) : layer.name;
     module = module.substr(std::string(kPrefix).size());
     module = module.substr(0, module.rfind(".lora_A"));
-    LoraPair pair{stored.take(a_name).to(at::kFloat).clone(), stored.take(b_name).to(at::kFloat).clone(),
-                  1.0};
+    LoraPair pair{stored.take(a_name), stored.take(b_name), 1.0};
     if (pair.a.dim() != 2 || pair.b.dim() != 2 || pair.a.size(1) != layer.weight.size(1) ||
         pair.b.size(0) != layer.weight.size(0) || pair.a.size(0) != pair.b.size(1) || pair.a.size(0) == 0)
       fail_input(dir.string(), "is an adapter for another model: " + layer.name + " is " +
                                    shape_text(layer.weight) + " here, the adapter's A is " +
                                    shape_text(pair.a) + " and B " + shape_text(pair.b));
-    const Json none;
-    const double alpha =
-        pattern_value(json.value("alpha_pattern", none), module, adapter.config.alpha, config_path.string());
-    pair.scale = scale_of(alpha, pair.a.size(0), adapter.config.use_rslora);
+    pair.scale =
+        scale_of(alpha_of(alphas, module, adapter.config.alpha), pair.a.size(0), adapter.config.use_rslora);
+    if (!(std::abs(pair.scale) <= std::numeric_limits<float>::max()))
+      fail_input(config_path.string(), "scales the update of " + layer.name +
+                                           " beyond all range: alpha / rank is " +
+                                           std::to_string(pair.scale));
     pair.a = pair.a.to(model.device);
     pair.b = pair.b.to(model.device);
     adapter.pairs[layer.name] = pair;

@@ -29,11 +29,13 @@ struct Adapter {
       false;  // for a model that sees images too (ModelConfig::nested): PEFT names its layers otherwise
 };
 
-// A: uniform(-1/sqrt(in), 1/sqrt(in)) as PEFT's default, B: zero. Error(kUsage) for a target that the model
-// lacks.
+// What can be known about settings before the weights are loaded. Error(kUsage): a rank beyond one of the
+// layers, a target that the model lacks, numbers out of range.
+void check_lora(const ModelConfig& model, const LoraConfig& config);
+// A: uniform(-1/sqrt(in), 1/sqrt(in)) as PEFT's default, B: zero. Checks as check_lora does.
 Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed);
 // Throws Error(kInput): not an adapter folder, an adapter for another model (first module that does not fit,
-// with both shapes), or a kind that is not supported (DoRA, ...), by name.
+// with both shapes), numbers that are not finite, or a kind that is not supported (DoRA, ...), by name.
 Adapter load_adapter(Model& model, const std::filesystem::path& dir);
 void save_adapter(const Adapter& adapter, const std::filesystem::path& dir, const std::string& base_model);
 

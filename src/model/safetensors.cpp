@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/model_folder.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -41,6 +42,7 @@ const Type* find_type(const std::string& name) {
 }
 
 constexpr size_t kMaxHeader = 100u << 20;  // the format's own limit
+constexpr int kDeepest = 100;
 constexpr const char* kTruncatedHint = "the file is damaged or was not downloaded completely";
 
 Json parse_header(const MappedFile& file, const fs::path& path, size_t* data_begin) {
@@ -56,15 +58,22 @@ Json parse_header(const MappedFile& file, const fs::path& path, size_t* data_beg
   *data_begin = 8 + length;
   std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, length);
   if (text.empty() || text[0] != '{') fail_input(path.string(), "its header does not start with '{'");
-  std::set<std::string> seen;
-  // A key given twice would silently hide a tensor.
-  auto refuse_duplicates = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth == 1 && event == Json::parse_event_t::key && !seen.insert(value.get<std::string>()).second)
-      fail_input(path.string(), "its header has the key '" + value.get<std::string>() + "' twice");
+  // The parser takes it for the end of the text.
+  if (text.find('\0') != text.npos) fail_input(path.string(), "its header has a NUL byte", kTruncatedHint);
+  std::set<std::string> seen, seen_inside;  // keys of the header, and of its entry at hand
+  // A key given twice would silently hide a tensor, or what another program takes it for.
+  auto check = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth > kDeepest) fail_input(path.string(), "its header is nested too deep");
+    if (event == Json::parse_event_t::object_start && depth == 1) seen_inside.clear();
+    if (event != Json::parse_event_t::key || depth > 2) return true;
+    const auto key = value.get<std::string>();
+    const bool counts = depth == 1 || key == "dtype" || key == "shape" || key == "data_offsets";
+    if (counts && !(depth == 1 ? seen : seen_inside).insert(key).second)
+      fail_input(path.string(), "its header has the key '" + key + "' twice");
     return true;
   };
   try {
-    Json header = Json::parse(text, refuse_duplicates);
+    Json header = Json::parse(text, check);
     if (!header.is_object()) fail_input(path.string(), "its header is not an object");
     return header;
   } catch (const nlohmann::json::exception& e) {
@@ -98,7 +107,6 @@ std::vector<int64_t> unsigned_array(const Json& entry, const std::string& key, c
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
-  if (!fs::exists(path)) fail_input(path.string(), "no such file");
   file_ = std::make_shared<MappedFile>(path);
   size_t data_begin = 0;
   const Json header = parse_header(*file_, path, &data_begin);
@@ -125,7 +133,12 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
     entry.begin = data_begin + static_cast<size_t>(offsets[0]);
     entry.bytes = static_cast<size_t>(offsets[1] - offsets[0]);
     size_t expected = 0;
-    if (!byte_count(entry.shape, type->bytes, &expected) || expected != entry.bytes)
+    // An empty tensor may still have sides that torch cannot count with.
+    std::vector<int64_t> sides = entry.shape;
+    sides.erase(std::remove(sides.begin(), sides.end(), 0), sides.end());
+    size_t countable = 0;
+    if (!byte_count(entry.shape, type->bytes, &expected) || expected != entry.bytes ||
+        !byte_count(sides, 2 * type->bytes, &countable))
       fail_input(where, "its shape and type do not fit its " + std::to_string(entry.bytes) + " bytes");
     if (static_cast<size_t>(offsets[1]) > data_size)
       fail_input(where, "lies beyond the end of the file", kTruncatedHint);
@@ -221,6 +234,7 @@ void write_safetensors_one_by_one(const fs::path& path, const std::vector<Tensor
 }
 
 ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
+  require_folder(model_dir, FolderKind::kModel);
   const fs::path single = model_dir / "model.safetensors", index = model_dir / "model.safetensors.index.json";
   if (fs::exists(single)) {
     shards_.emplace_back(single);
@@ -237,6 +251,10 @@ ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
     for (const auto& file : files) {
       if (file.find('/') != std::string::npos)
         fail_input(index.string(), "names a file outside the folder: " + file);
+      std::error_code ignored;
+      if (!fs::exists(model_dir / file, ignored))
+        fail_input((model_dir / file).string(), "is missing, which model.safetensors.index.json names",
+                   "is the download complete?");
       shards_.emplace_back(model_dir / file);
     }
     for (const auto& item : json["weight_map"].items()) {
@@ -245,11 +263,7 @@ ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
       if (!present) fail_input(index.string(), "lists tensor '" + item.key() + "', which no shard has");
     }
   } else {
-    std::string hint = "expected model.safetensors or model.safetensors.index.json";
-    for (const char* other : {"pytorch_model.bin", "consolidated.00.pth"})
-      if (fs::exists(model_dir / other))
-        hint += "; " + std::string(other) + " is not read, convert it to safetensors";
-    fail_input(model_dir.string(), "has no weights", hint);
+    fail_no_weights(model_dir, FolderKind::kModel);
   }
   for (size_t i = 0; i < shards_.size(); ++i)
     for (const auto& name : shards_[i].names())

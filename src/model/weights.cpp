@@ -2,12 +2,15 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/model_folder.h"
 #include "base/random.h"
+#include "model/convert.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/skeleton.h"
@@ -156,8 +159,9 @@ int64_t ModelConfig::parameters() const {
   int64_t total = 0;
   for (const Weight& weight : weights_of(model)) {
     int64_t count = 1;
-    for (int64_t n : weight.shape) count *= n;
-    total += count;
+    for (int64_t n : weight.shape)
+      if (__builtin_mul_overflow(count, n, &count)) return std::numeric_limits<int64_t>::max();
+    if (__builtin_add_overflow(total, count, &total)) return std::numeric_limits<int64_t>::max();
   }
   return total;
 }
@@ -292,22 +296,16 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
 
 void save_model(const Model& model, const fs::path& dir, const fs::path& tokenizer_from,
                 at::ScalarType dtype) {
-  make_directories(dir);
   NamedTensors tensors;
   for (const Weight& weight : weights_of(const_cast<Model&>(model)))
-    tensors.emplace_back(weight.name, weight.tensor->detach().to(at::kCPU, dtype));
+    tensors.emplace_back(
+        weight.name, convert_finite(*weight.tensor, dtype, dir.string() + ": tensor '" + weight.name + "'"));
+  make_directories(dir);
   write_safetensors(dir / "model.safetensors", tensors, {{"format", "pt"}});
   Json config = model.config.json;
-  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = dtype == at::kFloat  ? "float32"
-                                                               : dtype == at::kHalf ? "float16"
-                                                                                    : "bfloat16";
+  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = torch_name(dtype);
   write_file_atomic(dir / "config.json", config.dump(2) + "\n");
-  if (tokenizer_from.empty()) return;
-  for (const char* name :
-       {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-        "added_tokens.json", "chat_template.jinja", "generation_config.json"})
-    if (fs::exists(tokenizer_from / name) && !fs::equivalent(tokenizer_from, dir))
-      write_file_atomic(dir / name, read_text(tokenizer_from / name));
+  if (!tokenizer_from.empty()) copy_beside_weights(tokenizer_from, dir);
 }
 
 std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model) {

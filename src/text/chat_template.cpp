@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/model_folder.h"
 #include "text/jinja.h"
 
 namespace sdft {
@@ -111,6 +112,7 @@ ChatTemplate ChatTemplate::parse(const std::string& source, const std::string& n
 }
 
 ChatTemplate ChatTemplate::load(const fs::path& model_dir) {
+  require_folder(model_dir, FolderKind::kModel);
   auto impl = std::make_shared<Impl>();
   fs::path config_file = model_dir / "tokenizer_config.json";
   Json config = fs::exists(config_file) ? read_json(config_file) : Json::object();

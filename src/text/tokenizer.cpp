@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/model_folder.h"
 #include "base/utf8.h"
 #include "text/tokenizer_impl.h"
 
@@ -84,6 +85,7 @@ void Tokenizer::Impl::encode_text(std::string_view text, bool at_start, bool par
 
 Tokenizer Tokenizer::load(const std::filesystem::path& model_dir) {
   namespace fs = std::filesystem;
+  require_folder(model_dir, FolderKind::kModel);
   const fs::path json = model_dir / "tokenizer.json", model = model_dir / "tokenizer.model",
                  config_path = model_dir / "tokenizer_config.json";
   const Json config = fs::exists(config_path) ? read_json(config_path) : Json::object();

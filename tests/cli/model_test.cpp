@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/run_command.h"
@@ -13,6 +15,7 @@ namespace sdft::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -73,6 +76,164 @@ TEST_F(ModelCommands, MergeWritesTheTypeAskedFor) {
           .exit_code,
       0);
   EXPECT_TRUE(inspect("again")["weights"]["dtype"].contains("bf16")) << "auto keeps the model's own type";
+}
+
+// An adapter whose numbers are so many times those of another.
+void write_scaled_adapter(const fs::path& from, const fs::path& to, double factor) {
+  fs::create_directories(to);
+  fs::copy_file(from / "adapter_config.json", to / "adapter_config.json");
+  const SafetensorsFile file(from / "adapter_model.safetensors");
+  NamedTensors tensors;
+  for (const std::string& name : file.names()) tensors.emplace_back(name, file.get(name) * factor);
+  write_safetensors(to / "adapter_model.safetensors", tensors);
+}
+
+TEST_F(ModelCommands, MergeRefusesWhatATypeCannotHold) {
+  write_scaled_adapter(dir_ / "adapter", dir_ / "large", 1e4);
+  auto merge = [&](const std::string& adapter, const std::string& type) {
+    return run_command({"merge", "--model", path("model"), "--adapter", path(adapter), "--output",
+                        path(adapter + type), "--dtype", type});
+  };
+  const CommandResult refused = merge("large", "f16");
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("self_attn"), HasSubstr("f16 goes to 65504"), HasSubstr("bf16 or f32")));
+  EXPECT_FALSE(fs::exists(dir_ / "largef16"));
+  EXPECT_EQ(merge("large", "bf16").exit_code, 0);
+  EXPECT_EQ(merge("adapter", "f16").exit_code, 0);
+  EXPECT_TRUE(inspect("adapterf16")["weights"]["dtype"].contains("f16"));
+  write_scaled_adapter(dir_ / "adapter", dir_ / "endless", INFINITY);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"merge"}, {"export"}, {"score", "--data", path("d.jsonl")}}) {
+    std::vector<std::string> args = command;
+    for (const std::string& arg :
+         {std::string("--model"), path("model"), std::string("--adapter"), path("endless")})
+      args.push_back(arg);
+    if (command[0] != "score") args.insert(args.end(), {"--output", path("never")});
+    const CommandResult result = run_command(args);
+    EXPECT_EQ(result.exit_code, 3) << command[0];
+    EXPECT_THAT(result.err, AllOf(HasSubstr("lora_"), HasSubstr("not finite"))) << command[0];
+    EXPECT_FALSE(fs::exists(dir_ / "never"));
+  }
+}
+
+TEST_F(ModelCommands, MergeRefusesAModelWithNumbersThatAreNone) {
+  const fs::path weights = dir_ / "model" / "model.safetensors";
+  NamedTensors tensors;
+  {
+    const SafetensorsFile file(weights);
+    for (const std::string& name : file.names()) tensors.emplace_back(name, file.get(name).clone());
+  }
+  for (auto& [name, tensor] : tensors)
+    if (name == "model.layers.1.mlp.up_proj.weight") tensor[3][4] = NAN;
+  write_safetensors(weights, tensors);
+  const CommandResult merge = run_command(
+      {"merge", "--model", path("model"), "--adapter", path("adapter"), "--output", path("merged")});
+  EXPECT_EQ(merge.exit_code, 3);
+  EXPECT_THAT(merge.err, AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight"), HasSubstr("not finite")));
+}
+
+// All that loading reads goes along.
+TEST_F(ModelCommands, MergedRendersAndTokenisesTheSame) {
+  const fs::path model = dir_ / "model";
+  Json config = read_json(model / "tokenizer_config.json");
+  write_text(model / "chat_template.json", Json{{"chat_template", config["chat_template"]}}.dump());
+  config.erase("chat_template");
+  config.erase("bos_token");
+  write_text(model / "tokenizer_config.json", config.dump());
+  write_text(model / "special_tokens_map.json", R"({"bos_token": "<bos>"})");
+  write_text(model / "added_tokens.json", R"({"<extra>": 320})");
+  write_text(model / "generation_config.json", R"({"eos_token_id": [3, 2]})");
+  fs::create_directories(model / "additional_chat_templates");
+  write_text(model / "additional_chat_templates" / "rag.jinja", "{{ bos_token }}");
+  write_text(model / "notes.txt", "not the model's");
+  const CommandResult merge = run_command(
+      {"merge", "--model", path("model"), "--adapter", path("adapter"), "--output", path("merged")});
+  ASSERT_EQ(merge.exit_code, 0) << merge.err;
+  write_text(dir_ / "m.json", R"([{"role": "user", "content": "What is 1 plus 2?"}])");
+  std::string rendered, ids;
+  for (const std::string name : {"model", "merged"}) {
+    const CommandResult render = run_command({"render", "--model", path(name), path("m.json")}),
+                        tokenize = run_command({"tokenize", "--model", path(name), "--add-special"},
+                                               "<bos>What is<end> <extra>\n");
+    ASSERT_EQ(render.exit_code, 0) << render.err;
+    ASSERT_EQ(tokenize.exit_code, 0) << tokenize.err;
+    EXPECT_THAT(render.out, HasSubstr("<bos><turn>"));
+    if (name == "merged") {
+      EXPECT_EQ(render.out, rendered);
+      EXPECT_EQ(tokenize.out, ids);
+    }
+    rendered = render.out, ids = tokenize.out;
+  }
+  EXPECT_EQ(inspect("merged")["config"]["eos_token_ids"], Json({3, 2}));
+  EXPECT_TRUE(fs::exists(dir_ / "merged" / "additional_chat_templates" / "rag.jinja"));
+  EXPECT_FALSE(fs::exists(dir_ / "merged" / "notes.txt"));
+}
+
+// What people give as --model or --adapter that is none, and what they are told.
+TEST_F(ModelCommands, SaysWhatToDoInPlaceOfAModel) {
+  fs::create_directories(dir_ / "models--org--name" / "snapshots" / "abc");
+  fs::create_directories(dir_ / "models--org--half");
+  fs::create_directories(dir_ / "quantised");
+  fs::create_directories(dir_ / "torch");
+  fs::create_directories(dir_ / "torch-adapter");
+  fs::copy(dir_ / "model", dir_ / "pointer");
+  fs::copy(dir_ / "model", dir_ / "pointer-tokenizer");
+  fs::copy(dir_ / "model", dir_ / "shards");
+  for (const char* name :
+       {"m.gguf", "quantised/m.gguf", "torch/pytorch_model.bin", "torch-adapter/adapter_model.bin"})
+    write_text(dir_ / name, "GGUF");
+  for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json"})
+    fs::copy_file(dir_ / "model" / name, dir_ / "torch" / name);
+  fs::copy_file(dir_ / "adapter" / "adapter_config.json", dir_ / "torch-adapter" / "adapter_config.json");
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 269060552\n";
+  write_text(dir_ / "pointer" / "model.safetensors", pointer);
+  write_text(dir_ / "pointer-tokenizer" / "tokenizer.json", pointer);
+  fs::remove(dir_ / "shards" / "model.safetensors");
+  write_text(dir_ / "shards" / "model.safetensors.index.json",
+             R"({"weight_map": {"a": "model-00001-of-00002.safetensors"}})");
+  struct Case {
+    std::string model, adapter, what, hint;
+  };
+  const Case cases[] = {
+      {path("m.gguf"), "", "is a GGUF file", "sdft import " + path("m.gguf")},
+      {"HuggingFaceTB/SmolLM2-135M-Instruct", "", "no such model folder",
+       "hf download HuggingFaceTB/SmolLM2-135M-Instruct"},
+      {path("modle"), "", "no such model folder", "did you mean " + path("model") + "?"},
+      {path("model/model.safetensors"), "", "is a file", "give " + path("model")},
+      {path("models--org--name"), "", "Hugging Face cache", path("models--org--name/snapshots/abc")},
+      {path("models--org--half"), "", "without snapshots", "not complete"},
+      {path("quantised"), "", "", "sdft import"},
+      {path("torch"), "", "has no weights", "pytorch_model.bin is not read"},
+      {path("adapter"), "", "", "give it as --adapter"},
+      {path("pointer"), "", "model.safetensors: is a Git LFS pointer", "git lfs pull"},
+      {path("pointer-tokenizer"), "", "tokenizer.json: is a Git LFS pointer", "git lfs pull"},
+      {path("shards"), "", "model-00001-of-00002.safetensors: is missing", "complete"},
+      {path("model"), path("torch-adapter"), "has no weights", "adapter_model.bin is not read"},
+      {path("model"), path("adaptor"), "no such adapter folder", "did you mean " + path("adapter") + "?"},
+      {path("model"), path("adapter/adapter_model.safetensors"), "is a file", "give " + path("adapter")},
+      {path("model"), path("model"), "adapter_config.json: is missing", "a model's folder"},
+      {path("model"), path("m.gguf"), "is a GGUF file", "PEFT adapter folder"},
+  };
+  for (const Case& wrong : cases) {
+    std::vector<std::string> args = {"score", "--data", path("d.jsonl"), "--model", wrong.model};
+    if (!wrong.adapter.empty()) args.insert(args.end(), {"--adapter", wrong.adapter});
+    const CommandResult result = run_command(args);
+    EXPECT_EQ(result.exit_code, 3) << wrong.model << wrong.adapter;
+    EXPECT_THAT(result.err, AllOf(HasSubstr(wrong.what), HasSubstr(wrong.hint)));
+  }
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"tokenize", "--model", path("m.gguf")},
+        {"render", "--model", path("m.gguf"), path("d.jsonl")},
+        {"merge", "--model", path("m.gguf"), "--adapter", path("adapter"), "--output", path("out")},
+        {"export", "--model", path("m.gguf"), "--adapter", path("adapter"), "--output", path("out")},
+        {"generate", "--model", path("m.gguf"), "--prompt", "x"},
+        {"train", "--model_name_or_path", path("m.gguf"), "--dataset", path("d.jsonl"), "--output_dir",
+         path("out")}}) {
+    const CommandResult result = run_command(command);
+    EXPECT_EQ(result.exit_code, 3) << command[0];
+    EXPECT_THAT(result.err, HasSubstr("sdft import")) << command[0];
+  }
 }
 
 TEST_F(ModelCommands, MergeNeverWritesOverAModel) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <map>
 
 #include "base/error.h"
@@ -169,13 +170,70 @@ TEST(Adapter, WhatIsNotSupportedIsNamed) {
       {R"({"bias": "all"})", "bias"},
       {R"({"peft_type": "LOHA"})", "LOHA"},
       {R"({"init_lora_weights": "pissa_niter_16"})", "pissa_niter_16"},
-      {R"({"alpha_pattern": {"q_proj[": 4}})", "q_proj["}};
+      {R"({"alpha_pattern": {"q_proj[": 4}})", "q_proj["},
+      {R"({"alpha_pattern": {"q_proj": "4"}})", "alpha_pattern 'q_proj'"},
+      {R"({"alpha_pattern": {"q_proj": 1e300}})", "beyond all range"},
+      // Takes for ever, or all the stack, where nothing limits the search.
+      {R"({"alpha_pattern": {"(.*.*.*.*.*.*.*.*.*.*.*)*(x+x+)+y": 4}})", "alpha_pattern"},
+      {R"({"lora_alpha": 1e300})", "beyond all range"},
+      {R"({"lora_dropout": -1})", "lora_dropout"},
+      {R"({"r": 0})", "'r'"}};
   for (const auto& [changes, name] : refused)
     EXPECT_THAT(load_error(model, Json::parse(changes)), ::testing::HasSubstr(name));
   for (const char* changes :
        {R"({"use_dora": false, "lora_bias": null, "layer_replication": []})",
         R"({"init_lora_weights": "gaussian", "peft_version": "0.20.0", "exclude_modules": null})"})
     EXPECT_EQ(load_error(model, Json::parse(changes)), "");
+}
+
+TEST(Adapter, NumbersThatAreNotFiniteAreNamed) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  LoraConfig config;
+  config.target_modules = {"q_proj"};
+  const double wrong[] = {std::nan(""), INFINITY, -INFINITY};
+  for (const double value : wrong)
+    for (const bool whole : {false, true}) {
+      Adapter adapter = init_adapter(model, config, 1);
+      Tensor head = model.lm_head.clone();
+      (whole ? head : adapter.pairs.begin()->second.b)[0][0] = value;
+      if (whole) adapter.replaced["lm_head.weight"] = head;
+      ScratchDir dir;
+      save_adapter(adapter, dir.path(), "base");
+      try {
+        load_adapter(model, dir.path());
+        ADD_FAILURE() << value;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::kInput);
+        EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr(whole ? "lm_head" : "q_proj.lora_B"),
+                                                   ::testing::HasSubstr("not finite")));
+      }
+    }
+}
+
+TEST(Adapter, SettingsAreCheckedBeforeTheWeightsAreThere) {
+  const ModelConfig model = read_config(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed");
+  auto error_of = [&](const LoraConfig& config) -> std::string {
+    try {
+      check_lora(model, config);
+      return "";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage);
+      return error.what();
+    }
+  };
+  LoraConfig config;
+  EXPECT_EQ(error_of(config), "");
+  config.rank = 1'000'000'000;
+  EXPECT_THAT(error_of(config), ::testing::HasSubstr("model.layers.0.self_attn.q_proj"));
+  config = LoraConfig();
+  config.alpha = INFINITY;
+  EXPECT_THAT(error_of(config), ::testing::HasSubstr("lora_alpha"));
+  config = LoraConfig();
+  config.dropout = std::nan("");
+  EXPECT_THAT(error_of(config), ::testing::HasSubstr("lora_dropout"));
+  config = LoraConfig();
+  config.target_modules = {"nothing"};
+  EXPECT_THAT(error_of(config), ::testing::HasSubstr("nothing"));
 }
 
 // Configurations as PEFT's own repository has them.

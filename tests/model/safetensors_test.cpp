@@ -96,11 +96,33 @@ TEST(Safetensors, MalformedFilesAreRefused) {
       file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
               R"("b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
               6),
+      file_of(good + std::string("\0garbage", 8), 8),
+      file_of(good + std::string(8, '\0'), 8),
+      file_of(R"({"w":{"dtype":"F32","dtype":"F32","shape":[2,1],"data_offsets":[0,8]}})", 8),
+      file_of(R"({"w":{"dtype":"F32","shape":[1],"shape":[2,1],"data_offsets":[0,8]}})", 8),
+      file_of(R"({"w":{"dtype":"F32","shape":[2,1],"data_offsets":[0,4],"data_offsets":[0,8]}})", 8),
+      file_of(R"({"w":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8],"x":)" + std::string(200'000, '[') +
+                  std::string(200'000, ']') + "}}",
+              8),
+      file_of(R"({"w":{"dtype":"F32","shape":[0,4611686018427387904,8],"data_offsets":[0,0]}})", 0),
+      file_of(R"({"w":{"dtype":"F32","shape":[4611686018427387904,0,8],"data_offsets":[0,0]}})", 0),
+      "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 269060552\n",
   };
   for (const std::string& bytes : bad) {
     write_file_atomic(path, bytes);
     EXPECT_NE(error_of(path), "") << bytes;
   }
+}
+
+// What the crate takes: a field that nobody knows may be there twice.
+TEST(Safetensors, UnknownFieldsDoNotMatter) {
+  ScratchDir dir;
+  write_file_atomic(
+      dir / "m.safetensors",
+      file_of(R"({"w":{"x":1,"dtype":"F32","x":{"dtype":"F16"},"shape":[2],"data_offsets":[0,8]},)"
+              R"("__metadata__":{"a":"b","a":"c"}}  )",
+              8));
+  EXPECT_EQ(error_of(dir / "m.safetensors"), "");
 }
 
 TEST(Safetensors, TypesThatTorchHasNotAreRefusedByName) {
