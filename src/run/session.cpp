@@ -35,6 +35,8 @@ GenerateOptions Session::generation() const {
   options.batch_size = recipe.generation_batch_size;
   options.seed = recipe.seed;
   options.stop = stop;
+  options.constraints = defaults.constraints;
+  options.tokenizer = &tokenizer;
   options.stop_ids = stop_ids(formatter, model.config.eos_token_ids);
   return options;
 }
@@ -51,6 +53,8 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   Model model = recipe.train_from_scratch ? init_model(config, recipe.seed, load) : load_model(dir, load);
   auto session =
       std::make_unique<Session>(recipe, std::move(model), std::move(tokenizer), ChatTemplate::load(dir));
+  session->defaults = read_generation_config(dir, config);
+  for (const std::string& warning : session->defaults.warnings) spdlog::warn("{}", warning);
   bool chat = false;
   for (const std::string& name : {recipe.prompt_template, recipe.distill_template}) {
     if (name == kTemplateOfRecord || !find_prompt_template(name).chat) continue;

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "data/prompt.h"
-#include "infer/generator.h"
+#include "infer/generation_config.h"
 #include "run/recipe.h"
 
 namespace sdft {
@@ -21,7 +21,8 @@ struct Session {
   Model model;
   Tokenizer tokenizer;
   ChatTemplate chat_template;
-  Formatter formatter;  // points into this object
+  Formatter formatter;          // points into this object
+  GenerationDefaults defaults;  // the model's own; its sampling and limit give way to the recipe's
   const std::atomic<bool>* stop = nullptr;
   bool progress = true;  // bars on stderr
 
