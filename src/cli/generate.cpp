@@ -1,5 +1,6 @@
 // generate and chat: text out of a model.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
 #include "cli/model_flags.h"
 #include "cli/terminal_input.h"
 #include "data/turn_end.h"
-#include "infer/generator.h"
+#include "infer/generation_config.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -31,7 +32,7 @@ struct GenerateFlags {
   SamplingFlags sampling;
   std::optional<std::string> text;
   std::string data, system;
-  bool json = false;
+  bool json = false, unordered = false;
 };
 
 void add_sampling_flags(CLI::App* command, SamplingFlags* flags) {
@@ -47,49 +48,46 @@ void add_sampling_flags(CLI::App* command, SamplingFlags* flags) {
       "above 1: tokens that are there already become less likely; 1: off (the default, unless "
       "generation_config.json has one)");
   add("max_new_tokens", &flags->max_new_tokens,
-      "limit of an answer (default 512, or what generation_config.json says)");
+      fmt::format("limit of an answer (default {}, or what generation_config.json says)", kMaxNewTokens));
   add("seed", &flags->seed, "of sampling; each request has a random stream of its own");
 }
 
-// What generation_config.json may ask for besides, and the value that changes nothing.
-const std::map<std::string, double> kNotSupported = {
-    {"min_p", 0},         {"typical_p", 1},      {"epsilon_cutoff", 0},
-    {"eta_cutoff", 0},    {"num_beams", 1},      {"no_repeat_ngram_size", 0},
-    {"penalty_alpha", 0}, {"guidance_scale", 1}, {"encoder_repetition_penalty", 1}};
-
-// Flags, else generation_config.json where it says do_sample, else greedy. Anything but greedy is told on
-// stderr.
-GenerateOptions generate_options(const SamplingFlags& flags, const LoadedModel& loaded, const fs::path& dir) {
-  const fs::path path = dir / "generation_config.json";
-  const Json json = fs::exists(path) ? read_json(path) : Json::object();
-  const bool sampled = value_or(json, "do_sample", false, path.string());
+// Flags, else generation_config.json (its sampling where it says do_sample), else greedy. Anything but greedy
+// is told on stderr. What the flags say is checked before anything is loaded.
+GenerateOptions generate_options(const SamplingFlags& flags, const GenerationDefaults& defaults) {
   GenerateOptions options;
   SamplingOptions& sampling = options.sampling;
-  const bool some = flags.top_k || flags.top_p;
-  sampling.temperature = sampled ? value_or(json, "temperature", 1.0, path.string()) : some ? 1.0 : 0.0;
-  if (sampled) {
-    sampling.top_k = value_or<int64_t>(json, "top_k", 50, path.string());
-    sampling.top_p = value_or(json, "top_p", 1.0, path.string());
-  }
-  sampling.repetition_penalty = value_or(json, "repetition_penalty", 1.0, path.string());
-  for (const auto& [key, off] : kNotSupported)
-    if (value_or(json, key, off, path.string()) != off)
-      spdlog::warn("{}: {} is not supported and has no effect", path.string(), key);
+  sampling = defaults.sampling;
+  if (!defaults.do_sample && (flags.top_k || flags.top_p)) sampling.temperature = 1;
   sampling.temperature = flags.temperature.value_or(sampling.temperature);
   sampling.top_k = flags.top_k.value_or(sampling.top_k);
   sampling.top_p = flags.top_p.value_or(sampling.top_p);
   sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
-  if (!sampling.greedy())
-    spdlog::info("sampling with temperature {}, top_k {}, top_p {}{}", sampling.temperature, sampling.top_k,
-                 sampling.top_p,
-                 sampled ? " (" + path.string() + " says do_sample; --temperature 0 is greedy)" : "");
-  if (sampling.repetition_penalty != 1)
-    spdlog::info("repetition_penalty {} (1: off)", sampling.repetition_penalty);
-  const auto limit = value_or<int64_t>(json, "max_new_tokens", 512, path.string());
-  options.max_new_tokens = flags.max_new_tokens.value_or(limit);
+  options.max_new_tokens = flags.max_new_tokens.value_or(defaults.max_new_tokens);
+  options.constraints = defaults.constraints;
   options.batch_size = flags.batch_size;
   options.seed = flags.seed;
   options.stop = &interrupted;
+  return options;
+}
+
+void check(const SamplingFlags& flags) {
+  const auto problems = problems_of(generate_options(flags, {}));
+  if (!problems.empty()) fail_usage(fmt::format("{}", fmt::join(problems, "; ")));
+}
+
+GenerateOptions generate_options(const SamplingFlags& flags, const LoadedModel& loaded) {
+  const GenerationDefaults& defaults = loaded.defaults;
+  GenerateOptions options = generate_options(flags, defaults);
+  const SamplingOptions& sampling = options.sampling;
+  if (!sampling.greedy())
+    spdlog::info(
+        "sampling with temperature {}, top_k {}, top_p {}{}", sampling.temperature, sampling.top_k,
+        sampling.top_p,
+        defaults.do_sample ? " (generation_config.json says do_sample; --temperature 0 is greedy)" : "");
+  if (sampling.repetition_penalty != 1)
+    spdlog::info("repetition_penalty {} (1: off)", sampling.repetition_penalty);
+  options.tokenizer = &loaded.speech.tokenizer;
   options.stop_ids = stop_ids(loaded.speech.formatter, loaded.model.config.eos_token_ids);
   return options;
 }
@@ -142,16 +140,53 @@ void answer_one(const LoadedModel& loaded, const Request& request, const Generat
     spdlog::warn("the model's context is full; the answer ends there");
 }
 
-void answer_all(const LoadedModel& loaded, const std::vector<Request>& requests, GenerateOptions options) {
+// Lines on stdout as answers come; in the order of the requests, each as soon as those before it are there.
+class AnswerLines {
+ public:
+  AnswerLines(const Speech& speech, bool ordered) : speech_(speech), ordered_(ordered) {}
+
+  void add(const Completion& completion) {
+    if (!ordered_) return write_line(answer_line(speech_, completion));
+    waiting_.emplace(completion.index, completion);
+    for (auto first = waiting_.begin(); first != waiting_.end() && first->first == next_; ++next_)
+      first = write(first);
+  }
+  // What still waits for one before it, which will not come.
+  void finish() {
+    for (auto first = waiting_.begin(); first != waiting_.end();) first = write(first);
+  }
+
+ private:
+  using Waiting = std::map<size_t, Completion>;
+  Waiting::iterator write(Waiting::iterator at) {
+    write_line(answer_line(speech_, at->second));
+    return waiting_.erase(at);
+  }
+
+  const Speech& speech_;
+  bool ordered_;
+  size_t next_ = 0;
+  Waiting waiting_;
+};
+
+void answer_all(const LoadedModel& loaded, const std::vector<Request>& requests, GenerateOptions options,
+                bool ordered) {
   Progress progress("generate", requests.size(), "answers", !::isatty(1));
+  AnswerLines lines(loaded.speech, ordered);
   std::vector<std::string> too_long;
   size_t done = 0;
   progress.update(0);
-  generate(loaded.model, requests, options, [&](const Completion& completion) {
-    write_line(answer_line(loaded.speech, completion));
-    if (completion.finish == FinishReason::kPromptTooLong) too_long.push_back(completion.id);
-    progress.update(++done);
-  });
+  options.in_order = ordered;
+  try {
+    generate(loaded.model, requests, options, [&](const Completion& completion) {
+      lines.add(completion);
+      if (completion.finish == FinishReason::kPromptTooLong) too_long.push_back(completion.id);
+      progress.update(++done);
+    });
+  } catch (const Error& e) {
+    if (e.code() == ExitCode::kInterrupted) lines.finish();
+    throw;
+  }
   if (!too_long.empty())
     spdlog::warn(
         "{} of {} prompts fill the model's context of {} tokens and got no answer (finish prompt_too_long): "
@@ -184,15 +219,16 @@ std::vector<Example> prompts_of(const GenerateFlags& flags) {
 }
 
 void run_generate(const GenerateFlags& flags) {
+  check(flags.sampling);
   const std::vector<Example> examples = prompts_of(flags);
   LoadedModel loaded(flags.model, flags.prompt);
-  const GenerateOptions options = generate_options(flags.sampling, loaded, flags.model.model);
+  const GenerateOptions options = generate_options(flags.sampling, loaded);
   std::vector<Request> requests;
   for (const Example& example : examples)
     requests.push_back({example.id, ids_of(loaded.speech, flags.prompt, example)});
   loaded.tuned(true);
   if (flags.text) return answer_one(loaded, requests[0], options, flags.json);
-  answer_all(loaded, requests, options);
+  answer_all(loaded, requests, options, !flags.unordered);
 }
 
 // One side of a conversation: what the seed or the tuned model has heard and said.
@@ -255,9 +291,10 @@ bool Chat::command(const std::string& line) {
 }
 
 void run_chat(const GenerateFlags& flags) {
+  check(flags.sampling);
   LoadedModel loaded(flags.model, flags.prompt);
   const bool terminal = ::isatty(0) == 1;
-  Chat chat{loaded, flags, generate_options(flags.sampling, loaded, flags.model.model), {}, flags.system};
+  Chat chat{loaded, flags, generate_options(flags.sampling, loaded), {}, flags.system};
   if (flags.model.adapter.empty()) {
     chat.voices = {{"", false, {}}};
   } else {
@@ -305,6 +342,8 @@ void add_generate(const Registry& registry) {
   generate->add_option("--system", flags->system, "system message where the data has none")
       ->type_name("TEXT");
   generate->add_flag("--json", flags->json, "a JSON line for --prompt too");
+  generate->add_flag("--unordered", flags->unordered,
+                     "answers as they are finished; else in the order of the questions");
   add_prompt_flags(generate, &flags->prompt);
   add_sampling_flags(generate, &flags->sampling);
   generate
@@ -323,6 +362,7 @@ void add_generate(const Registry& registry) {
   add_loading_flags(chat, &chat_flags->model);
   chat->add_option("--system", chat_flags->system, "system message")->type_name("TEXT");
   chat->add_flag("--json", chat_flags->json, "one JSON line a turn");
+  add_template_flags(chat, &chat_flags->prompt);
   add_sampling_flags(chat, &chat_flags->sampling);
 }
 

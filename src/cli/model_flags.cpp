@@ -1,9 +1,13 @@
 #include "cli/model_flags.h"
 
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
 #include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
+#include "data/template_variables.h"
 #include "run/session.h"
 
 namespace sdft::cli {
@@ -34,7 +38,25 @@ void add_loading_flags(CLI::App* command, ModelFlags* flags) {
       ->check(CLI::NonNegativeNumber);
 }
 
+void add_template_flags(CLI::App* command, PromptFlags* flags) {
+  command
+      ->add_option_function<std::string>(
+          "--variables",
+          [flags](const std::string& text) {
+            try {
+              flags->variables = read_variables(text, "--variables");
+            } catch (const Error& e) {
+              throw CLI::ValidationError(e.what());
+            }
+          },
+          "JSON object of further variables that the chat template reads")
+      ->type_name("JSON");
+  command->add_option("--date", flags->date, "what the chat template takes for today; else the clock's")
+      ->type_name("YYYY-MM-DD");
+}
+
 void add_prompt_flags(CLI::App* command, PromptFlags* flags) {
+  add_template_flags(command, flags);
   command->add_flag("--raw", flags->raw,
                     "text as it is, without chat template; BOS where the tokenizer adds it");
   command->add_option("--template", flags->prompt_template, "prompt template: chat, alpaca, gsm8k, ...")
@@ -78,6 +100,8 @@ Speech::Speech(const fs::path& dir, const PromptFlags& flags)
     : tokenizer(Tokenizer::load(dir)), chat_template(ChatTemplate::load(dir)) {
   formatter.tokenizer = &tokenizer;
   formatter.chat_template = &chat_template;
+  formatter.render.extra = flags.variables;
+  formatter.render.date = flags.date;
   if (flags.layout == "reference") formatter.layout = PromptLayout::kReference;
   if (flags.layout == "reference-main") formatter.layout = PromptLayout::kReferenceMain;
   if (flags.raw || !find_prompt_template(flags.prompt_template).chat) return;
@@ -85,6 +109,13 @@ Speech::Speech(const fs::path& dir, const PromptFlags& flags)
     fail_input(dir.string(), "has no chat template",
                "use --raw, or --template alpaca --prompt_layout reference");
   warn_of_control_tokens(dir, chat_template, tokenizer);
+  warn_of_unread(chat_template, flags.variables);
+}
+
+void warn_of_unread(const ChatTemplate& chat_template, const Json& variables) {
+  const auto unread = unread_variables(chat_template, variables);
+  if (!unread.empty())
+    spdlog::warn("the chat template reads no variable {}: no effect", fmt::join(unread, ", "));
 }
 
 namespace {
@@ -98,6 +129,8 @@ Model load_checked(const ModelFlags& flags, const Tokenizer& tokenizer) {
 LoadedModel::LoadedModel(const ModelFlags& flags, const PromptFlags& prompt)
     : speech(flags.model, prompt), model(load_checked(flags, speech.tokenizer)) {
   if (!flags.adapter.empty()) adapter = load_adapter(model, flags.adapter);
+  defaults = read_generation_config(flags.model, model.config);
+  for (const std::string& warning : defaults.warnings) spdlog::warn("{}", warning);
 }
 
 namespace {

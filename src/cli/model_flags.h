@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "data/prompt.h"
+#include "infer/generation_config.h"
 #include "model/lora.h"
 
 namespace sdft::cli {
@@ -25,15 +26,24 @@ struct ModelFlags {
 void add_model_flag(CLI::App* command, ModelFlags* flags);
 void add_loading_flags(CLI::App* command, ModelFlags* flags);
 
-// --template, --prompt_layout, --column, --max_samples, --skip_bad: how examples of a file become prompts.
+// --template, --prompt_layout, --column, --max_samples, --skip_bad: how examples of a file become prompts;
+// --variables and --date: what the chat template reads besides.
 struct PromptFlags {
   std::string prompt_template = "chat", layout = "chat";
   std::vector<std::string> columns;  // "query=question"
   size_t max_samples = 0;
   bool raw = false, skip_bad = false;
+  Json variables = Json::object();
+  std::string date;  // "": the clock
 };
+// --variables, --date.
+void add_template_flags(CLI::App* command, PromptFlags* flags);
+// All of them.
 void add_prompt_flags(CLI::App* command, PromptFlags* flags);
 Dataset read_examples(const std::string& path, const PromptFlags& flags, bool response_required);
+
+// Says which variables the chat template does not mention.
+void warn_of_unread(const ChatTemplate& chat_template, const Json& variables);
 
 // make(), whose Error(kInput) then names the example.
 template <typename Make>
@@ -62,7 +72,8 @@ struct Speech {
 struct LoadedModel {
   Speech speech;
   Model model;
-  Adapter adapter;  // without pairs where none was asked for
+  Adapter adapter;              // without pairs where none was asked for
+  GenerationDefaults defaults;  // of its generation_config.json, whose warnings are shown
 
   LoadedModel(const ModelFlags& flags, const PromptFlags& prompt);
   void tuned(bool on) { set_adapter(model, on && !adapter.pairs.empty() ? &adapter : nullptr); }

@@ -52,7 +52,8 @@ void run_tokenize(const TokenizeFlags& flags) {
 
 struct RenderFlags {
   ModelFlags model;
-  std::string messages, tools, variables;
+  PromptFlags prompt;  // variables and date
+  std::string messages, tools;
   bool add_generation_prompt = false;
 };
 
@@ -71,9 +72,9 @@ void run_render(const RenderFlags& flags) {
   if (!messages.is_array())
     fail_input(flags.messages, "expected an array of messages, found " + describe(messages));
   if (!flags.tools.empty()) options.tools = read_json(flags.tools);
-  if (!flags.variables.empty()) options.extra = parse_json(flags.variables, "--variables");
-  if (!options.extra.is_object())
-    fail_usage("--variables must be a JSON object", "{\"enable_thinking\": false}");
+  options.extra = flags.prompt.variables;
+  options.date = flags.prompt.date;
+  warn_of_unread(chat, options.extra);
   write_out(chat.render(messages, options));
 }
 
@@ -110,10 +111,7 @@ void add_render(const Registry& registry) {
       ->type_name("FILE")
       ->required();
   render->add_option("--tools", flags->tools, "JSON: an array of tool schemas")->type_name("FILE");
-  render
-      ->add_option("--variables", flags->variables,
-                   "JSON object of further variables that the template reads")
-      ->type_name("JSON");
+  add_template_flags(render, &flags->prompt);
   render->add_flag("--add-generation-prompt,--add_generation_prompt", flags->add_generation_prompt,
                    "with what starts an answer");
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 
 #include "base/error.h"
 #include "infer/cache.h"
@@ -26,6 +27,19 @@ const char* name_of(FinishReason reason) {
   return "";
 }
 
+std::vector<std::string> problems_of(const GenerateOptions& options) {
+  std::vector<std::string> problems = problems_of(options.sampling);
+  if (options.max_new_tokens < 1)
+    problems.push_back("max_new_tokens is " + std::to_string(options.max_new_tokens) +
+                       ", expected a positive number");
+  if (options.batch_size < 0)
+    problems.push_back("batch_size is " + std::to_string(options.batch_size) +
+                       ", expected 0 (chosen) or a positive number");
+  if (!options.constraints.stop_strings.empty() && !options.tokenizer)
+    problems.emplace_back("stop_strings need the model's tokenizer");
+  return problems;
+}
+
 namespace {
 
 // Prompt tokens of one sequence in one pass: fixed, so that how a prompt is cut depends on nothing but
@@ -41,6 +55,7 @@ struct Slot {
   int64_t cached = 0;        // tokens in the cache
   std::vector<int32_t> ids;  // of the answer; the newest is not in the cache yet
   Random random{0};
+  std::optional<StopStringSearch> stops;
 };
 
 // One thread with slots and a cache of its own. Lanes meet only in Job.
@@ -81,13 +96,10 @@ struct Pass {
 // ---------------------------------------------------------------------------------------------
 
 void check(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options) {
-  check_sampling(options.sampling);
-  if (options.max_new_tokens < 1)
-    fail_usage("max_new_tokens is " + std::to_string(options.max_new_tokens) +
-               ", expected a positive number");
-  if (options.batch_size < 0)
-    fail_usage("batch_size is " + std::to_string(options.batch_size) +
-               ", expected 0 (chosen) or a positive number");
+  std::string problems;
+  for (const auto& some : {problems_of(options), problems_of(options.constraints, model.config.vocab_size)})
+    for (const std::string& problem : some) problems += (problems.empty() ? "" : "; ") + problem;
+  if (!problems.empty()) fail_usage(problems);
   const int64_t vocabulary = model.config.vocab_size;
   for (const Request& request : requests) {
     const std::string where = "request '" + request.id + "'";
@@ -124,14 +136,19 @@ void plan(Job& job) {
   job.progress.requests = job.requests.size();
   job.progress.finished = job.finished.size();
   if (job.waiting.empty()) return;
-  std::stable_sort(job.waiting.begin(), job.waiting.end(),
-                   [&](size_t a, size_t b) { return length(a) < length(b); });
+  size_t longest = 0;
+  for (const size_t i : job.waiting) longest = std::max(longest, job.requests[i].prompt.size());
+  if (!job.options.in_order)
+    std::stable_sort(job.waiting.begin(), job.waiting.end(),
+                     [&](size_t a, size_t b) { return length(a) < length(b); });
   const int64_t count = static_cast<int64_t>(job.waiting.size());
   job.lanes = lane_count(job.model);
   int64_t batch = job.options.batch_size;
-  if (batch == 0)
-    batch = chosen_batch_size(
-        job.model, std::min(context, length(job.waiting.back()) + job.options.max_new_tokens), job.lanes);
+  if (batch == 0) {
+    const int64_t prompt = static_cast<int64_t>(longest);
+    batch = chosen_batch_size(job.model, prompt + std::min(context - prompt, job.options.max_new_tokens),
+                              job.lanes);
+  }
   batch = std::min(batch, count);
   job.lanes = std::min(job.lanes, batch);
   job.slots_a_lane = (batch + job.lanes - 1) / job.lanes;
@@ -155,6 +172,8 @@ bool refill(Job& job, Lane& lane) {
       slot.cached = 0;
       slot.ids.clear();
       slot.random = Random(job.options.seed, job.requests[slot.request].id);
+      if (const auto& strings = job.options.constraints.stop_strings; !strings.empty())
+        slot.stops.emplace(*job.options.tokenizer, strings);
       job.waiting.pop_back();
       job.progress.running++;
     }
@@ -193,8 +212,9 @@ std::vector<int32_t> sample(const Job& job, const Tensor& hidden, std::vector<Sl
   const Tensor scores = logits(job.model, hidden);
   std::vector<int32_t> tokens(slots.size());
   const SamplingOptions& sampling = job.options.sampling;
-  const bool penalty = sampling.repetition_penalty != 1;
-  if (sampling.greedy() && !penalty &&
+  const Constraints& constraints = job.options.constraints;
+  const bool penalty = sampling.repetition_penalty != 1, mask = constraints.mask();
+  if (sampling.greedy() && !penalty && !mask &&
       !scores.is_cpu()) {  // a vocabulary of logits need not travel for one id
     const Tensor likeliest = scores.argmax(-1).to(at::kCPU, at::kInt).contiguous();
     std::copy_n(likeliest.data_ptr<int32_t>(), tokens.size(), tokens.begin());
@@ -206,10 +226,12 @@ std::vector<int32_t> sample(const Job& job, const Tensor& hidden, std::vector<Sl
     for (int64_t i = begin; i < end; ++i) {
       float* row = rows.data_ptr<float>() + i * vocabulary;
       Slot& slot = *slots[static_cast<size_t>(i)];
-      if (penalty) {
-        std::vector<int32_t> seen = job.requests[slot.request].prompt;
+      if (penalty || mask) {
+        const std::vector<int32_t>& prompt = job.requests[slot.request].prompt;
+        std::vector<int32_t> seen = prompt;
         seen.insert(seen.end(), slot.ids.begin(), slot.ids.end());
-        penalize_repetition(row, vocabulary, seen, sampling.repetition_penalty);
+        if (penalty) penalize_repetition(row, vocabulary, seen, sampling.repetition_penalty);
+        if (mask) rule_out(constraints, job.options.stop_ids, seen, prompt.size(), row, vocabulary);
       }
       tokens[static_cast<size_t>(i)] = sample_token(row, vocabulary, sampling, slot.random);
     }
@@ -223,6 +245,7 @@ bool take(const Job& job, Slot& slot, int32_t token, FinishReason& reason) {
   if (job.is_stop[static_cast<size_t>(token)]) return true;
   slot.ids.push_back(token);
   if (job.on_token && !job.on_token(token)) return true;
+  if (slot.stops && slot.stops->add(token)) return true;
   reason = FinishReason::kLength;
   if (static_cast<int64_t>(slot.ids.size()) >= job.options.max_new_tokens) return true;
   reason = FinishReason::kContext;

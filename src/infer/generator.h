@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "infer/constraints.h"
 #include "infer/sampler.h"
 #include "model/model.h"
 
@@ -23,16 +24,27 @@ struct GenerateProgress {
   int64_t new_tokens = 0;     // written so far, stop tokens included
 };
 
+inline constexpr int64_t kMaxNewTokens = 512;  // of an answer, where nobody says another limit
+
 struct GenerateOptions {
   SamplingOptions sampling;
-  int64_t max_new_tokens = 512;
+  int64_t max_new_tokens = kMaxNewTokens;
   std::vector<int32_t>
       stop_ids;  // what data/turn_end.h's stop_ids() gives; none: only a limit ends an answer
+  Constraints constraints;
+  const Tokenizer* tokenizer = nullptr;  // not owned; for constraints.stop_strings, which need it
   uint64_t seed = 0;
+  // Begin the prompts in their order, so that answers come about in it too; else the longest first, which
+  // keeps the slots busy to the end. No answer depends on it.
+  bool in_order = false;
   int64_t batch_size = 0;                   // slots; 0: as many as memory and the model's size make useful
   const std::atomic<bool>* stop = nullptr;  // looked at before each step: Error(kInterrupted) once it is true
   std::function<void(const GenerateProgress&)> on_step;
 };
+
+// What makes no sense whatever the model, each value with its name: the one check of sampling options and
+// limits, of flags, recipes, generation_config.json and the library.
+std::vector<std::string> problems_of(const GenerateOptions& options);
 
 struct Request {
   std::string id;  // names the random stream: equal ids with equal prompts get equal answers
@@ -40,7 +52,7 @@ struct Request {
 };
 
 enum class FinishReason {
-  kStop,          // a stop token came
+  kStop,          // a stop token or a stop string came
   kLength,        // max_new_tokens were written
   kContext,       // the model's context was full before that
   kPromptTooLong  // the prompt leaves no room for a single token: nothing was generated, nothing was cut
@@ -50,7 +62,7 @@ const char* name_of(FinishReason reason);  // "stop", "length", "context", "prom
 struct Completion {
   std::string id;
   size_t index = 0;          // in the requests
-  std::vector<int32_t> ids;  // without the stop token
+  std::vector<int32_t> ids;  // without the stop token, with what completed a stop string
   FinishReason finish = FinishReason::kStop;
 };
 

@@ -9,10 +9,10 @@
 
 namespace sdft {
 
-void check_sampling(const SamplingOptions& options) {
-  std::string problems;
+std::vector<std::string> problems_of(const SamplingOptions& options) {
+  std::vector<std::string> problems;
   auto check = [&](bool good, const std::string& text) {
-    if (!good) problems += (problems.empty() ? "" : "; ") + text;
+    if (!good) problems.push_back(text);
   };
   check(options.temperature == 0 || (options.temperature >= 1e-4 && std::isfinite(options.temperature)),
         "temperature is " + std::to_string(options.temperature) +
@@ -24,7 +24,7 @@ void check_sampling(const SamplingOptions& options) {
   check(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),
         "repetition_penalty is " + std::to_string(options.repetition_penalty) +
             ", expected 1 (off) or another positive number");
-  if (!problems.empty()) fail_usage(problems);
+  return problems;
 }
 
 void penalize_repetition(float* logits, int64_t vocabulary, const std::vector<int32_t>& seen,
@@ -68,6 +68,10 @@ struct Row {
 
 Row checked(const float* logits, int64_t vocabulary) {
   const float top = kernels::maximum(logits, vocabulary);
+  if (top == -INFINITY)
+    throw Error(ExitCode::kInput,
+                "no token may come next: each is ruled out (suppress_tokens, bad_words_ids, "
+                "no_repeat_ngram_size, min_new_tokens or min_length of generation_config.json)");
   if (!std::isfinite(top))
     throw Error(ExitCode::kInput,
                 "the model's logits are not finite numbers: its weights are damaged or out of range");

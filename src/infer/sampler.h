@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,8 +21,8 @@ struct SamplingOptions {
   bool greedy() const { return temperature == 0; }
 };
 
-// Throws Error(kUsage) where a value makes no sense: all of them at once.
-void check_sampling(const SamplingOptions& options);
+// What makes no sense, each value with its name.
+std::vector<std::string> problems_of(const SamplingOptions& options);
 
 // Applies the penalty; `seen`: the tokens so far, any of them any number of times.
 void penalize_repetition(float* logits, int64_t vocabulary, const std::vector<int32_t>& seen, double penalty);

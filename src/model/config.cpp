@@ -77,13 +77,14 @@ std::string join(const std::vector<std::string>& items, const std::string& separ
 }
 
 std::vector<int32_t> token_ids(const Json& json, const std::string& key, const std::string& where) {
-  if (!json.contains(key) || json[key].is_null()) return {};
-  const Json list = json[key].is_array() ? json[key] : Json::array({json[key]});
+  std::vector<int32_t> ids;
+  const Json found = value_or<Json>(json, key, Json::array(), where);
+  const Json list = found.is_array() ? found : Json::array({found});
   if (list.size() > kMostEndTokens)
     fail_input(where + ": field '" + key + "'", "has " + std::to_string(list.size()) + " tokens");
-  std::vector<int32_t> ids;
   for (const Json& id : list) {
-    if (!id.is_number_integer() || id.get<int64_t>() != id.get<int32_t>()) fail_field(json, key, where);
+    if (!id.is_number_integer() || id.get<int64_t>() != id.get<int32_t>())
+      fail_input(where + ": " + key, "expected a token id or a list of them, found " + describe(id));
     ids.push_back(id.get<int32_t>());
   }
   return ids;

@@ -39,8 +39,7 @@ Fingerprint seed_fingerprint(const Session& session) {
   result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");
   if (!recipe.template_variables.empty())
     result.emplace_back("template_variables", recipe.template_variables.dump());
-  if (session.chat_template.source().find("strftime_now") != std::string::npos)
-    result.emplace_back("date", recipe.date);
+  if (session.chat_template.reads_clock()) result.emplace_back("date", recipe.date);
   return result;
 }
 

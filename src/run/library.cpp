@@ -16,6 +16,8 @@ struct ChatModel::Impl {
 };
 
 namespace {
+static_assert(AnswerOptions{}.max_new_tokens == kMaxNewTokens, "one default");
+
 const char* role_at(size_t index) { return index % 2 == 0 ? "user" : "assistant"; }
 
 // The last message is the question, or, where it is an assistant's, the response.

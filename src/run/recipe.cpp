@@ -309,15 +309,16 @@ std::string resolved_recipe(const Recipe& recipe) {
   out << YAML::BeginMap;
   for (const Setting& setting : settings(copy)) emit(out, setting);
   emit_columns(out, copy.columns);
-  if (!copy.template_variables.empty())  // JSON is YAML
-    out << YAML::Key << "template_variables" << YAML::Value << YAML::Load(copy.template_variables.dump());
   if (!copy.eval.empty()) {
     out << YAML::Key << "eval" << YAML::Value << YAML::BeginSeq;
     for (const TaskSettings& task : copy.eval) emit_task(out, task);
     out << YAML::EndSeq;
   }
   out << YAML::EndMap;
-  return std::string(out.c_str()) + "\n";
+  std::string text = std::string(out.c_str()) + "\n";
+  if (!copy.template_variables.empty())  // JSON is YAML, and keeps texts apart from numbers
+    text += "template_variables: " + copy.template_variables.dump() + "\n";
+  return text;
 }
 
 }  // namespace sdft

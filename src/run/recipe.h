@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "infer/sampler.h"
+#include "infer/generator.h"
 #include "model/model.h"
 #include "train/trainer.h"
 
@@ -46,7 +46,7 @@ struct Recipe {
   double distilled_fraction = 1.0;
   std::string answer_check = "none";
   SamplingOptions sampling{0.95, 50, 0.7};
-  int64_t max_new_tokens = 512, generation_batch_size = 0;
+  int64_t max_new_tokens = kMaxNewTokens, generation_batch_size = 0;
   TrainOptions train;
   bool train_on_prompt = false, train_from_scratch = false;
   std::string save_dtype = "f32";

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "run/results.h"
 #include "run/samples.h"
 #include "run/stages.h"
@@ -16,11 +17,6 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-struct FolderLock {
-  explicit FolderLock(const fs::path&) {}
-  ~FolderLock() {}
-};                                            // TEMPORARY
-std::string today() { return "2026-11-28"; }  // TEMPORARY
 // What the stages of a call will make.
 struct Plan {
   unsigned stages;

@@ -37,6 +37,8 @@ GenerateOptions Session::generation() const {
   options.batch_size = recipe.generation_batch_size;
   options.seed = recipe.seed;
   options.stop = stop;
+  options.constraints = defaults.constraints;
+  options.tokenizer = &tokenizer;
   options.stop_ids = stop_ids(formatter, config.eos_token_ids);
   return options;
 }
@@ -49,7 +51,11 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   ModelConfig config = read_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);
   check_vocabulary(dir, tokenizer, config.vocab_size);
-  return std::make_unique<Session>(recipe, std::move(config), std::move(tokenizer), ChatTemplate::load(dir));
+  auto session =
+      std::make_unique<Session>(recipe, std::move(config), std::move(tokenizer), ChatTemplate::load(dir));
+  session->defaults = read_generation_config(dir, session->config);
+  for (const std::string& warning : session->defaults.warnings) spdlog::warn("{}", warning);
+  return session;
 }
 
 void load_weights(Session& session) {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "data/prompt.h"
-#include "infer/generator.h"
+#include "infer/generation_config.h"
 #include "model/lora.h"
 #include "run/recipe.h"
 
@@ -22,9 +22,10 @@ struct Session {
   ModelConfig config;
   Tokenizer tokenizer;
   ChatTemplate chat_template;
-  Formatter formatter;   // points into this object
-  Model model;           // empty before load_weights()
-  Adapter seed_adapter;  // of adapter_name_or_path: part of the seed model
+  Formatter formatter;          // points into this object
+  GenerationDefaults defaults;  // the model's own; its sampling and limit give way to the recipe's
+  Model model;                  // empty before load_weights()
+  Adapter seed_adapter;         // of adapter_name_or_path: part of the seed model
   const std::atomic<bool>* stop = nullptr;
   bool progress = true;  // bars on stderr
 

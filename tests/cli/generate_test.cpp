@@ -106,6 +106,100 @@ TEST_F(GenerateCommand, GenerationConfigIsHonouredAndTold) {
   EXPECT_THAT(greedy.err, Not(HasSubstr("sampling with")));
 }
 
+TEST_F(GenerateCommand, AnswersComeInTheOrderOfTheQuestions) {
+  std::string text;
+  for (int i = 0; i < 30; ++i) {
+    std::string question = "What is";
+    for (int k = 0; k < (i * 7) % 11; ++k) question += " 3 plus";
+    text += Json({{"id", "q" + std::to_string(i)}, {"instruction", question}}).dump() + "\n";
+  }
+  const std::string file = data(text);
+  for (const char* batch : {"0", "1", "7"}) {
+    const CommandResult result = run_command(args({"--data", file, "--batch_size", batch}));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const auto lines = lines_of(result.out);
+    ASSERT_EQ(lines.size(), 30u);
+    for (size_t i = 0; i < lines.size(); ++i)
+      EXPECT_EQ(parse_json(lines[i], "answer")["id"], "q" + std::to_string(i)) << batch;
+  }
+  EXPECT_EQ(answers({"--data", file, "--unordered"}), answers({"--data", file}));
+}
+
+TEST_F(GenerateCommand, ConstraintsOfTheModelHold) {
+  const CommandResult free = run_command(args({"--prompt", "What is 3 plus 7?"}));
+  ASSERT_GT(free.out.size(), 12u);
+  const std::string stop = free.out.substr(5, 4);
+  write_text(dir_ / "model" / "generation_config.json", Json({{"stop_strings", {stop}}}).dump());
+  const Json ended = parse_json(run_command(args({"--prompt", "What is 3 plus 7?", "--json"})).out, "answer");
+  EXPECT_EQ(ended["finish"], "stop");
+  EXPECT_THAT(ended["answer"].get<std::string>(), HasSubstr(stop));
+  EXPECT_LT(ended["answer"].get<std::string>().size() + 1, free.out.size());
+  const CommandResult ids = run_command({"tokenize", "--model", model()}, free.out.substr(0, 3));
+  write_text(dir_ / "model" / "generation_config.json", R"({"suppress_tokens": )" + ids.out + "}");
+  const CommandResult suppressed = run_command(args({"--prompt", "What is 3 plus 7?"}));
+  EXPECT_EQ(suppressed.exit_code, 0) << suppressed.err;
+  EXPECT_NE(suppressed.out, free.out);
+  write_text(dir_ / "model" / "generation_config.json", R"({"suppress_tokens": [99999]})");
+  const CommandResult bad = run_command(args({"--prompt", "a"}));
+  EXPECT_EQ(bad.exit_code, 3);
+  EXPECT_THAT(bad.err, HasSubstr("suppress_tokens has token id 99999"));
+}
+
+// The files name another EOS than the token that the template writes, and the model learned, at a turn's end.
+TEST_F(GenerateCommand, TheTemplatesOwnEndOfTurnEndsAnAnswer) {
+  const auto seed = std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", copy = dir_ / "copy";
+  std::filesystem::copy(seed, copy);
+  Json config = read_json(copy / "config.json"), tokenizer = read_json(copy / "tokenizer_config.json");
+  config["eos_token_id"] = 0;
+  tokenizer["eos_token"] = "<|pad|>";
+  write_text(copy / "config.json", config.dump());
+  write_text(copy / "tokenizer_config.json", tokenizer.dump());
+  write_text(copy / "generation_config.json", R"({"eos_token_id": 0})");
+  auto answer = [&](const std::filesystem::path& model) {
+    const CommandResult result = run_command({"generate", "--model", model.string(), "--prompt",
+                                              "What is 3 plus 7?", "--max_new_tokens", "64", "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return parse_json(result.out, "answer");
+  };
+  EXPECT_EQ(answer(seed)["finish"], "stop");
+  EXPECT_EQ(answer(copy), answer(seed));
+}
+
+// A template that renders only with its variable and on its day.
+TEST_F(GenerateCommand, TemplateVariablesAndDateReachTheTemplate) {
+  Json config = read_json(dir_ / "model" / "tokenizer_config.json");
+  config["chat_template"] =
+      "{% if mood != 'glad' %}{{ raise_exception('no mood') }}{% endif %}"
+      "{% if strftime_now('%d %b %Y') != '10 Jul 1999' %}{{ raise_exception('today') }}"
+      "{% endif %}" +
+      config["chat_template"].get<std::string>();
+  write_text(dir_ / "model" / "tokenizer_config.json", config.dump());
+  const std::string file = data(small_dataset(2));
+  const std::vector<std::string> commands[] = {{"generate", "--model", model(), "--data", file},
+                                               {"score", "--model", model(), "--data", file},
+                                               {"chat", "--model", model(), "--max_new_tokens", "4"}};
+  for (std::vector<std::string> command : commands) {
+    EXPECT_EQ(run_command(command, "Hi\n").exit_code, 3) << command[0];
+    for (const char* word : {"--variables", R"({"mood": "glad"})", "--date", "1999-07-10"})
+      command.emplace_back(word);
+    const CommandResult result = run_command(command, "Hi\n");
+    EXPECT_EQ(result.exit_code, 0) << command[0] << ": " << result.err;
+  }
+}
+
+TEST_F(GenerateCommand, VariablesThatMakeNoSenseAreNamed) {
+  for (const char* variables : {"{", "[1]", R"({"messages": []})", R"({"tools": 1})", ""}) {
+    const CommandResult result = run_command(args({"--prompt", "a", "--variables", variables}));
+    EXPECT_EQ(result.exit_code, 2) << variables;
+    EXPECT_THAT(result.err, HasSubstr("--variables")) << variables;
+  }
+  const CommandResult unread =
+      run_command(args({"--prompt", "a", "--variables", R"({"enable_thinking": false})"}));
+  EXPECT_EQ(unread.exit_code, 0);
+  EXPECT_THAT(unread.err, HasSubstr("reads no variable enable_thinking"));
+  EXPECT_EQ(run_command(args({"--prompt", "a", "--date", "tomorrow"})).exit_code, 2);
+}
+
 TEST_F(GenerateCommand, WithoutChatTemplateRawIsNeededAndWorks) {
   SmallModel options;
   options.chat_template = false;
@@ -171,6 +265,23 @@ TEST_F(GenerateCommand, ImpossibleSamplingIsAUsageError) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("temperature"));
   EXPECT_THAT(result.err, HasSubstr("top_p"));
+  const std::pair<const char*, const char*> cases[] = {{"--temperature", "nan"},
+                                                       {"--temperature", "inf"},
+                                                       {"--top_k", "-1"},
+                                                       {"--top_k", "99999999999999999999"},
+                                                       {"--repetition_penalty", "0"},
+                                                       {"--max-new-tokens", "0"},
+                                                       {"--max-new-tokens", "-5"},
+                                                       {"--batch_size", "-1"},
+                                                       {"--top_p", "nan"}};
+  for (const auto& [flag, value] : cases) {
+    const CommandResult one = run_command({"generate", "--model", model(), "--prompt", "a", flag, value});
+    EXPECT_EQ(one.exit_code, 2) << flag << ' ' << value << one.err;
+  }
+  EXPECT_EQ(run_command(args({"--prompt", "a", "--top_k", "9223372036854775807"})).exit_code, 0);
+  const CommandResult most = run_command(
+      {"generate", "--model", model(), "--prompt", "a", "--max-new-tokens", "9223372036854775807"});
+  EXPECT_EQ(most.exit_code, 0) << most.err;
 }
 
 TEST_F(GenerateCommand, ChatRemembersUntilReset) {

@@ -112,10 +112,10 @@ TEST(Html, CutsLongTextsAndSaysSo) {
   std::string html = to_html(document);
   EXPECT_THAT(html, HasSubstr("[3,800 more characters]"));
   EXPECT_THAT(html, Not(HasSubstr(std::string(1201, 'w'))));
-  EXPECT_THAT(html, HasSubstr("6 of 9 are shown"));
+  EXPECT_THAT(html, HasSubstr("6 of 2,000 are shown; distill/distilled.jsonl has them all"));
   EXPECT_THAT(html, HasSubstr("(empty)"));
   EXPECT_THAT(to_markdown(document), HasSubstr("[3,800 more characters]"));
-  EXPECT_THAT(to_markdown(document), HasSubstr("5 of 9 are shown"));
+  EXPECT_THAT(to_markdown(document), HasSubstr("5 of 2,000 are shown"));
 }
 
 TEST(Html, ALongRunIsDrawnAsMeans) {
