@@ -144,11 +144,12 @@ Json run_overview(const fs::path& dir) {
   std::sort(folders.begin(), folders.end());
   for (const fs::path& folder : folders) {
     Json stage = Json::object();
-    for (const char* name : {"rewrites.jsonl", "distilled.jsonl", "metrics.jsonl"}) {
+    for (const char* name :
+         {"rewrites.jsonl", "distilled.jsonl", "metrics.jsonl", "answers.jsonl", "scores.jsonl"}) {
       if (!fs::exists(folder / name)) continue;
       stage[name] = for_each_line(folder / name, [](std::string_view, size_t) {});
     }
-    for (const char* name : {"adapter", "model", "scores.json", "checkpoint.safetensors"})
+    for (const char* name : {"adapter", "model", "checkpoint.safetensors"})
       if (fs::exists(folder / name)) stage[name] = true;
     if (stage.empty() && !fs::exists(folder / "DONE")) continue;
     stage["done"] = fs::exists(folder / "DONE");

@@ -166,15 +166,20 @@ Json scalar_json(const YAML::Node& node) {
   return node.Scalar();
 }
 
-Json json_of(const YAML::Node& node, const Reading& reading) {
+// `left`: how many values there may still be; aliases of aliases make many of a few lines.
+Json json_of(const YAML::Node& node, const Reading& reading, size_t* left) {
+  if (*left == 0) return nullptr;
+  if (--*left == 0) reading.add("'template_variables': has too many values");
   if (node.IsNull()) return nullptr;
   if (node.IsScalar()) return scalar_json(node);
   Json json = node.IsMap() ? Json::object() : Json::array();
   if (node.IsMap())
-    reading.each(
-        node, [&](const std::string& key, const YAML::Node& value) { json[key] = json_of(value, reading); });
+    reading.each(node, [&](const std::string& key, const YAML::Node& value) {
+      if (*left > 0) json[key] = json_of(value, reading, left);
+    });
   else
-    for (const auto& item : node) json.push_back(json_of(item, reading));
+    for (auto item = node.begin(); item != node.end() && *left > 0; ++item)
+      json.push_back(json_of(*item, reading, left));
   return json;
 }
 
@@ -213,7 +218,8 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
   if (key == "template_variables") {
     if (!node.IsMap())
       return reading.add("'template_variables': expected a map, as {enable_thinking: false}");
-    recipe->template_variables = json_of(node, reading);
+    size_t left = 10000;
+    recipe->template_variables = json_of(node, reading, &left);
     return;
   }
   if (key != "eval") return reading.unknown(key, names_of(table, {"columns", "eval", "template_variables"}));

@@ -167,5 +167,18 @@ TEST(Recipe, TemplateVariablesKeepTheirTypes) {
   EXPECT_NE(problem_of({"template_variables=[1]"}), "");
 }
 
+TEST(Recipe, AliasesOfAliasesAreBounded) {
+  ScratchDir dir;
+  std::string text = "template_variables:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 12; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    text += "  a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int k = 1; k < 10; ++k) text += ", " + before;
+    text += "]\n";
+  }
+  write_file_atomic(dir / "r.yaml", text);
+  EXPECT_THROW(read_recipe(dir / "r.yaml", {}), Error);
+}
+
 }  // namespace
 }  // namespace sdft
