@@ -8,13 +8,11 @@
 #include <string>
 
 #include "data/prompt.h"
+#include "data/samples.h"
 #include "infer/generator.h"
 #include "run/recipe.h"
 
 namespace sdft {
-
-// The `template` that takes each record's own fields "template" and "reference".
-inline constexpr const char* kTemplateOfRecord = "record";
 
 struct Session {
   Recipe recipe;

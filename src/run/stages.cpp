@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "data/samples.h"
 #include "eval/metrics.h"
 #include "eval/sandbox.h"
 #include "eval/task.h"
@@ -38,32 +39,17 @@ DistillOptions distill_options(const Session& session) {
   return options;
 }
 
-// cutoff_len, or the model's context where that is shorter; 0 means no limit of one's own.
-size_t effective_cutoff(const Session& session) {
-  const int64_t context = session.model.config.max_position_embeddings,
-                wanted = session.recipe.train.cutoff_len;
-  return static_cast<size_t>(wanted > 0 ? std::min(wanted, context) : context);
-}
-
-Sample sample_of(const Session& session, const Example& example) {
-  const size_t cutoff = effective_cutoff(session);
-  if (session.recipe.prompt_template != kTemplateOfRecord)
-    return training_sample(session.formatter, session.training_template(), example, cutoff);
-  const std::string where = "example '" + example.id + "'";
-  const auto name = value_or<std::string>(example.fields, "template", "chat", where);
-  const auto reference = value_or<std::string>(example.fields, "reference", "", where);
-  return training_sample(session.formatter, find_prompt_template(name), example, cutoff, reference);
+SampleSettings sample_settings(const Session& session) {
+  return {session.recipe.prompt_template,
+          effective_cutoff(session.recipe.train.cutoff_len, session.model.config.max_position_embeddings),
+          session.recipe.train_on_prompt};
 }
 }  // namespace
 
 std::vector<Sample> training_samples(const Session& session, const Dataset& dataset) {
   std::vector<Sample> samples;
-  for (const Example& example : dataset.examples) {
-    Sample sample = sample_of(session, example);
-    if (session.recipe.train_on_prompt)
-      std::fill(sample.supervised.begin(), sample.supervised.end(), uint8_t{1});
-    samples.push_back(std::move(sample));
-  }
+  for (const Example& example : dataset.examples)
+    samples.push_back(sample_of(session.formatter, sample_settings(session), example));
   return samples;
 }
 
@@ -118,7 +104,7 @@ void note_samples(const Session& session, const std::string& label, const Datase
     spdlog::warn(
         "{}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer left "
         "to learn (listed in {})",
-        label, cut_ids.size(), samples.size(), effective_cutoff(session), unlearned,
+        label, cut_ids.size(), samples.size(), sample_settings(session).cutoff_len, unlearned,
         (dir / "samples.json").string());
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
