@@ -121,9 +121,9 @@ std::vector<std::string_view> elements_of(std::string_view array) {
 
 // Each element is read on its own, so that one that is no JSON does not spoil the others.
 void add_elements(std::string_view text, const std::string& path, RecordTexts* found) {
-  text.remove_prefix(text.find_first_not_of(" \t\r\n"));
+  const std::string_view array = text.substr(text.find_first_not_of(" \t\r\n"));
   const std::vector<std::string_view> elements =
-      text[0] == '[' ? elements_of(text) : std::vector<std::string_view>();
+      array[0] == '[' ? elements_of(array) : std::vector<std::string_view>();
   if (std::none_of(elements.begin(), elements.end(), is_json)) {
     if (const std::string word = python_number(text); !word.empty())
       fail_input(path, "holds " + word + ", which is not JSON", "write null, or leave the field out");
