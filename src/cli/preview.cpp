@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "cli/model_flags.h"
 #include "cli/terminal_input.h"
+#include "data/samples.h"
 #include "run/session.h"
-#include "run/stages.h"
 
 namespace sdft::cli {
 namespace {
@@ -71,19 +71,9 @@ std::string token_table(const std::vector<Piece>& pieces) {
 struct Preview {
   const Recipe& recipe;
   const Speech& speech;
+  SampleSettings settings;  // as training has them
 
-  Sample sample(const Example& example) const {
-    const size_t cutoff = static_cast<size_t>(recipe.train.cutoff_len);
-    std::string name = recipe.prompt_template, reference;
-    if (name == kTemplateOfRecord) {
-      const std::string where = "example '" + example.id + "'";
-      name = value_or<std::string>(example.fields, "template", "chat", where);
-      reference = value_or<std::string>(example.fields, "reference", "", where);
-    }
-    Sample made = training_sample(speech.formatter, find_prompt_template(name), example, cutoff, reference);
-    if (recipe.train_on_prompt) std::fill(made.supervised.begin(), made.supervised.end(), uint8_t{1});
-    return made;
-  }
+  Sample sample(const Example& example) const { return sample_of(speech.formatter, settings, example); }
 };
 
 void show(const Preview& preview, const PreviewFlags& flags, const Example& example) {
@@ -106,7 +96,7 @@ void show(const Preview& preview, const PreviewFlags& flags, const Example& exam
   const auto learned = std::count(sample.supervised.begin(), sample.supervised.end(), 1);
   std::string text =
       fmt::format("── example {}: {} tokens, {} learned", example.id, sample.ids.size(), learned);
-  if (sample.cut > 0) text += fmt::format(", {} cut by cutoff_len", sample.cut);
+  if (sample.cut > 0) text += fmt::format(", {} cut at {}", sample.cut, preview.settings.cutoff_len);
   text += "\n" + (flags.tokens ? token_table(pieces)
                                : marked_text(pieces, ::isatty(1) ? kTerminalMarks : kPlainMarks) + "\n");
   if (flags.rewriting)
@@ -116,6 +106,7 @@ void show(const Preview& preview, const PreviewFlags& flags, const Example& exam
 
 // Lengths of all samples.
 void show_lengths(const Preview& preview, const Dataset& dataset, int64_t context, bool json) {
+  const size_t cutoff = preview.settings.cutoff_len;
   std::vector<size_t> lengths;
   std::vector<std::string> cut, unlearned;
   size_t tokens = 0, learned = 0;
@@ -133,7 +124,6 @@ void show_lengths(const Preview& preview, const Dataset& dataset, int64_t contex
   auto at = [&](double part) {
     return lengths[static_cast<size_t>(part * static_cast<double>(lengths.size() - 1))];
   };
-  const int64_t cutoff = preview.recipe.train.cutoff_len;
   if (json)
     return write_line({{"examples", lengths.size()},
                        {"tokens", tokens},
@@ -141,14 +131,19 @@ void show_lengths(const Preview& preview, const Dataset& dataset, int64_t contex
                        {"length", {{"min", at(0)}, {"median", at(0.5)}, {"p95", at(0.95)}, {"max", at(1)}}},
                        {"cutoff_len", cutoff},
                        {"context", context},
+                       {"skipped", dataset.skipped.size()},
                        {"cut", cut},
                        {"nothing_to_learn", unlearned}});
   std::string text =
       fmt::format("{} examples, {} tokens, {} of them learned; lengths: {} to {}, median {}, 95 % up to {}\n",
                   lengths.size(), tokens, learned, at(0), at(1), at(0.5), at(0.95));
-  text += cut.empty() ? fmt::format("none is longer than cutoff_len {}\n", cutoff)
-                      : fmt::format("{} longer than cutoff_len {} and cut at their end: {}\n", cut.size(),
-                                    cutoff, list_of(cut));
+  const std::string limit =
+      fmt::format("{} tokens ({})", cutoff,
+                  static_cast<size_t>(context) == cutoff ? "the model's context" : "cutoff_len");
+  text += cut.empty()
+              ? fmt::format("none is longer than {}\n", limit)
+              : fmt::format("{} longer than {} and cut at their end: {}\n", cut.size(), limit, list_of(cut));
+  if (!dataset.skipped.empty()) text += fmt::format("{} bad records were skipped\n", dataset.skipped.size());
   if (!unlearned.empty())
     text += fmt::format("{} with nothing to learn: {}\n", unlearned.size(), list_of(unlearned));
   write_out(text);
@@ -162,11 +157,18 @@ void run_preview(const PreviewFlags& flags) {
   prompt.raw = recipe.prompt_template == kTemplateOfRecord;
   if (!prompt.raw) prompt.prompt_template = recipe.prompt_template;
   prompt.layout = recipe.prompt_layout;
-  const Dataset dataset =
+  Dataset dataset =
       open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
   const int64_t context = read_config(recipe.model_name_or_path).max_position_embeddings;
   const Speech speech(recipe.model_name_or_path, prompt);
-  const Preview preview{recipe, speech};
+  const Preview preview{
+      recipe,
+      speech,
+      {recipe.prompt_template, effective_cutoff(recipe.train.cutoff_len, context), recipe.train_on_prompt}};
+  std::vector<std::string> templates = {recipe.prompt_template};
+  if (flags.rewriting) templates.push_back(recipe.distill_template);
+  check_renderable(speech.formatter, templates, &dataset, recipe.skip_bad);
+  tell_skipped(dataset);
   size_t shown = 0;
   for (const Example& example : dataset.examples) {
     if (flags.id.empty() ? shown == flags.examples : example.id != flags.id) continue;

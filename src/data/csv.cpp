@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 namespace sdft {
 namespace {
@@ -20,6 +21,7 @@ class CsvParser {
     CsvRow row{line_, {}};
     size_t begin = at_;
     do {
+      if ((row.cells.size() & 0xfff) == 0xfff) stop_if_interrupted();
       row.cells.push_back(cell());
     } while (take(delimiter_));
     check_utf8(text_.substr(begin, at_ - begin), row.line);
@@ -60,6 +62,7 @@ class CsvParser {
       char c = text_[at_++];
       if (c == '"' && !take('"')) break;
       if (c == '\n') ++line_;
+      if ((at_ & 0xfffff) == 0) stop_if_interrupted();
       value += c;
     }
     if (!at_break() && text_[at_] != delimiter_)
@@ -96,6 +99,7 @@ void for_each_csv_row(std::string_view text, const std::string& where,
                       const std::function<bool(CsvRow&& row)>& use, char delimiter) {
   CsvParser parser(text, where, delimiter);
   while (!parser.done()) {
+    stop_if_interrupted();
     CsvRow row = parser.row();
     bool blank = row.cells.size() == 1 && row.cells[0].empty();
     if (!blank && !use(std::move(row))) return;

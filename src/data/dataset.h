@@ -2,11 +2,16 @@
 //
 // A record is either flat (prompt, query, response, system, history: a list of [query, response] pairs) or a
 // conversation (a list of messages, {"role", "content"} or {"from", "value"}; the last assistant message is
-// the response, the exchanges before it are the history). In CSV the cells of history and messages hold JSON.
+// the response, the exchanges before it are the history). In CSV the cells of history, messages and tools
+// hold JSON.
+//
+// Tools: OpenAI's form (tool_calls, role tool) or ShareGPT's (function_call and observation turns); contents
+// may be lists of text parts. An assistant's message with weight 0 (also loss_weight, loss or train false,
+// mask true) is context, not learned.
 #pragma once
 
 #include <filesystem>
-#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,14 +29,28 @@ struct MessageTags {
 
 // Which column holds what. A named column must be there in every record. Where a name is empty, these are
 // tried in turn: messages|conversations|conversation; instruction|question|prompt|goal; input|context;
-// output|answer|response|target|completion; id; system; history.
+// output|answer|response|target|completion; id; system; history; tools|functions.
 struct Columns {
-  std::string id, prompt, query, response, system, history, messages;
+  std::string id, prompt, query, response, system, history, messages, tools;
+  std::string kto_tag;  // false in it: an answer that must not be learned
   MessageTags tags;
 };
 
+// A part of the records, as in "train[10%:20%]": from `begin` up to before `end`, counted from the end of the
+// file where negative, in percent of the records where `percent` (rounded to the nearest record).
+struct Slice {
+  int64_t begin = 0;
+  std::optional<int64_t> end;
+  bool begin_percent = false, end_percent = false;
+};
+// "train", "train[:100]", "train[10%:20%]+train[-5:]". Throws Error(kInput) naming `where`.
+std::vector<Slice> parse_split(const std::string& split, const std::string& where);
+// The places of the records that the slices take, in their order; all where there are none.
+std::vector<size_t> positions_of(const std::vector<Slice>& slices, size_t count);
+
 struct DatasetOptions {
   Columns columns;
+  std::vector<Slice> slices;
   bool response_required = true;  // false for prompts to generate from
   size_t limit = 0;               // first so many examples; 0: all
   // What to do with a bad record (broken line, missing field, wrong type, empty answer, duplicate id): by
@@ -41,7 +60,6 @@ struct DatasetOptions {
 };
 
 struct SkippedRecord {
-  size_t position;     // record's place in the file, from 0
   std::string where;   // "train.jsonl:12", "train.json: record 12" (from 0)
   std::string reason;  // "empty answer", "duplicate id 'x'", ...
 };
@@ -52,7 +70,12 @@ struct Dataset {
   std::string sha256;  // of the file
   std::vector<Example> examples;
   std::vector<SkippedRecord> skipped;
+  std::vector<std::string> notes;  // what was left out without harm: "column 1 has no name (pandas' index)"
 };
+
+// Says on stderr what reading skipped (each record up to 20, and how many) and left out: once, where a
+// command opens a dataset.
+void tell_skipped(const Dataset& dataset);
 
 // The kind is told by the ending (.json .jsonl .ndjson .csv .tsv); a .json file may also hold one object a
 // line. Throws Error(kInput): no such file, unknown kind, no examples, every bad record with its place.

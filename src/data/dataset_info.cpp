@@ -1,17 +1,50 @@
 // LLaMA-Factory's dataset_info.json: which file a dataset's name stands for, and how its columns are called.
+#include <algorithm>
+
 #include "base/error.h"
 #include "data/dataset.h"
 
 namespace sdft {
 namespace {
 
-// info[section][key] into `target`, unless the caller has named it.
-void take_name(const Json& info, const char* section, const char* key, const std::string& where,
-               std::string& target) {
-  Json names = value_or<Json>(info, section, Json::object(), where);
-  if (!names.is_object()) fail_field(info, section, where);
-  std::string name = value_or<std::string>(names, key, "", where + ": '" + section + "'");
-  if (target.empty()) target = name;
+constexpr const char* kKnownKeys[] = {"file_name",       "file_sha1",  "formatting",  "ranking",
+                                      "columns",         "tags",       "num_samples", "split",
+                                      "subset",          "hf_hub_url", "ms_hub_url",  "om_hub_url",
+                                      "cloud_file_name", "script_url", "folder"};
+constexpr const char* kHubKeys[] = {"hf_hub_url", "ms_hub_url", "om_hub_url", "cloud_file_name",
+                                    "script_url"};
+
+struct NamedText {
+  const char* key;
+  std::string* target;  // null: known, and of no use here
+};
+
+// info[section] into its targets, unless the caller has named them.
+void take_names(const Json& info, const std::string& section, const std::string& where,
+                const std::vector<NamedText>& names) {
+  const Json given = value_or<Json>(info, section, Json::object(), where);
+  if (!given.is_object()) fail_field(info, section, where);
+  for (const auto& [key, value] : given.items()) {
+    auto known =
+        std::find_if(names.begin(), names.end(), [&](const NamedText& name) { return key == name.key; });
+    if (known == names.end()) {
+      std::vector<std::string> all;
+      for (const NamedText& name : names) all.emplace_back(name.key);
+      const std::string near = nearest(key, all);
+      fail_input(where + ": '" + section + "'", "has the unknown key '" + key + "'",
+                 near.empty() ? "" : "did you mean '" + near + "'?");
+    }
+    const std::string name = value_or<std::string>(given, key, "", where + ": '" + section + "'");
+    if (known->target && known->target->empty()) *known->target = name;
+  }
+}
+
+void refuse_media(const Json& info, const std::string& where) {
+  const Json columns = value_or<Json>(info, "columns", Json::object(), where);
+  for (const char* media : {"images", "videos", "audios"})
+    if (columns.is_object() && columns.contains(media))
+      fail_input(where + ": 'columns'", std::string("names ") + media,
+                 "this program trains on text only; leave the column out for the texts alone");
 }
 
 void take_columns(const Json& info, const std::string& where, Columns& columns) {
@@ -22,23 +55,58 @@ void take_columns(const Json& info, const std::string& where, Columns& columns) 
   if (value_or<bool>(info, "ranking", false, where) && columns.response.empty())
     fail_input(where, "is a preference dataset (ranking: true), which has two answers a record",
                "name the column of the one to use as the response");
-  const std::pair<const char*, std::string*> column_names[] = {{"id", &columns.id},
-                                                               {"prompt", &columns.prompt},
-                                                               {"query", &columns.query},
-                                                               {"response", &columns.response},
-                                                               {"system", &columns.system},
-                                                               {"history", &columns.history},
-                                                               {"messages", &columns.messages}};
-  for (const auto& [key, target] : column_names) take_name(info, "columns", key, where, *target);
+  refuse_media(info, where);
+  take_names(info, "columns", where,
+             {{"id", &columns.id},
+              {"prompt", &columns.prompt},
+              {"query", &columns.query},
+              {"response", &columns.response},
+              {"system", &columns.system},
+              {"history", &columns.history},
+              {"messages", &columns.messages},
+              {"tools", &columns.tools},
+              {"kto_tag", &columns.kto_tag},
+              {"chosen", nullptr},
+              {"rejected", nullptr}});
   MessageTags& tags = columns.tags;
-  const std::pair<const char*, std::string*> tag_names[] = {
-      {"role_tag", &tags.role},        {"content_tag", &tags.content},
-      {"user_tag", &tags.user},        {"assistant_tag", &tags.assistant},
-      {"system_tag", &tags.system},    {"observation_tag", &tags.observation},
-      {"function_tag", &tags.function}};
-  for (const auto& [key, target] : tag_names) take_name(info, "tags", key, where, *target);
+  take_names(info, "tags", where,
+             {{"role_tag", &tags.role},
+              {"content_tag", &tags.content},
+              {"user_tag", &tags.user},
+              {"assistant_tag", &tags.assistant},
+              {"system_tag", &tags.system},
+              {"observation_tag", &tags.observation},
+              {"function_tag", &tags.function}});
   if (formatting != "alpaca" && columns.messages.empty() && columns.prompt.empty())
     columns.messages = formatting == "openai" ? "messages" : "conversations";
+}
+
+// The file's place. Error(kInput) where it is elsewhere or a folder.
+std::filesystem::path file_of(const Json& info, const std::filesystem::path& dir, const std::string& where) {
+  if (!info.contains("file_name")) {
+    std::string hub;
+    for (const char* key : kHubKeys)
+      if (hub.empty() && info.contains(key)) hub = std::string(" (") + key + " " + describe(info[key]) + ")";
+    fail_input(where, "names no local file" + hub, "download the dataset and give its place as file_name");
+  }
+  const std::filesystem::path path = dir / require<std::string>(info, "file_name", where);
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    fail_input(where, "file_name is the folder " + path.string(), "give one file in it");
+  return path;
+}
+
+void check_keys(const Json& info, const std::string& where) {
+  for (const auto& item : info.items()) {
+    if (std::find(std::begin(kKnownKeys), std::end(kKnownKeys), item.key()) != std::end(kKnownKeys)) continue;
+    const std::string near = nearest(item.key(), kKnownKeys);
+    fail_input(where, "has the unknown key '" + item.key() + "'",
+               near.empty() ? "" : "did you mean '" + near + "'?");
+  }
+  if (info.contains("subset") && !info["subset"].is_null())
+    fail_input(where,
+               "subset " + describe(info["subset"]) + " names a part of a hub's dataset; a file has none",
+               "give that subset's file as file_name and remove subset");
 }
 
 }  // namespace
@@ -59,12 +127,13 @@ Dataset read_dataset_by_name(const std::filesystem::path& dir, const std::string
   const Json& info = all.at(name);
   const std::string where = info_path.string() + ": '" + name + "'";
   if (!info.is_object()) fail_input(where, "expected an object, found " + describe(info));
-  if (!info.contains("file_name"))
-    fail_input(where, "names no local file", "download the dataset and give its place as file_name");
+  const std::filesystem::path file = file_of(info, dir, where);
+  check_keys(info, where);
   DatasetOptions named = options;
   take_columns(info, where, named.columns);
+  named.slices = parse_split(value_or<std::string>(info, "split", "train", where), where + ": 'split'");
   if (named.limit == 0) named.limit = value_or<size_t>(info, "num_samples", 0, where);
-  Dataset dataset = read_dataset(dir / require<std::string>(info, "file_name", where), named);
+  Dataset dataset = read_dataset(file, named);
   dataset.name = name;
   return dataset;
 }

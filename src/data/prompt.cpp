@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "data/prompt_text.h"
 #include "data/turn_end.h"
 #include "text/jinja_string.h"
@@ -161,6 +162,11 @@ std::vector<int32_t> SpecialGuard::encode(const std::string& text) const {
 std::vector<PromptPiece> reference_pieces(const Formatter& formatter, const PromptTemplate& prompt,
                                           const Example& example, const std::string& reference,
                                           bool with_answer, SpecialGuard* guard) {
+  if (!example.messages.is_null() || !example.tools.is_null())
+    fail_input("prompt template '" + prompt.name + "'",
+               "has no form for tools, tool calls, names, reasoning or turns that are not learned, which the "
+               "record holds",
+               "use the template chat and its distillation templates");
   ReferenceLayout layout(formatter, prompt, example, guard);
   for (const Turn& earlier : example.history) {
     layout.ask(earlier.query, earlier.response);
@@ -171,21 +177,46 @@ std::vector<PromptPiece> reference_pieces(const Formatter& formatter, const Prom
   return std::move(layout.pieces);
 }
 
+namespace {
+// An error in an example's text says which example it is.
+template <typename Make>
+auto naming(const Example& example, const Make& make) {
+  stop_if_interrupted();
+  try {
+    return make();
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kInput) throw;
+    fail_input(place_of(example), error.what());
+  }
+}
+
+void require_chat_template(const Formatter& formatter, const PromptTemplate& prompt) {
+  if (prompt.chat && (!formatter.chat_template || !formatter.chat_template->has()))
+    fail_input("model", "has no chat template, which the prompt template '" + prompt.name + "' needs",
+               "prompt_template: alpaca needs none");
+}
+}  // namespace
+
 std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate& prompt,
                                 const Example& example, const std::string& reference_answer) {
+  require_chat_template(formatter, prompt);
   SpecialGuard guard(*formatter.tokenizer);
   std::vector<int32_t> ids;
-  for (const PromptPiece& piece : pieces_of(formatter, prompt, example, reference_answer, false, &guard))
-    ids.insert(ids.end(), piece.ids.begin(), piece.ids.end());
+  const auto pieces =
+      naming(example, [&] { return pieces_of(formatter, prompt, example, reference_answer, false, &guard); });
+  for (const PromptPiece& piece : pieces) ids.insert(ids.end(), piece.ids.begin(), piece.ids.end());
   return ids;
 }
 
 Sample training_sample(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
                        size_t cutoff_len, const std::string& reference_answer) {
+  require_chat_template(formatter, prompt);
   SpecialGuard guard(*formatter.tokenizer);
   Sample sample;
   sample.id = example.id;
-  for (const PromptPiece& piece : pieces_of(formatter, prompt, example, reference_answer, true, &guard)) {
+  const auto pieces =
+      naming(example, [&] { return pieces_of(formatter, prompt, example, reference_answer, true, &guard); });
+  for (const PromptPiece& piece : pieces) {
     sample.ids.insert(sample.ids.end(), piece.ids.begin(), piece.ids.end());
     sample.supervised.insert(sample.supervised.end(), piece.ids.size(), piece.answer ? 1 : 0);
   }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/regex.h"
 #include "data/prompt_text.h"
+#include "data/prompt_tools.h"
 #include "data/turn_end.h"
 
 namespace sdft {
@@ -13,44 +14,73 @@ namespace {
 // Bytes of the rendered text.
 struct Span {
   size_t begin, end;
+  bool exact = false;  // nothing of what follows the answer is in it, also no end of a turn
 };
 
-// A conversation as messages, and what its text looks like where each answer begins and ends.
+// Where an assistant's message begins and ends in the text, as other texts tell.
+struct LearnedTurn {
+  std::string prompt;    // the text to generate it from
+  std::string answered;  // and the text with it
+  bool calls;            // a tool's result may follow, before any turn ends
+};
+
+// A conversation on its way into the chat template.
 struct Chat {
   const Formatter& formatter;
   const PromptTemplate& prompt;
   SpecialGuard* guard;
+  Json tools;
   Json messages = Json::array();
-  std::vector<std::string> prompts = {};   // the text to generate each answer from
-  std::vector<std::string> answered = {};  // and the text with it
+  std::vector<LearnedTurn> learned = {};
+  std::vector<size_t> places = {};  // of the learned among all assistant's messages
+  size_t answers = 0;               // all assistant's messages
 
   std::string rendered(bool generation_prompt,
                        std::vector<std::pair<size_t, size_t>>* ranges = nullptr) const {
     RenderOptions options = formatter.render;
+    if (!tools.is_null()) options.tools = tools;
     options.add_generation_prompt = generation_prompt;
     options.special_tokens_required = true;
     return formatter.chat_template->render(messages, options, ranges);
   }
 
-  void say(const char* role, const std::string& content) {
-    messages.push_back({{"role", role}, {"content", content}});
+  // The user's message inside the prompt template's turn; all of it is guarded already.
+  void wrap(Json* message, const std::string& reference) const {
+    std::string text = fill_turn(prompt.turn, (*message)["content"].get<std::string>(), reference);
+    if (!prompt.system.empty()) text = stripped(prompt.system + "\n\n" + text, 2);
+    (*message)["content"] = text;
   }
 
-  void ask(const std::string& query, const std::string& reference, bool wrap) {
-    std::string text = guard->guard(query);
-    if (wrap) {
-      text = fill_turn(prompt.turn, text, guard->guard(reference));
-      if (!prompt.system.empty()) text = stripped(prompt.system + "\n\n" + text, 2);
+  void answer(Json message, const std::string& prefill, bool calls) {
+    const bool context_only = message.value("weight", 1) == 0;
+    message.erase("weight");
+    std::string asked = context_only ? "" : rendered(true) + prefill;
+    messages.push_back(std::move(message));
+    if (!context_only) {
+      learned.push_back({std::move(asked), rendered(false), calls});
+      places.push_back(answers);
     }
-    say("user", text);
-    prompts.push_back(rendered(true));
-  }
-
-  void answer(const std::string& text) {
-    say("assistant", text);
-    answered.push_back(rendered(false));
+    ++answers;
   }
 };
+
+// All texts of a message or a schema with their special tokens kept as text.
+Json guarded(Json json, SpecialGuard* guard) {
+  if (json.is_string()) return guard->guard(json.get<std::string>());
+  if (json.is_array())
+    for (Json& item : json) item = guarded(std::move(item), guard);
+  if (!json.is_object()) return json;
+  Json object = Json::object();
+  for (auto& [key, value] : json.get_ref<Json::object_t&>())
+    object.get_ref<Json::object_t&>().emplace_back(guard->guard(key), guarded(std::move(value), guard));
+  return object;
+}
+
+size_t last_user(const Json& messages) {
+  for (size_t i = messages.size(); i > 0; --i)
+    if (messages[i - 1]["role"] == "user") return i - 1;
+  return messages.size();
+}
 
 // How far two texts or lists are the same.
 template <typename Items>
@@ -73,26 +103,28 @@ size_t common_prefix(const Items& a, const Items& b) {
              "as enable_thinking");
 }
 
-// Where the answers are in the whole text: behind their prompts, or where {% generation %} says.
+// Where the learned answers are in the whole text: behind their prompts, or where {% generation %} says.
 std::vector<Span> answer_spans(const Chat& chat, const std::string& whole) {
   std::vector<Span> spans;
-  for (size_t i = 0; i < chat.prompts.size(); ++i) {
-    const std::string& prompt = chat.prompts[i];
-    if (whole.compare(0, prompt.size(), prompt) != 0) break;
-    spans.push_back({prompt.size(), std::max(prompt.size(), common_prefix(chat.answered[i], whole))});
+  for (const LearnedTurn& turn : chat.learned) {
+    if (whole.compare(0, turn.prompt.size(), turn.prompt) != 0) break;
+    const size_t same = common_prefix(turn.answered, whole);
+    const bool exact = turn.calls && same >= stripped(turn.answered, 2).size();
+    spans.push_back({turn.prompt.size(), std::max(turn.prompt.size(), same), exact});
   }
-  if (spans.size() == chat.prompts.size()) return spans;
+  if (spans.size() == chat.learned.size()) return spans;
   std::vector<std::pair<size_t, size_t>> ranges;
   if (chat.formatter.chat_template->source().find("generation") != std::string::npos)
     chat.rendered(false, &ranges);
-  if (ranges.size() != chat.prompts.size()) fail_prefix(chat.prompts[spans.size()], whole);
+  if (ranges.size() != chat.answers) fail_prefix(chat.learned[spans.size()].prompt, whole);
   spans.clear();
-  for (const auto& range : ranges) spans.push_back({range.first, range.second});
+  for (const size_t place : chat.places) spans.push_back({ranges[place].first, ranges[place].second});
   return spans;
 }
 
 // Cuts the tokens of a whole conversation into prompts and answers.
 struct Cutter {
+  const Tokenizer& tokenizer;
   const SpecialGuard& guard;
   const std::string& whole;
   std::optional<int32_t> end;  // of a turn
@@ -111,23 +143,41 @@ struct Cutter {
     done = to;
   }
 
+  // Behind the answer's end of turn; 0 where it has none. A call may end with a token of its own
+  // (<|eom_id|>): the last special one of its text.
+  size_t closed_at(size_t from, size_t limit, const Span& span) const {
+    if (span.exact) limit = std::min(limit, token_at(span.end));
+    for (size_t at = from; at < limit; ++at)
+      if (ids[at] == end) return at + 1;
+    const std::string text = span.exact ? whole.substr(span.begin, span.end - span.begin) : "";
+    for (size_t at = limit; span.exact && at > from; --at)
+      if (tokenizer.is_special(ids[at - 1]) &&
+          text.find(tokenizer.token_of(ids[at - 1])) != std::string::npos)
+        return at;
+    return 0;
+  }
+
   void cut(const std::vector<Span>& spans) {
     std::vector<size_t> begins;
     for (const Span& span : spans) begins.push_back(token_at(span.begin));
     begins.push_back(ids.size());
     for (size_t i = 0; i < spans.size(); ++i) {
       add(begins[i], false);
-      size_t stop = begins[i], limit = begins[i + 1];
-      while (stop < limit && ids[stop] != end) ++stop;
-      bool closed = stop < limit;
+      const size_t closed = closed_at(begins[i], begins[i + 1], spans[i]);
       // Without an end of turn: the answer, without the white space behind it.
-      stop = closed ? stop + 1 : token_at(stripped(whole.substr(0, spans[i].end), 2).size());
+      const size_t stop = closed ? closed : token_at(stripped(whole.substr(0, spans[i].end), 2).size());
       if (stop <= begins[i])
         fail_input("chat template", "where answer " + std::to_string(i + 1) + " ends cannot be told",
                    "mark the answers with {% generation %}");
       add(stop, true);
-      if (!closed && i + 1 == spans.size() && end) pieces.push_back({{*end}, true});
+      if (!closed && stop_of_text(stop) && end) pieces.push_back({{*end}, true});
     }
+  }
+
+  // Whether only white space is left.
+  bool stop_of_text(size_t token) const {
+    return stripped(tokenizer.decode({ids.begin() + static_cast<std::ptrdiff_t>(token), ids.end()}, false))
+        .empty();
   }
 };
 
@@ -136,24 +186,33 @@ struct Cutter {
 std::vector<PromptPiece> chat_pieces(const Formatter& formatter, const PromptTemplate& prompt,
                                      const Example& example, const std::string& reference, bool with_answer,
                                      SpecialGuard* guard) {
-  if (!formatter.chat_template || !formatter.chat_template->has())
-    fail_input("model", "has no chat template, which the prompt template '" + prompt.name + "' needs",
-               "prompt_template: alpaca needs none");
-  Chat chat{formatter, prompt, guard};
-  if (!example.system.empty()) chat.say("system", guard->guard(example.system));
-  // The reference answer of an earlier turn stands there already, as the answer.
-  bool wrap_earlier = prompt.turn.find("{y}") == std::string::npos;
-  for (const Turn& earlier : example.history) {
-    chat.ask(earlier.query, "", wrap_earlier);
-    chat.answer(guard->guard(earlier.response));
+  Chat chat{formatter, prompt, guard, guarded(example.tools, guard)};
+  // In a distillation template only the last question: the answers of the earlier ones stand there already.
+  const bool wrap_all = prompt.turn.find("{y}") == std::string::npos;
+  Json context = context_of(example), answer = with_answer ? answer_of(example) : Json();
+  fit_tool_data(formatter, example.tools, &context, &answer);
+  const size_t last_question = last_user(context);
+  for (size_t i = 0; i < context.size(); ++i) {
+    Json message = guarded(std::move(context[i]), guard);
+    const bool is_user = message["role"] == "user";
+    if (is_user && (wrap_all || i == last_question)) chat.wrap(&message, guard->guard(reference));
+    if (message["role"] != "assistant" || !with_answer) {
+      chat.messages.push_back(std::move(message));
+      continue;
+    }
+    const bool calls =
+        message.contains("tool_calls") || (i + 1 < context.size() && context[i + 1]["role"] == "tool");
+    chat.answer(std::move(message), "", calls);
   }
-  chat.ask(example.instruction, reference, true);
-  chat.prompts.back() += prompt.prefill;
-  if (!with_answer) return {{guard->encode(chat.prompts.back()), false}};
+  if (!with_answer) return {{guard->encode(chat.rendered(true) + prompt.prefill), false}};
 
-  chat.answer(prompt.prefill + guard->guard(example.response));
-  const std::string& whole = chat.answered.back();
-  Cutter cutter{*guard, whole, turn_end(formatter, prompt), guard->encode(whole)};
+  answer = guarded(std::move(answer), guard);
+  if (answer["content"].is_string() && !prompt.prefill.empty())
+    answer["content"] = prompt.prefill + answer["content"].get<std::string>();
+  const bool calls = answer.contains("tool_calls");
+  chat.answer(std::move(answer), prompt.prefill, calls);
+  const std::string whole = chat.rendered(false);
+  Cutter cutter{*formatter.tokenizer, *guard, whole, turn_end(formatter, prompt), guard->encode(whole)};
   cutter.cut(answer_spans(chat, whole));
   return std::move(cutter.pieces);
 }

@@ -1,6 +1,7 @@
 #include "data/record.h"
 
-#include <array>
+#include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
@@ -16,62 +17,11 @@ const Names kPrompt = {"instruction", "question", "prompt", "goal"};
 const Names kQuery = {"input", "context"};
 const Names kResponse = {"output", "answer", "response", "target", "completion"};
 
-enum class Side { kSystem, kUser, kAssistant };
-
-struct Role {
-  const char* name;
-  Side side;
-};
-// What tools return is read, what calls them is written: the sides LLaMA-Factory gives them, too.
-constexpr std::array<Role, 15> kRoles = {{{"user", Side::kUser},
-                                          {"human", Side::kUser},
-                                          {"assistant", Side::kAssistant},
-                                          {"gpt", Side::kAssistant},
-                                          {"model", Side::kAssistant},
-                                          {"bot", Side::kAssistant},
-                                          {"chatgpt", Side::kAssistant},
-                                          {"system", Side::kSystem},
-                                          {"developer", Side::kSystem},
-                                          {"tool", Side::kUser},
-                                          {"function", Side::kUser},
-                                          {"ipython", Side::kUser},
-                                          {"observation", Side::kUser},
-                                          {"function_response", Side::kUser},
-                                          {"function_call", Side::kAssistant}}};
-
-struct Field {
-  std::string name;
-  const Json* value = nullptr;  // null: the record has no such field
-};
-
-struct Message {
-  Side side;
-  std::string content;
-};
-
-[[noreturn]] void bad_field(const std::string& name, const std::string& what) {
-  throw BadRecord("field '" + name + "': " + what);
-}
-
-bool blank(const std::string& text) { return text.find_first_not_of(" \t\r\n\f\v") == std::string::npos; }
-
 std::string listed(const Names& names) {
+  constexpr size_t kMost = 20;
   std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-std::string fields_of(const Json& record) {
-  Names names;
-  for (const auto& item : record.items()) names.push_back(item.key());
-  return names.empty() ? "the record is empty" : "the record has: " + listed(names);
-}
-
-// The field called `named`, or where that is empty the first of `defaults` that is there.
-Field find(const Json& record, const std::string& named, const Names& defaults) {
-  for (const auto& name : named.empty() ? defaults : Names{named})
-    if (auto at = record.find(name); at != record.end()) return {name, &*at};
-  return {named.empty() ? defaults.front() : named, nullptr};
+  for (size_t i = 0; i < std::min(names.size(), kMost); ++i) text += (i ? ", " : "") + names[i];
+  return names.size() > kMost ? text + " and " + std::to_string(names.size() - kMost) + " more" : text;
 }
 
 [[noreturn]] void fail_missing(const Json& record, const std::string& named, const Names& defaults) {
@@ -80,34 +30,29 @@ Field find(const Json& record, const std::string& named, const Names& defaults) 
                   listed({defaults.begin() + 1, defaults.end()}) + " (" + fields_of(record) + ")");
 }
 
-std::string text_of(const Field& field) {
-  if (!field.value->is_string()) bad_field(field.name, "expected a string, found " + describe(*field.value));
-  return field.value->get<std::string>();
+bool is_preference(const Json& record) { return record.contains("chosen") && record.contains("rejected"); }
+
+[[noreturn]] void fail_preference() {
+  throw BadRecord(
+      "is a preference record (chosen, rejected), which has two answers; name the column of the one to learn "
+      "as the response");
 }
 
-std::string optional_text(const Field& field) {
+std::string optional_text(const RecordField& field) {
   return field.value && !field.value->is_null() ? text_of(field) : "";
 }
 
 // An array, or in a CSV cell the text of one. A cell without text is none.
-std::optional<Json> array_of(const Field& field) {
+std::optional<Json> array_of(const RecordField& field) {
   if (!field.value || field.value->is_null()) return std::nullopt;
-  Json parsed;
-  if (field.value->is_string()) {
-    std::string text = field.value->get<std::string>();
-    if (blank(text)) return std::nullopt;
-    try {
-      parsed = parse_untrusted_json(text, "its text");
-    } catch (const Error& error) {
-      bad_field(field.name, error.what());
-    }
-  }
-  const Json& value = field.value->is_string() ? parsed : *field.value;
+  const bool text = field.value->is_string();
+  if (text && is_blank(field.value->get<std::string>())) return std::nullopt;
+  const Json value = text ? json_in(field) : *field.value;
   if (!value.is_array()) bad_field(field.name, "expected an array, found " + describe(value));
   return std::make_optional<Json>(value);  // newer nlohmann-json would convert in two ways
 }
 
-std::vector<Turn> history_of(const Field& field) {
+std::vector<Turn> history_of(const RecordField& field) {
   std::vector<Turn> history;
   std::optional<Json> pairs = array_of(field);
   if (!pairs) return history;
@@ -120,125 +65,133 @@ std::vector<Turn> history_of(const Field& field) {
   return history;
 }
 
-Side side_of(const std::string& role, const MessageTags& tags, const std::string& place) {
-  const std::pair<const std::string&, Side> named[] = {{tags.user, Side::kUser},
-                                                       {tags.assistant, Side::kAssistant},
-                                                       {tags.system, Side::kSystem},
-                                                       {tags.observation, Side::kUser},
-                                                       {tags.function, Side::kAssistant}};
-  for (const auto& [name, side] : named)
-    if (!name.empty() && name == role) return side;
-  for (const Role& known : kRoles)
-    if (role == known.name) return known.side;
-  bad_field(place, "unknown role '" + role + "'");
+// Stanford's seed tasks: the input and output of a record stand in a list of instances.
+std::optional<Json> with_instance(const Json& record) {
+  auto at = record.find("instances");
+  if (at == record.end() || !at->is_array() || find_field(record, "", kResponse).value) return std::nullopt;
+  if (at->size() != 1 || !at->front().is_object())
+    bad_field("instances", "expected one instance with input and output, found " +
+                               std::to_string(at->size()) + "; write a record for each");
+  Json whole = record;
+  for (const auto& [key, value] : at->front().items())
+    if (!whole.contains(key)) whole[key] = value;
+  return std::make_optional<Json>(std::move(whole));
 }
 
-// A string, or the {"type": "text", "text": ...} parts that chat APIs use.
-std::string content_of(const Field& field) {
-  if (!field.value->is_array()) return text_of(field);
-  std::string text;
-  for (const Json& part : *field.value) {
-    bool is_text = part.is_object() && part.contains("text") && part["text"].is_string();
-    if (!is_text) bad_field(field.name, "has a part that is not text: " + part.dump().substr(0, 60));
-    text += part["text"].get<std::string>();
-  }
-  return text;
-}
-
-Message message_of(const Json& message, const MessageTags& tags, const std::string& place) {
-  if (!message.is_object()) bad_field(place, "expected a message, found " + describe(message));
-  Field role = find(message, tags.role, {"role", "from"});
-  Field content = find(message, tags.content, {"content", "value"});
-  for (Field* field : {&role, &content}) {
-    if (!field->value) bad_field(place, "'" + field->name + "' is missing (" + fields_of(message) + ")");
-    field->name = place + "." + field->name;
-  }
-  return {side_of(text_of(role), tags, role.name), content_of(content)};
-}
-
-// Fills the example from system? (user assistant)+; a last user message without an answer only
-// `without_response`.
-void read_conversation(const Json& messages, const std::string& field, const MessageTags& tags,
-                       bool without_response, Example& example) {
-  std::vector<std::string> said;  // user, assistant, user, ...
-  size_t position = 0;
-  for (const Json& json : messages) {
-    std::string place = field + "[" + std::to_string(position) + "]";
-    Message message = message_of(json, tags, place);
-    if (message.side == Side::kSystem) {
-      if (position > 0) bad_field(place, "a system message must be the first");
-      if (!example.system.empty() && example.system != message.content)
-        bad_field(place, "differs from the record's system field");
-      example.system = message.content;
-    } else {
-      bool users_turn = said.size() % 2 == 0;
-      if (users_turn != (message.side == Side::kUser))
-        bad_field(place, users_turn ? "expected a user message, found an assistant's"
-                                    : "expected an assistant message, found a user's");
-      bool last = position + 1 == messages.size();
-      if (blank(message.content) && !(last && !users_turn)) bad_field(place, "the message is empty");
-      said.push_back(std::move(message.content));
-    }
-    ++position;
-  }
-  if (said.empty()) bad_field(field, "holds no user message");
-  if (said.size() % 2 == 1) {
-    if (!without_response) bad_field(field, "ends with a user message, so there is no response");
-    said.emplace_back();
-  }
-  example.response = std::move(said.back());
-  example.instruction = std::move(said[said.size() - 2]);
-  for (size_t i = 0; i + 2 < said.size(); i += 2)
-    example.history.push_back({std::move(said[i]), std::move(said[i + 1])});
-}
-
-void read_flat(const Json& record, const DatasetOptions& options, Example& example) {
+void read_flat(const Json& given, const DatasetOptions& options, Example& example) {
   const Columns& columns = options.columns;
-  Field prompt = find(record, columns.prompt, kPrompt);
+  const std::optional<Json> whole = with_instance(given);
+  const Json& record = whole ? *whole : given;
+  RecordField prompt = find_field(record, columns.prompt, kPrompt);
   if (!prompt.value) fail_missing(record, columns.prompt, kPrompt);
   example.instruction = optional_text(prompt);
-  std::string query = optional_text(find(record, columns.query, kQuery));
+  std::string query = optional_text(find_field(record, columns.query, kQuery));
   if (example.instruction.empty())
     example.instruction = query;
   else if (!query.empty())
     example.instruction += "\n" + query;
-  if (blank(example.instruction)) bad_field(prompt.name, "the prompt is empty");
-  example.history = history_of(find(record, columns.history, {"history"}));
+  if (is_blank(example.instruction)) bad_field(prompt.name, "the prompt is empty");
+  example.history = history_of(find_field(record, columns.history, {"history"}));
 
-  Field response = find(record, columns.response, kResponse);
-  if (!response.value && options.response_required) fail_missing(record, columns.response, kResponse);
+  RecordField response = find_field(record, columns.response, kResponse);
+  if (!response.value && options.response_required) {
+    if (is_preference(record)) fail_preference();
+    fail_missing(record, columns.response, kResponse);
+  }
   if (response.value)
     example.response = options.response_required ? text_of(response) : optional_text(response);
-  if (options.response_required && blank(example.response)) bad_field(response.name, "the answer is empty");
+  if (options.response_required && is_blank(example.response))
+    bad_field(response.name, "the answer is empty");
 }
 
+// Whole numbers are ids too, also where a table has made them 2.0; none where it is null.
 std::string id_of(const Json& record, const std::string& named) {
-  Field field = find(record, named, {"id"});
+  RecordField field = find_field(record, named, {"id"});
   if (!field.value && named.empty()) return "";
   if (!field.value) fail_missing(record, named, {});
+  if (field.value->is_null()) return "";
   if (field.value->is_number_integer()) return field.value->dump();
+  if (field.value->is_number()) {
+    const double number = field.value->get<double>();
+    if (std::floor(number) == number && std::abs(number) < 9e15)
+      return std::to_string(static_cast<int64_t>(number));
+  }
   std::string id = text_of(field);
   if (id.empty()) bad_field(field.name, "the id is empty");
   return id;
 }
 
+// What the record says that a text cannot be trained on.
+void check_kind(const Json& record, const DatasetOptions& options) {
+  const Columns& columns = options.columns;
+  for (const char* media : {"images", "videos", "audios"})
+    if (record.contains(media) && record[media].is_array() && !record[media].empty())
+      bad_field(media, "the record is about more than text, which this program cannot train on");
+  RecordField tag = find_field(record, columns.kto_tag, {"kto_tag", "label"});
+  if (!columns.kto_tag.empty() && !tag.value) fail_missing(record, columns.kto_tag, {});
+  if (!tag.value || !options.response_required) return;
+  const bool is_tag = tag.name != "label" || columns.kto_tag == "label" || record.contains("completion");
+  std::string text = tag.value->is_string() && is_tag ? tag.value->get<std::string>() : "";
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (*tag.value == false || text == "false")
+    bad_field(tag.name, "is false: the answer is one that must not be learned (KTO); leave the record out");
+}
+
 }  // namespace
 
-Example example_from_record(Json record, const DatasetOptions& options) {
+void bad_field(const std::string& name, const std::string& what) {
+  throw BadRecord("field '" + name + "': " + what);
+}
+
+bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n\f\v") == std::string::npos; }
+
+std::string fields_of(const Json& record) {
+  Names names;
+  for (const auto& item : record.items()) names.push_back(item.key());
+  return names.empty() ? "the record is empty" : "the record has: " + listed(names);
+}
+
+RecordField find_field(const Json& record, const std::string& named, const Names& defaults) {
+  for (const auto& name : named.empty() ? defaults : Names{named})
+    if (auto at = record.find(name); at != record.end()) return {name, &*at};
+  return {named.empty() ? defaults.front() : named, nullptr};
+}
+
+std::string text_of(const RecordField& field) {
+  if (!field.value->is_string()) bad_field(field.name, "expected a string, found " + describe(*field.value));
+  return field.value->get<std::string>();
+}
+
+Json json_in(const RecordField& field) {
+  try {
+    return parse_untrusted_json(text_of(field), "its text");
+  } catch (const Error& error) {
+    bad_field(field.name, error.what());
+  }
+}
+
+Example example_from_record(Json record, const DatasetOptions& options, std::set<std::string>* unread) {
   const Columns& columns = options.columns;
   if (!record.is_object()) throw BadRecord("expected an object, found " + describe(record));
   Example example;
   example.id = id_of(record, columns.id);
-  example.system = optional_text(find(record, columns.system, {"system"}));
+  example.system = optional_text(find_field(record, columns.system, {"system"}));
+  check_kind(record, options);
+  const RecordField tools = find_field(record, columns.tools, {"tools", "functions"});
+  if (!columns.tools.empty() && !tools.value) fail_missing(record, columns.tools, {});
+  example.tools = read_tools(tools);
 
-  Field messages = find(record, columns.messages, kMessages);
+  RecordField messages = find_field(record, columns.messages, kMessages);
   if (!columns.messages.empty() && !messages.value) fail_missing(record, columns.messages, kMessages);
   bool conversation = messages.value && (!columns.messages.empty() || columns.prompt.empty());
   if (conversation) {
+    if (is_preference(record)) fail_preference();
     std::optional<Json> list = array_of(messages);
     if (!list) bad_field(messages.name, "the conversation is empty");
-    read_conversation(*list, messages.name, columns.tags, !options.response_required, example);
-    if (options.response_required && blank(example.response)) bad_field(messages.name, "the answer is empty");
+    read_conversation(*list, messages.name, options, &example, unread);
+    if (options.response_required && is_blank(example.response))
+      bad_field(messages.name, "the answer is empty");
   } else {
     read_flat(record, options, example);
   }

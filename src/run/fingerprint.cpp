@@ -35,6 +35,7 @@ Fingerprint seed_fingerprint(const Session& session) {
   if (!recipe.adapter_name_or_path.empty())
     result.emplace_back("the adapter of adapter_name_or_path", folder_sha256(recipe.adapter_name_or_path));
   const at::Device device = resolve_device(recipe.device);
+  result.emplace_back("sdft", SDFT_VERSION);
   result.emplace_back("device", device.is_cpu() ? "cpu" : "cuda");
   result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");
   if (!recipe.template_variables.empty())
@@ -52,8 +53,7 @@ void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage) 
 std::string examples_sha256(const std::vector<Example>& examples) {
   std::string all;
   for (const Example& example : examples) {
-    Json fields = example.fields.is_null() ? Json::object() : example.fields;
-    const Json one = {example.id, example.instruction, example.response, example.system, fields};
+    const Json one = {example.id, record_of(example, example.response), example.fields};
     all += sha256(one.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
   return sha256(all);

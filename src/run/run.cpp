@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "run/results.h"
-#include "run/samples.h"
 #include "run/stages.h"
 #include "run/validate.h"
 

@@ -43,6 +43,11 @@ GenerateOptions Session::generation() const {
   return options;
 }
 
+SampleSettings Session::samples() const {
+  return {recipe.prompt_template, effective_cutoff(recipe.train.cutoff_len, config.max_position_embeddings),
+          recipe.train_on_prompt};
+}
+
 std::unique_ptr<Session> open_session(const Recipe& recipe) {
   if (recipe.model_name_or_path.empty())
     fail_usage("model_name_or_path is not set", "a folder with config.json, *.safetensors and a tokenizer");
@@ -104,13 +109,7 @@ Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Col
   options.skip_bad = recipe.skip_bad;
   std::error_code none;
   const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
-  Dataset read =
-      by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options) : read_dataset(dataset, options);
-  if (!read.skipped.empty())
-    spdlog::warn("{}: {} of {} records are skipped; the first: {}: {}", read.path.string(),
-                 read.skipped.size(), read.skipped.size() + read.examples.size(), read.skipped[0].where,
-                 read.skipped[0].reason);
-  return read;
+  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options) : read_dataset(dataset, options);
 }
 
 }  // namespace sdft

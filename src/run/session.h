@@ -8,14 +8,12 @@
 #include <string>
 
 #include "data/prompt.h"
+#include "data/samples.h"
 #include "infer/generation_config.h"
 #include "model/lora.h"
 #include "run/recipe.h"
 
 namespace sdft {
-
-// The `template` that takes each record's own fields "template" and "reference".
-inline constexpr const char* kTemplateOfRecord = "record";
 
 struct Session {
   Recipe recipe;
@@ -34,6 +32,7 @@ struct Session {
   Session& operator=(const Session&) = delete;
   const PromptTemplate& training_template() const;
   GenerateOptions generation() const;  // with the recipe's sampling
+  SampleSettings samples() const;      // of training
 };
 
 // Everything of the recipe's model folder but its weights; checks that tokenizer and embedding fit together.
@@ -51,7 +50,7 @@ void check_vocabulary(const std::filesystem::path& model_dir, const Tokenizer& t
 void warn_of_control_tokens(const std::filesystem::path& model_dir, const ChatTemplate& chat_template,
                             const Tokenizer& tokenizer);
 
-// The recipe's dataset; `response_required` false for prompts only. Says how many records were skipped.
+// The recipe's dataset; `response_required` false for prompts only.
 Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
                      bool response_required);
 

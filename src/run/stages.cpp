@@ -14,7 +14,6 @@
 #include "data/turn_end.h"
 #include "eval/task.h"
 #include "infer/answers.h"
-#include "run/samples.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -103,7 +102,7 @@ void note_samples(const Session& session, const std::string& variant, const std:
         "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer "
         "left "
         "to learn (listed in {})",
-        variant, cut_ids.size(), samples.size(), effective_cutoff(session.recipe, session.config), unlearned,
+        variant, cut_ids.size(), samples.size(), session.samples().cutoff_len, unlearned,
         (dir / "samples.json").string());
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
@@ -156,7 +155,9 @@ void train_stage(const RunContext& run, const std::string& variant, const std::v
   TrainOptions options = session.recipe.train;
   options.seed = session.recipe.seed;
   load_weights(session);
-  const std::vector<Sample> samples = training_samples(session, examples);
+  std::vector<Sample> samples;
+  for (const Example& example : examples)
+    samples.push_back(sample_of(session.formatter, session.samples(), example));
   note_samples(session, variant, examples, samples, dir);
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;

@@ -7,13 +7,11 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "base/problems.h"
 #include "data/answer.h"
 #include "eval/sandbox.h"
 #include "eval/task.h"
 #include "model/skeleton.h"
-#include "run/samples.h"
 #include "sdft/acceptance.h"
 
 namespace sdft {
@@ -39,6 +37,13 @@ void check_chat_templates(const Session& session, unsigned stages) {
   warn_of_control_tokens(recipe.model_name_or_path, session.chat_template, session.tokenizer);
 }
 
+void warn_of_skipped(const Dataset& dataset) {
+  if (!dataset.skipped.empty())
+    spdlog::warn("{}: {} of {} records are skipped; the first: {}: {}", dataset.path.string(),
+                 dataset.skipped.size(), dataset.skipped.size() + dataset.examples.size(),
+                 dataset.skipped[0].where, dataset.skipped[0].reason);
+}
+
 // A rewrite cannot keep what the original has not.
 void check_originals(const Recipe& recipe, const Dataset& dataset) {
   const AnswerCheck check = parse_answer_check(recipe.answer_check);
@@ -61,12 +66,11 @@ void open_training(const Session& session, unsigned stages, Dataset* dataset) {
   *dataset =
       open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
   if (stages & kDistill) check_originals(recipe, *dataset);
-  for (const Example& example : dataset->examples) {
-    stop_if_interrupted();
-    if (stages & kTrain) training_sample_of(session, example);
-    if (stages & kDistill)
-      prompt_ids(session.formatter, find_prompt_template(recipe.distill_template), example, example.response);
-  }
+  std::vector<std::string> templates;
+  if (stages & kTrain) templates.push_back(recipe.prompt_template);
+  if (stages & kDistill) templates.push_back(recipe.distill_template);
+  check_renderable(session.formatter, templates, dataset, recipe.skip_bad);
+  warn_of_skipped(*dataset);
 }
 
 Dataset open_task(const Session& session, const TaskSettings& task) {
@@ -84,10 +88,8 @@ Dataset open_task(const Session& session, const TaskSettings& task) {
   } catch (const Error& e) {
     throw Error(e.code(), "eval task '" + task.name + "': " + dataset.path.string() + ": " + e.what());
   }
-  for (const Example& example : dataset.examples) {
-    stop_if_interrupted();
-    prompt_ids(session.formatter, find_prompt_template(name), example);
-  }
+  check_renderable(session.formatter, {name}, &dataset, recipe.skip_bad);
+  warn_of_skipped(dataset);
   return dataset;
 }
 

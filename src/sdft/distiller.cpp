@@ -28,12 +28,7 @@ bool drawn(uint64_t seed, const std::string& id, double fraction) {
 }
 
 Json line_of(const Example& example, const DistilledExample& d) {
-  Json json = {{"id", d.id}, {"instruction", example.instruction}, {"output", d.target()}};
-  if (!example.system.empty()) json["system"] = example.system;
-  if (!example.history.empty()) {
-    json["history"] = Json::array();
-    for (const Turn& turn : example.history) json["history"].push_back({turn.query, turn.response});
-  }
+  Json json = record_of(example, d.target());
   json["source"] = d.distilled ? "rewrite" : "original";
   json["accepted"] = d.accepted;
   json["reason"] = d.reason;
@@ -102,6 +97,17 @@ std::vector<DistilledExample> distill(const Model& model, const Formatter& forma
   const bool opened = prompt.chat && opens_thinking(formatter);
   std::vector<size_t> open(result.size());  // examples that still need a rewrite
   std::iota(open.begin(), open.end(), size_t{0});
+  // A rewrite is text: an answer that calls tools stays as it is.
+  open.erase(std::remove_if(open.begin(), open.end(),
+                            [&](size_t i) {
+                              const Example& example = dataset.examples[i];
+                              if (!answer_is_call(example)) return false;
+                              result[i].id = example.id;
+                              result[i].original = example.response;
+                              result[i].reason = "tool_call";
+                              return true;
+                            }),
+             open.end());
   for (int64_t attempt = 1; attempt <= options.rewrite_attempts && !open.empty(); ++attempt) {
     std::vector<Request> requests;
     for (size_t i : open) {
