@@ -30,10 +30,19 @@ void run_import(const ImportFlags& flags) {
   const auto texts = gguf_tokenizer_files(file);
   const at::ScalarType type = gguf_output_type(file, flags.dtype);
   json["torch_dtype"] = torch_name(type);
+  const bool fresh = !fs::exists(out);
   make_directories(out);
-  for (const auto& [name, bytes] : texts) write_file_atomic(out / name, bytes);
-  Tokenizer::load(out);  // a vocabulary that does not work is said now, not in a long run
-  write_gguf_weights(file, config, out, type);
+  try {
+    for (const auto& [name, bytes] : texts) write_file_atomic(out / name, bytes);
+    Tokenizer::load(out);  // a vocabulary that does not work is said now, not in a long run
+    write_gguf_weights(file, config, out, type);
+  } catch (...) {
+    std::error_code ignored;
+    for (const auto& item : texts)
+      if (fresh) fs::remove(out / item.first, ignored);
+    if (fresh) fs::remove(out, ignored);
+    throw;
+  }
   write_file_atomic(out / "config.json", json.dump(2) + "\n");
   write_out(out.string() + "\n");
 }

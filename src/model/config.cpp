@@ -327,6 +327,8 @@ ModelConfig parse_config(const Json& file, const std::string& where) {
   read_activation(reader, row, config);
   read_attention(reader, row, config);
   config.rms_norm_eps = reader.get("rms_norm_eps", row.rms_norm_eps);
+  if (!(config.rms_norm_eps >= 0 && config.rms_norm_eps < 1))
+    reader.problems.push_back("'rms_norm_eps': expected a small positive number");
   config.tie_word_embeddings = reader.get("tie_word_embeddings", row.tied);
   if (row.gemma) config.embedding_scale = std::sqrt(static_cast<double>(config.hidden_size));
   if (reader.has("quantization_config"))

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "model/convert.h"
 
 namespace sdft {
@@ -292,6 +293,7 @@ Tensor GgufFile::decode(const std::string& name, const GgufTensor& stored, at::S
   Tensor flat = values.view({-1}), piece = at::empty({std::min(kPiece, flat.numel())}, at::kFloat);
   const unsigned char* bytes = stored.data;
   for (int64_t begin = 0; begin < flat.numel(); begin += kPiece) {
+    stop_if_interrupted();
     const int64_t count = std::min(kPiece, flat.numel() - begin);
     float* out = piece.data_ptr<float>();
     for (int64_t i = 0; i < count; i += block, bytes += stored.type->bytes)

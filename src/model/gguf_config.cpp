@@ -1,6 +1,7 @@
 // The numbers of a model: GGUF metadata -> config.json.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <limits>
 
 #include "base/error.h"
@@ -26,7 +27,12 @@ struct Keys {
                                            full(key), most, describe(value)));
     return value.get<int64_t>();
   }
-  double real(const std::string& key) const { return file.require<double>(full(key)); }
+  double real(const std::string& key) const {
+    const auto value = file.require<double>(full(key));
+    if (!std::isfinite(value))
+      fail_input(file.where(), fmt::format("metadata '{}': expected a number, found {}", full(key), value));
+    return value;
+  }
 };
 
 // What changes a model's results in ways that no config.json read here has words for.

@@ -38,9 +38,9 @@ double scale_of(double alpha, int64_t rank, bool rslora) {
   return alpha / (rslora ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
 }
 
-std::string shape_text(const Tensor& x) {
+std::string shape_text(at::IntArrayRef shape) {
   std::string text;
-  for (int64_t n : x.sizes()) text += (text.empty() ? "" : ", ") + std::to_string(n);
+  for (int64_t n : shape) text += (text.empty() ? "" : ", ") + std::to_string(n);
   return "[" + text + "]";
 }
 
@@ -118,7 +118,8 @@ void check_lora(Model& model, const LoraConfig& config) {
     const int64_t most = std::min(layer.weight.size(0), layer.weight.size(1));
     if (config.rank > most)
       fail_usage("lora_rank is " + std::to_string(config.rank) + ", but " + layer.name + " is " +
-                     shape_text(layer.weight) + ": its updates have at most rank " + std::to_string(most),
+                     shape_text(layer.weight.sizes()) + ": its updates have at most rank " +
+                     std::to_string(most),
                  "lower lora_rank, or leave " + last_part(layer.name) + " out of lora_target");
   });
   for (const auto& target : config.target_modules) {
@@ -172,6 +173,14 @@ Tensor* find_weight(Model& model, const std::string& name) {
   return nullptr;
 }
 
+Tensor floats(const SafetensorsFile& file, const std::string& name, at::ScalarType type,
+              const std::string& where) {
+  const Tensor tensor = file.get(name);
+  if (!at::isFloatingType(tensor.scalar_type()))
+    fail_input(where, "holds whole numbers: quantised adapters are not supported");
+  return convert_finite(tensor, type, where);
+}
+
 // An adapter's tensors by the names that the model has for them.
 struct StoredAdapter {
   explicit StoredAdapter(const fs::path& from) : dir(from), file(from / kWeights) {
@@ -180,17 +189,14 @@ struct StoredAdapter {
                                            : stored] = stored;
   }
   bool has(const std::string& name) const { return unused.count(name) > 0; }
+  std::vector<int64_t> shape(const std::string& name) const { return file.info(unused.at(name)).shape; }
   Tensor take(const std::string& name) {
     const auto found = unused.find(name);
     if (found == unused.end())
       fail_input(dir.string(), "lacks '" + name + "': its A or B is there without the other");
     const std::string stored = found->second;
     unused.erase(found);
-    const Tensor tensor = file.get(stored);
-    const std::string where = (dir / kWeights).string() + ": tensor '" + stored + "'";
-    if (!at::isFloatingType(tensor.scalar_type()))
-      fail_input(where, "holds whole numbers: quantised adapters are not supported");
-    return convert_finite(tensor, at::kFloat, where);
+    return floats(file, stored, at::kFloat, (dir / kWeights).string() + ": tensor '" + stored + "'");
   }
 
   fs::path dir;
@@ -198,15 +204,15 @@ struct StoredAdapter {
   std::map<std::string, std::string> unused;
 };
 
-void replace(Model& model, const std::string& name, const std::string& as_stored, const Tensor& weight,
-             Adapter* adapter, const fs::path& dir) {
-  Tensor* own = find_weight(model, name);
-  if (!own || own->sizes() != weight.sizes())
-    fail_input(dir.string(),
+void replace(Model& model, const std::string& name, const std::string& by, const StoredAdapter& stored,
+             Adapter* adapter) {
+  const Tensor* own = find_weight(model, name);
+  const std::string& as_stored = stored.unused.at(by);
+  if (!own || own->sizes() != at::IntArrayRef(stored.shape(by)))
+    fail_input(stored.dir.string(),
                "is an adapter for another model: '" + as_stored + "' fits no weight of this model");
-  adapter->replaced[name] =
-      convert_finite(weight, own->scalar_type(), (dir / kWeights).string() + ": tensor '" + as_stored + "'")
-          .to(own->device());
+  const std::string where = (stored.dir / kWeights).string() + ": tensor '" + as_stored + "'";
+  adapter->replaced[name] = floats(stored.file, as_stored, own->scalar_type(), where).to(own->device());
 }
 
 // What modules_to_save names.
@@ -218,7 +224,8 @@ void load_replaced(Model& model, const Json& config, const std::string& where, S
     for (const auto& [name, as_stored] : left) {
       if (last_part(name.substr(0, name.rfind('.'))) != module || name.find(".lora_") != std::string::npos)
         continue;
-      replace(model, name, as_stored, stored.take(name), adapter, stored.dir);
+      replace(model, name, name, stored, adapter);
+      stored.unused.erase(name);
       found = true;
     }
     if (!found)
@@ -231,12 +238,26 @@ void load_replaced(Model& model, const Json& config, const std::string& where, S
 void load_vocabulary(Model& model, StoredAdapter& stored, Adapter* adapter) {
   for (const std::string& name : {kEmbed, kHead}) {
     if (!stored.has(name)) continue;
-    const std::string as_stored = stored.unused.at(name);
-    const Tensor weight = stored.take(name);
-    replace(model, name, as_stored, weight, adapter, stored.dir);
+    replace(model, name, name, stored, adapter);
     if (model.config.tie_word_embeddings)
-      replace(model, name == kHead ? kEmbed : kHead, as_stored, weight, adapter, stored.dir);
+      replace(model, name == kHead ? kEmbed : kHead, name, stored, adapter);
+    stored.unused.erase(name);
   }
+}
+
+// Before anything is read: a file may claim sizes that no memory has.
+void check_shapes(const LinearLayer& layer, const StoredAdapter& stored, const std::string& a_name,
+                  const std::string& b_name) {
+  if (!stored.has(a_name) || !stored.has(b_name)) return;  // take() says which
+  const std::vector<int64_t> a = stored.shape(a_name), b = stored.shape(b_name);
+  const int64_t out = layer.weight.size(0), in = layer.weight.size(1);
+  if (a.size() != 2 || b.size() != 2 || a[1] != in || b[0] != out || a[0] != b[1] || a[0] == 0)
+    fail_input(stored.dir.string(), "is an adapter for another model: " + layer.name + " is " +
+                                        shape_text(layer.weight.sizes()) + " here, the adapter's A is " +
+                                        shape_text(a) + " and B " + shape_text(b));
+  if (a[0] > in + out)
+    fail_input(stored.dir.string(), "has updates of rank " + std::to_string(a[0]) + " for " + layer.name +
+                                        ", which is " + shape_text(layer.weight.sizes()));
 }
 
 [[noreturn]] void fail_unused(const StoredAdapter& stored) {
@@ -275,12 +296,8 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
     std::string module = stored.has(a_name) ? stored.unused.at(a_name) : layer.name;
     module = module.substr(std::string(kPrefix).size());
     module = module.substr(0, module.rfind(".lora_A"));
+    check_shapes(layer, stored, a_name, b_name);
     LoraPair pair{stored.take(a_name), stored.take(b_name), 1.0};
-    if (pair.a.dim() != 2 || pair.b.dim() != 2 || pair.a.size(1) != layer.weight.size(1) ||
-        pair.b.size(0) != layer.weight.size(0) || pair.a.size(0) != pair.b.size(1) || pair.a.size(0) == 0)
-      fail_input(dir.string(), "is an adapter for another model: " + layer.name + " is " +
-                                   shape_text(layer.weight) + " here, the adapter's A is " +
-                                   shape_text(pair.a) + " and B " + shape_text(pair.b));
     pair.scale =
         scale_of(alpha_of(alphas, module, adapter.config.alpha), pair.a.size(0), adapter.config.use_rslora);
     if (!(std::abs(pair.scale) <= std::numeric_limits<float>::max()))
@@ -389,6 +406,7 @@ void merge_adapter(Model& model, const Adapter& adapter) {
   }
   for (const auto& [name, weight] : adapter.replaced) find_weight(model, name)->copy_(weight);
   for_each_linear(model, [&](LinearLayer& layer) {
+    stop_if_interrupted();
     auto found = adapter.pairs.find(layer.name);
     if (found == adapter.pairs.end()) return;
     Tensor update = at::matmul(found->second.b, found->second.a) * found->second.scale;  // [out, in]

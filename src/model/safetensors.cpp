@@ -233,12 +233,20 @@ void write_safetensors_one_by_one(const fs::path& path, const std::vector<Tensor
   });
 }
 
+namespace {
+// A link that leads nowhere too: opening it says so.
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+}  // namespace
+
 ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
   require_folder(model_dir, FolderKind::kModel);
   const fs::path single = model_dir / "model.safetensors", index = model_dir / "model.safetensors.index.json";
-  if (fs::exists(single)) {
+  if (is_there(single)) {
     shards_.emplace_back(single);
-  } else if (fs::exists(index)) {
+  } else if (is_there(index)) {
     const Json json = read_json(index);
     if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object())
       fail_field(json, "weight_map", index.string());
@@ -251,8 +259,7 @@ ModelFiles::ModelFiles(const fs::path& model_dir) : dir_(model_dir) {
     for (const auto& file : files) {
       if (file.find('/') != std::string::npos)
         fail_input(index.string(), "names a file outside the folder: " + file);
-      std::error_code ignored;
-      if (!fs::exists(model_dir / file, ignored))
+      if (!is_there(model_dir / file))
         fail_input((model_dir / file).string(), "is missing, which model.safetensors.index.json names",
                    "is the download complete?");
       shards_.emplace_back(model_dir / file);

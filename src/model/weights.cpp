@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/model_folder.h"
 #include "base/random.h"
 #include "model/convert.h"
@@ -209,6 +210,7 @@ void settle_tied_weights(const fs::path& dir, ModelConfig& config, StoredWeights
     return;
   }
   const Tensor a = stored.get(embed), b = stored.get(head);
+  if (a.numel() != config.vocab_size * config.hidden_size) return;  // an error soon
   if (a.scalar_type() == b.scalar_type() && a.equal(b)) return;
   spdlog::warn("{}: tie_word_embeddings is set, but {} and {} differ: they are not tied", dir.string(), embed,
                head);
@@ -249,6 +251,7 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
   settle_tied_weights(dir, model.config, files);
   std::string problems;
   for (const Weight& weight : weights_of(model)) {
+    stop_if_interrupted();
     Tensor stored = files.get(weight.name);
     if (stored.sizes() != at::IntArrayRef(weight.shape)) {
       problems += (problems.empty() ? "" : "; ") + weight.name + " is " + text_of(stored.sizes()) +
@@ -275,6 +278,7 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
   Model model = empty_model(config, options);
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config.num_hidden_layers));
   for (const Weight& weight : weights_of(model)) {
+    stop_if_interrupted();
     const bool bias = weight.name.size() > 5 && weight.name.compare(weight.name.size() - 5, 5, ".bias") == 0;
     Tensor values = bias || (config.norm_offset && weight.shape.size() == 1)
                         ? at::zeros(weight.shape, at::kFloat)
@@ -297,9 +301,11 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
 void save_model(const Model& model, const fs::path& dir, const fs::path& tokenizer_from,
                 at::ScalarType dtype) {
   NamedTensors tensors;
-  for (const Weight& weight : weights_of(const_cast<Model&>(model)))
+  for (const Weight& weight : weights_of(const_cast<Model&>(model))) {
+    stop_if_interrupted();
     tensors.emplace_back(
         weight.name, convert_finite(*weight.tensor, dtype, dir.string() + ": tensor '" + weight.name + "'"));
+  }
   make_directories(dir);
   write_safetensors(dir / "model.safetensors", tensors, {{"format", "pt"}});
   Json config = model.config.json;

@@ -117,16 +117,37 @@ TEST_F(ModelCommands, MergeRefusesWhatATypeCannotHold) {
   }
 }
 
-TEST_F(ModelCommands, MergeRefusesAModelWithNumbersThatAreNone) {
-  const fs::path weights = dir_ / "model" / "model.safetensors";
+void set_weight(const fs::path& model, const std::string& wanted, double value) {
   NamedTensors tensors;
   {
-    const SafetensorsFile file(weights);
+    const SafetensorsFile file(model / "model.safetensors");
     for (const std::string& name : file.names()) tensors.emplace_back(name, file.get(name).clone());
   }
   for (auto& [name, tensor] : tensors)
-    if (name == "model.layers.1.mlp.up_proj.weight") tensor[3][4] = NAN;
-  write_safetensors(weights, tensors);
+    if (name == wanted) tensor[3][4] = value;
+  write_safetensors(model / "model.safetensors", tensors);
+}
+
+TEST_F(ModelCommands, FullFineTuningRefusesWhatATypeCannotHold) {
+  set_weight(dir_ / "model", "model.layers.1.mlp.up_proj.weight", 1e5);
+  const CommandResult result = run_command({"train", "--model_name_or_path", path("model"), "--dataset",
+                                            path("d.jsonl"), "--output_dir", path("out"), "--finetuning_type",
+                                            "full", "--save_dtype", "f16", "--max_steps", "1"});
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("model.layers.1.mlp.up_proj.weight"),
+                                HasSubstr("f16 goes to 65504"), HasSubstr("save_dtype")));
+}
+
+TEST_F(ModelCommands, ARankBeyondTheLayerIsAUsageError) {
+  const CommandResult result =
+      run_command({"train", "--model_name_or_path", path("model"), "--dataset", path("d.jsonl"),
+                   "--output_dir", path("out"), "--lora_target", "q_proj,v_proj", "--lora_rank", "17"});
+  EXPECT_EQ(result.exit_code, 2) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("lora_rank is 17"), HasSubstr("self_attn.v_proj is [16, 32]")));
+}
+
+TEST_F(ModelCommands, MergeRefusesAModelWithNumbersThatAreNone) {
+  set_weight(dir_ / "model", "model.layers.1.mlp.up_proj.weight", NAN);
   const CommandResult merge = run_command(
       {"merge", "--model", path("model"), "--adapter", path("adapter"), "--output", path("merged")});
   EXPECT_EQ(merge.exit_code, 3);

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <functional>
 
 #include "base/error.h"
 #include "gguf_writer.h"
@@ -18,6 +19,7 @@ namespace sdft::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -35,6 +37,15 @@ class Gguf : public ::testing::Test {
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ExitCode::kInput);
       EXPECT_THAT(e.what(), HasSubstr(path_.string()));
+      return e.what();
+    }
+  }
+  static std::string error_of(const std::function<void()>& work) {
+    try {
+      work();
+      return "";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::kInput);
       return e.what();
     }
   }
@@ -105,7 +116,7 @@ TEST_F(Gguf, SurvivesEveryByte) {
       changed[at] = byte;
       if (refusal(changed).empty()) {
         const GgufFile file(path_);
-        for (const auto& item : file.tensors()) file.get(item.first, at::kFloat);
+        for (const auto& item : file.tensors()) error_of([&] { file.get(item.first, at::kFloat); });
       }
     }
 }
@@ -165,7 +176,37 @@ TEST_F(Gguf, SaysWhereF16IsTooSmall) {
   file.tensor("big", {1}, 0, GgufBytes::floats({70000}));
   const GgufFile opened = open(file.bytes());
   EXPECT_EQ(values(opened.get("big", at::kFloat))[0], 70000);
-  EXPECT_THROW(opened.get("big", at::kHalf), Error);
+  EXPECT_THAT(error_of([&] { opened.get("big", at::kHalf); }),
+              AllOf(HasSubstr("tensor 'big': holds numbers up to 70000"), HasSubstr("bf16 or f32")));
+}
+
+// Rounded to bf16, f32's largest would be infinite.
+TEST_F(Gguf, NumbersStayFinite) {
+  GgufBytes file;
+  file.tensor("largest", {1}, 0, GgufBytes::floats({3.4e38f}));
+  file.tensor("none", {2}, 0, GgufBytes::floats({1, std::nanf("")}));
+  file.tensor("endless", {1}, 1, std::string("\x00\x7c", 2));
+  const GgufFile opened = open(file.bytes());
+  EXPECT_EQ(values(opened.get("largest", at::kFloat))[0], 3.4e38f);
+  EXPECT_THAT(error_of([&] { opened.get("largest", at::kBFloat16); }),
+              AllOf(HasSubstr("bf16 goes to 3.38953e+38"), HasSubstr("write f32")));
+  for (const char* name : {"none", "endless"})
+    for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16})
+      EXPECT_THAT(error_of([&] { opened.get(name, type); }), AllOf(HasSubstr(name), HasSubstr("not finite")));
+}
+
+// A sparse file takes no space, however much it claims.
+TEST_F(Gguf, MetadataHasLimits) {
+  const std::string start = "GGUF" + GgufBytes::little(3, 4) + GgufBytes::little(0, 8) +
+                            GgufBytes::little(1, 8) + GgufBytes::text("k");
+  auto sparse = [&](const std::string& value) {
+    std::ofstream(path_, std::ios::binary) << start + value;
+    fs::resize_file(path_, uint64_t{1} << 36);
+    return error_of([&] { GgufFile file(path_); });
+  };
+  EXPECT_THAT(sparse(GgufBytes::little(8, 4) + GgufBytes::little(1ull << 35, 8)), HasSubstr("the limit"));
+  EXPECT_THAT(sparse(GgufBytes::little(9, 4) + GgufBytes::little(0, 4) + GgufBytes::little(1ull << 35, 8)),
+              HasSubstr("values in its metadata"));
 }
 
 // A block of random bytes each; expected: gguf.quants of llama.cpp's Python package (0.7.0). Numbers 0, 1,
