@@ -64,7 +64,14 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
           "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
     chat = true;
   }
-  if (chat) warn_of_control_tokens(dir, session->chat_template, session->tokenizer);
+  if (chat) {
+    warn_of_control_tokens(dir, session->chat_template, session->tokenizer);
+    if (const auto end = unnamed_end(session->formatter, config.eos_token_ids))
+      spdlog::warn(
+          "{}: the chat template ends turns with {}, which training teaches; neither config.json nor "
+          "generation_config.json names it in eos_token_id, so other programs will not stop there",
+          dir.string(), session->tokenizer.token_of(*end));
+  }
   return session;
 }
 
