@@ -71,10 +71,19 @@ std::vector<int32_t> stop_ids(const Formatter& formatter, const std::vector<int3
   return ids;
 }
 
+std::optional<int32_t> unnamed_end(const Formatter& formatter, const std::vector<int32_t>& model_ends) {
+  const auto written = has_chat_template(formatter) ? written_end(formatter) : std::nullopt;
+  const bool named = written && std::find(model_ends.begin(), model_ends.end(), *written) != model_ends.end();
+  return named ? std::nullopt : written;
+}
+
 bool opens_thinking(const Formatter& formatter) {
   if (!has_chat_template(formatter)) return false;
-  const std::string prompt = stripped(sample_text(formatter, true), 2), open = "<think>";
-  return prompt.size() >= open.size() && prompt.compare(prompt.size() - open.size(), open.size(), open) == 0;
+  const std::string prompt = stripped(sample_text(formatter, true), 2);
+  for (const std::string open : {"<think>", "[THINK]", "<thought>", "<seed:think>"})
+    if (prompt.size() >= open.size() && prompt.compare(prompt.size() - open.size(), open.size(), open) == 0)
+      return true;
+  return false;
 }
 
 }  // namespace sdft

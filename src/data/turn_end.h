@@ -19,6 +19,10 @@ std::optional<int32_t> turn_end(const Formatter& formatter, const PromptTemplate
 // ModelConfig::eos_token_ids), the tokenizer's EOS, and whatever turn_end() may teach it. Each once.
 std::vector<int32_t> stop_ids(const Formatter& formatter, const std::vector<int32_t>& model_ends);
 
+// What training teaches through the chat template where the model's files name another end: generation here
+// stops there all the same, other programs' does not.
+std::optional<int32_t> unnamed_end(const Formatter& formatter, const std::vector<int32_t>& model_ends);
+
 // True where the chat template's generation prompt opens a thinking block ("<think>\n", as DeepSeek-R1's
 // does): the text of an answer then begins inside the trace.
 bool opens_thinking(const Formatter& formatter);

@@ -100,14 +100,14 @@ Constraints constraints_of(const Reader& file) {
 std::vector<std::string> warnings_of(const Reader& file, const ModelConfig& config) {
   std::vector<std::string> warnings;
   auto warn = [&](const std::string& key, const std::string& what) {
-    warnings.push_back(file.where + ": " + key + " is " + file.json[key].dump() + ", which " + what);
+    warnings.push_back(file.where + ": " + key + " " + what + " (it is " + file.json[key].dump() + ")");
   };
   for (const auto& [key, off] : not_supported().items())
     if (const Json value = file.get<Json>(key.c_str(), off); value != off)
       warn(key, "is not supported and has no effect");
   if (file.get<Json>("max_new_tokens", nullptr).is_null() &&
       file.whole("max_length", config.max_position_embeddings) < config.max_position_embeddings)
-    warn("max_length", "has no effect; max_new_tokens limits an answer");
+    warn("max_length", "has no effect, max_new_tokens limits an answer");
   return warnings;
 }
 }  // namespace

@@ -14,8 +14,8 @@ struct GenerationDefaults {
   SamplingOptions sampling;  // greedy unless do_sample; the repetition penalty holds in both
   int64_t max_new_tokens = kMaxNewTokens;
   Constraints constraints;  // hold whatever the sampling
-  // What the file asks for and nothing here does ("…/generation_config.json: num_beams is 4, which is not
-  // supported and has no effect"), and end tokens that can never come: to be shown to the user.
+  // What the file asks for and nothing here does ("…/generation_config.json: num_beams is not supported
+  // and has no effect (it is 4)"), and end tokens that can never come: to be shown to the user.
   std::vector<std::string> warnings;
 };
 

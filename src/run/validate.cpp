@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/problems.h"
 #include "data/answer.h"
+#include "data/turn_end.h"
 #include "eval/sandbox.h"
 #include "eval/task.h"
 #include "model/skeleton.h"
@@ -35,6 +36,11 @@ void check_chat_templates(const Session& session, unsigned stages) {
         recipe.model_name_or_path, "has no chat template, which the prompt template '" + *chat + "' needs",
         "use template: alpaca and distill_template: alpaca_distill_using, with prompt_layout: reference");
   warn_of_control_tokens(recipe.model_name_or_path, session.chat_template, session.tokenizer);
+  if (const auto end = unnamed_end(session.formatter, session.config.eos_token_ids))
+    spdlog::warn(
+        "{}: the chat template ends turns with {}, which training teaches; neither config.json nor "
+        "generation_config.json names it in eos_token_id, so other programs will not stop there",
+        recipe.model_name_or_path, session.tokenizer.token_of(*end));
 }
 
 void warn_of_skipped(const Dataset& dataset) {

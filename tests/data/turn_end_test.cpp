@@ -57,6 +57,8 @@ TEST_F(TurnEnds, StopsAreTheUnionEachOnce) {
   const Formatter formatter{&tokenizer, &written};
   EXPECT_THAT(stop_ids(formatter, {7, eos, 7}), UnorderedElementsAre(7, eos, other));
   EXPECT_THAT(stop_ids({&tokenizer, nullptr}, {}), UnorderedElementsAre(eos));
+  EXPECT_EQ(unnamed_end(formatter, {7, eos}), other);
+  EXPECT_EQ(unnamed_end(formatter, {other}), std::nullopt);
 }
 
 // Phi-3's template: a turn's end, and EOS behind the whole conversation.
