@@ -55,6 +55,7 @@ TEST_F(Sessions, TheRecipesSamplingWinsAndTheModelsConstraintsHold) {
   EXPECT_THAT(options.constraints.suppress_tokens, ElementsAre(9));
   EXPECT_THAT(options.constraints.stop_strings, ElementsAre("never mind"));
   const auto prompt = prompt_ids(session->formatter, session->training_template(), example());
+  load_weights(*session);
   const auto answer = generate(session->model, {{"a", prompt}}, options)[0].ids;
   EXPECT_THAT(answer, ::testing::Not(Contains(9)));
 }
