@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <optional>
 #include <set>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "base/protobuf.h"
@@ -180,7 +182,7 @@ Json post_processor_json(const Vocabulary& v) {
   return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
 }
 
-Json bpe_model_json(const GgufFile& file, const Vocabulary& v, const PreTokenizer& pre) {
+Json ids_json(const GgufFile& file, const Vocabulary& v) {
   Json::object_t ids;
   std::set<std::string> seen;
   for (size_t id = 0; id < v.tokens.size(); ++id) {
@@ -189,6 +191,10 @@ Json bpe_model_json(const GgufFile& file, const Vocabulary& v, const PreTokenize
       fail_input(file.where(), fmt::format("has the token '{}' twice, once as id {}", v.tokens[id], id));
     ids.emplace_back(v.tokens[id], id);  // not ids[...], which searches
   }
+  return ids;
+}
+
+Json bpe_model_json(const Json& ids, const Json& merges) {
   return {{"type", "BPE"},
           {"dropout", nullptr},
           {"unk_token", nullptr},
@@ -196,12 +202,21 @@ Json bpe_model_json(const GgufFile& file, const Vocabulary& v, const PreTokenize
           {"end_of_word_suffix", ""},
           {"fuse_unk", false},
           {"byte_fallback", false},
-          {"ignore_merges", pre.ignore_merges},
-          {"vocab", std::move(ids)},
-          {"merges", file.require<std::vector<std::string>>(kPrefix + "merges")}};
+          {"ignore_merges", false},
+          {"vocab", ids},
+          {"merges", merges}};
 }
 
-std::string bpe_tokenizer_json(const GgufFile& file, const Vocabulary& v, const PreTokenizer& pre) {
+Json byte_level_json() {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+}
+
+Json replace_json(const char* from, const char* to) {
+  return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
+}
+
+// What of tokenizer.json both kinds of vocabulary have: all but the steps of their own.
+std::string tokenizer_json(const GgufFile& file, const Vocabulary& v, const Json& steps) {
   Json added = Json::array();
   for (size_t id = 0; id < v.tokens.size(); ++id) {
     if (!is_added(v, id)) continue;
@@ -209,17 +224,9 @@ std::string bpe_tokenizer_json(const GgufFile& file, const Vocabulary& v, const 
     entry.update(added_token(v, id));
     added.push_back(entry);
   }
-  const Json byte_level = {
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  const Json json = {{"version", "1.0"},
-                     {"truncation", nullptr},
-                     {"padding", nullptr},
-                     {"added_tokens", added},
-                     {"normalizer", pre.nfc ? Json{{"type", "NFC"}} : Json()},
-                     {"pre_tokenizer", pre_tokenizer_json(pre)},
-                     {"post_processor", post_processor_json(v)},
-                     {"decoder", byte_level},
-                     {"model", bpe_model_json(file, v, pre)}};
+  Json json = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", added}};
+  json["post_processor"] = post_processor_json(v);
+  json.update(steps);
   return written(json, 1, file.where());
 }
 
@@ -238,11 +245,18 @@ void find_unknown(Vocabulary& v) {
   if (v.unk) v.types[static_cast<size_t>(*v.unk)] = kUnknown;
 }
 
-// Field numbers are those of sentencepiece_model.proto.
-std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
-  const auto scores = file.require<std::vector<float>>(kPrefix + "scores");
+std::vector<float> scores_of(const GgufFile& file, const Vocabulary& v) {
+  auto scores = file.require<std::vector<float>>(kPrefix + "scores");
   if (scores.size() != v.tokens.size())
     fail_input(file.where(), fmt::format("has {} tokens, but {} scores", v.tokens.size(), scores.size()));
+  for (const float score : scores)
+    if (std::isnan(score)) fail_input(file.where(), "has a score that is not a number");
+  return scores;
+}
+
+// Field numbers are those of sentencepiece_model.proto.
+std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
+  const std::vector<float> scores = scores_of(file, v);
   ProtobufWriter model, trainer, normalizer;
   bool bytes = false;
   for (size_t id = 0; id < v.tokens.size(); ++id) {
@@ -274,6 +288,48 @@ std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
   normalizer.number(5, 1);
   model.text(3, normalizer.bytes());
   return model.bytes();
+}
+
+// The pieces that two neighbours may become, best ones first: SentencePiece's rule as merges.
+Json merges_json(const Vocabulary& v, const std::vector<float>& scores) {
+  std::unordered_map<std::string_view, size_t> ids;
+  std::vector<size_t> best;
+  for (size_t id = 0; id < v.tokens.size(); ++id) {
+    // A plain space is never in the text that merges see, and merges are written with one.
+    if (v.types[id] != kNormal || v.tokens[id].find(' ') != std::string::npos) continue;
+    ids.emplace(v.tokens[id], id);
+    best.push_back(id);
+  }
+  std::stable_sort(best.begin(), best.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  Json merges = Json::array();
+  for (const size_t id : best) {
+    const std::string_view piece = v.tokens[id];
+    for (size_t at = 1; at < piece.size(); ++at)
+      if (ids.count(piece.substr(0, at)) && ids.count(piece.substr(at)))
+        merges.push_back(fmt::format("{} {}", piece.substr(0, at), piece.substr(at)));
+  }
+  return merges;
+}
+
+// The same vocabulary for Transformers, whose own reading of tokenizer.model takes ids for scores, and leaves
+// out the space in front of a text that starts with one.
+std::string sentencepiece_json(const GgufFile& file, const Vocabulary& v, bool prefix_space) {
+  Json model = bpe_model_json(ids_json(file, v), merges_json(v, scores_of(file, v)));
+  if (v.unk) model["unk_token"] = v.tokens[static_cast<size_t>(*v.unk)];
+  model["fuse_unk"] = true;
+  model["byte_fallback"] = std::count(v.types.begin(), v.types.end(), kByte) > 0;
+  Json before = Json::array(), behind = Json::array();
+  if (prefix_space) before.push_back({{"type", "Prepend"}, {"prepend", "▁"}});
+  before.push_back(replace_json(" ", "▁"));
+  behind.push_back(replace_json("▁", " "));
+  behind.push_back({{"type", "ByteFallback"}});
+  behind.push_back({{"type", "Fuse"}});
+  if (prefix_space) behind.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  return tokenizer_json(file, v,
+                        {{"normalizer", {{"type", "Sequence"}, {"normalizers", before}}},
+                         {"pre_tokenizer", nullptr},
+                         {"decoder", {{"type", "Sequence"}, {"decoders", behind}}},
+                         {"model", model}});
 }
 
 // SentencePiece itself never cuts control pieces out of text, nor user-defined ones with a plain space
@@ -338,7 +394,13 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
   if (model == "gpt2") {
     const PreTokenizer& pre = find_pre_tokenizer(pre_tokenizer_name(file), file.where());
     v = read_vocabulary(file, pre.add_bos);
-    files["tokenizer.json"] = bpe_tokenizer_json(file, v, pre);
+    Json bpe = bpe_model_json(ids_json(file, v), file.require<std::vector<std::string>>(kPrefix + "merges"));
+    bpe["ignore_merges"] = pre.ignore_merges;
+    files["tokenizer.json"] = tokenizer_json(file, v,
+                                             {{"normalizer", pre.nfc ? Json{{"type", "NFC"}} : Json()},
+                                              {"pre_tokenizer", pre_tokenizer_json(pre)},
+                                              {"decoder", byte_level_json()},
+                                              {"model", bpe}});
     config = tokenizer_config(file, v);
     config["tokenizer_class"] = "PreTrainedTokenizerFast";
   } else if (model == "llama") {
@@ -348,9 +410,13 @@ std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
     config = tokenizer_config(file, v);
     if (v.unk) config["unk_token"] = v.tokens[static_cast<size_t>(*v.unk)];
     config["added_tokens_decoder"] = added_tokens_decoder(v);
+    const bool prefix_space = file.value_or(kPrefix + "add_space_prefix", true);
     config["legacy"] = true;  // llama.cpp: a space in front of each stretch between special tokens
-    config["add_prefix_space"] = file.value_or(kPrefix + "add_space_prefix", true);
-    config["tokenizer_class"] = "LlamaTokenizer";
+    config["add_prefix_space"] = prefix_space;
+    const bool normalizes = file.metadata().count(kPrefix + "precompiled_charsmap") > 0 ||
+                            file.value_or(kPrefix + "remove_extra_whitespaces", false);
+    config["tokenizer_class"] = normalizes ? "LlamaTokenizer" : "PreTrainedTokenizerFast";
+    if (!normalizes) files["tokenizer.json"] = sentencepiece_json(file, v, prefix_space);
   } else {
     fail_input(file.where(),
                "metadata 'tokenizer.ggml.model': the vocabulary kind '" + model + "' is not read",

@@ -286,5 +286,30 @@ TEST(GgufVocabulary, LlamaCppTables) {
   }
 }
 
+// tokenizer.json is for Transformers, tokenizer.model for llama.cpp's converter.
+TEST(GgufVocabulary, BothFilesSayTheSame) {
+  const fs::path base = fixture("tokenizers/llama_cpp") / "ggml-vocab-llama-spm.gguf";
+  REQUIRE_FIXTURE(base);
+  ScratchDir dir;
+  for (const auto& [file, bytes] : gguf_tokenizer_files(GgufFile(base))) write_text(dir / file, bytes);
+  const Tokenizer json = Tokenizer::load(dir.path());
+  fs::remove(dir / "tokenizer.json");
+  Json config = read_json(dir / "tokenizer_config.json");
+  config["tokenizer_class"] = "LlamaTokenizer";
+  write_text(dir / "tokenizer_config.json", config.dump());
+  const Tokenizer model = Tokenizer::load(dir.path());
+  std::string text = read_text(base.string() + ".inp");
+  for (const std::string& more :
+       {std::string(40, ' '), std::string("  a  \t<s> b</s>c  "), std::string(50, '\n')})
+    text += "\n" + more;
+  text += read_text(fs::path(SDFT_SOURCE_DIR) / "src/model/weights.cpp");
+  for (const std::string& line : lines_of(text)) {
+    const std::vector<int32_t> ids = json.encode(line, {true, true});
+    EXPECT_EQ(ids, model.encode(line, {true, true})) << line;
+    EXPECT_EQ(json.decode(ids), model.decode(ids)) << line;
+  }
+  EXPECT_EQ(json.encode(text), model.encode(text));
+}
+
 }  // namespace
 }  // namespace sdft::testing
