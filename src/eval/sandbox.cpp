@@ -17,6 +17,7 @@
 #include <list>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "data/code_points.h"
 #include "eval/seccomp.h"
 
@@ -34,7 +35,10 @@ constexpr int kEndReached = 77, kRaised = 78;
 constexpr const char* kBootstrap = R"(
 import os, resource, sys
 for name, most in zip(('CPU', 'AS', 'FSIZE', 'NPROC', 'NOFILE', 'CORE'), map(int, sys.argv[1:])):
-    resource.setrlimit(getattr(resource, 'RLIMIT_' + name), (most, most))
+    kind = getattr(resource, 'RLIMIT_' + name)
+    hard = resource.getrlimit(kind)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(kind, (most, most))
 source = sys.stdin.buffer.read()
 sys.argv[:] = ['program.py']
 main = sys.modules['__main__'] = type(sys)('__main__')
@@ -57,17 +61,27 @@ finally:
 )";
 constexpr auto kPatience = std::chrono::seconds(30);  // with bubblewrap and Python starting
 
+[[noreturn]] void fail_call(const std::string& what, int error) {
+  const bool descriptors = error == EMFILE || error == ENFILE || error == EINVAL;  // EINVAL: fewer than ten
+  const bool memory = error == ENOMEM || error == ENOSPC;
+  fail_input("sandbox", what + ": " + std::strerror(error),
+             descriptors       ? "allow more open files: ulimit -n 1024"
+             : error == EAGAIN ? "allow more processes: ulimit -u"
+             : memory          ? "free some memory; programs that run take some beside the model"
+                               : "");
+}
+
 // A file descriptor above the standard ones, closed on exec and at the end.
 class Fd {
  public:
   Fd() = default;
   explicit Fd(int opened) {
-    if (opened < 0)
-      fail_input("sandbox", std::string("cannot open a pipe or memory file: ") + std::strerror(errno));
+    if (opened < 0) fail_call("cannot open a pipe or memory file", errno);
     // Out of the way of 0 to 3, which the sandbox gets.
     fd_ = ::fcntl(opened, F_DUPFD_CLOEXEC, 10);
+    const int duplicated = errno;
     ::close(opened);
-    if (fd_ < 0) fail_input("sandbox", std::string("no file descriptor left: ") + std::strerror(errno));
+    if (fd_ < 0) fail_call("no file descriptor left", duplicated);
   }
   Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   Fd& operator=(Fd&& other) noexcept {
@@ -87,8 +101,7 @@ Fd memory_file(const std::string& bytes) {
   Fd file(::memfd_create("sdft-sandbox", MFD_CLOEXEC));
   for (size_t at = 0; at < bytes.size();) {
     ssize_t written = ::write(file.get(), bytes.data() + at, bytes.size() - at);
-    if (written < 0 && errno != EINTR)
-      fail_input("sandbox", std::string("out of memory: ") + std::strerror(errno));
+    if (written < 0 && errno != EINTR) fail_call("cannot write a memory file", errno);
     if (written > 0) at += static_cast<size_t>(written);
   }
   ::lseek(file.get(), 0, SEEK_SET);
@@ -156,6 +169,7 @@ class Pool {
   std::vector<ProgramResult> run() {
     const auto jobs = static_cast<size_t>(std::max(options_.jobs, 1));
     for (size_t next = 0; next < programs_.size() || !running_.empty();) {
+      stop_if_interrupted();  // at most one second later; ~Pool kills what runs
       while (next < programs_.size() && running_.size() < jobs) start(next++);
       wait_for_output();
       for (auto program = running_.begin(); program != running_.end();)
@@ -167,8 +181,7 @@ class Pool {
  private:
   void start(size_t index) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-      fail_input("sandbox", std::string("cannot make a pipe: ") + std::strerror(errno));
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail_call("cannot make a pipe", errno);
     Fd read_end(ends[0]), write_end(ends[1]);
     ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
     const Fd source = memory_file(programs_[index]);
@@ -209,7 +222,7 @@ class Pool {
       fail_input("sandbox",
                  "generated programs are run in bubblewrap, and '" + options_.bwrap + "' is not there",
                  "install the package bubblewrap, or leave out the tasks that run programs");
-    if (error != 0) fail_input("sandbox", "cannot start '" + options_.bwrap + "': " + std::strerror(error));
+    if (error != 0) fail_call("cannot start '" + options_.bwrap + "'", error);
     return pid;
   }
 

@@ -34,7 +34,7 @@ struct ProgramResult {
 
 // Results in the order of the programs. String hashes are fixed, so that a deterministic program stays so.
 // Throws Error(kInput) where bubblewrap or Python is missing or may not make namespaces, saying what to
-// install or allow.
+// install or allow. Error(kInterrupted) within a second of an interrupt, all programs killed.
 std::vector<ProgramResult> run_python(const std::vector<std::string>& programs,
                                       const SandboxOptions& options = {});
 

@@ -4,10 +4,12 @@
 #include <array>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "data/answer.h"
+#include "data/code_points.h"
 
 namespace sdft {
 namespace {
@@ -47,6 +49,33 @@ std::optional<std::string> tests_of(const Example& example) {
 
 std::string_view reference_of(const Example& example) { return strip_thinking(example.response); }
 
+// Whether a test line does something that can fail; comments, `pass` and imports let every program pass.
+bool can_fail(std::string_view line) {
+  line = line.substr(0, line.find('#'));
+  for (size_t begin = 0; begin < line.size();) {
+    const size_t end = std::min(line.find(';', begin), line.size());
+    const std::string statement = collapse_space(line.substr(begin, end - begin));
+    const bool imports = statement.rfind("import ", 0) == 0 || statement.rfind("from ", 0) == 0;
+    const bool idle = statement.empty() || statement == "pass" || statement == "..." || statement == "None" ||
+                      statement == "True";
+    if (!idle && !imports) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+// Why the programs of an example cannot be tested, or "".
+std::string obstacle_of_tests(const Example& example) {
+  const std::optional<std::string> tests = tests_of(example);
+  if (!tests) return "field 'tests': expected a list of Python lines";
+  for (size_t begin = 0; begin < tests->size();) {
+    const size_t end = std::min(tests->find('\n', begin), tests->size());
+    if (can_fail(std::string_view(*tests).substr(begin, end - begin))) return "";
+    begin = end + 1;
+  }
+  return "field 'tests': no line can fail, so every program would pass";
+}
+
 // Why the check cannot judge the example's answers, or "".
 std::string obstacle(Check check, const Example& example) {
   const std::string_view reference = reference_of(example);
@@ -58,7 +87,7 @@ std::string obstacle(Check check, const Example& example) {
     case Check::kAnswer:
       return final_answer(reference).empty() ? "the reference answer is empty" : "";
     case Check::kProgram:
-      return tests_of(example) ? "" : "field 'tests': expected a list of Python lines";
+      return obstacle_of_tests(example);
     case Check::kRefusal:
     case Check::kNone:
       return "";

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -238,6 +239,31 @@ TEST_F(SandboxTest, MissingPython) {
   SandboxOptions options;
   options.python = "/usr/bin/python-of-nowhere";
   EXPECT_THAT(fault_of(options), HasSubstr("install the package python3"));
+}
+
+TEST_F(SandboxTest, FewFileDescriptors) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  for (rlim_t few : {rlim_t{8}, rlim_t{11}}) {
+    const rlimit limit{few, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    std::string message;
+    try {
+      run_python({"pass"});
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_THAT(message, HasSubstr("ulimit -n 1024")) << few;
+  }
+  // Fewer than a program may have of its own are enough.
+  EXPECT_EXIT(
+      {
+        const rlimit limit{32, 32};
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        ::_exit(run_python({"pass"}).at(0).passed() ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
 }
 
 TEST_F(SandboxTest, HumanEval) {

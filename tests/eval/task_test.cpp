@@ -1,11 +1,17 @@
 #include "eval/task.h"
 
 #include <gmock/gmock.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
+#include <tuple>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/json.h"
 #include "data/answer.h"
 #include "data/dataset.h"
 #include "testing.h"
@@ -36,6 +42,15 @@ std::string fault_of(ExitCode code, F&& run) {
   }
   ADD_FAILURE() << "no error";
   return "";
+}
+
+bool sandbox_works() {
+  try {
+    run_python({"pass"});
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 TEST(Check, Names) {
@@ -96,6 +111,24 @@ TEST(Judge, WithoutTheTrace) {
   EXPECT_THROW(require_judgeable(Check::kAnswer, {example("e", "<think>5</think>")}), Error);
 }
 
+// An interrupt ends the programs that run, not only the waiting for them.
+TEST(Judge, StopsWhenInterrupted) {
+  if (!sandbox_works()) GTEST_SKIP() << "no sandbox here";
+  const std::vector<Example> examples(50, example("a", "", {{"tests", {"f()"}}}));
+  const std::vector<std::string> answers(50, "def f():\n    while True: pass");
+  SandboxOptions sandbox;
+  sandbox.seconds = 1000;
+  std::thread user([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    interrupted = true;
+  });
+  fault_of(ExitCode::kInterrupted, [&] { judge(Check::kProgram, examples, answers, sandbox); });
+  fault_of(ExitCode::kInterrupted, [&] { judge(Check::kNumber, {example("a", "1")}, {"1"}); });
+  user.join();
+  interrupted = false;
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a program is left";
+}
+
 TEST(Judge, NoneAndUnequalNumbers) {
   EXPECT_TRUE(judge(Check::kNone, {example("a", "x")}, {"y"}).empty());
   EXPECT_TRUE(judge(Check::kNumber, {}, {}).empty());
@@ -103,11 +136,7 @@ TEST(Judge, NoneAndUnequalNumbers) {
 }
 
 TEST(Judge, ProgramsAreReallyRun) {
-  try {
-    run_python({"pass"});
-  } catch (const Error& error) {
-    GTEST_SKIP() << error.what();
-  }
+  if (!sandbox_works()) GTEST_SKIP() << "no sandbox here";
   const Json fields = {{"tests", {"assert add(1, 2) == 3", "assert add(-1, 1) == 0"}}};
   std::vector<Example> examples(8, example("a", "def add(a, b):\n    return a + b", fields));
   SandboxOptions sandbox;
@@ -122,6 +151,50 @@ TEST(Judge, ProgramsAreReallyRun) {
       ElementsAre(true, true, false, false, false, false, false, false));
 }
 
+// Own cases beside those of ../shared: the reference, the answer, whether it is right, tests.
+TEST(Judge, SharedCasesOfTheFaults) {
+  const auto dir = sdft::testing::shared_dir() / "faults/judge";
+  REQUIRE_FIXTURE(dir);
+  SandboxOptions sandbox;
+  sandbox.seconds = 2;
+  for (const char* name : {"answer", "program"}) {
+    const Json spec = read_json(dir / (std::string(name) + ".json"));
+    const Check check = parse_check(spec.at("check").get<std::string>());
+    if (check == Check::kProgram && !sandbox_works()) continue;
+    std::vector<Example> examples;
+    std::vector<std::string> answers;
+    for (const Json& given : spec.at("cases")) {
+      const Json fields = given.size() > 3 ? Json{{"tests", given[3]}} : Json::object();
+      examples.push_back(example(std::to_string(examples.size()), given[0].get<std::string>(), fields));
+      answers.push_back(given[1].get<std::string>());
+    }
+    ASSERT_GT(examples.size(), 10u);
+    const std::vector<bool> right = judge(check, examples, answers, sandbox);
+    for (size_t i = 0; i < right.size(); ++i)
+      EXPECT_EQ(right[i], spec["cases"][i][2].get<bool>()) << name << ": " << spec["cases"][i].dump();
+  }
+}
+
+TEST(Judge, AnswersHoweverTheyAreWritten) {
+  const std::tuple<const char*, const char*, bool> cases[] = {
+      {"The answer is Dr. No.", "The answer is Dr. Yes.", false},
+      {"The answer is J. Smith.", "The answer is J. Jones.", false},
+      {"The answer is St. Paul.", "St. Louis", false},
+      {"The answer is No. 5.", "The answer is No. 6.", false},
+      {"The answer is x != 1.", "The answer is x != 2.", false},
+      {"The answer is Dr. No.", "So the answer is Dr. No. It is a film.", true},
+      {"5", "Many think the answer is 5. It is 6.", false},
+      {"Paris", "**Answer:** Paris!", true},
+      {"1080", "The final answer is 1,080.", true},
+      {"5", "\\boxed{5}", true},
+      {"init", "The answer is __init__.", false},
+      {"Paris", "The answer is Paris, which is in France.", true},
+  };
+  for (const auto& [reference, answer, right] : cases)
+    EXPECT_THAT(judge(Check::kAnswer, {example("a", reference)}, {answer}), ElementsAre(right)) << answer;
+  EXPECT_THAT(judge(Check::kAnswer, {example("a", "It is 5.", {{"answer", ""}})}, {"."}), ElementsAre(false));
+}
+
 TEST(Judgeable, NamesWhatCannotBeJudged) {
   std::vector<Example> examples = {example("good", "4"), example("bad", "no number"), example("half", "2.5")};
   std::string message = fault_of(ExitCode::kInput, [&] { judge(Check::kNumber, examples, {"4", "4", "4"}); });
@@ -134,6 +207,15 @@ TEST(Judgeable, NamesWhatCannotBeJudged) {
     EXPECT_THAT(fault_of(ExitCode::kInput, [&] { require_judgeable(Check::kProgram, programs); }),
                 HasSubstr("example 'p': field 'tests'"));
   }
+  for (Json tests : {Json({""}), Json({" \n\t\r\n", "# a comment"}), Json({"pass  # for now"}),
+                     Json({"pass; pass"}), Json({"import math", "from a import b", "..."})}) {
+    std::vector<Example> programs = {example("idle", "def f(): pass", {{"tests", tests}})};
+    EXPECT_THAT(fault_of(ExitCode::kInput, [&] { require_judgeable(Check::kProgram, programs); }),
+                HasSubstr("example 'idle': field 'tests': no line can fail"));
+  }
+  for (Json tests : {Json({"", "assert f()"}), Json({"import math; f()"}), Json({"pass\nf()"}),
+                     Json({"passed(f)"}), Json({"check(f)"})})
+    EXPECT_NO_THROW(require_judgeable(Check::kProgram, {example("p", "", {{"tests", tests}})})) << tests;
   EXPECT_THROW(require_judgeable(Check::kFunctionCall, {example("f", "no call")}), Error);
   EXPECT_THROW(require_judgeable(Check::kAnswer, {example("e", " . ")}), Error);
   EXPECT_NO_THROW(require_judgeable(Check::kRefusal, {example("r", "")}));
