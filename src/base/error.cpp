@@ -24,7 +24,7 @@ void fail_usage(const std::string& what, const std::string& hint) {
 }
 
 static const char* memory_advice() {
-  switch (current_work) {
+  switch (current_work.load()) {
     case Work::kReading:
       return "use a smaller file or a machine with more memory";
     case Work::kLoading:

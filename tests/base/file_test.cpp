@@ -130,11 +130,13 @@ TEST(File, OnlyRegularFiles) {
                                                  {dir / "loop", "symbolic links"},
                                                  {"/dev/zero", "a device"},
                                                  {dir / std::string(300, 'x'), "name too long"}};
-  for (const auto& [path, what] : cases) {
+  for (const auto& item : cases) {
+    const fs::path& path = item.first;
     const std::vector<std::function<void()>> uses = {
         [&] { read_text(path); }, [&] { sha256_file(path); }, [&] { MappedFile file(path); },
         [&] { LineWriter file(path); }, [&] { for_each_line(path, [](std::string_view, size_t) {}); }};
-    for (const auto& use : uses) EXPECT_THAT(fault(use), AllOf(HasSubstr(path.string()), HasSubstr(what)));
+    for (const auto& use : uses)
+      EXPECT_THAT(fault(use), AllOf(HasSubstr(path.string()), HasSubstr(item.second)));
   }
   EXPECT_THAT(fault([] { write_file_atomic("/dev/null", "x"); }), HasSubstr("a device"));
   EXPECT_THAT(fault([&] { write_file_atomic(dir / "pipe", "x"); }), HasSubstr("a named pipe"));
