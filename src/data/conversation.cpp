@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "data/record.h"
-#include "data/safe_json.h"
 
 namespace sdft {
 namespace {

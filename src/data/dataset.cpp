@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/work.h"
 #include "data/record.h"
 #include "data/record_text.h"
 
@@ -102,10 +103,11 @@ void tell_skipped(const Dataset& dataset) {
 }
 
 Dataset read_dataset(const fs::path& path, const DatasetOptions& options) {
+  current_work = Work::kReading;
   const std::string kind = path.extension().string();
   const bool json = kind == ".json", lines = kind == ".jsonl" || kind == ".ndjson";
   const bool table = kind == ".csv" || kind == ".tsv";
-  const std::string text = read_text(path);
+  const std::string text = read_text(path, kLargestDataset);
   if (!json && !lines && !table)
     fail_input(path.string(), "unknown kind of dataset '" + kind + "'",
                "known are .json, .jsonl, .ndjson, .csv and .tsv");

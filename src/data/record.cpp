@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "data/safe_json.h"
+#include "base/json.h"
 
 namespace sdft {
 namespace {
@@ -165,7 +165,7 @@ std::string text_of(const RecordField& field) {
 
 Json json_in(const RecordField& field) {
   try {
-    return parse_untrusted_json(text_of(field), "its text");
+    return parse_json(text_of(field), "its text");
   } catch (const Error& error) {
     bad_field(field.name, error.what());
   }

@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "data/csv.h"
 #include "data/record.h"
-#include "data/safe_json.h"
 
 namespace sdft {
 namespace {
@@ -72,7 +72,7 @@ std::string python_number(std::string_view json) {
 // The JSON of one record; its fault is told by the column, the caller knows the line.
 Json parse_record(std::string_view text) {
   try {
-    Json record = parse_untrusted_json(text, "");
+    Json record = parse_json(text, "");
     if (const std::string key = doubled_key(text); !key.empty())
       throw BadRecord("has the key '" + key + "' twice in one object");
     return record;
@@ -127,7 +127,7 @@ void add_elements(std::string_view text, const std::string& path, RecordTexts* f
   if (std::none_of(elements.begin(), elements.end(), is_json)) {
     if (const std::string word = python_number(text); !word.empty())
       fail_input(path, "holds " + word + ", which is not JSON", "write null, or leave the field out");
-    const Json whole = parse_untrusted_json(text, path);
+    const Json whole = parse_json(text, path);
     if (whole.is_array() && whole.empty()) return;
     fail_input(path, "expected an array of records or one object a line, found " + describe(whole));
   }

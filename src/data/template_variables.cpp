@@ -1,7 +1,7 @@
 #include "data/template_variables.h"
 
 #include "base/error.h"
-#include "data/safe_json.h"
+#include "base/json.h"
 
 namespace sdft {
 
@@ -17,7 +17,7 @@ void check_variables(const Json& variables, const std::string& where) {
 Json read_variables(const std::string& json, const std::string& where) {
   Json variables;
   try {
-    variables = parse_untrusted_json(json, where);
+    variables = parse_json(json, where);
   } catch (const Error& e) {
     fail_usage(e.what(), "a JSON object, as in {\"enable_thinking\": false}");
   }
