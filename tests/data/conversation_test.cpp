@@ -160,11 +160,10 @@ TEST_F(ConversationTest, FaultsAreNamed) {
       with(
           R"({"role": "assistant", "content": "b", "tool_calls": {"name": "f"}}, {"role": "tool", "content": "r"})"),
       HasSubstr("ends with a tool's result"));
-  EXPECT_THAT(fault(R"({"conversations": [{"from": "human", "value": "a"}, {"from": "function_call", "value": "f()"
-}]
-})"),
+  EXPECT_THAT(fault(R"({"conversations": [{"from": "human", "value": "a"},
+    {"from": "function_call", "value": "f[]"}]})"),
               HasSubstr("field 'conversations[1].value': its text:1:"));
-EXPECT_THAT(fault(R"({"prompt": "a", "output": "b", "tools": "hammer"})"), HasSubstr("field 'tools'"));
+  EXPECT_THAT(fault(R"({"prompt": "a", "output": "b", "tools": "hammer"})"), HasSubstr("field 'tools'"));
 }
 
 TEST_F(ConversationTest, FlatRecordsMayHaveTools) {
