@@ -48,7 +48,7 @@ const char* const kOpenAi = R"({"messages": [
   {"role": "user", "content": "Rain in Velkin?"},
   {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function",
     "function": {"name": "weather", "arguments": "{\"town\": \"Velkin\"}"}}]},
-  {"role": "tool", "tool_call_id": "c1", "content": "yes"},
+  {"role": "tool", "content": "yes", "tool_call_id": "c1"},
   {"role": "assistant", "content": "Yes, it rains."}],
   "tools": [{"type": "function", "function": {"name": "weather"}}]})";
 
