@@ -77,6 +77,7 @@ Json parse_record(std::string_view text) {
       throw BadRecord("has the key '" + key + "' twice in one object");
     return record;
   } catch (const Error& error) {
+    if (error.code() != ExitCode::kInput) throw;
     if (const std::string word = python_number(text); !word.empty())
       throw BadRecord("holds " + word + ", which is not JSON: write null or leave the field out");
     std::string what = error.what();  // ":LINE:COLUMN: not valid JSON: ..." or ": WHAT"

@@ -48,7 +48,7 @@ const char* const kOpenAi = R"({"messages": [
   {"role": "user", "content": "Rain in Velkin?"},
   {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function",
     "function": {"name": "weather", "arguments": "{\"town\": \"Velkin\"}"}}]},
-  {"role": "tool", "tool_call_id": "c1", "content": "yes"},
+  {"role": "tool", "content": "yes", "tool_call_id": "c1"},
   {"role": "assistant", "content": "Yes, it rains."}],
   "tools": [{"type": "function", "function": {"name": "weather"}}]})";
 
@@ -160,11 +160,10 @@ TEST_F(ConversationTest, FaultsAreNamed) {
       with(
           R"({"role": "assistant", "content": "b", "tool_calls": {"name": "f"}}, {"role": "tool", "content": "r"})"),
       HasSubstr("ends with a tool's result"));
-  EXPECT_THAT(fault(R"({"conversations": [{"from": "human", "value": "a"}, {"from": "function_call", "value": "f()"
-}]
-})"),
+  EXPECT_THAT(fault(R"({"conversations": [{"from": "human", "value": "a"},
+    {"from": "function_call", "value": "f[]"}]})"),
               HasSubstr("field 'conversations[1].value': its text:1:"));
-EXPECT_THAT(fault(R"({"prompt": "a", "output": "b", "tools": "hammer"})"), HasSubstr("field 'tools'"));
+  EXPECT_THAT(fault(R"({"prompt": "a", "output": "b", "tools": "hammer"})"), HasSubstr("field 'tools'"));
 }
 
 TEST_F(ConversationTest, FlatRecordsMayHaveTools) {
