@@ -174,7 +174,7 @@ TEST_F(ModelCommands, MergedRendersAndTokenisesTheSame) {
   write_text(dir_ / "m.json", R"([{"role": "user", "content": "What is 1 plus 2?"}])");
   std::string rendered, ids;
   for (const std::string name : {"model", "merged"}) {
-    const CommandResult render = run_command({"render", "--model", path(name), path("m.json")}),
+    const CommandResult render = run_command({"render", "--model", path(name), "--messages", path("m.json")}),
                         tokenize = run_command({"tokenize", "--model", path(name), "--add-special"},
                                                "<bos>What is<end> <extra>\n");
     ASSERT_EQ(render.exit_code, 0) << render.err;
@@ -245,7 +245,7 @@ TEST_F(ModelCommands, SaysWhatToDoInPlaceOfAModel) {
   }
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"tokenize", "--model", path("m.gguf")},
-        {"render", "--model", path("m.gguf"), path("d.jsonl")},
+        {"render", "--model", path("m.gguf"), "--messages", path("d.jsonl")},
         {"merge", "--model", path("m.gguf"), "--adapter", path("adapter"), "--output", path("out")},
         {"export", "--model", path("m.gguf"), "--adapter", path("adapter"), "--output", path("out")},
         {"generate", "--model", path("m.gguf"), "--prompt", "x"},
