@@ -110,6 +110,7 @@ std::string hint_for_incomplete(const fs::path& folder, FolderKind kind) {
 }  // namespace
 
 void require_folder(const fs::path& path, FolderKind kind) {
+  if (path.empty()) fail_usage(std::string("the ") + name_of(kind) + "'s folder is an empty name");
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (fs::is_directory(status)) return refuse_cache(path);

@@ -10,7 +10,8 @@ namespace sdft {
 enum class FolderKind { kModel, kAdapter };
 
 // Error(kInput) that says what to do where `path` is no folder (a GGUF file, a single weights file, a name on
-// the Hugging Face hub, a name that is not there) or the hub's cache around a model folder.
+// the Hugging Face hub, a name that is not there) or the hub's cache around a model folder. Error(kUsage) for
+// an empty name.
 void require_folder(const std::filesystem::path& path, FolderKind kind);
 // Error(kInput) where config.json or adapter_config.json is missing, saying what the folder is instead.
 void require_config(const std::filesystem::path& folder, FolderKind kind);
