@@ -199,6 +199,7 @@ Json dataset_overview(const fs::path& path) {
 }  // namespace
 
 Json overview_of(const fs::path& path) {
+  if (path.empty()) fail_usage("the path to inspect is empty");
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status) || !fs::is_directory(status)) {
