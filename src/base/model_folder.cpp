@@ -52,7 +52,8 @@ std::string hint_for_missing(const fs::path& path, FolderKind kind) {
   for (const fs::path& entry : entries_of(parent))
     if (fs::is_directory(entry, ignored)) names.push_back(entry.filename().string());
   const std::string near = nearest(path.filename().string(), names);
-  if (!near.empty()) return "did you mean " + (path.has_parent_path() ? parent / near : fs::path(near)).string() + "?";
+  if (!near.empty())
+    return "did you mean " + (path.has_parent_path() ? parent / near : fs::path(near)).string() + "?";
   return std::string("expected a folder with ") + config_of(kind) + " and *.safetensors";
 }
 
@@ -94,9 +95,22 @@ bool has_kind(const fs::path& folder, const char* extension) {
   return std::any_of(entries.begin(), entries.end(),
                      [&](const fs::path& entry) { return entry.extension() == extension; });
 }
+// What a folder without one of its files may be.
+std::string hint_for_incomplete(const fs::path& folder, FolderKind kind) {
+  const bool model = kind == FolderKind::kModel;
+  if (model && is_there(folder / "adapter_config.json"))
+    return "it is an adapter's folder: give it as --adapter, and the model that it is for as --model";
+  if (!model && is_there(folder / "config.json"))
+    return "it is a model's folder: give it as --model, without an adapter";
+  if (is_there(folder / name_of(kind) / config_of(kind)))
+    return "did you mean " + (folder / name_of(kind)).string() + "?";
+  if (model && has_kind(folder, ".gguf")) return "it has a GGUF file: sdft import makes a model folder of it";
+  return "is " + folder.string() + (model ? " a model folder?" : " an adapter folder?");
+}
 }  // namespace
 
 void require_folder(const fs::path& path, FolderKind kind) {
+  if (path.empty()) fail_usage(std::string("the ") + name_of(kind) + "'s folder is an empty name");
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (fs::is_directory(status)) return refuse_cache(path);
@@ -116,18 +130,15 @@ void require_config(const fs::path& folder, FolderKind kind) {
   if (fs::is_symlink(fs::symlink_status(config, ignored)))
     fail_input(config.string(), "is a link to a file that is not there",
                "copy the folder with what its links name");
-  const FolderKind other = kind == FolderKind::kModel ? FolderKind::kAdapter : FolderKind::kModel;
-  std::string hint = std::string("is ") + folder.string() + " a" + (kind == FolderKind::kAdapter ? "n" : "") +
-                     " " + name_of(kind) + " folder?";
-  if (is_there(folder / config_of(other)))
-    hint = kind == FolderKind::kModel
-               ? "it is an adapter's folder: give it as --adapter, and the model that it is for as --model"
-               : "it is a model's folder: give it as --model, without an adapter";
-  else if (is_there(folder / name_of(kind) / config_of(kind)))
-    hint = "did you mean " + (folder / name_of(kind)).string() + "?";
-  else if (kind == FolderKind::kModel && has_kind(folder, ".gguf"))
-    hint = "it has a GGUF file: sdft import makes a model folder of it";
-  fail_input(config.string(), "is missing", hint);
+  fail_input(config.string(), "is missing", hint_for_incomplete(folder, kind));
+}
+
+void fail_no_tokenizer(const fs::path& folder) {
+  std::string hint = hint_for_incomplete(folder, FolderKind::kModel);
+  for (const char* name : {"vocab.json", "vocab.txt", "tekken.json", "tiktoken.model"})
+    if (is_there(folder / name))
+      hint = std::string(name) + " is not read: load the tokenizer in Transformers and save it again";
+  fail_input(folder.string(), "there is neither a tokenizer.json nor a tokenizer.model", hint);
 }
 
 void fail_no_weights(const fs::path& folder, FolderKind kind) {
@@ -136,7 +147,8 @@ void fail_no_weights(const fs::path& folder, FolderKind kind) {
                            : "expected adapter_model.safetensors";
   for (const fs::path& entry : entries_of(folder)) {
     const std::string name = entry.filename().string(), extension = entry.extension().string();
-    if (extension == ".bin" || extension == ".pth" || extension == ".pt") {
+    const bool torch = extension == ".bin" || extension == ".pth" || extension == ".pt";
+    if (torch && (name.find("model") != name.npos || name.rfind("consolidated", 0) == 0)) {
       hint += "; " + name +
               " is not read: load it in Transformers or PEFT and save it again, which writes safetensors";
       break;

@@ -200,6 +200,7 @@ Json dataset_overview(const fs::path& path) {
 }  // namespace
 
 Json overview_of(const fs::path& path) {
+  if (path.empty()) fail_usage("the path to inspect is empty");
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status) || !fs::is_directory(status)) {
@@ -259,7 +260,7 @@ Json grouped_shapes(const Json& shapes) {
   }
   Json::object_t json;
   for (const auto& [pattern, count] : groups) {
-    const size_t tab = pattern.find('\t');
+    const size_t tab = pattern.rfind('\t');
     std::string name = pattern.substr(0, tab);
     if (const size_t use = ++uses[name]; use > 1) name += fmt::format(" ({})", use);  // layers that differ
     json.emplace_back(name, pattern.substr(tab + 1) + (count > 1 ? fmt::format("  x {}", count) : ""));
@@ -267,17 +268,27 @@ Json grouped_shapes(const Json& shapes) {
   return json;
 }
 
-void append(std::string& out, const std::string& key, const Json& value, size_t depth) {
+// A name from a file, on one line.
+std::string name_text(const std::string& name) {
+  const bool plain =
+      std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (plain) return name;
+  const std::string quoted = dumped(name);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+void append(std::string& out, const std::string& name, const Json& value, size_t depth) {
+  const std::string key = name_text(name);
   const std::string indent(2 * depth, ' ');
   const size_t width = 24 - std::min<size_t>(24, 2 * depth);
   if (key == "shapes" && value.is_object()) {
     out += indent + key + "\n";
     const Json groups = grouped_shapes(value);  // items() does not keep a temporary alive
-    for (const auto& [name, text] : groups.items())
-      out += fmt::format("{}  {:<46}  {}\n", indent, name, text.get<std::string>());
+    for (const auto& [tensor, text] : groups.items())
+      out += fmt::format("{}  {:<46}  {}\n", indent, name_text(tensor), text.get<std::string>());
   } else if (value.is_object() && !value.empty()) {
     out += indent + key + "\n";
-    for (const auto& [name, item] : value.items()) append(out, name, item, depth + 1);
+    for (const auto& [inner, item] : value.items()) append(out, inner, item, depth + 1);
   } else if (value.is_array() && !is_flat(value)) {
     out += indent + key + "\n";
     for (size_t i = 0; i < value.size() && i < kLongList; ++i)

@@ -332,19 +332,23 @@ std::string peft_name(const Adapter& adapter, const std::string& name) {
 }  // namespace
 
 void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string& base_model) {
-  make_directories(dir);
   NamedTensors tensors;
+  auto add = [&](const std::string& name, const Tensor& values) {
+    tensors.emplace_back(name, convert_finite(values, values.scalar_type(),
+                                              (dir / kWeights).string() + ": tensor '" + name + "'"));
+  };
   for (const auto& [name, pair] : adapter.pairs) {
     const std::string layer = kPrefix + peft_name(adapter, name);
-    tensors.emplace_back(layer + ".lora_A.weight", pair.a);
-    tensors.emplace_back(layer + ".lora_B.weight", pair.b);
+    add(layer + ".lora_A.weight", pair.a);
+    add(layer + ".lora_B.weight", pair.b);
   }
   Json saved = nullptr;  // modules_to_save
   for (const auto& [name, weight] : adapter.replaced) {
-    tensors.emplace_back(kPrefix + peft_name(adapter, name), weight);
+    add(kPrefix + peft_name(adapter, name), weight);
     saved.push_back(last_part(name.substr(0, name.rfind('.'))));
   }
-  write_safetensors(dir / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+  make_directories(dir);
+  write_safetensors(dir / kWeights, tensors, {{"format", "pt"}});
   std::set<std::string> targets;
   for (const std::string& target : adapter.config.target_modules) targets.insert(peft_name(adapter, target));
   if (targets.count("all-linear")) {  // older PEFT does not know it

@@ -37,6 +37,7 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed);
 // Throws Error(kInput): not an adapter folder, an adapter for another model (first module that does not fit,
 // with both shapes), numbers that are not finite, or a kind that is not supported (DoRA, ...), by name.
 Adapter load_adapter(Model& model, const std::filesystem::path& dir);
+// Error(kInput) naming the tensor where a number is not finite.
 void save_adapter(const Adapter& adapter, const std::filesystem::path& dir, const std::string& base_model);
 
 // Switches the model between seed and tuned: nullptr is the seed. The adapter must outlive its use.

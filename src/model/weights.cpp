@@ -248,16 +248,19 @@ void warn_of_unused(const fs::path& dir, const ModelConfig& config, const Stored
 
 Model load_model(const fs::path& dir, const LoadOptions& options) {
   current_work = Work::kLoading;
+  constexpr size_t kMostProblems = 5;
   Model model = empty_model(read_config(dir), options);
   StoredWeights files(dir);
   settle_tied_weights(dir, model.config, files);
   std::string problems;
+  size_t wrong = 0;
   for (const Weight& weight : weights_of(model)) {
     stop_if_interrupted();
     Tensor stored = files.get(weight.name);
     if (stored.sizes() != at::IntArrayRef(weight.shape)) {
-      problems += (problems.empty() ? "" : "; ") + weight.name + " is " + text_of(stored.sizes()) +
-                  ", config.json asks for " + text_of(weight.shape);
+      if (++wrong <= kMostProblems)
+        problems += (problems.empty() ? "" : "; ") + weight.name + " is " + text_of(stored.sizes()) +
+                    ", config.json asks for " + text_of(weight.shape);
       continue;
     }
     if (!at::isFloatingType(stored.scalar_type()))
@@ -270,7 +273,9 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
     files.files.release(files.stored_name(weight.name));
   }
   if (!problems.empty())
-    fail_input(dir.string(), "weights and config.json do not belong together: " + problems);
+    fail_input(dir.string(),
+               "weights and config.json do not belong together: " + problems +
+                   (wrong > kMostProblems ? "; and " + std::to_string(wrong - kMostProblems) + " more" : ""));
   warn_of_unused(dir, model.config, files, weights_of(model));
   if (model.config.tie_word_embeddings) model.lm_head = model.embed;
   return model;

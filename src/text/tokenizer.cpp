@@ -94,8 +94,7 @@ Tokenizer Tokenizer::load(const std::filesystem::path& model_dir) {
   if (fs::exists(json))
     impl = load_tokenizer_json(json);
   else if (!fs::exists(model))
-    fail_input(model_dir.string(), "there is neither a tokenizer.json nor a tokenizer.model",
-               "is it a model folder?");
+    fail_no_tokenizer(model_dir);
   else if (is_tiktoken_file(model))
     impl = load_tokenizer_tiktoken(model, config, config_path.string());
   else

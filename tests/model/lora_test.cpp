@@ -194,11 +194,18 @@ TEST(Adapter, NumbersThatAreNotFiniteAreNamed) {
   for (const double value : wrong)
     for (const bool whole : {false, true}) {
       Adapter adapter = init_adapter(model, config, 1);
-      Tensor head = model.lm_head.clone();
-      (whole ? head : adapter.pairs.begin()->second.b)[0][0] = value;
-      if (whole) adapter.replaced["lm_head.weight"] = head;
+      if (whole) adapter.replaced["lm_head.weight"] = model.lm_head.clone();
       ScratchDir dir;
       save_adapter(adapter, dir.path(), "base");
+      NamedTensors tensors;
+      {
+        const SafetensorsFile file(dir / "adapter_model.safetensors");
+        for (const std::string& name : file.names()) tensors.emplace_back(name, file.get(name).clone());
+      }
+      for (auto& [name, tensor] : tensors)
+        if (name.find(whole ? "lm_head" : "layers.0.self_attn.q_proj.lora_B") != std::string::npos)
+          tensor[0][0] = value;
+      write_safetensors(dir / "adapter_model.safetensors", tensors);
       try {
         load_adapter(model, dir.path());
         ADD_FAILURE() << value;
@@ -208,6 +215,15 @@ TEST(Adapter, NumbersThatAreNotFiniteAreNamed) {
                                                    ::testing::HasSubstr("not finite")));
       }
     }
+}
+
+TEST(Adapter, NumbersThatAreNotFiniteAreNotWritten) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  Adapter adapter = init_adapter(model, LoraConfig(), 1);
+  adapter.pairs.begin()->second.a[0][0] = std::nan("");
+  ScratchDir dir;
+  EXPECT_THROW(save_adapter(adapter, dir / "adapter", "base"), Error);
+  EXPECT_FALSE(std::filesystem::exists(dir / "adapter"));
 }
 
 TEST(Adapter, SettingsAreCheckedBeforeTheWeightsAreThere) {
