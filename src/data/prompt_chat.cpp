@@ -77,7 +77,8 @@ size_t common_prefix(const Items& a, const Items& b) {
 std::vector<Span> answer_spans(const Chat& chat, const std::string& whole) {
   std::vector<Span> spans;
   for (size_t i = 0; i < chat.prompts.size(); ++i) {
-    const std::string& prompt = chat.prompts[i];
+    std::string_view prompt = chat.prompts[i];
+    if (whole.compare(0, prompt.size(), prompt) != 0) prompt = without_empty_thinking(prompt);
     if (whole.compare(0, prompt.size(), prompt) != 0) break;
     spans.push_back({prompt.size(), std::max(prompt.size(), common_prefix(chat.answered[i], whole))});
   }

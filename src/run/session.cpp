@@ -49,11 +49,12 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
   ModelConfig config = read_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);
   check_vocabulary(dir, tokenizer, config.vocab_size);
+  GenerationDefaults defaults = read_generation_config(dir, config);
   const LoadOptions load{recipe.device, recipe.dtype};
   Model model = recipe.train_from_scratch ? init_model(config, recipe.seed, load) : load_model(dir, load);
   auto session =
       std::make_unique<Session>(recipe, std::move(model), std::move(tokenizer), ChatTemplate::load(dir));
-  session->defaults = read_generation_config(dir, config);
+  session->defaults = std::move(defaults);
   for (const std::string& warning : session->defaults.warnings) spdlog::warn("{}", warning);
   bool chat = false;
   for (const std::string& name : {recipe.prompt_template, recipe.distill_template}) {
