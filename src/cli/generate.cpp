@@ -53,8 +53,7 @@ void add_sampling_flags(CLI::App* command, SamplingFlags* flags) {
   add("seed", &flags->seed, "of sampling; each request has a random stream of its own");
 }
 
-// Flags, else generation_config.json (its sampling where it says do_sample), else greedy. Anything but greedy
-// is told on stderr. What the flags say is checked before anything is loaded.
+// Flags, else generation_config.json (its sampling where it says do_sample), else greedy.
 GenerateOptions generate_options(const SamplingFlags& flags, const GenerationDefaults& defaults) {
   GenerateOptions options;
   SamplingOptions& sampling = options.sampling;
@@ -72,26 +71,38 @@ GenerateOptions generate_options(const SamplingFlags& flags, const GenerationDef
   return options;
 }
 
-void check(const SamplingFlags& flags) {
-  const auto problems = problems_of(generate_options(flags, {}));
+// The model folder's, once the flags have been found possible: before any weights are loaded.
+GenerationDefaults checked_defaults(const GenerateFlags& flags) {
+  const auto problems = problems_of(generate_options(flags.sampling, {}));
   if (!problems.empty()) fail_usage(fmt::format("{}", fmt::join(problems, "; ")));
+  GenerationDefaults defaults = read_generation_config(flags.model.model, read_config(flags.model.model));
+  for (const std::string& warning : defaults.warnings) spdlog::warn("{}", warning);
+  return defaults;
 }
 
-GenerateOptions generate_options(const SamplingFlags& flags, const LoadedModel& loaded) {
-  const GenerationDefaults& defaults = loaded.defaults;
-  GenerateOptions options = generate_options(flags, defaults);
-  const SamplingOptions& sampling = options.sampling;
-  if (!sampling.greedy())
-    spdlog::info(
-        "sampling with temperature {}, top_k {}, top_p {}{}", sampling.temperature, sampling.top_k,
-        sampling.top_p,
-        defaults.do_sample ? " (generation_config.json says do_sample; --temperature 0 is greedy)" : "");
-  if (sampling.repetition_penalty != 1)
-    spdlog::info("repetition_penalty {} (1: off)", sampling.repetition_penalty);
-  options.tokenizer = &loaded.speech.tokenizer;
-  options.stop_ids = stop_ids(loaded.speech.formatter, loaded.model.config.eos_token_ids);
-  return options;
-}
+// A model ready to answer; anything but greedy is told on stderr.
+struct Generation {
+  LoadedModel loaded;
+  GenerateOptions options;
+
+  Generation(const GenerateFlags& flags, const GenerationDefaults& defaults)
+      : loaded(flags.model, flags.prompt), options(generate_options(flags.sampling, defaults)) {
+    options.tokenizer = &loaded.speech.tokenizer;
+    options.stop_ids = stop_ids(loaded.speech.formatter, loaded.model.config.eos_token_ids);
+    tell(defaults.do_sample);
+  }
+
+ private:
+  void tell(bool by_config) const {
+    const SamplingOptions& sampling = options.sampling;
+    if (!sampling.greedy())
+      spdlog::info("sampling with temperature {}, top_k {}, top_p {}{}", sampling.temperature, sampling.top_k,
+                   sampling.top_p,
+                   by_config ? " (generation_config.json says do_sample; --temperature 0 is greedy)" : "");
+    if (sampling.repetition_penalty != 1)
+      spdlog::info("repetition_penalty {} (1: off)", sampling.repetition_penalty);
+  }
+};
 
 std::vector<int32_t> ids_of(const Speech& speech, const PromptFlags& flags, const Example& example) {
   if (!flags.raw) return prompt_ids(speech.formatter, find_prompt_template(flags.prompt_template), example);
@@ -220,10 +231,11 @@ std::vector<Example> prompts_of(const GenerateFlags& flags) {
 }
 
 void run_generate(const GenerateFlags& flags) {
-  check(flags.sampling);
+  const GenerationDefaults defaults = checked_defaults(flags);
   const std::vector<Example> examples = prompts_of(flags);
-  LoadedModel loaded(flags.model, flags.prompt);
-  const GenerateOptions options = generate_options(flags.sampling, loaded);
+  Generation generation(flags, defaults);
+  LoadedModel& loaded = generation.loaded;
+  const GenerateOptions& options = generation.options;
   std::vector<Request> requests;
   for (const Example& example : examples)
     requests.push_back({example.id, ids_of(loaded.speech, flags.prompt, example)});
@@ -292,10 +304,9 @@ bool Chat::command(const std::string& line) {
 }
 
 void run_chat(const GenerateFlags& flags) {
-  check(flags.sampling);
-  LoadedModel loaded(flags.model, flags.prompt);
+  Generation generation(flags, checked_defaults(flags));
   const bool terminal = ::isatty(0) == 1;
-  Chat chat{loaded, flags, generate_options(flags.sampling, loaded), {}, flags.system};
+  Chat chat{generation.loaded, flags, generation.options, {}, flags.system};
   if (flags.model.adapter.empty()) {
     chat.voices = {{"", false, {}}};
   } else {

@@ -131,8 +131,6 @@ Model load_checked(const ModelFlags& flags, const Tokenizer& tokenizer) {
 LoadedModel::LoadedModel(const ModelFlags& flags, const PromptFlags& prompt)
     : speech(flags.model, prompt), model(load_checked(flags, speech.tokenizer)) {
   if (!flags.adapter.empty()) adapter = load_adapter(model, flags.adapter);
-  defaults = read_generation_config(flags.model, model.config);
-  for (const std::string& warning : defaults.warnings) spdlog::warn("{}", warning);
 }
 
 namespace {

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "data/prompt.h"
-#include "infer/generation_config.h"
 #include "model/lora.h"
 
 namespace sdft::cli {
@@ -72,8 +71,7 @@ struct Speech {
 struct LoadedModel {
   Speech speech;
   Model model;
-  Adapter adapter;              // without pairs where none was asked for
-  GenerationDefaults defaults;  // of its generation_config.json, whose warnings are shown
+  Adapter adapter;  // without pairs where none was asked for
 
   LoadedModel(const ModelFlags& flags, const PromptFlags& prompt);
   void tuned(bool on) { set_adapter(model, on && !adapter.pairs.empty() ? &adapter : nullptr); }

@@ -107,10 +107,12 @@ size_t common_prefix(const Items& a, const Items& b) {
 std::vector<Span> answer_spans(const Chat& chat, const std::string& whole) {
   std::vector<Span> spans;
   for (const LearnedTurn& turn : chat.learned) {
-    if (whole.compare(0, turn.prompt.size(), turn.prompt) != 0) break;
+    std::string_view prompt = turn.prompt;
+    if (whole.compare(0, prompt.size(), prompt) != 0) prompt = without_empty_thinking(prompt);
+    if (whole.compare(0, prompt.size(), prompt) != 0) break;
     const size_t same = common_prefix(turn.answered, whole);
     const bool exact = turn.calls && same >= stripped(turn.answered, 2).size();
-    spans.push_back({turn.prompt.size(), std::max(turn.prompt.size(), same), exact});
+    spans.push_back({prompt.size(), std::max(prompt.size(), same), exact});
   }
   if (spans.size() == chat.learned.size()) return spans;
   std::vector<std::pair<size_t, size_t>> ranges;

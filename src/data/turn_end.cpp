@@ -10,6 +10,16 @@ namespace {
 
 constexpr const char* kAnswer = "Understood-7f3a";  // stands nowhere else in a template's text
 
+// What published models put around their reasoning.
+constexpr std::pair<std::string_view, std::string_view> kThinking[] = {{"<think>", "</think>"},
+                                                                       {"[THINK]", "[/THINK]"},
+                                                                       {"<thought>", "</thought>"},
+                                                                       {"<seed:think>", "</seed:think>"}};
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
 bool has_chat_template(const Formatter& formatter) {
   return formatter.chat_template && formatter.chat_template->has();
 }
@@ -80,10 +90,19 @@ std::optional<int32_t> unnamed_end(const Formatter& formatter, const std::vector
 bool opens_thinking(const Formatter& formatter) {
   if (!has_chat_template(formatter)) return false;
   const std::string prompt = stripped(sample_text(formatter, true), 2);
-  for (const std::string open : {"<think>", "[THINK]", "<thought>", "<seed:think>"})
-    if (prompt.size() >= open.size() && prompt.compare(prompt.size() - open.size(), open.size(), open) == 0)
-      return true;
-  return false;
+  return std::any_of(std::begin(kThinking), std::end(kThinking),
+                     [&](const auto& mark) { return ends_with(prompt, mark.first); });
+}
+
+std::string_view without_empty_thinking(std::string_view prompt) {
+  auto trimmed = [](std::string_view text) { return text.substr(0, text.find_last_not_of(" \n") + 1); };
+  for (const auto& [open, close] : kThinking) {
+    std::string_view rest = trimmed(prompt);
+    if (!ends_with(rest, close)) continue;
+    rest = trimmed(rest.substr(0, rest.size() - close.size()));
+    if (ends_with(rest, open)) return rest.substr(0, rest.size() - open.size());
+  }
+  return prompt;
 }
 
 }  // namespace sdft

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "data/prompt.h"
@@ -26,5 +27,8 @@ std::optional<int32_t> unnamed_end(const Formatter& formatter, const std::vector
 // True where the chat template's generation prompt opens a thinking block ("<think>\n", as DeepSeek-R1's
 // does): the text of an answer then begins inside the trace.
 bool opens_thinking(const Formatter& formatter);
+// A generation prompt without the empty thinking block that it may end with (Qwen3's
+// "<think>\n\n</think>\n\n" where enable_thinking is false): so it stands before answers of earlier turns.
+std::string_view without_empty_thinking(std::string_view prompt);
 
 }  // namespace sdft

@@ -98,5 +98,32 @@ TEST_F(TurnEnds, AThinkingBlockThatThePromptOpensIsSeen) {
   EXPECT_FALSE(opens_thinking({&tokenizer, nullptr}));
 }
 
+// As Qwen3's: the block before the last answer and in the prompt, not before earlier answers.
+TEST_F(TurnEnds, EarlierTurnsMayLackTheEmptyThinkingBlock) {
+  const std::string end = spelled(eos);
+  const ChatTemplate thinks = ChatTemplate::parse(
+      "{% for m in messages %}{{ m.role + ':\\n' }}{% if loop.last and m.role == 'assistant' %}"
+      "{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{{ m.content + '" +
+          end +
+          "\\n' }}{% endfor %}"
+          "{% if add_generation_prompt %}{{ 'assistant:\\n' }}{% if enable_thinking is false %}"
+          "{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{% endif %}",
+      "test");
+  Formatter formatter{&tokenizer, &thinks};
+  formatter.render.extra["enable_thinking"] = false;
+  Example example;
+  example.instruction = "Count.";
+  example.response = "One.";
+  example.history = {{"Say A.", "A."}};
+  const Sample sample = training_sample(formatter, chat, example, 0);
+  std::string learned;
+  for (size_t i = 0; i < sample.ids.size(); ++i)
+    if (sample.supervised[i]) learned += tokenizer.decode({sample.ids[i]}, false);
+  EXPECT_EQ(learned, "A." + end + "One." + end);
+  EXPECT_EQ(without_empty_thinking("a\n<think>\n\n</think>\n\n"), "a\n");
+  for (const char* text : {"a\n<think>\n", "a\n", "</think>", "<think>x</think>\n", ""})
+    EXPECT_EQ(without_empty_thinking(text), text);
+}
+
 }  // namespace
 }  // namespace sdft
