@@ -30,7 +30,7 @@ void add_recipe_flags(CLI::App* command, RecipeFlags* flags) {
         ->add_option_function<std::string>(
             spelled,
             [flags, name](const std::string& value) { flags->overrides.push_back(name + "=" + value); },
-            setting.help)
+            setting.help + (value_text(setting).empty() ? "" : " [" + value_text(setting) + "]"))
         ->group(setting.section)
         ->type_name("");
   }

@@ -9,7 +9,7 @@
 #include "cli/model_flags.h"
 #include "cli/terminal_input.h"
 #include "data/samples.h"
-#include "run/session.h"
+#include "run/validate.h"
 
 namespace sdft::cli {
 namespace {
@@ -68,24 +68,16 @@ std::string token_table(const std::vector<Piece>& pieces) {
   return text;
 }
 
-struct Preview {
-  const Recipe& recipe;
-  const Speech& speech;
-  SampleSettings settings;  // as training has them
-
-  Sample sample(const Example& example) const { return sample_of(speech.formatter, settings, example); }
-};
-
-void show(const Preview& preview, const PreviewFlags& flags, const Example& example) {
-  const Sample sample = preview.sample(example);
-  const Tokenizer& tokenizer = preview.speech.tokenizer;
+void show(const Session& session, const PreviewFlags& flags, const Example& example) {
+  const Sample sample = sample_of(session.formatter, session.samples(), example);
+  const Tokenizer& tokenizer = session.tokenizer;
   const std::vector<Piece> pieces = pieces_of(tokenizer, sample);
   std::string rewriting;
   if (flags.rewriting)
-    rewriting = tokenizer.decode(
-        prompt_ids(preview.speech.formatter, find_prompt_template(preview.recipe.distill_template), example,
-                   example.response),
-        false);
+    rewriting =
+        tokenizer.decode(prompt_ids(session.formatter, find_prompt_template(session.recipe.distill_template),
+                                    example, example.response),
+                         false);
   if (flags.json) {
     Json line = {{"id", example.id},        {"ids", sample.ids},           {"supervised", sample.supervised},
                  {"tokens", Json::array()}, {"length", sample.ids.size()}, {"cut", sample.cut}};
@@ -96,22 +88,23 @@ void show(const Preview& preview, const PreviewFlags& flags, const Example& exam
   const auto learned = std::count(sample.supervised.begin(), sample.supervised.end(), 1);
   std::string text =
       fmt::format("── example {}: {} tokens, {} learned", shown(example.id), sample.ids.size(), learned);
-  if (sample.cut > 0) text += fmt::format(", {} cut at {}", sample.cut, preview.settings.cutoff_len);
+  if (sample.cut > 0) text += fmt::format(", {} cut at {}", sample.cut, session.samples().cutoff_len);
   text += "\n" + (flags.tokens ? shown(token_table(pieces))
                                : marked_text(pieces, ::isatty(1) ? kTerminalMarks : kPlainMarks) + "\n");
   if (flags.rewriting)
-    text += shown("── its rewriting prompt (" + preview.recipe.distill_template + ")\n" + rewriting + "\n");
+    text += shown("── its rewriting prompt (" + session.recipe.distill_template + ")\n" + rewriting + "\n");
   write_marked(text + "\n");
 }
 
 // Lengths of all samples.
-void show_lengths(const Preview& preview, const Dataset& dataset, int64_t context, bool json) {
-  const size_t cutoff = preview.settings.cutoff_len;
+void show_lengths(const Session& session, const Dataset& dataset, bool json) {
+  const int64_t context = session.config.max_position_embeddings;
+  const size_t cutoff = session.samples().cutoff_len;
   std::vector<size_t> lengths;
   std::vector<std::string> cut, unlearned;
   size_t tokens = 0, learned = 0;
   for (const Example& example : dataset.examples) {
-    const Sample sample = preview.sample(example);
+    const Sample sample = sample_of(session.formatter, session.samples(), example);
     const auto counted =
         static_cast<size_t>(std::count(sample.supervised.begin(), sample.supervised.end(), 1));
     lengths.push_back(sample.ids.size() + sample.cut);
@@ -149,34 +142,18 @@ void show_lengths(const Preview& preview, const Dataset& dataset, int64_t contex
   write_out(text);
 }
 
+// The same checks as before a training, and so the same examples.
 void run_preview(const PreviewFlags& flags) {
-  const Recipe recipe = flags.recipe.read();
-  if (recipe.model_name_or_path.empty())
-    fail_usage("model_name_or_path is not set", "a folder with config.json and a tokenizer");
-  PromptFlags prompt;
-  prompt.raw = recipe.prompt_template == kTemplateOfRecord;
-  if (!prompt.raw) prompt.prompt_template = recipe.prompt_template;
-  prompt.layout = recipe.prompt_layout;
-  Dataset dataset =
-      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
-  const int64_t context = read_config(recipe.model_name_or_path).max_position_embeddings;
-  const Speech speech(recipe.model_name_or_path, prompt);
-  const Preview preview{
-      recipe,
-      speech,
-      {recipe.prompt_template, effective_cutoff(recipe.train.cutoff_len, context), recipe.train_on_prompt}};
-  std::vector<std::string> templates = {recipe.prompt_template};
-  if (flags.rewriting) templates.push_back(recipe.distill_template);
-  check_renderable(speech.formatter, templates, &dataset, recipe.skip_bad);
-  tell_skipped(dataset);
+  const auto session = open_session(flags.recipe.read());
+  const Dataset dataset = validate(*session, flags.rewriting ? kTrain | kDistill : kTrain).train;
   size_t shown = 0;
   for (const Example& example : dataset.examples) {
     if (flags.id.empty() ? shown == flags.examples : example.id != flags.id) continue;
-    show(preview, flags, example);
+    show(*session, flags, example);
     ++shown;
   }
   if (!flags.id.empty() && shown == 0) fail_usage("no example has the id '" + flags.id + "'");
-  show_lengths(preview, dataset, context, flags.json);
+  show_lengths(*session, dataset, flags.json);
 }
 }  // namespace
 

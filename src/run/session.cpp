@@ -109,7 +109,8 @@ Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Col
   options.skip_bad = recipe.skip_bad;
   std::error_code none;
   const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
-  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options) : read_dataset(dataset, options);
+  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
+                 : read_dataset(dataset, options);
 }
 
 }  // namespace sdft

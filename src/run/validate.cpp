@@ -43,13 +43,6 @@ void check_chat_templates(const Session& session, unsigned stages) {
         recipe.model_name_or_path, session.tokenizer.token_of(*end));
 }
 
-void warn_of_skipped(const Dataset& dataset) {
-  if (!dataset.skipped.empty())
-    spdlog::warn("{}: {} of {} records are skipped; the first: {}: {}", dataset.path.string(),
-                 dataset.skipped.size(), dataset.skipped.size() + dataset.examples.size(),
-                 dataset.skipped[0].where, dataset.skipped[0].reason);
-}
-
 // A rewrite cannot keep what the original has not.
 void check_originals(const Recipe& recipe, const Dataset& dataset) {
   const AnswerCheck check = parse_answer_check(recipe.answer_check);
@@ -76,7 +69,7 @@ void open_training(const Session& session, unsigned stages, Dataset* dataset) {
   if (stages & kTrain) templates.push_back(recipe.prompt_template);
   if (stages & kDistill) templates.push_back(recipe.distill_template);
   check_renderable(session.formatter, templates, dataset, recipe.skip_bad);
-  warn_of_skipped(*dataset);
+  tell_skipped(*dataset);
 }
 
 Dataset open_task(const Session& session, const TaskSettings& task) {
@@ -95,7 +88,7 @@ Dataset open_task(const Session& session, const TaskSettings& task) {
     throw Error(e.code(), "eval task '" + task.name + "': " + dataset.path.string() + ": " + e.what());
   }
   check_renderable(session.formatter, {name}, &dataset, recipe.skip_bad);
-  warn_of_skipped(dataset);
+  tell_skipped(dataset);
   return dataset;
 }
 

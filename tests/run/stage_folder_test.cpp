@@ -73,6 +73,19 @@ TEST(StageFolder, FilesOfUnknownOriginStay) {
   EXPECT_TRUE(fs::exists(dir / "DONE"));
 }
 
+// Where the weights do not fit into f16 the training is not lost.
+TEST(StageFolder, TheTypeOfTheResultMayChangeUntilThereIsOne) {
+  ScratchDir scratch;
+  const fs::path dir = scratch / "stage";
+  const Fingerprint half = {{"seed", "1"}, {"save_dtype", "f16"}},
+                    brain = {{"seed", "1"}, {"save_dtype", "bf16"}};
+  begin_stage(dir, half, false);
+  EXPECT_FALSE(begin_stage(dir, brain, false));
+  end_stage(dir);
+  EXPECT_TRUE(begin_stage(dir, brain, false));
+  EXPECT_THAT(refusal(dir, half), HasSubstr("save_dtype was bf16, is f16"));
+}
+
 // A kill while made_from.json was being written.
 TEST(StageFolder, AnUnfinishedBeginningIsBegunAgain) {
   ScratchDir scratch;
