@@ -71,14 +71,9 @@ std::string join(const std::vector<std::string>& items, const std::string& separ
 }
 
 std::vector<int32_t> token_ids(const Json& json, const std::string& key, const std::string& where) {
-  std::vector<int32_t> ids;
-  const Json found = value_or<Json>(json, key, Json::array(), where);
-  for (const Json& id : found.is_array() ? found : Json::array({found})) {
-    if (!id.is_number_integer() || id != id.get<int32_t>())
-      fail_input(where + ": " + key, "expected a token id or a list of them, found " + describe(id));
-    ids.push_back(id.get<int32_t>());
-  }
-  return ids;
+  if (!json.contains(key) || json[key].is_null()) return {};
+  if (json[key].is_array()) return require<std::vector<int32_t>>(json, key, where);
+  return {require<int32_t>(json, key, where)};
 }
 
 const Architecture& find_architecture(const Json& json, const std::string& where) {
