@@ -259,7 +259,8 @@ TEST_F(SandboxTest, FewFileDescriptors) {
   // Fewer than a program may have of its own are enough.
   EXPECT_EXIT(
       {
-        const rlimit limit{32, 32};
+        rlimit limit;
+        limit.rlim_cur = limit.rlim_max = 32;
         ::setrlimit(RLIMIT_NOFILE, &limit);
         ::_exit(run_python({"pass"}).at(0).passed() ? 0 : 1);
       },
