@@ -1,8 +1,13 @@
 #include "base/error.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <new>
 #include <numeric>
+#include <system_error>
 #include <vector>
+
+#include "base/work.h"
 
 namespace sdft {
 
@@ -16,6 +21,47 @@ void fail_input(const std::string& where, const std::string& what, const std::st
 
 void fail_usage(const std::string& what, const std::string& hint) {
   throw Error(ExitCode::kUsage, with_hint(what, hint));
+}
+
+static const char* memory_advice() {
+  switch (current_work.load()) {
+    case Work::kReading:
+      return "use a smaller file or a machine with more memory";
+    case Work::kLoading:
+      return "the model's weights need 4 bytes each on a CPU; use a smaller model or a machine with more "
+             "memory";
+    case Work::kTraining:
+      return "lower per_device_train_batch_size or cutoff_len";
+    case Work::kGenerating:
+      return "lower generation_batch_size (generate: --batch_size) or max_new_tokens";
+    case Work::kScoring:
+      return "score shorter examples, or use a machine with more memory";
+  }
+  return "";
+}
+
+Error memory_error(const std::string& what) {
+  return Error(ExitCode::kDevice, with_hint(what, memory_advice()));
+}
+
+Error current_error() {
+  try {
+    throw;
+  } catch (const Error& e) {
+    return e;
+  } catch (const std::bad_alloc&) {
+    return memory_error();
+  } catch (const std::filesystem::filesystem_error& e) {  // a link to itself, a path that is too long
+    return Error(ExitCode::kInput, e.path1().string() + ": " + e.code().message());
+  } catch (const std::system_error& e) {  // a thread that cannot be started
+    if (e.code() == std::errc::resource_unavailable_try_again || e.code() == std::errc::not_enough_memory)
+      return memory_error(e.what());
+    return Error(ExitCode::kInternal, std::string(e.what()) + " (this is a bug in sdft)");
+  } catch (const std::exception& e) {
+    return Error(ExitCode::kInternal, std::string(e.what()) + " (this is a bug in sdft)");
+  } catch (...) {
+    return Error(ExitCode::kInternal, "an unknown exception (this is a bug in sdft)");
+  }
 }
 
 int edit_distance(const std::string& a, const std::string& b) {

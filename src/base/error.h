@@ -14,6 +14,12 @@ namespace sdft {
 [[noreturn]] void fail_input(const std::string& where, const std::string& what, const std::string& hint = "");
 [[noreturn]] void fail_usage(const std::string& what, const std::string& hint = "");
 
+// Error(kDevice) with advice that fits current_work.
+Error memory_error(const std::string& what = "out of memory");
+// The exception being handled as an Error: also one of the standard library (memory, threads, paths). What
+// nobody foresaw is a bug in sdft.
+Error current_error();
+
 // The candidate nearest to `word` by edit distance, or "" where none is near: for "did you mean".
 template <typename Range>
 std::string nearest(const std::string& word, const Range& candidates);

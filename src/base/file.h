@@ -1,5 +1,6 @@
 // Files that are never half written, and mapped ones. Every failure is an Error(kInput) naming the path and
-// the cause.
+// the cause. Only regular files are opened: a named pipe, a device or a socket could block, never end, or do
+// something. Long readings stop once `interrupted` is set.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +12,33 @@
 
 namespace sdft {
 
-std::string read_text(const std::filesystem::path& path);
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const { return fd_; }
 
-// Writes PATH.tmp, flushes it to the disk and renames it: readers see the old bytes or the new, never a part.
+ private:
+  int fd_;
+};
+
+// flags: O_RDONLY, or O_RDWR | O_CREAT. The one place where a file is opened that has its final name.
+Descriptor open_regular(const std::filesystem::path& path, int flags);
+
+// Most bytes of a file that is read as a whole: settings, templates, vocabularies; and datasets.
+inline constexpr uint64_t kLargestText = 256ull << 20, kLargestDataset = 16ull << 30;
+// Files with long runs of NUL bytes (sparse, damaged) are refused, so that a hole does not fill the memory.
+std::string read_text(const std::filesystem::path& path, uint64_t most_bytes = kLargestText);
+
+// Writes a temporary file beside PATH, flushes it to the disk and renames it: readers see the old bytes or
+// the new, never a part. The temporary file has a name that nobody else uses; what a killed writer left
+// behind of it is removed. PATH may be missing or a regular file.
 void write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
 // The same for a writer that produces the bytes piece by piece.
 void write_file_atomic(const std::filesystem::path& path,
@@ -46,15 +71,12 @@ class LineWriter {
  public:
   // Opens for appending. A last line without its line break (a crash) is cut off first.
   explicit LineWriter(const std::filesystem::path& path);
-  ~LineWriter();
-  LineWriter(const LineWriter&) = delete;
-  LineWriter& operator=(const LineWriter&) = delete;
   void write(std::string_view line);  // without its line break
   void sync();
 
  private:
   std::filesystem::path path_;
-  int fd_ = -1;
+  Descriptor file_;
 };
 
 // Calls `use` with each complete line and its number from 1; a last line without line break is passed on only

@@ -1,29 +1,86 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 
 namespace sdft {
 
-Json parse_json(std::string_view text, const std::string& where) {
-  // The parser takes a NUL byte as the end of the text.
-  if (text.find('\0') != std::string_view::npos) fail_input(where, "not valid JSON: it has a NUL byte");
+namespace {
+constexpr int kDeepest = 200;  // nesting of values
+
+// What the parser reads its text through; it stops once `interrupted` is set.
+struct Reading {
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+  const char* at;
+  reference operator*() const { return *at; }
+  Reading& operator++() {
+    if ((reinterpret_cast<uintptr_t>(++at) & 4095) == 0) stop_if_interrupted();
+    return *this;
+  }
+  bool operator==(const Reading& other) const { return at == other.at; }
+  bool operator!=(const Reading& other) const { return at != other.at; }
+};
+
+// "WHERE:LINE:COLUMN"
+std::string place(std::string_view text, size_t at, const std::string& where) {
+  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  const size_t column = at - (text.substr(0, at).rfind('\n') + 1) + 1;  // npos + 1 == 0
+  return where + ":" + std::to_string(line) + ":" + std::to_string(column);
+}
+
+void check_hazards(std::string_view text, const std::string& where) {
+  if (const size_t at = text.find('\0'); at != std::string_view::npos)
+    fail_input(place(text, at, where), "not valid JSON: it holds a NUL byte");
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i % (1 << 20) == 0) stop_if_interrupted();
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepest)
+        fail_input(place(text, i, where),
+                   "values are nested too deep (more than " + std::to_string(kDeepest) + " levels)");
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+}
+}  // namespace
+
+template <typename Value>
+Value parse_json(std::string_view text, const std::string& where) {
+  check_hazards(text, where);
   try {
-    return Json::parse(text);
+    return Value::parse(Reading{text.data()}, Reading{text.data() + text.size()});
   } catch (const nlohmann::json::parse_error& e) {
-    size_t at = std::min(text.size(), e.byte > 0 ? e.byte - 1 : 0);
-    size_t line = 1 + std::count(text.begin(), text.begin() + at, '\n');
-    size_t column = at - (text.substr(0, at).rfind('\n') + 1) + 1;  // npos + 1 == 0
+    const size_t at = std::min(text.size(), e.byte > 0 ? e.byte - 1 : 0);
     std::string what = e.what();
     if (size_t colon = what.find(": ", what.find("parse error")); colon != std::string::npos)
       what = what.substr(colon + 2);
-    fail_input(where + ":" + std::to_string(line) + ":" + std::to_string(column), "not valid JSON: " + what);
-  } catch (const nlohmann::json::exception& e) {  // a number beyond all range
-    fail_input(where, std::string("not valid JSON: ") + e.what());
+    // The parser quotes what it read last, be it a text of megabytes.
+    constexpr size_t kLongest = 200;
+    if (what.size() > kLongest) what = what.substr(0, kLongest) + "...";
+    fail_input(place(text, at, where), "not valid JSON: " + what);
+  } catch (const nlohmann::json::exception& e) {
+    fail_input(where, "not valid JSON: a number is out of range");
   }
 }
+
+template Json parse_json<Json>(std::string_view text, const std::string& where);
+template nlohmann::json parse_json<nlohmann::json>(std::string_view text, const std::string& where);
 
 Json read_json(const std::filesystem::path& path) { return parse_json(read_text(path), path.string()); }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/printable.h"
+
 namespace sdft {
 
 namespace {
@@ -63,6 +65,7 @@ void Progress::print(const std::string& note, bool last) {
     text += fmt::format("  {} left", duration(static_cast<double>(total_ - done_) / rate));
   }
   if (!note.empty()) text += "  " + note;
+  text = printable(text);  // labels name tasks of a recipe
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s%s", text.c_str(), last ? "\n" : "");
   } else {

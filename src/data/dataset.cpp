@@ -6,9 +6,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "base/work.h"
 #include "data/csv.h"
 #include "data/record.h"
-#include "data/safe_json.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -78,7 +79,7 @@ class Collector {
 // One line of JSON; its fault is told by the column, the caller knows the line.
 Json parse_line(std::string_view line) {
   try {
-    return parse_untrusted_json(line, "");
+    return parse_json(line, "");
   } catch (const Error& error) {
     std::string what = error.what();  // ":1:COLUMN: not valid JSON: ..." or ": WHAT"
     constexpr std::string_view kPlace = ":1:";
@@ -97,7 +98,7 @@ void read_json_lines(std::string_view text, const std::string& path, Collector& 
 }
 
 void read_json_array(std::string_view text, const std::string& path, Collector& collector) {
-  Json array = parse_untrusted_json(text, path);
+  Json array = parse_json(text, path);
   if (!array.is_array())
     fail_input(path, "expected an array of records or one object a line, found " + describe(array));
   size_t position = 0;
@@ -147,10 +148,11 @@ void read_csv(std::string_view text, const std::string& path, char delimiter, Co
 }  // namespace
 
 Dataset read_dataset(const fs::path& path, const DatasetOptions& options) {
+  current_work = Work::kReading;
   const std::string kind = path.extension().string();
   const bool json = kind == ".json", lines = kind == ".jsonl" || kind == ".ndjson";
   const bool table = kind == ".csv" || kind == ".tsv";
-  const std::string text = read_text(path);
+  const std::string text = read_text(path, kLargestDataset);
   if (!json && !lines && !table)
     fail_input(path.string(), "unknown kind of dataset '" + kind + "'",
                "known are .json, .jsonl, .ndjson, .csv and .tsv");

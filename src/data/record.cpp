@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "data/safe_json.h"
+#include "base/json.h"
 
 namespace sdft {
 namespace {
@@ -97,7 +97,7 @@ std::optional<Json> array_of(const Field& field) {
     std::string text = field.value->get<std::string>();
     if (blank(text)) return std::nullopt;
     try {
-      parsed = parse_untrusted_json(text, "its text");
+      parsed = parse_json(text, "its text");
     } catch (const Error& error) {
       bad_field(field.name, error.what());
     }

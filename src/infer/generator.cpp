@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/work.h"
 #include "infer/cache.h"
 #include "infer/lanes.h"
 
@@ -337,6 +338,7 @@ void run(Job& job, const std::function<void(Completion)>& on_done) {
 
 void generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
               const std::function<void(Completion)>& on_done) {
+  current_work = Work::kGenerating;
   check(model, requests, options);
   Job job(model, requests, options);
   run(job, on_done);

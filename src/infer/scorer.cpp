@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/work.h"
 #include "infer/lanes.h"
 #include "tensor/kernels.h"
 
@@ -188,6 +189,7 @@ void score_batch(const Model& model, const std::vector<ScoreItem>& items, const 
 
 std::vector<Score> score(const Model& model, const std::vector<ScoreItem>& items,
                          const ScoreOptions& options) {
+  current_work = Work::kScoring;
   check(model, items);
   std::vector<Score> scores(items.size());
   const std::vector<Reading> readings = plan_readings(items);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/work.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/skeleton.h"
@@ -240,6 +241,7 @@ void warn_of_unused(const fs::path& dir, const ModelConfig& config, const Stored
 }  // namespace
 
 Model load_model(const fs::path& dir, const LoadOptions& options) {
+  current_work = Work::kLoading;
   Model model = empty_model(read_config(dir), options);
   StoredWeights files(dir);
   settle_tied_weights(dir, model.config, files);

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "base/printable.h"
+
 namespace sdft::report {
 
 // --- Numbers ---
@@ -84,24 +86,6 @@ std::string plural(int64_t count, std::string_view noun) {
 
 static constexpr char32_t kReplacement = 0xFFFD;
 
-// The character at `at`, which moves past it; an invalid byte gives U+FFFD and moves by one.
-static char32_t decode(std::string_view text, size_t& at) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char first = byte(at);
-  if (first < 0x80) return text[at++];
-  size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  static constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  char32_t code = first & (0xFF >> (length + 1));
-  bool valid = first >= 0xC2 && first <= 0xF4 && at + length <= text.size();
-  for (size_t i = 1; valid && i < length; ++i) {
-    valid = (byte(at + i) & 0xC0) == 0x80;
-    code = code << 6 | (byte(at + i) & 0x3F);
-  }
-  valid = valid && code >= kLeast[length] && code <= 0x10FFFF && !(code >= 0xD800 && code <= 0xDFFF);
-  at += valid ? length : 1;
-  return valid ? code : kReplacement;
-}
-
 struct Range {
   char32_t first, last;
 };
@@ -113,10 +97,6 @@ static bool inside(const Range (&ranges)[N], char32_t code) {
   return false;
 }
 
-// Controls (tab and line break are let through), directional overrides, embeddings and isolates,
-// non-characters.
-static constexpr Range kUnsafe[] = {{0x00, 0x08},     {0x0B, 0x1F},     {0x7F, 0x9F},    {0x202A, 0x202E},
-                                    {0x2066, 0x2069}, {0xFDD0, 0xFDEF}, {0xFFFE, 0xFFFF}};
 static constexpr Range kZeroWidth[] = {
     {0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A},   {0x064B, 0x065F},
     {0x0900, 0x0902}, {0x093C, 0x093C}, {0x0941, 0x0948}, {0x0E31, 0x0E31},   {0x0E34, 0x0E3A},
@@ -141,8 +121,8 @@ std::string clean(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     if (text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n') ++at;
     size_t start = at;
-    char32_t code = decode(text, at);
-    if (code == kReplacement || inside(kUnsafe, code))
+    char32_t code = next_character(text, at);
+    if (code == kReplacement || is_unsafe(code))
       out += "\uFFFD";
     else
       out += text.substr(start, at - start);
@@ -152,21 +132,21 @@ std::string clean(std::string_view text) {
 
 size_t character_count(std::string_view text) {
   size_t count = 0;
-  for (size_t at = 0; at < text.size(); ++count) decode(text, at);
+  for (size_t at = 0; at < text.size(); ++count) next_character(text, at);
   return count;
 }
 
 int display_width(std::string_view text) {
   int width = 0;
-  for (size_t at = 0; at < text.size();) width += width_of(decode(text, at));
+  for (size_t at = 0; at < text.size();) width += width_of(next_character(text, at));
   return width;
 }
 
 // Bytes of the first `limit` characters, not ending between a letter and its combining marks.
 static size_t prefix(std::string_view text, size_t limit) {
   size_t at = 0;
-  for (size_t count = 0; count < limit && at < text.size(); ++count) decode(text, at);
-  for (size_t next = at; next < text.size() && width_of(decode(text, next)) == 0;) at = next;
+  for (size_t count = 0; count < limit && at < text.size(); ++count) next_character(text, at);
+  for (size_t next = at; next < text.size() && width_of(next_character(text, next)) == 0;) at = next;
   return at;
 }
 
@@ -187,7 +167,7 @@ std::string cut_short(std::string_view text, size_t limit) {
 static size_t prefix_columns(std::string_view text, int columns) {
   size_t end = 0;
   for (size_t at = 0; at < text.size();) {
-    columns -= width_of(decode(text, at));
+    columns -= width_of(next_character(text, at));
     if (columns < 0 && end > 0) break;
     end = at;
   }
@@ -277,8 +257,10 @@ std::string escape_markdown(std::string_view text) {
     char c = line[i];
     if (c == '<' || c == '>' || c == '&')
       out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&amp;";
-    else if (c == '@' && (i == 0 || line[i - 1] == ' '))  // would mention somebody
+    else if (c == '@')  // would mention somebody, or become a mail address
       out += "&#64;";
+    else if (c == '.' && i >= 3 && line.compare(i - 3, 3, "www") == 0)  // would become a link, too
+      out += "&#46;";
     else if (c == ':' && line.compare(i, 3, "://") == 0)  // would become a link
       out += "&#58;";
     else if (kMarkup.find(c) != std::string_view::npos ||

@@ -14,39 +14,6 @@ namespace {
 // Vocabularies have hundreds of thousands of keys, for which the order-keeping Json is too slow.
 using FastJson = nlohmann::json;
 
-constexpr int kDeepest = 100;
-
-// Json is copied and read by recursion.
-void check_depth(const std::string& text, const std::string& where) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kDeepest) fail_input(where, "nested too deep at byte " + std::to_string(i));
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-}
-
-FastJson parse_fast(const std::string& text, const std::string& where) {
-  check_depth(text, where);
-  try {
-    return FastJson::parse(text);
-  } catch (const nlohmann::json::parse_error& e) {
-    const size_t at = std::min(text.size(), e.byte > 0 ? e.byte - 1 : 0);
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
-    fail_input(where + ":" + std::to_string(line), "not valid JSON at byte " + std::to_string(at),
-               "is the file complete?");
-  }
-}
-
 const FastJson& member(const FastJson& object, const char* key, const std::string& where) {
   auto found = object.find(key);
   if (found == object.end()) fail_input(where, std::string("field '") + key + "' is missing");
@@ -251,7 +218,7 @@ void read_added_tokens(const Json& added, const std::string& where, Tokenizer::I
 
 TokenizerImplPtr load_tokenizer_json(const std::filesystem::path& path) {
   const std::string where = path.string();
-  FastJson file = parse_fast(read_text(path), where);
+  FastJson file = parse_json<FastJson>(read_text(path), where);
   if (!file.is_object()) fail_input(where, "expected an object");
   const FastJson model = std::move(file["model"]);
   file.erase("model");

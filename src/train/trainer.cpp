@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/work.h"
 #include "train/checkpoint.h"
 
 namespace sdft {
@@ -133,6 +134,7 @@ double accumulate_gradients(const Model& model, const std::vector<const Sample*>
 void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, const TrainOptions& options,
            const fs::path& dir, const std::function<void(const StepMetrics&, int64_t)>& on_step,
            const std::atomic<bool>* stop) {
+  current_work = Work::kTraining;
   check(options);
   int64_t supervised = 0;
   for (const Sample& sample : samples) supervised += supervised_tokens(sample);

@@ -104,6 +104,7 @@ TEST(Format, Markdown) {
   EXPECT_EQ(escape_markdown("<b>&"), "&lt;b&gt;&amp;");
   EXPECT_EQ(escape_markdown("[t](u) ![i](v)"), "[t\\](u) ![i\\](v)");
   EXPECT_EQ(escape_markdown("see http://x.y"), "see http&#58;//x.y");
+  EXPECT_EQ(escape_markdown("me@x.org, @you, www.x.y"), "me&#64;x.org, &#64;you, www&#46;x.y");
   EXPECT_EQ(escape_markdown("one\ntwo"), "one ⏎ two");
   EXPECT_EQ(escape_markdown("# a"), "\\# a");
   EXPECT_EQ(escape_markdown("- a"), "\\- a");
