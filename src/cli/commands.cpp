@@ -19,7 +19,7 @@ Recipe RecipeFlags::read() const {
 
 void add_recipe_flags(CLI::App* command, RecipeFlags* flags) {
   command->add_option("--recipe", flags->file, "YAML file with settings")->type_name("FILE");
-  command->add_option("settings", flags->words, "settings as key=value; they win over the recipe");
+  command->add_option(kSettingWords, flags->words, "settings as key=value; they win over the recipe");
   static Recipe defaults;
   for (const Setting& setting : settings(defaults)) {
     const std::string name = setting.name;

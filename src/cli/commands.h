@@ -27,6 +27,7 @@ struct RecipeFlags {
   std::vector<std::string> words;
   Recipe read() const;
 };
+inline constexpr const char* kSettingWords = "settings";  // the words, as CLI11 knows them
 void add_recipe_flags(CLI::App* command, RecipeFlags* flags);
 
 void add_run(const Registry& registry);       // run, distill, train, eval, report

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/progress.h"
 #include "cli/model_flags.h"
 #include "cli/terminal_input.h"
@@ -281,8 +282,8 @@ void run_chat(const GenerateFlags& flags) {
       // On a terminal, Ctrl-C ends the answer, not the conversation.
       if (!terminal || !::isatty(1)) throw;
       const bool stopped = e.code() == ExitCode::kInterrupted;
-      interrupted = false;
-      std::fprintf(stderr, "\n%s\n", stopped ? "(stopped; not kept)" : e.what());
+      forget_interrupt();
+      std::fprintf(stderr, "\n%s\n", stopped ? "(stopped; not kept)" : printable(e.what()).c_str());
     }
   }
 }

@@ -1,60 +1,70 @@
 // sdft: fine-tunes a chat model on a task without making it forget what it could do.
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <csignal>
 #include <cstdio>
-#include <new>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <sstream>
 
 #include "base/error.h"
+#include "base/printable.h"
+#include "base/signals.h"
 #include "cli/commands.h"
+#include "cli/model_flags.h"
 #include "cli/usage.h"
 #include "tensor/torch_compat.h"
 
 namespace {
+using sdft::Error;
+using sdft::ExitCode;
 
-extern "C" void on_signal(int) {
-  // The second one ends the program at once.
-  if (sdft::interrupted.exchange(true)) std::_Exit(130);
+// Ends the process without the destructors of static objects: those of libraries can wait for ever where
+// memory or threads have run out.
+[[noreturn]] void leave(const Error& error) {
+  std::fflush(stdout);
+  const char* kind = error.code() == ExitCode::kInterrupted ? "" : "error: ";
+  std::fprintf(stderr, "sdft: %s%s\n", kind, sdft::printable(error.what()).c_str());
+  std::fflush(stderr);
+  std::_Exit(static_cast<int>(error.code()));
 }
 
-int report(sdft::ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "sdft: %s%s\n",
-               code == sdft::ExitCode::kInterrupted ? "" : "error: ", message.c_str());
-  return static_cast<int>(code);
-}
-
-int run(const sdft::cli::Action& action) {
-  using sdft::ExitCode;
+// As base's current_error(), and for what torch throws.
+Error current_failure() {
   try {
-    action();
-    if (std::fflush(stdout) != 0) return report(ExitCode::kInput, "cannot write to standard output");
-    return 0;
-  } catch (const sdft::Error& e) {
-    return report(e.code(), e.what());
-  } catch (const std::bad_alloc&) {
-    return report(ExitCode::kDevice,
-                  "out of memory (lower per_device_train_batch_size, cutoff_len or generation_batch_size)");
+    throw;
   } catch (const c10::Error& e) {
     const std::string what = e.what_without_backtrace();
-    const bool memory = what.find("out of memory") != std::string::npos ||
-                        what.find("can't allocate memory") != std::string::npos;
-    return report(memory ? ExitCode::kDevice : ExitCode::kInternal, what);
-  } catch (const std::exception& e) {
-    return report(ExitCode::kInternal, std::string(e.what()) + " (this is a bug in sdft)");
+    if (what.find("out of memory") != std::string::npos ||
+        what.find("can't allocate memory") != std::string::npos)
+      return sdft::memory_error();
+    return Error(ExitCode::kInternal, what);
+  } catch (...) {
+    return sdft::current_error();
   }
 }
 
-}  // namespace
+// The text of a warning; file names and what files hold are a part of it.
+class PrintableText : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    const std::string text = sdft::printable({message.payload.data(), message.payload.size()});
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<PrintableText>(); }
+};
 
-int main(int argc, char** argv) {
-  using namespace sdft::cli;
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  std::signal(SIGPIPE, SIG_IGN);
+void start_log() {
   spdlog::set_default_logger(spdlog::stderr_color_mt("sdft"));
-  spdlog::set_pattern("sdft: %^%l%$: %v");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrintableText>('*').set_pattern("sdft: %^%l%$: %*");
+  spdlog::set_formatter(std::move(formatter));
+}
 
+sdft::cli::Action parse(int argc, char** argv) {
+  using namespace sdft::cli;
   CLI::App app("Fine-tunes a chat model on a task without making it forget what it could do.", "sdft");
   app.set_version_flag("--version", SDFT_VERSION);
   app.require_subcommand(1);
@@ -71,9 +81,32 @@ int main(int argc, char** argv) {
   add_gguf(registry);
   try {
     app.parse(argc, argv);
+    return chosen;
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    return report(sdft::ExitCode::kUsage, usage_message(app, e));
+    const std::string fault = usage_message(app, e);
+    if (!fault.empty()) throw Error(ExitCode::kUsage, fault);
+    std::ostringstream help;
+    app.exit(e, help, help);
+    return [text = help.str()] { write_out(text); };
   }
-  return run(chosen);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sdft::secure_standard_descriptors();
+  // Also for what leaves a function that may not throw.
+  std::set_terminate([] {
+    leave(std::current_exception() ? current_failure()
+                                   : Error(ExitCode::kInternal, "terminated (this is a bug in sdft)"));
+  });
+  try {
+    sdft::watch_signals();
+    start_log();
+    parse(argc, argv)();
+    sdft::cli::flush_out();
+    return 0;
+  } catch (...) {
+    leave(current_failure());
+  }
 }

@@ -1,9 +1,12 @@
 #include "cli/model_flags.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "run/session.h"
 
 namespace sdft::cli {
@@ -70,7 +73,7 @@ Dataset read_examples(const std::string& path, const PromptFlags& flags, bool re
   options.skip_bad = flags.skip_bad;
   Dataset dataset = read_dataset(path, options);
   for (const SkippedRecord& record : dataset.skipped)
-    std::fprintf(stderr, "sdft: skipped %s: %s\n", record.where.c_str(), record.reason.c_str());
+    std::fprintf(stderr, "sdft: skipped %s\n", printable(record.where + ": " + record.reason).c_str());
   return dataset;
 }
 
@@ -89,7 +92,7 @@ Speech::Speech(const fs::path& dir, const PromptFlags& flags)
 
 namespace {
 Model load_checked(const ModelFlags& flags, const Tokenizer& tokenizer) {
-  set_num_threads(static_cast<int>(flags.threads));
+  set_num_threads(flags.threads);
   check_vocabulary(flags.model, tokenizer, read_config(flags.model).vocab_size);
   return load_model(flags.model, flags.load);
 }
@@ -108,11 +111,18 @@ void require_written(bool good) {
 }
 }  // namespace
 
-void write_out(std::string_view text) {
+void write_marked(std::string_view text) {
   require_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
 }
 
-void flush_out() { require_written(std::fflush(stdout) == 0); }
+std::string shown(std::string_view text) {
+  static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  return terminal ? printable(text) : std::string(text);
+}
+
+void write_out(std::string_view text) { write_marked(shown(text)); }
+
+void flush_out() { require_written(std::fflush(stdout) == 0 && !std::ferror(stdout)); }
 
 void write_line(const Json& json) {
   write_out(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");

@@ -68,9 +68,12 @@ struct LoadedModel {
   void tuned(bool on) { set_adapter(model, on && !adapter.pairs.empty() ? &adapter : nullptr); }
 };
 
-// To stdout, at once; Error(kInput) where it cannot be written (a full disk). A closed pipe ends the
-// program's work like Ctrl-C.
-void write_out(std::string_view text);
+// To stdout; Error(kInput) where it cannot be written (a full disk). A closed pipe ends the program's work
+// like Ctrl-C. Only flush_out() can tell of all that was written.
+void write_out(std::string_view text);     // shown()
+void write_marked(std::string_view text);  // with our own control characters, around texts that are shown()
+// On a terminal, control characters are written out: nothing of a file or a model steers it.
+std::string shown(std::string_view text);
 void flush_out();
 // One JSON value on a line of its own; text that is not UTF-8 gets U+FFFD.
 void write_line(const Json& json);

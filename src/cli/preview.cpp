@@ -51,7 +51,7 @@ std::string marked_text(const std::vector<Piece>& pieces, const Marks& marks) {
     const bool starts = piece.learned && (i == 0 || !pieces[i - 1].learned);
     const bool ends = piece.learned && (i + 1 == pieces.size() || !pieces[i + 1].learned);
     if (starts) text += marks.learned;
-    text += piece.special ? marks.special + piece.text + marks.special_end : piece.text;
+    text += piece.special ? marks.special + shown(piece.text) + marks.special_end : shown(piece.text);
     // A terminal's end of a colour ends the underline as well.
     if (piece.special && piece.learned && !ends && marks.learned[0] == '\033') text += marks.learned;
     if (ends) text += marks.learned_end;
@@ -105,13 +105,13 @@ void show(const Preview& preview, const PreviewFlags& flags, const Example& exam
   }
   const auto learned = std::count(sample.supervised.begin(), sample.supervised.end(), 1);
   std::string text =
-      fmt::format("── example {}: {} tokens, {} learned", example.id, sample.ids.size(), learned);
+      fmt::format("── example {}: {} tokens, {} learned", shown(example.id), sample.ids.size(), learned);
   if (sample.cut > 0) text += fmt::format(", {} cut by cutoff_len", sample.cut);
-  text += "\n" + (flags.tokens ? token_table(pieces)
+  text += "\n" + (flags.tokens ? shown(token_table(pieces))
                                : marked_text(pieces, ::isatty(1) ? kTerminalMarks : kPlainMarks) + "\n");
   if (flags.rewriting)
-    text += "── its rewriting prompt (" + preview.recipe.distill_template + ")\n" + rewriting + "\n";
-  write_out(text + "\n");
+    text += shown("── its rewriting prompt (" + preview.recipe.distill_template + ")\n" + rewriting + "\n");
+  write_marked(text + "\n");
 }
 
 // Lengths of all samples.

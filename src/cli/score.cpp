@@ -104,7 +104,7 @@ Tensor read_rows(const SafetensorsFile& file, const std::string& where, const st
 // Rows are run one after another, each without its masked tokens: positions count what is there.
 void dump_logits(const ScoreFlags& flags) {
   const SafetensorsFile file(flags.input_ids);
-  set_num_threads(static_cast<int>(flags.model.threads));
+  set_num_threads(flags.model.threads);
   Model model = load_model(flags.model.model, flags.model.load);
   Adapter adapter;
   if (!flags.model.adapter.empty()) {

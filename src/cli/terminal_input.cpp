@@ -15,13 +15,11 @@ bool TerminalInput::fill() {
   buffer_.erase(0, begin_);
   begin_ = 0;
   for (;;) {
-    if (interrupted) throw Error(ExitCode::kInterrupted, "interrupted");
-    // poll() returns on a signal even where read() would be started again.
-    pollfd wait{STDIN_FILENO, POLLIN, 0};
-    if (::poll(&wait, 1, -1) < 0) {
-      if (errno == EINTR) continue;
+    stop_if_interrupted();
+    pollfd waits[] = {{STDIN_FILENO, POLLIN, 0}, {interrupt_descriptor(), POLLIN, 0}};
+    if (::poll(waits, 2, 1000) < 0 && errno != EINTR)
       fail_input("standard input", std::string("cannot be read: ") + std::strerror(errno));
-    }
+    if (!waits[0].revents) continue;
     char bytes[1 << 16];
     const ssize_t count = ::read(STDIN_FILENO, bytes, sizeof bytes);
     if (count < 0 && errno == EINTR) continue;

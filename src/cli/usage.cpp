@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/commands.h"
 
 namespace sdft::cli {
 
@@ -44,21 +45,38 @@ std::string unexpected(const CLI::App& command) {
   }
   return text.empty() ? "not expected: " + others : text;
 }
+
+std::string of_command(const CLI::App& command, const std::string& what) {
+  return what.empty() ? "" : what + " (sdft " + command.get_name() + " --help)";
+}
+
+// A word where the name of a command belongs, or "".
+std::string unknown_command(const CLI::App& app) {
+  const std::vector<std::string> words = app.remaining();
+  if (words.empty()) return "";
+  const bool flag = words[0].size() > 1 && words[0][0] == '-';
+  return (flag ? unknown("flag", flag_of(words[0]), flags_of(app))
+               : unknown("command", words[0], commands_of(app))) +
+         " (sdft --help lists the commands)";
+}
+
+// Words among a recipe's settings that set nothing, or "".
+std::string no_setting(const CLI::App& command) {
+  const CLI::Option* words = command.get_option_no_throw(kSettingWords);
+  for (const std::string& word : words ? words->results() : std::vector<std::string>())
+    if (word.find('=') == std::string::npos) return "'" + word + "': expected key=value";
+  return "";
+}
 }  // namespace
 
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  const bool helps = error.get_exit_code() == 0;  // --help, --version
+  if (const std::string what = unknown_command(app); !what.empty()) return what;
   const std::vector<CLI::App*> parsed = app.get_subcommands();
-  if (parsed.empty()) {
-    const std::vector<std::string> words = app.remaining();
-    if (words.empty()) return "a command is missing (sdft --help lists them)";
-    const bool flag = words[0][0] == '-';
-    return (flag ? unknown("flag", flag_of(words[0]), flags_of(app))
-                 : unknown("command", words[0], commands_of(app))) +
-           " (sdft --help lists the commands)";
-  }
-  const bool extras = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
-  return (extras ? unexpected(*parsed[0]) : error.what()) + std::string(" (sdft ") + parsed[0]->get_name() +
-         " --help)";
+  if (parsed.empty()) return helps ? "" : "a command is missing (sdft --help lists them)";
+  const CLI::App& command = *parsed[0];
+  if (!command.remaining().empty()) return of_command(command, unexpected(command));
+  return of_command(command, helps ? no_setting(command) : error.what());
 }
 
 }  // namespace sdft::cli

@@ -6,7 +6,8 @@
 
 namespace sdft::cli {
 
-// "unknown flag --learning_rte; did you mean --learning_rate? (sdft run --help)"
+// "unknown flag --learning_rte; did you mean --learning_rate? (sdft run --help)"; "" where help was asked for
+// with words that are all known.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error);
 
 }  // namespace sdft::cli

@@ -42,7 +42,7 @@ GenerateOptions Session::generation() const {
 std::unique_ptr<Session> open_session(const Recipe& recipe) {
   if (recipe.model_name_or_path.empty())
     fail_usage("model_name_or_path is not set", "a folder with config.json, *.safetensors and a tokenizer");
-  set_num_threads(static_cast<int>(recipe.threads));
+  set_num_threads(recipe.threads);
   const fs::path dir = recipe.model_name_or_path;
   ModelConfig config = read_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);

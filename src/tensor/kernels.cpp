@@ -13,6 +13,7 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
           const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda,
                                     b, ldb, beta, c, ldc);
+  if (status == dnnl_out_of_memory) throw memory_error();
   if (status != dnnl_success) throw Error(ExitCode::kInternal, "oneDNN sgemm failed");
 }
 

@@ -10,8 +10,10 @@
 
 namespace sdft {
 
-// Threads for everything below; 0: OMP_NUM_THREADS, else all cores this process may use.
-void set_num_threads(int threads);
+// Threads for everything below; 0: OMP_NUM_THREADS, else all cores this process may use. Error(kUsage) below
+// 0 and beyond kMostThreads, Error(kDevice) where so many cannot be started: OpenMP would end the process.
+inline constexpr int64_t kMostThreads = 1024;
+void set_num_threads(int64_t threads);
 
 namespace ops {
 

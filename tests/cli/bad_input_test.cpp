@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -372,6 +373,119 @@ TEST_F(BadInput, UnknownFlagsAndCommandsGetSuggestions) {
   expect_usage_error(
       run_command({"generate", "--model", path("model"), "--prompt", "a", "--template", "alpca"}),
       {"alpca", "alpaca"});
+}
+
+TEST_F(BadInput, HelpIsNoAnswerToUnknownWords) {
+  expect_usage_error(run_command({"nosuchcommand", "--help"}), {"unknown command nosuchcommand"});
+  expect_usage_error(run_command({"generat", "--help"}), {"did you mean generate?"});
+  expect_usage_error(run_command({"--nosuch", "--help"}), {"unknown flag --nosuch"});
+  expect_usage_error(run_command({"--help", "nosuch"}), {"unknown command nosuch"});
+  expect_usage_error(run_command({"run", "nosuch", "--help"}), {"'nosuch'", "key=value", "sdft run --help"});
+  expect_usage_error(run_command({"run", "--nosuch", "--help"}), {"unknown flag --nosuch"});
+  expect_usage_error(run_command({"generate", "nosuch", "--help"}), {"'nosuch'"});
+  EXPECT_EQ(run_command({"run", "seed=1", "--help"}).exit_code, 0);
+}
+
+TEST_F(BadInput, OutputThatCannotBeWrittenIsAnError) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"--help"},
+      {"--version"},
+      {"run", "--help"},
+      {"inspect", path("model")},
+      {"generate", "--model", path("model"), "--prompt", "a", "--max_new_tokens", "2"}};
+  for (const auto& command : commands)
+    expect_input_error(run_command(command, "", "/dev/full"), {"standard output", "No space left"});
+}
+
+// Progress and warnings must not go into a file that got the number of a closed standard error.
+TEST_F(BadInput, ClosedStandardDescriptors) {
+  int count = 0;
+  auto shell = [&](const std::string& closed) {
+    const std::string command =
+        SDFT_BINARY " train model_name_or_path=" + path("model") + " dataset=" + path("d.jsonl") +
+        " num_train_epochs=2 output_dir=" + path("out" + std::to_string(++count)) + " " + closed;
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  EXPECT_EQ(shell("2>&-"), 0);
+  EXPECT_EQ(shell("<&- 2>&-"), 0);
+  EXPECT_EQ(shell("<&- >&- 2>&-"), 3);  // where the adapter lies cannot be told
+  for (const auto& entry : fs::recursive_directory_iterator(dir_.path()))
+    if (entry.path().extension() == ".jsonl")
+      for_each_line(entry.path(),
+                    [&](std::string_view line, size_t) { parse_json(line, entry.path().string()); });
+}
+
+TEST_F(BadInput, FilesThatAreNone) {
+  ASSERT_EQ(::mkfifo(path("pipe.jsonl").c_str(), 0600), 0);
+  fs::create_symlink(path("loop.jsonl"), path("loop.jsonl"));
+  file("sparse.jsonl", "{\"instruction\": \"a\", \"output\": \"b\"}\n");
+  fs::resize_file(path("sparse.jsonl"), uint64_t{1} << 40);
+  expect_input_error(train(path("pipe.jsonl")), {"pipe.jsonl", "a named pipe"});
+  expect_input_error(train(path("loop.jsonl")), {"loop.jsonl", "symbolic links"});
+  expect_input_error(train(path("sparse.jsonl")), {"sparse.jsonl", "1099511627776 bytes"});
+  expect_input_error(train(path(std::string(300, 'x') + ".jsonl")), {"xxx.jsonl", "name too long"});
+  expect_input_error(generate(std::string(300, 'x')), {"xxx", "name too long"});
+  const std::string recipe = path("recipe.yaml");
+  ASSERT_EQ(::mkfifo(recipe.c_str(), 0600), 0);
+  expect_input_error(run_command({"run", "--recipe", recipe}), {"recipe.yaml", "a named pipe"});
+  fs::remove(dir_ / "model" / "config.json");
+  ASSERT_EQ(::mkfifo(path("model/config.json").c_str(), 0600), 0);
+  expect_input_error(generate("model"), {"config.json", "a named pipe"});
+}
+
+TEST_F(BadInput, DeepJson) {
+  const std::string deep = std::string(200000, '[') + std::string(200000, ']');
+  write_small_adapter(dir_ / "model", dir_ / "adapter");
+  file("adapter/adapter_config.json", deep);
+  expect_input_error(
+      run_command({"generate", "--prompt", "a", "--model", path("model"), "--adapter", path("adapter")}),
+      {"adapter_config.json", "nested too deep"});
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "config.json"}) {
+    const fs::path place = dir_ / "model" / name;
+    const std::string before = fs::exists(place) ? read_text(place) : "{}";
+    write_text(place, deep);
+    expect_input_error(generate("model"), {name, "nested too deep"});
+    write_text(place, before);
+  }
+  file("deep.yaml", "eval: " + deep);
+  EXPECT_THAT(run_command({"run", "--recipe", path("deep.yaml")}).exit_code, ::testing::AnyOf(2, 3));
+}
+
+TEST_F(BadInput, ThreadsWithoutMeasure) {
+  for (const char* threads : {"100000", "99999999999", "-1"}) {
+    expect_usage_error(train(path("d.jsonl"), {std::string("threads=") + threads}), {"threads"});
+    expect_usage_error(
+        run_command({"generate", "--model", path("model"), "--prompt", "a", "--threads", threads}),
+        {"threads"});
+  }
+}
+
+TEST_F(BadInput, ControlCharactersOfAFileAreWrittenOut) {
+  const std::string bad = file("\x1b]0;title\x07.jsonl", "{}\n");
+  const CommandResult result = train(bad);
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("\\u001b]0;title\\u0007.jsonl"), Not(HasSubstr("\x1b"))));
+}
+
+// Little memory: an error with advice in time, neither a hang nor a crash nor "a bug".
+TEST_F(BadInput, LittleMemory) {
+  for (int kilobytes : {600000, 650000, 700000, 800000, 1000000, 2000000}) {
+    const std::string limited = "ulimit -v " + std::to_string(kilobytes) + "; timeout 60 " SDFT_BINARY " ";
+    auto run = [&](const std::string& command) {
+      const int status = std::system(("{ " + limited + command + "; } >" + path("log") + " 2>&1").c_str());
+      return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    };
+    if (run("--version") != 0) continue;  // not enough for the libraries
+    for (const std::string& command :
+         {"generate --prompt a --max_new_tokens 4 --model " + path("model"),
+          "train model_name_or_path=" + path("model") + " dataset=" + path("d.jsonl") +
+              " output_dir=" + path("out" + std::to_string(kilobytes))}) {
+      EXPECT_THAT(run(command), ::testing::AnyOf(0, 4)) << kilobytes << " " << command;
+      EXPECT_THAT(read_text(path("log")), Not(HasSubstr("bug"))) << kilobytes << " " << command;
+    }
+  }
 }
 
 // A disk of 64 KiB holds the first lines of metrics, but no adapter.
