@@ -7,10 +7,10 @@
 namespace sdft {
 namespace {
 
-constexpr const char* kKnownKeys[] = {"file_name",  "formatting",  "ranking",    "columns",
-                                      "tags",       "num_samples", "split",      "subset",
-                                      "hf_hub_url", "ms_hub_url",  "om_hub_url", "cloud_file_name",
-                                      "script_url", "folder"};
+constexpr const char* kKnownKeys[] = {"file_name",       "file_sha1",  "formatting",  "ranking",
+                                      "columns",         "tags",       "num_samples", "split",
+                                      "subset",          "hf_hub_url", "ms_hub_url",  "om_hub_url",
+                                      "cloud_file_name", "script_url", "folder"};
 constexpr const char* kHubKeys[] = {"hf_hub_url", "ms_hub_url", "om_hub_url", "cloud_file_name",
                                     "script_url"};
 

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "data/prompt_text.h"
 #include "data/turn_end.h"
 #include "text/jinja_string.h"
@@ -180,6 +181,7 @@ namespace {
 // An error in an example's text says which example it is.
 template <typename Make>
 auto naming(const Example& example, const Make& make) {
+  stop_if_interrupted();
   try {
     return make();
   } catch (const Error& error) {

@@ -170,12 +170,12 @@ struct Cutter {
         fail_input("chat template", "where answer " + std::to_string(i + 1) + " ends cannot be told",
                    "mark the answers with {% generation %}");
       add(stop, true);
-      if (!closed && stop_of_text(stop) && end) pieces.push_back({{*end}, true});
+      if (!closed && nothing_behind(stop) && end) pieces.push_back({{*end}, true});
     }
   }
 
-  // Whether only white space is left.
-  bool stop_of_text(size_t token) const {
+  // Only white space at most.
+  bool nothing_behind(size_t token) const {
     return stripped(tokenizer.decode({ids.begin() + static_cast<std::ptrdiff_t>(token), ids.end()}, false))
         .empty();
   }
@@ -197,6 +197,7 @@ std::vector<PromptPiece> chat_pieces(const Formatter& formatter, const PromptTem
     const bool is_user = message["role"] == "user";
     if (is_user && (wrap_all || i == last_question)) chat.wrap(&message, guard->guard(reference));
     if (message["role"] != "assistant" || !with_answer) {
+      message.erase("weight");
       chat.messages.push_back(std::move(message));
       continue;
     }

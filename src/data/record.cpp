@@ -167,6 +167,7 @@ Json json_in(const RecordField& field) {
   try {
     return parse_untrusted_json(text_of(field), "its text");
   } catch (const Error& error) {
+    if (error.code() != ExitCode::kInput) throw;
     bad_field(field.name, error.what());
   }
 }

@@ -20,6 +20,7 @@ void walk(std::string_view json, const Use& use) {
   bool in_string = false;
   for (size_t i = 0; i < json.size(); ++i) {
     const char c = json[i];
+    if ((i & 0xfffff) == 0) stop_if_interrupted();
     if (in_string) {
       if (c == '\\') ++i;
       in_string = c != '"';
@@ -76,6 +77,7 @@ Json parse_record(std::string_view text) {
       throw BadRecord("has the key '" + key + "' twice in one object");
     return record;
   } catch (const Error& error) {
+    if (error.code() != ExitCode::kInput) throw;
     if (const std::string word = python_number(text); !word.empty())
       throw BadRecord("holds " + word + ", which is not JSON: write null or leave the field out");
     std::string what = error.what();  // ":LINE:COLUMN: not valid JSON: ..." or ": WHAT"
@@ -97,90 +99,76 @@ void add_lines(std::string_view text, const std::string& path, RecordTexts* foun
   }
 }
 
-// The elements of an array's text; none where its brackets do not match.
+bool is_json(std::string_view text) { return Json::accept(text); }
+
+// The elements of an array's text, each still to be parsed; none where its brackets do not match.
 std::vector<std::string_view> elements_of(std::string_view array) {
   std::vector<std::string_view> elements;
-  size_t depth = 0, begin = 0, end = 0;
+  size_t depth = 0, begin = 1, end = 0;
   walk(array, [&](char c, size_t at) {
-    if ((at & 0xfffff) == 0) stop_if_interrupted();
-    const bool opens = c == '[' || c == '{', closes = c == ']' || c == '}';
-    if (depth == 0) begin = at + 1;
-    if (depth == 1 && (c == ',' || c == ']')) {
+    const bool last = depth == 1 && c == ']';
+    if (last || (depth == 1 && c == ',')) {
       elements.push_back(array.substr(begin, at - begin));
       begin = at + 1;
     }
-    depth += opens;
-    if (closes && depth > 0 && --depth == 0) end = at;
-    return end == 0;
+    if (c == '[' || c == '{') ++depth;
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+    if (last) end = at;
+    return depth > 0;
   });
-  const bool ends = end > 0 && array.find_first_not_of(" \t\r\n", end + 1) == std::string_view::npos;
-  if (!ends) return {};
-  const bool empty =
-      elements.size() == 1 && elements[0].find_first_not_of(" \t\r\n") == std::string_view::npos;
-  if (empty) elements.clear();
+  if (end == 0 || array.find_first_not_of(" \t\r\n", end + 1) != std::string_view::npos) return {};
   return elements;
 }
 
-bool is_json(std::string_view text) { return Json::accept(text); }
-
+// Each element is read on its own, so that one that is no JSON does not spoil the others.
 void add_elements(std::string_view text, const std::string& path, RecordTexts* found) {
-  if (text.find('\0') != std::string_view::npos) fail_input(path, "holds a NUL byte");
-  const size_t begin = text.find('[');
-  const bool array = text.find_first_not_of(" \t\r\n") == begin;
-  const bool valid = is_json(text);
-  if (!array || !valid) {
-    // Records of their own faults are read one by one, if that is all that is wrong.
-    const std::vector<std::string_view> elements =
-        array ? elements_of(text.substr(begin)) : std::vector<std::string_view>();
-    if (std::none_of(elements.begin(), elements.end(), is_json)) {
-      if (!valid)
-        if (const std::string word = python_number(text); !word.empty())
-          fail_input(path, "holds " + word + ", which is not JSON", "write null, or leave the field out");
-      const Json whole = parse_untrusted_json(text, path);
-      fail_input(path, "expected an array of records or one object a line, found " + describe(whole));
-    }
+  const std::string_view array = text.substr(text.find_first_not_of(" \t\r\n"));
+  const std::vector<std::string_view> elements =
+      array[0] == '[' ? elements_of(array) : std::vector<std::string_view>();
+  if (std::none_of(elements.begin(), elements.end(), is_json)) {
+    if (const std::string word = python_number(text); !word.empty())
+      fail_input(path, "holds " + word + ", which is not JSON", "write null, or leave the field out");
+    const Json whole = parse_untrusted_json(text, path);
+    if (whole.is_array() && whole.empty()) return;
+    fail_input(path, "expected an array of records or one object a line, found " + describe(whole));
   }
-  for (const std::string_view element : elements_of(text.substr(begin)))
+  for (const std::string_view element : elements)
     found->records.push_back({path + ": record " + std::to_string(found->records.size()),
                               [element] { return parse_record(element); }});
 }
 
-// What all rows of a table share.
-struct Header {
-  std::vector<std::string> names;  // "" for a column without a name, whose cells must be empty
-  bool index = false;              // the first column is pandas' index
-};
+// The names of a table's columns. One without a name is pandas' index where it is the first, else a comma too
+// many: its cells must be empty.
+using Header = std::vector<std::string>;
 
 Json row_record(const Header& header, const CsvRow& row) {
-  const std::vector<std::string>& names = header.names;
-  if (row.cells.size() < names.size() ||
-      std::any_of(row.cells.begin() + static_cast<std::ptrdiff_t>(names.size()), row.cells.end(),
-                  [](const std::string& cell) { return !cell.empty(); }))
-    throw BadRecord("expected " + std::to_string(names.size()) + " cells, as in the header row, found " +
-                    std::to_string(row.cells.size()));
+  auto wrong_count = [&] {
+    return BadRecord("expected " + std::to_string(header.size()) + " cells, as in the header row, found " +
+                     std::to_string(row.cells.size()));
+  };
   Json record = Json::object();
   auto& object = record.get_ref<Json::object_t&>();  // operator[] would search all keys
-  for (size_t i = header.index ? 1 : 0; i < names.size(); ++i) {
-    if (!names[i].empty())
-      object.emplace_back(names[i], row.cells[i]);
-    else if (!row.cells[i].empty())
+  for (size_t i = header[0].empty() ? 1 : 0; i < std::max(header.size(), row.cells.size()); ++i) {
+    const bool named = i < header.size() && !header[i].empty(), there = i < row.cells.size();
+    if (named && !there) throw wrong_count();
+    if (named) {
+      object.emplace_back(header[i], row.cells[i]);
+    } else if (there && !row.cells[i].empty()) {
+      if (i >= header.size()) throw wrong_count();
       throw BadRecord("column " + std::to_string(i + 1) + " has no name, and holds '" +
                       row.cells[i].substr(0, 60) + "'");
+    }
   }
   return record;
 }
 
-Header read_header(std::vector<std::string> names, const std::string& where,
-                   std::vector<std::string>* notes) {
-  Header header{std::move(names)};
+Header read_header(Header header, const std::string& where, std::vector<std::string>* notes) {
   std::unordered_set<std::string> known;
-  for (const std::string& name : header.names)
+  for (const std::string& name : header)
     if (!name.empty() && !known.insert(name).second)
       fail_input(where, "two columns are called '" + name + "'");
   if (known.empty()) fail_input(where, "no column has a name");
-  while (header.names.back().empty()) header.names.pop_back();  // a comma at the end of each row
-  header.index = header.names.front().empty();
-  if (header.index)
+  if (header[0].empty())
     notes->push_back(where + ": the first column has no name and is left out (pandas' index)");
   return header;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "data/record.h"
 
 namespace sdft {
@@ -53,7 +52,6 @@ void check_renderable(const Formatter& formatter, const std::vector<std::string>
   std::vector<Example> good;
   std::vector<SkippedRecord> bad;
   for (Example& example : dataset->examples) {
-    stop_if_interrupted();
     try {
       for (const std::string& name : prompt_templates) try_rendering(formatter, name, example);
       good.push_back(std::move(example));

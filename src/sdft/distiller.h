@@ -34,7 +34,7 @@ struct DistilledExample {
   int64_t attempt = 1;  // which attempt `rewrite` is from
   bool accepted = false;
   std::string reason;  // why not: banned_phrase, empty, cut_by_token_limit, repetition_loop, answer_mismatch,
-                       // prompt_too_long
+                       // prompt_too_long, tool_call
   bool distilled = false;  // the target is the rewrite: accepted, and drawn by distilled_fraction
   const std::string& target() const { return distilled ? rewrite : original; }
 };
