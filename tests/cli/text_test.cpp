@@ -119,7 +119,7 @@ TEST_F(TextCommands, PreviewShowsWhatIsLearned) {
   EXPECT_THAT(result.out, HasSubstr("What is 2 plus 7?"));
   EXPECT_THAT(result.out, Not(HasSubstr("What is 3 plus 7?")));
   EXPECT_THAT(result.out, HasSubstr("5 examples"));
-  EXPECT_THAT(result.out, HasSubstr("none is longer than cutoff_len 1024"));
+  EXPECT_THAT(result.out, HasSubstr("none is longer than 192 tokens (the model's context)"));
 }
 
 TEST_F(TextCommands, PreviewCountsWhatIsCut) {

@@ -106,8 +106,8 @@ TEST_F(DatasetTest, Conversations) {
     {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "u1"},
                   {"role": "assistant", "content": "a1"}, {"role": "user", "content": "u2"},
                   {"role": "assistant", "content": "a2"}]},
-    {"conversations": [{"from": "human", "value": "q"}, {"from": "function_call", "value": "{}"},
-                       {"from": "observation", "value": "r"}, {"from": "gpt", "value": "done"}],
+    {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "more?"},
+                       {"from": "human", "value": "r"}, {"from": "gpt", "value": "done"}],
      "system": "T"},
     {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "text", "text": "y"}]},
                   {"role": "assistant", "content": "z"}]}])");
@@ -121,7 +121,7 @@ TEST_F(DatasetTest, Conversations) {
   EXPECT_EQ(data.examples[1].system, "T");
   EXPECT_EQ(data.examples[1].instruction, "r");
   EXPECT_EQ(data.examples[1].response, "done");
-  EXPECT_EQ(data.examples[1].history[0].response, "{}");
+  EXPECT_EQ(data.examples[1].history[0].response, "more?");
   EXPECT_EQ(data.examples[2].instruction, "xy");
 }
 
@@ -208,6 +208,93 @@ TEST_F(DatasetTest, CsvFaultsNameTheLine) {
   EXPECT_THAT(fault("g.csv", "prompt,response\n"), HasSubstr("holds no examples"));
   EXPECT_THAT(fault("h.csv", "prompt,response\n,b\n"),
               HasSubstr("h.csv:2: field 'prompt': the prompt is empty"));
+}
+
+// As pandas, spreadsheets and other countries write tables.
+TEST_F(DatasetTest, TablesOfOtherPrograms) {
+  Dataset pandas = read("p.csv", ",instruction,output\n0,a,b\n1,c,d\n");
+  ASSERT_EQ(pandas.examples.size(), 2u);
+  EXPECT_EQ(pandas.examples[1].response, "d");
+  EXPECT_THAT(pandas.notes, ElementsAre(HasSubstr("the first column has no name and is left out")));
+  EXPECT_EQ(read("u.csv", "Unnamed: 0,instruction,output\n0,a,b\n").examples[0].response, "b");
+  EXPECT_EQ(read("t.csv", "instruction,output,\na,b,\nc,d\n").examples.size(), 2u);
+  EXPECT_EQ(read("r.csv", "instruction,output\na,b,,\n").examples[0].response, "b");
+  EXPECT_EQ(read("s.csv", "instruction;output\na,b;c\n").examples[0].instruction, "a,b");
+  EXPECT_EQ(read("tab.csv", "instruction\toutput\na\tb\n").examples[0].response, "b");
+  EXPECT_EQ(read("comma.tsv", "instruction,output\na,b\n").examples[0].response, "b");
+  EXPECT_EQ(read("sep.csv", "\xef\xbb\xbfsep=;\r\ninstruction;output\r\na,b;c\r\n").examples[0].response,
+            "c");
+  EXPECT_THAT(fault("m.csv", "instruction,,output\na,x,b\n"), HasSubstr("m.csv:2: column 2 has no name"));
+  EXPECT_THAT(fault("n.csv", ",,\na,x,b\n"), HasSubstr("no column has a name"));
+}
+
+// Each row names many cells: the time must grow with their number, not with its square.
+TEST_F(DatasetTest, ManyColumnsAreRead) {
+  std::string header = "instruction,output", row = "a,b";
+  for (int i = 0; i < 100000; ++i) {
+    header += ",c" + std::to_string(i);
+    row += ",";
+  }
+  EXPECT_EQ(read("wide.csv", header + "\n" + row + "\n" + row + "\n").examples.size(), 2u);
+  EXPECT_LT(fault("wide.csv", "x" + header + "\n" + row + "\n").size(), 2000u);  // not all names
+}
+
+TEST_F(DatasetTest, MixedTypes) {
+  Dataset data = read("a.jsonl",
+                      "{\"id\": null, \"prompt\": \"a\", \"answer\": \"1\"}\n"
+                      "{\"id\": 2.0, \"prompt\": \"a\", \"answer\": \"1\"}\n"
+                      "{\"id\": 3, \"prompt\": \"a\", \"answer\": \"1\"}\n");
+  EXPECT_THAT(ids(data), ElementsAre("0", "2", "3"));
+  EXPECT_THAT(fault("b.jsonl", R"({"prompt": "a", "answer": "1", "answer": "2"})"),
+              HasSubstr("has the key 'answer' twice"));
+  EXPECT_THAT(fault("c.json", R"([{"prompt": "a", "answer": "1", "more": [{"k\"": 1, "k\"": 2}]}])"),
+              HasSubstr("twice"));
+  EXPECT_EQ(
+      read("d.jsonl", R"({"prompt": "a: \"b\":", "answer": "1", "m": {"answer": "1"}})").examples.size(), 1u);
+  EXPECT_THAT(fault("e.jsonl", R"({"prompt": "NaN", "answer": "1", "n": NaN})"),
+              HasSubstr("e.jsonl:1: holds NaN"));
+  EXPECT_THAT(fault("f.json", R"([{"prompt": "a", "answer": "1", "n": -Infinity}])"),
+              HasSubstr("holds Infinity"));
+}
+
+// One record that is no JSON does not spoil the others of an array.
+TEST_F(DatasetTest, BrokenElementsOfAnArrayAreSkipped) {
+  DatasetOptions options;
+  options.skip_bad = true;
+  const std::string text = R"([{"prompt": "a", "answer": "1"}, {"prompt": NaN, "answer": "2"},
+    {"prompt": "c", "answer": "3"}])";
+  Dataset data = read("a.json", text, options);
+  EXPECT_THAT(ids(data), ElementsAre("0", "2"));
+  ASSERT_EQ(data.skipped.size(), 1u);
+  EXPECT_THAT(data.skipped[0].where, HasSubstr("a.json: record 1"));
+  EXPECT_THAT(fault("b.json", text), HasSubstr("record 1: holds NaN"));
+  EXPECT_THAT(fault("c.json", text + " more", options), HasSubstr("c.json"));
+}
+
+TEST_F(DatasetTest, RecordsOfOtherKinds) {
+  Dataset stanford = read("s.json", R"([{"id": "seed_task_0", "instruction": "Add.",
+    "instances": [{"input": "1 and 2", "output": "3"}]}])");
+  EXPECT_EQ(stanford.examples[0].instruction, "Add.\n1 and 2");
+  EXPECT_EQ(stanford.examples[0].response, "3");
+  EXPECT_THAT(fault("t.jsonl", R"({"instruction": "a", "instances": [{"output": "b"}, {"output": "c"}]})"),
+              HasSubstr("expected one instance with input and output, found 2"));
+  for (const char* bad :
+       {R"({"prompt": "a", "completion": "b", "label": false})",
+        R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+                              "kto_tag": false})"})
+    EXPECT_THAT(fault("k.json", std::string("[") + bad + "]"), HasSubstr("must not be learned (KTO)"));
+  EXPECT_THAT(fault("k.csv", "prompt,completion,label\na,b,False\n"), HasSubstr("must not be learned"));
+  EXPECT_EQ(read("l.jsonl", R"({"prompt": "a", "completion": "b", "label": true})").examples.size(), 1u);
+  EXPECT_EQ(read("m.jsonl", R"({"prompt": "a", "output": "b", "label": "neutral"})").examples.size(), 1u);
+  EXPECT_THAT(fault("d.jsonl", R"({"prompt": "a", "chosen": "b", "rejected": "c"})"),
+              HasSubstr("is a preference record"));
+  DatasetOptions options;
+  options.columns.response = "chosen";
+  EXPECT_EQ(
+      read("d.jsonl", R"({"prompt": "a", "chosen": "b", "rejected": "c"})", options).examples[0].response,
+      "b");
+  EXPECT_THAT(fault("i.jsonl", R"({"prompt": "a", "output": "b", "images": ["x.png"]})"),
+              HasSubstr("field 'images': the record is about more than text"));
 }
 
 TEST_F(DatasetTest, EveryProblemIsReportedAtOnce) {
@@ -298,10 +385,43 @@ TEST_F(DatasetTest, DatasetInfo) {
     return fault_of([&] { read_dataset_by_name(dir_.path(), name); });
   };
   EXPECT_THAT(fault_named("falt"), HasSubstr("did you mean 'flat'?"));
-  EXPECT_THAT(fault_named("hub"), HasSubstr("names no local file"));
+  EXPECT_THAT(fault_named("hub"), HasSubstr("names no local file (hf_hub_url string \"someone/something\")"));
   EXPECT_THAT(fault_named("dpo"), HasSubstr("preference dataset"));
   EXPECT_THAT(fault_named("odd"), HasSubstr("unknown formatting 'xml'"));
   EXPECT_THAT(fault_named("wrong"), HasSubstr("field 'prompt'"));
+}
+
+TEST_F(DatasetTest, PartsOfADataset) {
+  std::string lines;
+  for (int i = 0; i < 10; ++i) lines += "{\"prompt\": \"p\", \"answer\": \"x\"}\n";
+  write("ten.jsonl", lines);
+  auto named = [&](const std::string& keys) {
+    write("dataset_info.json", R"({"x": {"file_name": "ten.jsonl", )" + keys + "}}");
+    return read_dataset_by_name(dir_.path(), "x");
+  };
+  EXPECT_THAT(ids(named(R"("split": "train[:2]")")), ElementsAre("0", "1"));
+  EXPECT_THAT(ids(named(R"("split": "train[-2:]")")), ElementsAre("8", "9"));
+  EXPECT_THAT(ids(named(R"("split": "train[10%:30%]+train[8:9]")")), ElementsAre("1", "2", "8"));
+  EXPECT_THAT(ids(named(R"("split": "train[-10%:]")")), ElementsAre("9"));
+  EXPECT_THAT(ids(named(R"("split": "train[4:]", "num_samples": 1)")), ElementsAre("4"));
+  EXPECT_EQ(named(R"("split": "train", "folder": "x", "hf_hub_url": "a/b", "subset": null)").examples.size(),
+            10u);
+  const std::pair<const char*, const char*> faults[] = {
+      {R"("split": "test")", "names 'test', but a local file is one split"},
+      {R"("split": "train+test")", "names 'test'"},
+      {R"("split": "train[1]")", "'train[1]' is not understood"},
+      {R"("split": "train[:200%]")", "is not understood"},
+      {R"("split": "train[5:5]")", "leaves no record"},
+      {R"("split": "train[:2]+train[1:3]")", "duplicate id '1'"},
+      {R"("subset": "main")", "subset string \"main\" names a part of a hub's dataset"},
+      {R"("spilt": "train")", "unknown key 'spilt' (did you mean 'split'?)"},
+      {R"("columns": {"promt": "prompt"})", "unknown key 'promt' (did you mean 'prompt'?)"},
+      {R"("tags": {"user": "u"})", "unknown key 'user' (did you mean 'user_tag'?)"},
+      {R"("columns": {"images": "images"})", "names images"},
+      {R"("file_name": ".")", "file_name is the folder"},
+  };
+  for (const auto& [keys, reason] : faults)
+    EXPECT_THAT(fault_of([&, k = keys] { named(k); }), HasSubstr(reason));
 }
 
 // Counts as the datasets' own pages give them.
@@ -338,10 +458,8 @@ TEST(SharedDatasets, OtherTrainersFiles) {
   EXPECT_EQ(read_dataset_by_name(factory, "identity").examples.size(), 91u);
   EXPECT_EQ(read_dataset_by_name(factory, "alpaca_en_demo").examples.size(), 999u);
   EXPECT_EQ(read_dataset_by_name(factory, "glaive_toolcall_en_demo").examples.size(), 300u);
-  Dataset pictures = read_dataset_by_name(factory, "mllm_demo");
-  ASSERT_EQ(pictures.examples.size(), 6u);
-  EXPECT_EQ(pictures.examples[0].history.size(), 1u);
-  EXPECT_THROW(read_dataset_by_name(factory, "c4_demo"), Error);  // plain text has no answers
+  EXPECT_THROW(read_dataset_by_name(factory, "mllm_demo"), Error);  // pictures
+  EXPECT_THROW(read_dataset_by_name(factory, "c4_demo"), Error);    // plain text has no answers
   DatasetOptions prompts;
   prompts.response_required = false;
   EXPECT_EQ(read_dataset_by_name(factory, "c4_demo", prompts).examples.size(), 300u);
