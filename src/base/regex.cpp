@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/regex_syntax.h"
 
 namespace sdft {
@@ -15,6 +16,8 @@ namespace {
 
 constexpr size_t kJitStackStart = 32 << 10, kJitStackMost = 512 << 20, kJitStackLeast = 1 << 20;
 constexpr uint32_t kHeapKiB = 2 << 20;
+constexpr size_t kLongestPattern = 64 << 10;
+constexpr size_t kWindow = 1024;  // places where a match may begin, between two looks for an interrupt
 constexpr uint64_t kBacktracks = 10'000'000, kBacktracksPerByte = 16;  // then a match is given up
 
 std::string pcre_message(int code) {
@@ -84,11 +87,15 @@ Regex::Regex(const std::string& pattern, const std::string& where) : state_(std:
   std::unique_ptr<pcre2_compile_context, Free<pcre2_compile_context_free>> context(
       pcre2_compile_context_create(nullptr));
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+  if (pattern.size() > kLongestPattern)
+    fail_input(where, "a regex of " + std::to_string(pattern.size()) + " bytes, more than " +
+                          std::to_string(kLongestPattern));
   int error = 0;
   PCRE2_SIZE at = 0;
   const std::string translated = pcre_syntax(pattern, where);
   state_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                                   PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at, context.get()));
+                                   PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT, &error,
+                                   &at, context.get()));
   if (!state_->code)
     fail_input(where, "the regex '" + pattern + "' is not understood: " + pcre_message(error));
   // Without JIT (a build or a processor that lacks it) the interpreter gives the same matches, slower.
@@ -103,13 +110,23 @@ bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Matc
   auto* context = scratch.state().context.get();
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   set_limit(context, text.size() - from);
-  int found = PCRE2_ERROR_JIT_STACKLIMIT;
-  if (state_->jit) found = pcre2_jit_match(state_->code.get(), subject, text.size(), from, 0, data, context);
-  // The interpreter keeps its backtracking on the heap, which is larger.
-  if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-    found = pcre2_match(state_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
-                        data, context);
-  if (!state_->is_match(found, text)) return false;
+  for (size_t begin = from;;) {
+    size_t next = begin + kWindow;  // the end of the window
+    while (next < text.size() && (text[next] & 0xc0) == 0x80) ++next;
+    const bool last = next >= text.size();
+    pcre2_set_offset_limit(context, last ? PCRE2_UNSET : next - 1);
+    int found = PCRE2_ERROR_JIT_STACKLIMIT;
+    if (state_->jit)
+      found = pcre2_jit_match(state_->code.get(), subject, text.size(), begin, 0, data, context);
+    // The interpreter keeps its backtracking on the heap, which is larger.
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+      found = pcre2_match(state_->code.get(), subject, text.size(), begin, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+                          data, context);
+    if (state_->is_match(found, text)) break;
+    if (last) return false;
+    stop_if_interrupted();
+    begin = next;
+  }
   const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data);
   match = {bounds[0], bounds[1]};
   return true;

@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "base/interrupt.h"
 #include "base/utf8.h"
 #include "text/unicode.h"
 
 namespace sdft {
 namespace {
 
-size_t spaces_begin(std::string_view text, size_t end) {  // of the white space that ends at `end`
-  while (end > 0) {
+// Of the white space that ends at `end`, as far as `least`.
+size_t spaces_begin(std::string_view text, size_t end, size_t least) {
+  while (end > least) {
     const size_t last = utf8_previous(text, end);
     size_t at = last;
     if (!is_unicode_space(utf8_next(text, at))) break;
@@ -73,6 +75,7 @@ bool StringFinder::find(std::string_view text, size_t from, size_t& begin, size_
         value = node.value;
       }
       if (i == text.size()) break;
+      if ((i - begin) % 1024 == 0) stop_if_interrupted();
       at = node.child;
       while (at != 0 && nodes_[at - 1].byte != static_cast<unsigned char>(text[i]))
         at = nodes_[at - 1].sibling;
@@ -123,13 +126,17 @@ void AddedTokens::split(std::string_view text, bool normalized, bool parse_speci
   const StringFinder& finder = finder_[normalized];
   size_t done = 0, begin = 0, end = 0;
   int32_t id = 0;
+  size_t run_end = 0;  // of the last run of white space that was looked at
   for (size_t from = 0; finder.find(text, from, begin, end, id);) {
     from = end;
     const AddedToken& token = tokens_.at(id);
     if (token.special && !parse_special) continue;
     if (token.single_word && (word_before(text, begin) || word_behind(text, end))) continue;
-    if (token.lstrip) begin = std::max(done, spaces_begin(text, begin));
-    if (token.rstrip) end = spaces_end(text, end);
+    if (token.lstrip) begin = std::max(done, spaces_begin(text, begin, done));
+    if (token.rstrip) {
+      if (end > run_end) run_end = spaces_end(text, end);
+      end = std::max(end, run_end);
+    }
     if (begin >= end) continue;  // white space that the token before took along
     // A token inside of what the one before took along still counts; the text goes on behind it.
     if (done < begin) use(text.substr(done, begin - done), nullptr);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/byte_level.h"
+#include "text/growth.h"
 #include "text/token_decoder.h"
 
 namespace sdft {
@@ -111,6 +112,7 @@ void BpeModel::encode(std::string_view word, BpeScratch& scratch, WordCache& cac
   }
   if (!can_cut_) return encode_part(word, scratch, cache, ids);
   for (size_t at = 0; at < word.size();) {
+    stop_if_interrupted();
     const size_t end = part_end(word, at);
     const std::string_view part = word.substr(at, end - at);
     if (!cache.get(part, ids)) encode_part(part, scratch, cache, ids);
@@ -120,8 +122,7 @@ void BpeModel::encode(std::string_view word, BpeScratch& scratch, WordCache& cac
 
 void BpeModel::encode_part(std::string_view part, BpeScratch& scratch, WordCache& cache,
                            std::vector<int32_t>& ids) const {
-  if (part.size() >= kNowhere)
-    fail_input("text to tokenize", "a word of more than 4 GiB cannot be tokenized");
+  check_word_size(part.size());
   auto& symbols = scratch.symbols;
   symbols.clear();
   first_symbols(part, symbols);
@@ -176,6 +177,7 @@ void BpeModel::first_symbols(std::string_view word, std::vector<int32_t>& symbol
         add(token_of_character(c, bytes), bytes);
         continue;
       }
+      stop_if_interrupted();
       std::string token(begin > 0 ? options_.continuing_subword_prefix : "");
       token += bytes;
       if (at == word.size()) token += options_.end_of_word_suffix;
@@ -226,6 +228,7 @@ void BpeModel::merge_long(BpeScratch& scratch) const {
     std::push_heap(heap.begin(), heap.end(), lowest_first);
   };
   while (!heap.empty()) {
+    stop_if_interrupted();
     const auto at = static_cast<uint32_t>(heap.front());
     const auto rank = static_cast<uint32_t>(heap.front() >> 32);
     std::pop_heap(heap.begin(), heap.end(), lowest_first);

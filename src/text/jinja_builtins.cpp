@@ -227,7 +227,7 @@ bool apply_test(Runtime& rt, const std::string& name, const Value& value, const 
 std::vector<std::pair<std::string, Value>> global_functions(Runtime& rt, const std::tm& now) {
   auto raise = [](Runtime& run, const Args& args) -> Value {
     Bound bound = bind(run, "raise_exception()", args, {"message"}, 1);
-    run.fail(to_str(run, bound.at(0)));
+    run.fail("the template refuses: \"" + to_str(run, bound.at(0)) + '"');
   };
   auto strftime_now = [now](Runtime& run, const Args& args) {
     Bound bound = bind(run, "strftime_now()", args, {"format"}, 1);

@@ -443,6 +443,7 @@ void ExpressionParser::call_arguments(Expr* into) {
                look().text == "=") {
       in_order(!into->star_star);
       std::string key = next().text;
+      if (into->named.size() == kMostNames) fail("too many keyword arguments", line);
       for (const auto& other : into->named) {
         if (other.first == key) fail("the keyword argument '" + key + "' is there twice", line);
       }

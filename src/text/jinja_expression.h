@@ -10,6 +10,8 @@
 
 namespace sdft::jinja {
 
+constexpr size_t kMostNames = 1000;  // of arguments and of parameters
+
 // Reads expressions off a list of tokens; the statement parser reads the rest.
 class ExpressionParser {
  public:

@@ -1,7 +1,7 @@
 // Filters of lists and dicts.
 #include <algorithm>
 #include <map>
-#include <unordered_set>
+#include <set>
 
 #include "text/jinja_builtins.h"
 #include "text/jinja_format.h"
@@ -20,12 +20,13 @@ Key path_key(Runtime& rt, const Value& attribute, const Value* fallback = nullpt
   std::vector<Value> parts;
   if (attribute.is_string()) {
     static const std::string kDot = ".";
-    for (std::string_view part : split(attribute.as_string(), &kDot, -1)) {
+    rt.charge_reading(attribute.as_string().size());
+    split(attribute.as_string(), &kDot, -1, [&](std::string_view part) {
       bool digits =
           !part.empty() && part.find_first_not_of("0123456789") == std::string::npos && part.size() < 18;
       parts.push_back(digits ? Value::of(int64_t{std::stoll(std::string(part))})
                              : rt.string(std::string(part)));
-    }
+    });
   } else if (!attribute.is_none()) {
     parts.push_back(attribute);
   }
@@ -41,7 +42,9 @@ Key path_key(Runtime& rt, const Value& attribute, const Value* fallback = nullpt
 }
 
 Value lowered(Runtime& rt, const Value& value, bool case_sensitive) {
-  return value.is_string() && !case_sensitive ? rt.string(lower(value.as_string())) : value;
+  if (!value.is_string() || case_sensitive) return value;
+  rt.charge_reading(value.as_string().size());
+  return rt.string(lower(value.as_string()));
 }
 
 bool flag(Runtime& rt, const Bound& bound, size_t i) { return bound.has(i) && truth(rt, bound.at(i)); }
@@ -67,8 +70,9 @@ Value sort_filter(Runtime& rt, const Value& value, const Args& args) {
   Value attribute = or_none(bound, 2);
   static const std::string kComma = ",";
   if (attribute.is_string()) {
-    for (std::string_view part : split(attribute.as_string(), &kComma, -1))
-      keys.push_back(path_key(rt, rt.string(std::string(part))));
+    rt.charge_reading(attribute.as_string().size());
+    split(attribute.as_string(), &kComma, -1,
+          [&](std::string_view part) { keys.push_back(path_key(rt, rt.string(std::string(part)))); });
   } else {
     keys.push_back(path_key(rt, attribute));
   }
@@ -113,7 +117,7 @@ Value groupby_filter(Runtime& rt, const Value& value, const Args& args) {
 Value unique_filter(Runtime& rt, const Value& value, const Args& args) {
   Bound bound = bind(rt, "unique", args, {"case_sensitive", "attribute"});
   struct Seen {
-    std::unordered_set<std::string> strings;
+    std::set<std::string> strings;
     std::vector<Value> others;
   };
   return rt.generator([&rt, next = iterate(rt, value), sensitive = flag(rt, bound, 0),
@@ -122,6 +126,7 @@ Value unique_filter(Runtime& rt, const Value& value, const Args& args) {
       Value key = lowered(rt, path(*item), sensitive);
       require_hashable(rt, key);
       if (key.is_string()) {
+        rt.charge(8 + key.as_string().size() / 8);
         if (seen->strings.insert(key.as_string()).second) return true;
         continue;
       }
@@ -171,7 +176,7 @@ Value join_filter(Runtime& rt, const Value& value, const Args& args) {
   for (Value item; next(&item); first = false) {
     if (!first) text += between;
     text += to_str(rt, path(item));
-    if (text.size() > rt.limits.bytes) rt.fail("a string grows without end");
+    rt.check_size(text.size());
   }
   return rt.string(std::move(text));
 }
@@ -199,8 +204,7 @@ Value last_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "last", args, {});
   if (value.is(Type::kGenerator)) rt.fail("'generator' object is not reversible");
   if (value.is_string() && !value.as_string().empty()) {
-    std::vector<std::string_view> all = characters(value.as_string());
-    return rt.string(std::string(all.back()));
+    return rt.string(std::string(last_character(value.as_string())));
   }
   std::vector<Value> items = to_vector(rt, value);
   return items.empty() ? Value::undefined("No last item, sequence was empty.") : items.back();
@@ -208,13 +212,12 @@ Value last_filter(Runtime& rt, const Value& value, const Args& args) {
 
 Value reverse_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "reverse", args, {});
+  if (value.is_string()) {
+    rt.charge_reading(value.as_string().size());
+    return rt.string(reversed(value.as_string()), value.markup);
+  }
   std::vector<Value> items = to_vector(rt, value);
   std::reverse(items.begin(), items.end());
-  if (value.is_string()) {
-    std::string text;
-    for (const Value& item : items) text += item.as_string();
-    return rt.string(std::move(text), value.markup);
-  }
   if (value.is(Type::kGenerator)) return rt.list(std::move(items));
   return rt.generator([items, i = size_t{0}](Value* item) mutable {
     if (i == items.size()) return false;

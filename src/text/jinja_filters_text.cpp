@@ -18,10 +18,17 @@ Value soft(Runtime& rt, const Value& value) {
   return value.is_string() ? value : rt.string(to_str(rt, value));
 }
 
+// As to_str, for what reads the text character by character.
+std::string text_of(Runtime& rt, const Value& value) {
+  std::string text = to_str(rt, value);
+  rt.charge_reading(text.size());
+  return text;
+}
+
 template <std::string (*change)(std::string_view)>
 Value case_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "filter", args, {});
-  return rt.string(change(to_str(rt, value)), value.markup);
+  return rt.string(change(text_of(rt, value)), value.markup);
 }
 
 // As str.title, but words are what stands between white space, - ( { [ and <.
@@ -45,9 +52,10 @@ std::string title_words(std::string_view text) {
 
 Value trim_filter(Runtime& rt, const Value& value, const Args& args) {
   Bound bound = bind(rt, "trim", args, {"chars"});
-  std::string text = to_str(rt, value);
+  std::string text = text_of(rt, value);
   if (!bound.has(0) || bound.at(0).is_none()) return rt.string(std::string(strip(text)), value.markup);
   std::string chars = string_arg(rt, bound.at(0), "trim");
+  rt.charge_reading(chars.size());
   return rt.string(std::string(strip(text, 3, &chars)), value.markup);
 }
 
@@ -68,11 +76,11 @@ Value center_filter(Runtime& rt, const Value& value, const Args& args) {
 
 Value escape_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "escape", args, {});
-  return value.markup ? value : rt.string(escape_html(to_str(rt, value)), true);
+  return value.markup ? value : rt.string(escape_html(text_of(rt, value)), true);
 }
 Value force_escape_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "forceescape", args, {});
-  return rt.string(escape_html(to_str(rt, value)), true);
+  return rt.string(escape_html(text_of(rt, value)), true);
 }
 Value safe_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "safe", args, {});
@@ -102,18 +110,21 @@ Value indent_filter(Runtime& rt, const Value& value, const Args& args) {
     by = bound.at(0).as_string();
   } else if (bound.has(0)) {
     int64_t width = std::max<int64_t>(int_arg(rt, bound.at(0), "indent"), 0);
-    if (width > static_cast<int64_t>(rt.limits.bytes)) rt.fail("a string grows without end");
+    rt.check_size(static_cast<uint64_t>(width));
     by.assign(static_cast<size_t>(width), ' ');
   }
+  rt.charge_copy(by.size());
   bool first = bound.has(1) && truth(rt, bound.at(1)), blank = bound.has(2) && truth(rt, bound.at(2));
   std::string source = string_arg(rt, value, "indent") + "\n", text;
-  std::vector<std::string_view> lines = split_lines(source, false);
-  for (size_t i = 0; i < lines.size(); ++i) {
-    if (i > 0) text += '\n';
-    if (i == 0 ? first : blank || !lines[i].empty()) text += by;
-    text += lines[i];
-    if (text.size() > rt.limits.bytes) rt.fail("a string grows without end");
-  }
+  rt.charge_reading(source.size());
+  bool at_first = true;
+  split_lines(source, false, [&](std::string_view line) {
+    if (!at_first) text += '\n';
+    if (at_first ? first : blank || !line.empty()) text += by;
+    text += line;
+    at_first = false;
+    rt.check_size(text.size());
+  });
   return rt.string(std::move(text), value.markup);
 }
 
@@ -122,15 +133,16 @@ Value truncate_filter(Runtime& rt, const Value& value, const Args& args) {
   int64_t length = bound.has(0) ? int_arg(rt, bound.at(0), "truncate") : 255;
   std::string end = bound.has(2) ? string_arg(rt, bound.at(2), "truncate") : "...";
   int64_t leeway = bound.has(3) && !bound.at(3).is_none() ? int_arg(rt, bound.at(3), "truncate") : 5;
-  int64_t keep = length - static_cast<int64_t>(char_count(end));
-  if (keep < 0 || leeway < 0) rt.fail("truncate: the length is shorter than what marks the end");
+  rt.charge_reading(end.size());
+  const auto end_length = static_cast<int64_t>(char_count(end));
+  if (length < end_length) rt.fail("truncate: the length is shorter than what marks the end");
+  if (leeway < 0) rt.fail("truncate: the leeway is negative");
   int64_t items = 0;  // short lists are left as they are, too
   if (!value.is_string() && length_of(rt, value, &items) && items - leeway <= length) return value;
   std::string text = string_arg(rt, value, "truncate");
+  rt.charge_reading(text.size());
   if (static_cast<int64_t>(char_count(text)) - leeway <= length) return value;
-  size_t bytes = 0;
-  for (int64_t i = 0; i < keep; ++i) next_char(text, &bytes);
-  text.resize(bytes);
+  text.resize(char_place(text, static_cast<size_t>(length - end_length)));
   size_t space = text.rfind(' ');
   if (!(bound.has(1) && truth(rt, bound.at(1))) && space != std::string::npos) text.resize(space);
   return rt.string(text + end, value.markup);
@@ -140,7 +152,7 @@ Value urlencode_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "urlencode", args, {});
   auto quoted = [&](const Value& part, bool query) {
     std::string text;
-    for (unsigned char c : to_str(rt, part)) {
+    for (unsigned char c : text_of(rt, part)) {
       bool keep = c < 0x80 &&
                   (is_alnum(c) || std::string_view("_.-~").find(static_cast<char>(c)) != std::string::npos);
       char code[4];
@@ -157,13 +169,14 @@ Value urlencode_filter(Runtime& rt, const Value& value, const Args& args) {
     std::vector<Value> parts = to_vector(rt, pair);
     if (parts.size() != 2) rt.fail("urlencode: expected pairs");
     text += (text.empty() ? "" : "&") + quoted(parts[0], true) + "=" + quoted(parts[1], true);
+    rt.check_size(text.size());
   }
   return rt.string(std::move(text));
 }
 
 Value wordcount_filter(Runtime& rt, const Value& value, const Args& args) {
   bind(rt, "wordcount", args, {});
-  std::string text = to_str(rt, value);
+  std::string text = text_of(rt, value);
   int64_t count = 0;
   bool in_word = false;
   for (size_t at = 0; at < text.size();) {
@@ -253,12 +266,15 @@ bool to_float(Runtime& rt, const Value& value, double* number) {
     *number = value.as_double();
     return true;
   }
-  return value.is_string() && parse_float(value.as_string(), number);
+  if (!value.is_string()) return false;
+  rt.charge_reading(value.as_string().size());
+  return parse_float(value.as_string(), number);
 }
 
 Value int_filter(Runtime& rt, const Value& value, const Args& args) {
   Bound bound = bind(rt, "int", args, {"default", "base"});
   if (value.is_integral()) return Value::of(value.as_int());
+  if (value.is_string()) rt.charge_reading(value.as_string().size());
   int64_t base = !bound.has(1) ? 10 : bound.at(1).is_integral() ? bound.at(1).as_int() : -1, number = 0;
   if (value.is_string() && parse_int(rt, value.as_string(), base, &number)) return Value::of(number);
   double real = 0;
@@ -306,7 +322,9 @@ Value round_filter(Runtime& rt, const Value& value, const Args& args) {
   if (value.is_integral() && precision >= 0) return Value::of(value.as_int());
   if (precision < 0) {
     double rounded = half_even(number / factor) * factor;
-    return value.is_integral() ? Value::of(static_cast<int64_t>(rounded)) : Value::of(rounded);
+    if (!value.is_integral()) return Value::of(rounded);
+    if (std::fabs(rounded) >= 9.2e18) rt.fail("the number is too large");
+    return Value::of(static_cast<int64_t>(rounded));
   }
   if (!std::isfinite(number)) return value;
   std::string digits(400 + 310, '\0');
@@ -323,7 +341,7 @@ Value tojson_filter(Runtime& rt, const Value& value, const Args& args) {
     style.lines = true;
     style.between_items = ",";
     if (bound.at(1).is_string()) {
-      style.indent = bound.at(1).as_string();
+      style.indent = string_arg(rt, bound.at(1), "tojson");
     } else {
       int64_t width = std::clamp<int64_t>(int_arg(rt, bound.at(1), "tojson"), 0, 1000);
       style.indent.assign(static_cast<size_t>(width), ' ');

@@ -98,8 +98,9 @@ void append_dict(Runtime& rt, const Dict& dict, std::string* out) {
 void append_repr(Runtime& rt, const Value& value, std::string* out) {
   Deeper deeper(rt);
   rt.charge(1);
-  if (out->size() > rt.limits.bytes) rt.fail("a string grows without end");
+  rt.check_size(out->size());
   if (value.is_string()) {
+    rt.charge_reading(value.as_string().size());
     *out += value.markup ? "Markup(" + string_repr(value.as_string()) + ")" : string_repr(value.as_string());
   } else if (value.is_undefined()) {
     *out += "Undefined";
@@ -137,7 +138,10 @@ std::string to_repr(Runtime& rt, const Value& value) {
 }
 
 std::string to_str(Runtime& rt, const Value& value) {
-  if (value.is_string()) return value.as_string();
+  if (value.is_string()) {
+    rt.charge_copy(value.as_string().size());
+    return value.as_string();
+  }
   if (value.is_undefined()) return "";
   return to_repr(rt, value);
 }
@@ -152,6 +156,7 @@ struct JsonWriter {
   std::string out;
 
   void string(std::string_view text) {
+    rt.charge_reading(text.size());
     out += '"';
     for (size_t at = 0; at < text.size();) {
       size_t begin = at;
@@ -186,7 +191,11 @@ struct JsonWriter {
   void line(int level) {
     if (!style.lines) return;
     out += '\n';
-    for (int i = 0; i < level; ++i) out += style.indent;
+    rt.charge_copy(style.indent.size() * static_cast<size_t>(level));
+    for (int i = 0; i < level; ++i) {
+      out += style.indent;
+      rt.check_size(out.size());
+    }
   }
 
   std::string key(const Value& value) {
@@ -236,8 +245,8 @@ struct JsonWriter {
 
   void write(const Value& value, int level) {
     Deeper deeper(rt);
-    rt.charge(1);
-    if (out.size() > rt.limits.bytes) rt.fail("a string grows without end");
+    rt.charge(1 + (style.between_items.size() + style.after_key.size()) / 64);
+    rt.check_size(out.size());
     if (value.is_string()) {
       string(value.as_string());
     } else if (value.is(Type::kDict)) {
@@ -266,6 +275,7 @@ std::string time_format(Runtime& rt, const std::string& format, const std::tm& t
   std::string out;
   for (size_t at = 0, end = 0; at < format.size(); at = end) {
     rt.charge(16);
+    rt.check_size(out.size());
     end = std::min(format.find('%', at), format.size());
     out.append(format, at, end - at);
     if (end == format.size()) break;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "text/jinja_format.h"
 #include "text/jinja_string.h"
@@ -55,7 +56,9 @@ std::string with_commas(const std::string& digits) {
 std::string padded(Runtime& rt, const Spec& spec, const std::string& sign, const std::string& body,
                    char align) {
   size_t size = char_count(sign) + char_count(body);
-  if (spec.width > static_cast<int64_t>(rt.limits.bytes)) rt.fail("a string grows without end");
+  const int64_t width = std::max<int64_t>(spec.width, 0);
+  rt.check_size(static_cast<uint64_t>(width));
+  rt.charge(4 + static_cast<uint64_t>(width) / 8);
   size_t missing = spec.width > static_cast<int64_t>(size) ? static_cast<size_t>(spec.width) - size : 0;
   size_t before = align == '<' ? 0 : align == '^' ? missing / 2 : missing;
   std::string left, right;
@@ -91,6 +94,7 @@ std::string format_number(Runtime& rt, const Value& value, const Spec& spec) {
   std::string body;
   bool real = std::string_view("fFeEgG%").find(spec.type) != std::string_view::npos;
   if (spec.precision > 1000) rt.fail("a precision of more than 1000 digits");
+  rt.charge(16 + static_cast<uint64_t>(std::max<int64_t>(spec.precision, 0)) / 4);
   if ((spec.type != 0 && real) || value.is(Type::kFloat)) {
     negative = std::signbit(value.as_double());
     body = float_digits(value.as_double(), spec);
@@ -107,14 +111,8 @@ std::string format_number(Runtime& rt, const Value& value, const Spec& spec) {
 }
 
 std::string format_text(Runtime& rt, std::string text, const Spec& spec, char align) {
-  if (spec.precision >= 0) {
-    std::vector<std::string_view> parts = characters(text);
-    if (static_cast<int64_t>(parts.size()) > spec.precision) {
-      size_t bytes = 0;
-      for (int64_t i = 0; i < spec.precision; ++i) bytes += parts[static_cast<size_t>(i)].size();
-      text.resize(bytes);
-    }
-  }
+  rt.charge_reading(text.size());
+  if (spec.precision >= 0) text.resize(char_place(text, static_cast<size_t>(spec.precision)));
   return padded(rt, spec, "", text, spec.align ? spec.align : align);
 }
 
@@ -179,7 +177,7 @@ struct Percent {
       result.width = int_arg(rt, take(), "%*");
       if (result.width < 0) {
         result.align = '<';
-        result.width = -result.width;
+        result.width = -std::max(result.width, -std::numeric_limits<int64_t>::max());
       }
     } else {
       result.width = read_number(format, &at);
@@ -235,8 +233,10 @@ struct Percent {
   }
 
   void run() {
+    rt.charge_reading(format.size());
+    rt.charge(operands.size());
     while (at < format.size()) {
-      if (out.size() > rt.limits.bytes) rt.fail("a string grows without end");
+      rt.check_size(out.size());
       if (format[at] != '%') {
         out += format[at++];
         continue;
@@ -324,6 +324,7 @@ Value field_value(Runtime& rt, const std::string& field, const Args& args, size_
       rt.fail("format: replacement index " + std::to_string(index) + " out of range");
     value = args.positional[index];
   } else {
+    rt.charge(args.named.size() / 8);
     auto found =
         std::find_if(args.named.begin(), args.named.end(), [&](const auto& a) { return a.first == name; });
     if (found == args.named.end()) rt.fail("format: KeyError: '" + name + "'");
@@ -368,7 +369,7 @@ std::string brace_format(Runtime& rt, const std::string& format, const Args& arg
   std::string out;
   size_t automatic = 0;
   for (size_t at = 0; at < format.size(); ++at) {
-    if (out.size() > rt.limits.bytes) rt.fail("a string grows without end");
+    rt.check_size(out.size());
     char c = format[at];
     bool doubled = at + 1 < format.size() && format[at + 1] == c;
     if ((c == '{' || c == '}') && doubled) {

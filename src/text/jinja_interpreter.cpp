@@ -44,8 +44,9 @@ class Interpreter {
  private:
   // ---- names
 
-  const Value* lookup(const std::string& name) const {
+  const Value* lookup(const std::string& name) {
     for (const Scope* scope = scope_.get(); scope; scope = scope->parent.get()) {
+      rt_.charge(scope->names.size() / 16);
       for (const auto& [known, value] : scope->names) {
         if (known == name) return &value;
       }
@@ -54,6 +55,7 @@ class Interpreter {
   }
 
   void set(const std::string& name, Value value) {
+    rt_.charge(scope_->names.size() / 16);
     for (auto& [known, old] : scope_->names) {
       if (known == name) {
         old = std::move(value);
@@ -78,6 +80,7 @@ class Interpreter {
         rt_.fail("cannot assign to " + target.name + "." + target.field + ": '" + target.name +
                  "' is no namespace");
       auto& items = static_cast<Namespace*>(names->object)->items;
+      rt_.charge(8 + items.size() / 8);
       auto place =
           std::find_if(items.begin(), items.end(), [&](auto& item) { return item.first == target.field; });
       if (place == items.end()) {
@@ -104,6 +107,7 @@ class Interpreter {
     } restore{scope_, scope_};
     scope_ = std::make_shared<Scope>();
     scope_->parent = std::move(parent);
+    rt_.charge(8);
     return work();
   }
 
@@ -135,7 +139,7 @@ class Interpreter {
   }
 
   void write(std::string_view text) {
-    rt_.charge(text.size() / 64);
+    rt_.charge(text.size() / 16);
     if (out_->size() + text.size() > rt_.limits.bytes) rt_.fail("the output grows without end");
     out_->append(text);
   }
@@ -321,6 +325,7 @@ class Interpreter {
       return args.positional[static_cast<size_t>(loop->index0) % args.positional.size()];
     });
     loop->changed_function = rt_.function("changed", [loop](Runtime& rt, const Args& args) {
+      rt.charge(args.positional.size());
       bool same = loop->changed && loop->changed->size() == args.positional.size() &&
                   std::equal(loop->changed->begin(), loop->changed->end(), args.positional.begin(),
                              [&](const Value& a, const Value& b) { return equal(rt, a, b); });
@@ -355,7 +360,9 @@ class Interpreter {
   void bind_macro(const Stmt& stmt, const Args& args) {
     const Params& params = stmt.params;
     std::vector<std::pair<std::string, Value>> named = args.named;
+    rt_.charge(8 * (params.names.size() + args.positional.size() + named.size()));
     auto take = [&](const std::string& name) -> std::optional<Value> {
+      rt_.charge(named.size() / 4);
       auto place = std::find_if(named.begin(), named.end(), [&](auto& item) { return item.first == name; });
       if (place == named.end()) return std::nullopt;
       Value value = place->second;
@@ -463,7 +470,7 @@ class Interpreter {
         std::string text;
         for (const auto& part : expr.operands) {
           text += to_str(rt_, eval(*part));
-          if (text.size() > rt_.limits.bytes) rt_.fail("a string grows without end");
+          rt_.check_size(text.size());
         }
         return rt_.string(std::move(text));
       }
@@ -536,6 +543,7 @@ class Interpreter {
   }
 
   void add_named(Args* args, const std::string& key, const Value& value) {
+    rt_.charge(1 + args->named.size() / 8);
     for (const auto& other : args->named) {
       if (other.first == key) rt_.fail("got multiple values for keyword argument '" + key + "'");
     }

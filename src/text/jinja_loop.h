@@ -39,7 +39,10 @@ struct Loop : Object {
     if (!length && length_of(rt, iterable, &known)) length = known;
     if (!length) {  // a generator: read to its end
       auto rest = std::make_shared<std::vector<Value>>();
-      for (Value item; source(&item);) rest->push_back(item);
+      for (Value item; source(&item);) {
+        rt.charge(2);
+        rest->push_back(item);
+      }
       length = static_cast<int64_t>(rest->size()) + index0 + 1 + (ahead ? 1 : 0);
       source = [rest, i = size_t{0}](Value* item) mutable {
         if (i == rest->size()) return false;

@@ -1,8 +1,10 @@
 // Attributes, items, slices, and the methods of strings, dicts and lists.
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <map>
 
+#include "base/find.h"
 #include "text/jinja_format.h"
 #include "text/jinja_loop.h"
 #include "text/jinja_string.h"
@@ -16,15 +18,20 @@ int64_t optional_int(Runtime& rt, const Bound& bound, size_t i, int64_t fallback
   return bound.has(i) && !bound.at(i).is_none() ? int_arg(rt, bound.at(i), what) : fallback;
 }
 
-Value strings(Runtime& rt, const std::vector<std::string_view>& parts, bool markup) {
-  std::vector<Value> items;
-  for (std::string_view part : parts) items.push_back(rt.string(std::string(part), markup));
-  return rt.list(std::move(items));
-}
+// Collects parts of a text as strings.
+struct Strings {
+  Runtime& rt;
+  bool markup;
+  std::vector<Value> items = {};
+
+  void operator()(std::string_view part) { items.push_back(rt.string(std::string(part), markup)); }
+};
 
 // Byte places of the characters [start, end) of a text, Python's rules for negative and large ones.
 std::string_view part_of(Runtime& rt, const std::string& text, const Bound& bound, size_t first,
                          size_t* offset) {
+  *offset = 0;
+  if (!bound.has(first) && !bound.has(first + 1)) return text;
   int64_t size = static_cast<int64_t>(char_count(text));
   auto place = [&](size_t i, int64_t fallback) {
     int64_t at = optional_int(rt, bound, i, fallback, "index");
@@ -33,10 +40,8 @@ std::string_view part_of(Runtime& rt, const std::string& text, const Bound& boun
   int64_t start = place(first, 0), end = place(first + 1, size);
   bool beyond = optional_int(rt, bound, first, 0, "index") > size || start > end;
   end = std::max(start, end);
-  size_t begin_byte = 0, end_byte;
-  for (int64_t i = 0; i < start; ++i) next_char(text, &begin_byte);
-  end_byte = begin_byte;
-  for (int64_t i = start; i < end; ++i) next_char(text, &end_byte);
+  const size_t begin_byte = char_place(text, static_cast<size_t>(start));
+  const size_t end_byte = char_place(text, static_cast<size_t>(end - start), begin_byte);
   *offset = beyond ? std::string::npos : begin_byte;
   return std::string_view(text).substr(begin_byte, end_byte - begin_byte);
 }
@@ -47,6 +52,7 @@ Value strip_method(Runtime& rt, const Value& self, const Args& args) {
   if (!bound.has(0) || bound.at(0).is_none())
     return rt.string(std::string(strip(self.as_string(), sides)), self.markup);
   std::string chars = string_arg(rt, bound.at(0), "strip()");
+  rt.charge_reading(chars.size());
   return rt.string(std::string(strip(self.as_string(), sides, &chars)), self.markup);
 }
 
@@ -61,7 +67,10 @@ Value split_method(Runtime& rt, const Value& self, const Args& args) {
     if (separator.empty()) rt.fail("split(): empty separator");
     by = &separator;
   }
-  return strings(rt, (from_right ? rsplit : split)(self.as_string(), by, limit), self.markup);
+  Strings parts{rt, self.markup};
+  (from_right ? rsplit : split)(self.as_string(), by, limit, std::ref(parts));
+  if (from_right) std::reverse(parts.items.begin(), parts.items.end());
+  return rt.list(std::move(parts.items));
 }
 
 // startswith and endswith: a string or a tuple of them, within [start, end).
@@ -73,6 +82,7 @@ Value affix_method(Runtime& rt, const Value& self, const Args& args) {
   std::string_view text = part_of(rt, self.as_string(), bound, 1, &offset);
   std::vector<Value> candidates = {bound.at(0)};
   if (bound.at(0).is(Type::kTuple)) candidates = bound.at(0).as_list().items;
+  rt.charge(candidates.size());
   for (const Value& candidate : candidates) {
     std::string affix = string_arg(rt, candidate, name);
     if (offset == std::string::npos || affix.size() > text.size()) continue;
@@ -86,7 +96,7 @@ int64_t find_in(Runtime& rt, const Value& self, const Args& args, bool from_righ
   std::string wanted = string_arg(rt, bound.at(0), name);
   size_t offset = 0;
   std::string_view text = part_of(rt, self.as_string(), bound, 1, &offset);
-  size_t found = from_right ? text.rfind(wanted) : text.find(wanted);
+  size_t found = from_right ? find_text_last(text, wanted) : find_text(text, wanted);
   if (offset == std::string::npos || found == std::string_view::npos) return -1;
   return static_cast<int64_t>(char_count(std::string_view(self.as_string()).substr(0, offset + found)));
 }
@@ -109,12 +119,7 @@ Value count_method(Runtime& rt, const Value& self, const Args& args) {
   size_t offset = 0;
   std::string_view text = part_of(rt, self.as_string(), bound, 1, &offset);
   if (offset == std::string::npos) return Value::of(int64_t{0});
-  if (wanted.empty()) return Value::of(static_cast<int64_t>(char_count(text)) + 1);
-  int64_t count = 0;
-  for (size_t at = text.find(wanted); at != std::string_view::npos;
-       at = text.find(wanted, at + wanted.size()))
-    ++count;
-  return Value::of(count);
+  return Value::of(count_text(text, wanted));
 }
 
 Value replace_method(Runtime& rt, const Value& self, const Args& args) {
@@ -122,8 +127,11 @@ Value replace_method(Runtime& rt, const Value& self, const Args& args) {
   Bound bound = bind(rt, "replace()", args, {"old", "new", "count"}, 2);
   std::string from = string_arg(rt, bound.at(0), "replace()"), to = string_arg(rt, bound.at(1), "replace()");
   int64_t limit = bound.has(2) ? int_arg(rt, bound.at(2), "replace()") : -1;
-  uint64_t times = from.empty() ? self.as_string().size() + 1 : self.as_string().size() / from.size();
-  if (to.size() > 0 && times > rt.limits.bytes / to.size()) rt.fail("a string grows without end");
+  if (to.size() > from.size()) {
+    int64_t times = count_text(self.as_string(), from);
+    if (limit >= 0) times = std::min(times, limit);
+    rt.check_size(self.as_string().size() + static_cast<uint64_t>(times) * (to.size() - from.size()));
+  }
   return rt.string(replace_text(self.as_string(), from, to, limit), self.markup);
 }
 
@@ -136,7 +144,7 @@ Value join_method(Runtime& rt, const Value& self, const Args& args) {
     if (!first) text += self.as_string();
     if (!item.is_string()) rt.fail("join(): expected strings, found " + type_name(item));
     text += item.as_string();
-    if (text.size() > rt.limits.bytes) rt.fail("a string grows without end");
+    rt.check_size(text.size());
   }
   return rt.string(std::move(text), self.markup);
 }
@@ -150,10 +158,11 @@ Value case_method(Runtime& rt, const Value& self, const Args& args) {
 template <char align>
 Value justify_method(Runtime& rt, const Value& self, const Args& args) {
   Bound bound = bind(rt, "justify", args, {"width", "fillchar"}, 1);
-  int64_t width = int_arg(rt, bound.at(0), "width");
+  int64_t width = std::max<int64_t>(int_arg(rt, bound.at(0), "width"), 0);
   std::string fill = bound.has(1) ? string_arg(rt, bound.at(1), "fillchar") : " ";
   if (char_count(fill) != 1) rt.fail("the fill character must be exactly one character long");
-  if (width > static_cast<int64_t>(rt.limits.bytes / 4)) rt.fail("a string grows without end");
+  rt.check_size(static_cast<uint64_t>(width));
+  rt.charge_reading(static_cast<size_t>(width));
   int64_t missing = std::max<int64_t>(width - static_cast<int64_t>(char_count(self.as_string())), 0);
   int64_t left = align == '<' ? 0 : align == '>' ? missing : missing / 2 + (missing & width & 1);
   std::string text;
@@ -165,8 +174,8 @@ Value justify_method(Runtime& rt, const Value& self, const Args& args) {
 
 Value zfill_method(Runtime& rt, const Value& self, const Args& args) {
   Bound bound = bind(rt, "zfill()", args, {"width"}, 1);
-  int64_t width = int_arg(rt, bound.at(0), "zfill()");
-  if (width > static_cast<int64_t>(rt.limits.bytes)) rt.fail("a string grows without end");
+  int64_t width = std::max<int64_t>(int_arg(rt, bound.at(0), "zfill()"), 0);
+  rt.check_size(static_cast<uint64_t>(width));
   std::string text = self.as_string();
   int64_t missing = std::max<int64_t>(width - static_cast<int64_t>(char_count(text)), 0);
   bool sign = !text.empty() && (text[0] == '-' || text[0] == '+');
@@ -176,7 +185,9 @@ Value zfill_method(Runtime& rt, const Value& self, const Args& args) {
 
 Value splitlines_method(Runtime& rt, const Value& self, const Args& args) {
   Bound bound = bind(rt, "splitlines()", args, {"keepends"});
-  return strings(rt, split_lines(self.as_string(), bound.has(0) && truth(rt, bound.at(0))), self.markup);
+  Strings lines{rt, self.markup};
+  split_lines(self.as_string(), bound.has(0) && truth(rt, bound.at(0)), std::ref(lines));
+  return rt.list(std::move(lines.items));
 }
 
 template <bool from_right>
@@ -185,7 +196,7 @@ Value partition_method(Runtime& rt, const Value& self, const Args& args) {
   std::string by = string_arg(rt, bound.at(0), "partition()");
   if (by.empty()) rt.fail("partition(): empty separator");
   const std::string& text = self.as_string();
-  size_t found = from_right ? text.rfind(by) : text.find(by);
+  size_t found = from_right ? find_text_last(text, by) : find_text(text, by);
   if (found == std::string::npos) {
     Value none = rt.string("", self.markup);
     return from_right ? rt.tuple({none, none, self}) : rt.tuple({self, none, none});
@@ -392,15 +403,42 @@ std::string described(const Value& object) {
 }
 
 Value no_attribute(const Value& object, const std::string& name) {
-  return Value::undefined("'" + described(object) + "' has no attribute '" + name + "'");
+  return Value::undefined("'" + described(object) + "' has no attribute '" + printable(name) + "'");
+}
+
+// The characters from, from + step, ... before `to`.
+std::string text_slice(const std::string& text, int64_t from, int64_t to, int64_t step) {
+  if (step > 0 ? from >= to : from <= to) return "";
+  if (step == 1) {
+    const size_t begin = char_place(text, static_cast<size_t>(from));
+    return text.substr(begin, char_place(text, static_cast<size_t>(to - from), begin) - begin);
+  }
+  const uint64_t stride = step > 0 ? static_cast<uint64_t>(step) : 0 - static_cast<uint64_t>(step);
+  const uint64_t count = static_cast<uint64_t>(step > 0 ? to - from - 1 : from - to - 1) / stride + 1;
+  // Always read from left to right.
+  const auto first = static_cast<uint64_t>(from) - (step > 0 ? 0 : (count - 1) * stride);
+  std::string result;
+  size_t at = char_place(text, first);
+  for (uint64_t i = 0; i < count; ++i) {
+    if (i > 0) at = char_place(text, stride, at);
+    result.append(text, at, char_place(text, 1, at) - at);
+  }
+  return step > 0 ? result : reversed(result);
 }
 
 // What a range's slice [from:to:step] prints.
-std::string shown_slice(const List& range, int64_t from, int64_t to, int64_t step) {
+std::string shown_slice(Runtime& rt, const List& range, int64_t from, int64_t to, int64_t step) {
   long long start = 0, stop = 0, by = 1;
   std::sscanf(range.shown.c_str(), "range(%lld, %lld, %lld)", &start, &stop, &by);
-  std::string ends = "range(" + std::to_string(start + from * by) + ", " + std::to_string(start + to * by);
-  return ends + (by * step == 1 ? ")" : ", " + std::to_string(by * step) + ")");
+  auto fitting = [&](__int128 number) {
+    if (number != static_cast<int64_t>(number)) rt.fail("the number is too large");
+    return std::to_string(static_cast<int64_t>(number));
+  };
+  using Wide = __int128;
+  const Wide whole_step = static_cast<Wide>(by) * step;
+  return "range(" + fitting(start + static_cast<Wide>(from) * by) + ", " +
+         fitting(start + static_cast<Wide>(to) * by) +
+         (whole_step == 1 ? ")" : ", " + fitting(whole_step) + ")");
 }
 
 // object[key] where there is such an item.
@@ -415,8 +453,9 @@ const Value* find_item(Runtime& rt, const Value& object, const Value& key, Value
   int64_t index = key.as_int() < 0 ? key.as_int() + size : key.as_int();
   if (index < 0 || index >= size) return nullptr;
   if (!object.is_string()) return &object.as_list().items[static_cast<size_t>(index)];
-  rt.charge(static_cast<uint64_t>(size) / 16);
-  *made = rt.string(std::string(characters(object.as_string())[static_cast<size_t>(index)]), object.markup);
+  const std::string& text = object.as_string();
+  const size_t begin = char_place(text, static_cast<size_t>(index));
+  *made = rt.string(text.substr(begin, char_place(text, 1, begin) - begin), object.markup);
   return made;
 }
 
@@ -424,8 +463,10 @@ const Value* find_item(Runtime& rt, const Value& object, const Value& key, Value
 
 Value get_method(Runtime& rt, const Value& object, const std::string& name) {
   if (Method method = find_method_of(object, name)) {
-    return rt.function(
-        name, [object, method](Runtime& run, const Args& args) { return method(run, object, args); });
+    return rt.function(name, [object, method](Runtime& run, const Args& args) {
+      if (object.is_string()) run.charge_reading(object.as_string().size());
+      return method(run, object, args);
+    });
   }
   if (is_unsupported(object, name))
     rt.fail("the attribute '" + name + "' of " + type_name(object) + " is not supported");
@@ -439,7 +480,9 @@ Value get_attribute(Runtime& rt, const Value& object, const std::string& name) {
   if (object.is_undefined()) rt.fail(*object.text);
   if (object.is(Type::kLoop)) return loop_attribute(rt, object, name);
   if (object.is(Type::kNamespace)) {
-    const Value* value = find(*static_cast<const Namespace*>(object.object), name);
+    const Namespace& names = *static_cast<const Namespace*>(object.object);
+    rt.charge(names.items.size() / 8);
+    const Value* value = find(names, name);
     return value ? *value : no_attribute(object, name);
   }
   if (object.is(Type::kTuple) && object.as_list().shown == "group" && (name == "grouper" || name == "list"))
@@ -473,10 +516,8 @@ Value get_slice(Runtime& rt, const Value& object, const Value& start, const Valu
   }
   int64_t step = step_value.is_none() ? 1 : int_arg(rt, step_value, "slice");
   if (step == 0) rt.fail("slice step cannot be zero");
-  std::vector<std::string_view> chars;
-  if (object.is_string()) chars = characters(object.as_string());
-  int64_t size = static_cast<int64_t>(object.is_string() ? chars.size() : object.as_list().items.size());
-  rt.charge(static_cast<uint64_t>(size) / 4);
+  int64_t size = 0;
+  length_of(rt, object, &size);
   int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
   auto place = [&](const Value& value, int64_t fallback) {
     if (value.is_none()) return fallback;
@@ -484,19 +525,14 @@ Value get_slice(Runtime& rt, const Value& object, const Value& start, const Valu
     return std::clamp(at < 0 ? at + size : at, low, high);
   };
   int64_t from = place(start, step > 0 ? low : high), to = place(stop, step > 0 ? high : low);
-  std::string text;
+  if (object.is_string()) return rt.string(text_slice(object.as_string(), from, to, step), object.markup);
   std::vector<Value> items;
   for (int64_t i = from; step > 0 ? i < to : i > to;) {
-    if (object.is_string()) {
-      text += chars[static_cast<size_t>(i)];
-    } else {
-      items.push_back(object.as_list().items[static_cast<size_t>(i)]);
-    }
+    items.push_back(object.as_list().items[static_cast<size_t>(i)]);
     if (__builtin_add_overflow(i, step, &i)) break;
   }
-  if (object.is_string()) return rt.string(std::move(text), object.markup);
   return rt.sequence(object.type, std::move(items),
-                     object.is(Type::kRange) ? shown_slice(object.as_list(), from, to, step) : "");
+                     object.is(Type::kRange) ? shown_slice(rt, object.as_list(), from, to, step) : "");
 }
 
 }  // namespace sdft::jinja

@@ -24,6 +24,8 @@ Value added(Runtime& rt, const Value& left, const Value& right) {
     auto part = [&](const Value& v) {
       return markup && !v.markup ? escape_html(v.as_string()) : v.as_string();
     };
+    rt.check_size(left.as_string().size() + right.as_string().size());
+    if (markup) rt.charge_reading(left.as_string().size() + right.as_string().size());
     return rt.string(part(left) + part(right), markup);
   }
   if (left.type == right.type && (left.is(Type::kList) || left.is(Type::kTuple))) {
@@ -40,6 +42,7 @@ Value repeated(Runtime& rt, const Value& value, int64_t times) {
   auto check = [&](size_t size) {
     if (size > 0 && static_cast<uint64_t>(times) > rt.limits.bytes / size)
       rt.fail("a string or list grows without end");
+    rt.charge(size * static_cast<uint64_t>(times) / 16);
   };
   if (value.is_string()) {
     check(value.as_string().size());

@@ -8,7 +8,8 @@
 namespace sdft::jinja {
 namespace {
 
-constexpr int kMaxBlocks = 100;  // nested in one another
+constexpr int kMaxBlocks = 100;                  // nested in one another
+constexpr size_t kMostSource = size_t{4} << 20;  // a hundred times the longest that is published
 
 // Whether any expression or nested block reads the variable `name`.
 bool reads(const Body& body, const std::string& name);
@@ -225,6 +226,7 @@ class Parser : public ExpressionParser {
       if (current().type != TokenType::kName)
         fail("expected the name of a parameter, got " + shown(current()));
       std::string name = next().text;
+      if (params->names.size() == kMostNames) fail("too many parameters");
       if (std::find(params->names.begin(), params->names.end(), name) != params->names.end())
         fail("the parameter '" + name + "' is there twice");
       params->names.push_back(name);
@@ -298,6 +300,9 @@ class Parser : public ExpressionParser {
 }  // namespace
 
 Program parse(const std::string& source, const std::string& name, const LexerOptions& options) {
+  if (source.size() > kMostSource)
+    fail_input(name, "the template is " + std::to_string(source.size()) + " bytes long, more than " +
+                         std::to_string(kMostSource));
   Program program;
   program.name = name;
   program.body = Parser(tokenize(source, name, options), name).run();

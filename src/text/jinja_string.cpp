@@ -2,7 +2,10 @@
 
 #include <utf8proc.h>
 
-#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "base/find.h"
 
 namespace sdft::jinja {
 
@@ -44,15 +47,9 @@ size_t char_count(std::string_view text) {
   return count;
 }
 
-std::vector<std::string_view> characters(std::string_view text) {
-  std::vector<std::string_view> result;
-  result.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    size_t begin = at;
-    next_char(text, &at);
-    result.push_back(text.substr(begin, at - begin));
-  }
-  return result;
+size_t char_place(std::string_view text, size_t index, size_t from) {
+  for (; index > 0 && from < text.size(); --index) next_char(text, &from);
+  return from;
 }
 
 bool is_space(char32_t c) {
@@ -121,13 +118,48 @@ size_t last_char(std::string_view text, size_t end) {
 
 }  // namespace
 
+std::string_view last_character(std::string_view text) { return text.substr(last_char(text, text.size())); }
+
+std::string reversed(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  for (size_t end = text.size(); end > 0;) {
+    const size_t begin = last_char(text, end);
+    result.append(text.substr(begin, end - begin));
+    end = begin;
+  }
+  return result;
+}
+
+std::string printable(std::string_view text) {
+  constexpr size_t kMost = 600;
+  std::string result;
+  for (size_t at = 0; at < text.size();) {
+    if (result.size() > kMost) return result + "...";
+    const size_t begin = at;
+    const char32_t c = next_char(text, &at);
+    const bool no_utf8 = at - begin == 1 && c >= 0x80;
+    if (c < 0x20 || no_utf8 || (c >= 0x7f && c < 0xa0)) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\x%02x", static_cast<unsigned>(c & 0xff));
+      result += c == '\n' ? "\\n" : code;
+    } else {
+      result.append(text.substr(begin, at - begin));
+    }
+  }
+  return result;
+}
+
 std::string_view strip(std::string_view text, int sides, const std::string* chars) {
-  std::vector<std::string_view> set;
-  if (chars != nullptr) set = characters(*chars);
+  std::set<std::string_view> set;
+  for (size_t begin = 0, at = 0; chars != nullptr && at < chars->size(); begin = at) {
+    next_char(*chars, &at);
+    set.insert(std::string_view(*chars).substr(begin, at - begin));
+  }
   auto goes = [&](std::string_view character) {
     size_t at = 0;
     if (chars == nullptr) return is_space(next_char(character, &at));
-    return std::find(set.begin(), set.end(), character) != set.end();
+    return set.count(character) > 0;
   };
   while ((sides & 1) && !text.empty()) {
     size_t at = 0;
@@ -145,66 +177,58 @@ std::string_view strip(std::string_view text, int sides, const std::string* char
 
 namespace {
 
-std::vector<std::string_view> split_space(std::string_view text, int64_t limit) {
-  std::vector<std::string_view> result;
+void split_space(std::string_view text, int64_t limit, const UsePart& use) {
+  int64_t done = 0;
   for (text = strip(text, 1); !text.empty(); text = strip(text, 1)) {
-    if (limit >= 0 && static_cast<int64_t>(result.size()) == limit) {
-      result.push_back(text);  // the rest keeps its trailing white space
-      break;
-    }
+    if (limit >= 0 && done++ == limit) return use(text);  // the rest keeps its trailing white space
     size_t end = 0;
     for (size_t next = 0; end < text.size(); end = next) {
       if (is_space(next_char(text, &next))) break;
     }
-    result.push_back(text.substr(0, end));
+    use(text.substr(0, end));
     text.remove_prefix(end);
   }
-  return result;
 }
 
-std::vector<std::string_view> rsplit_space(std::string_view text, int64_t limit) {
-  std::vector<std::string_view> words = split_space(text, -1);
-  if (limit < 0 || static_cast<int64_t>(words.size()) <= limit) return words;
-  size_t rest =
-      words.size() - static_cast<size_t>(limit);  // these stay together, with the white space before them
-  size_t end = static_cast<size_t>(words[rest - 1].data() - text.data()) + words[rest - 1].size();
-  words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(rest));
-  words.insert(words.begin(), text.substr(0, end));
-  return words;
+void rsplit_space(std::string_view text, int64_t limit, const UsePart& use) {
+  int64_t done = 0;
+  for (text = strip(text, 2); !text.empty(); text = strip(text, 2)) {
+    if (limit >= 0 && done++ == limit) return use(text);  // the rest keeps its leading white space
+    size_t begin = text.size();
+    for (size_t before = begin; begin > 0; begin = before) {
+      before = last_char(text, begin);
+      size_t at = before;
+      if (is_space(next_char(text, &at))) break;
+    }
+    use(text.substr(begin));
+    text.remove_suffix(text.size() - begin);
+  }
 }
 
 }  // namespace
 
-std::vector<std::string_view> split(std::string_view text, const std::string* separator, int64_t limit) {
-  if (separator == nullptr) return split_space(text, limit);
-  std::vector<std::string_view> result;
+void split(std::string_view text, const std::string* separator, int64_t limit, const UsePart& use) {
+  if (separator == nullptr) return split_space(text, limit, use);
   size_t at = 0;
-  while (limit < 0 || static_cast<int64_t>(result.size()) < limit) {
-    size_t found = text.find(*separator, at);
+  for (int64_t done = 0; limit < 0 || done < limit; ++done) {
+    const size_t found = find_text(text, *separator, at);
     if (found == std::string_view::npos) break;
-    result.push_back(text.substr(at, found - at));
+    use(text.substr(at, found - at));
     at = found + separator->size();
   }
-  result.push_back(text.substr(at));
-  return result;
+  use(text.substr(at));
 }
 
-std::vector<std::string_view> rsplit(std::string_view text, const std::string* separator, int64_t limit) {
-  if (separator == nullptr) return rsplit_space(text, limit);
-  std::vector<std::string_view> result;
-  while (limit < 0 || static_cast<int64_t>(result.size()) < limit) {
-    size_t found = text.rfind(*separator);
-    if (found == std::string_view::npos) break;
-    result.push_back(text.substr(found + separator->size()));
-    text = text.substr(0, found);
-  }
-  result.push_back(text);
-  std::reverse(result.begin(), result.end());
-  return result;
+void rsplit(std::string_view text, const std::string* separator, int64_t limit, const UsePart& use) {
+  if (separator == nullptr) return rsplit_space(text, limit, use);
+  const std::string back(text.rbegin(), text.rend()), by(separator->rbegin(), separator->rend());
+  split(back, &by, limit, [&](std::string_view part) {
+    const size_t end = text.size() - static_cast<size_t>(part.data() - back.data());
+    use(text.substr(end - part.size(), part.size()));
+  });
 }
 
-std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends) {
-  std::vector<std::string_view> result;
+void split_lines(std::string_view text, bool keep_ends, const UsePart& use) {
   size_t begin = 0;
   for (size_t at = 0; at < text.size();) {
     size_t end = at;
@@ -212,30 +236,29 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
     bool ends = (c >= 10 && c <= 13) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
     if (!ends) continue;
     if (c == '\r' && at < text.size() && text[at] == '\n') ++at;
-    result.push_back(text.substr(begin, (keep_ends ? at : end) - begin));
+    use(text.substr(begin, (keep_ends ? at : end) - begin));
     begin = at;
   }
-  if (begin < text.size()) result.push_back(text.substr(begin));
-  return result;
+  if (begin < text.size()) use(text.substr(begin));
+}
+
+int64_t count_text(std::string_view text, std::string_view wanted) {
+  if (wanted.empty()) return static_cast<int64_t>(char_count(text)) + 1;
+  int64_t count = 0;
+  for (size_t at = find_text(text, wanted); at != std::string_view::npos;
+       at = find_text(text, wanted, at + wanted.size()))
+    ++count;
+  return count;
 }
 
 std::string replace_text(std::string_view text, std::string_view from, std::string_view to, int64_t limit) {
   std::string result;
-  if (from.empty()) {  // between all characters, and at both ends
-    int64_t done = 0;
-    auto insert = [&] {
-      if (limit < 0 || done++ < limit) result += to;
-    };
-    for (std::string_view character : characters(text)) {
-      insert();
-      result += character;
-    }
-    insert();
-    return result;
-  }
-  size_t at = 0;
+  size_t at = 0;  // what is before it has been written
   for (int64_t done = 0; limit < 0 || done < limit; ++done) {
-    size_t found = text.find(from, at);
+    // Nothing is found before each character and at the end.
+    const size_t begin = from.empty() && done > 0 ? char_place(text, 1, at) : at;
+    if (from.empty() && done > 0 && at == text.size()) break;
+    const size_t found = find_text(text, from, begin);
     if (found == std::string_view::npos) break;
     result.append(text.substr(at, found - at)).append(to);
     at = found + from.size();

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace sdft::jinja {
 
@@ -14,7 +14,13 @@ char32_t next_char(std::string_view text, size_t* at);
 void append_char(std::string* text, char32_t c);
 
 size_t char_count(std::string_view text);
-std::vector<std::string_view> characters(std::string_view text);
+// The byte of character number `index`, counted from byte `from`; the text's end where it has fewer.
+size_t char_place(std::string_view text, size_t index, size_t from = 0);
+std::string_view last_character(std::string_view text);  // of a text that is not empty
+// The characters in the opposite order.
+std::string reversed(std::string_view text);
+// For messages: at most some hundred bytes, no control characters.
+std::string printable(std::string_view text);
 bool is_space(char32_t c);
 bool is_printable(char32_t c);
 bool is_cased(char32_t c);
@@ -27,10 +33,15 @@ bool is_alnum(char32_t c);
 
 // strip: bit 1 left, bit 2 right; of white space, or of any of `chars` where it is given.
 std::string_view strip(std::string_view text, int sides = 3, const std::string* chars = nullptr);
+// These hand out parts one by one: of a long text, a list of them would be much longer.
+using UsePart = std::function<void(std::string_view)>;
 // split at white space runs, or at `separator`; at most `limit` times (negative: always).
-std::vector<std::string_view> split(std::string_view text, const std::string* separator, int64_t limit);
-std::vector<std::string_view> rsplit(std::string_view text, const std::string* separator, int64_t limit);
-std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends);
+void split(std::string_view text, const std::string* separator, int64_t limit, const UsePart& use);
+// The same from the right, the last part first.
+void rsplit(std::string_view text, const std::string* separator, int64_t limit, const UsePart& use);
+void split_lines(std::string_view text, bool keep_ends, const UsePart& use);
+// How often `wanted` is there without overlaps: for "", between all characters and at both ends.
+int64_t count_text(std::string_view text, std::string_view wanted);
 std::string replace_text(std::string_view text, std::string_view from, std::string_view to, int64_t limit);
 std::string upper(std::string_view text);
 std::string lower(std::string_view text);

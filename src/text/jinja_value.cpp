@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/find.h"
+#include "base/interrupt.h"
 #include "text/jinja_format.h"
 #include "text/jinja_string.h"
 
@@ -52,17 +54,21 @@ Value Value::constant(std::string content) {
 const List& Value::as_list() const { return *static_cast<const List*>(object); }
 const Dict& Value::as_dict() const { return *static_cast<const Dict*>(object); }
 
-void Runtime::fail(const std::string& what) const { fail_input(name + ":" + std::to_string(line), what); }
+// The template has its say in most messages.
+void Runtime::fail(const std::string& what) const {
+  fail_input(name + ":" + std::to_string(line), printable(what));
+}
 
 void Runtime::charge(uint64_t units) {
+  stop_if_interrupted();
   spent += units;
   if (spent > limits.work)
     fail("the template does not come to an end (more steps than any real template takes)");
 }
 
 Value Runtime::string(std::string value, bool markup) {
-  if (value.size() > limits.bytes) fail("a string grows without end");
-  charge(4 + value.size() / 16);
+  check_size(value.size());
+  charge(5 + value.size() / 16);
   Value result = Value::constant(std::move(value));
   result.markup = markup;
   return result;
@@ -87,7 +93,7 @@ Value Runtime::sequence(Type type, std::vector<Value> items, std::string shown) 
 }
 
 Value Runtime::dict(const std::vector<std::pair<Value, Value>>& items) {
-  charge(2 * items.size());
+  charge(8 * items.size());
   Dict* made = make<Dict>();
   for (const auto& [key, item] : items) {
     note_nesting(made, item);
@@ -194,10 +200,11 @@ std::string type_name(const Value& value) {
   return "object";
 }
 
-bool length_of(Runtime&, const Value& value, int64_t* length) {
+bool length_of(Runtime& rt, const Value& value, int64_t* length) {
   if (value.is_undefined()) {
     *length = 0;
   } else if (value.is_string()) {
+    rt.charge_reading(value.as_string().size());
     *length = static_cast<int64_t>(char_count(value.as_string()));
   } else if (value.is_sequence()) {
     *length = static_cast<int64_t>(value.as_list().items.size());
@@ -233,7 +240,11 @@ bool equal(Runtime& rt, const Value& a, const Value& b) {
   if (a.is_integral() && b.is_integral()) return a.as_int() == b.as_int();
   if (a.is_number() && b.is_number()) return a.as_double() == b.as_double();
   if (a.type != b.type) return false;
-  if (a.is_string()) return a.as_string() == b.as_string();
+  if (a.is_string()) {
+    if (a.as_string().size() != b.as_string().size()) return false;
+    rt.charge_copy(a.as_string().size());
+    return a.as_string() == b.as_string();
+  }
   if (a.is_undefined() || a.is_none()) return true;
   if (a.object == b.object) return true;
   Deeper deeper(rt);
@@ -258,7 +269,10 @@ bool equal(Runtime& rt, const Value& a, const Value& b) {
 bool less(Runtime& rt, const Value& a, const Value& b, const char* op) {
   if (a.is_integral() && b.is_integral()) return a.as_int() < b.as_int();
   if (a.is_number() && b.is_number()) return a.as_double() < b.as_double();
-  if (a.is_string() && b.is_string()) return a.as_string() < b.as_string();  // UTF-8 keeps the order
+  if (a.is_string() && b.is_string()) {
+    rt.charge_copy(std::min(a.as_string().size(), b.as_string().size()));
+    return a.as_string() < b.as_string();  // UTF-8 keeps the order
+  }
   if (a.is_undefined() || b.is_undefined()) rt.fail(*(a.is_undefined() ? a : b).text);
   if (a.type == b.type && (a.is(Type::kList) || a.is(Type::kTuple))) {
     Deeper deeper(rt);
@@ -290,8 +304,8 @@ void require_hashable(Runtime& rt, const Value& value) {
 bool contains(Runtime& rt, const Value& container, const Value& item) {
   if (container.is_string()) {
     if (!item.is_string()) rt.fail("'in <string>' requires string as left operand, not " + type_name(item));
-    rt.charge(container.as_string().size() / 64);
-    return container.as_string().find(item.as_string()) != std::string::npos;
+    rt.charge_reading(container.as_string().size() + item.as_string().size());
+    return find_text(container.as_string(), item.as_string()) != std::string::npos;
   }
   if (container.is(Type::kDict)) {
     require_hashable(rt, item);
@@ -305,7 +319,10 @@ bool contains(Runtime& rt, const Value& container, const Value& item) {
 }
 
 const Value* find(Runtime& rt, const Dict& dict, const Value& key) {
-  if (key.is_string()) return find(dict, key.as_string());
+  if (key.is_string()) {
+    rt.charge_reading(key.as_string().size());
+    return find(dict, key.as_string());
+  }
   if (dict.by_string.size() == dict.items.size()) return nullptr;
   rt.charge(dict.items.size());
   for (const auto& [known, item] : dict.items) {
@@ -382,7 +399,10 @@ Next iterate(Runtime& rt, const Value& value) {
 std::vector<Value> to_vector(Runtime& rt, const Value& value) {
   std::vector<Value> items;
   Next next = iterate(rt, value);
-  for (Value item; next(&item);) items.push_back(item);
+  for (Value item; next(&item);) {
+    rt.charge(2);  // for its place in the list
+    items.push_back(item);
+  }
   return items;
 }
 
@@ -418,6 +438,7 @@ Bound bind(Runtime& rt, const std::string& callee, const Args& args, std::initia
 std::string string_arg(Runtime& rt, const Value& value, const char* what) {
   if (value.is_undefined()) rt.fail(*value.text);
   if (!value.is_string()) rt.fail(std::string(what) + ": expected a string, got " + type_name(value));
+  rt.charge_copy(value.as_string().size());
   return value.as_string();
 }
 

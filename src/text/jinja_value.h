@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -83,8 +83,8 @@ struct List : Object {
 };
 
 struct Dict : Object {
-  std::vector<std::pair<Value, Value>> items;         // in the order of insertion
-  std::unordered_map<std::string, size_t> by_string;  // string keys
+  std::vector<std::pair<Value, Value>> items;            // in the order of insertion
+  std::map<std::string, size_t, std::less<>> by_string;  // string keys; ordered, so that none collide
 };
 
 using Next = std::function<bool(Value*)>;  // false: nothing more
@@ -107,8 +107,10 @@ struct Function : Object {
   std::function<Value(Runtime&, const Args&)> call;
 };
 
+// Whatever takes time or memory is charged as steps before it is done; a step is some 50 ns, and keeps at
+// most 16 bytes.
 struct Limits {
-  uint64_t work = 50'000'000;       // steps; 16 bytes of text made count as one
+  uint64_t work = 50'000'000;
   size_t bytes = size_t{64} << 20;  // of the output, and of any one string
   int depth = 400;                  // nested evaluations, and nesting of a list in lists
 };
@@ -126,11 +128,17 @@ struct Runtime {
   std::vector<std::unique_ptr<Object>> arena;
 
   [[noreturn]] void fail(const std::string& what) const;  // as "name:line: what"
-  void charge(uint64_t units);
+  void charge(uint64_t units);                            // also where an interrupt is noticed
+  void charge_copy(size_t bytes) { charge(bytes / 64); }
+  void charge_reading(size_t bytes) { charge(bytes / 8); }  // character by character, or searching
+  // Refuses a text that becomes too long, before it is made.
+  void check_size(uint64_t bytes) const {
+    if (bytes > limits.bytes) fail("a string grows without end");
+  }
 
   template <typename T>
   T* make() {
-    charge(4);
+    charge(2 + sizeof(T) / 16);
     auto owned = std::make_unique<T>();
     T* object = owned.get();
     arena.push_back(std::move(owned));
@@ -201,7 +209,7 @@ struct Bound {
 };
 Bound bind(Runtime& rt, const std::string& callee, const Args& args, std::initializer_list<const char*> names,
            size_t required = 0);
-std::string string_arg(Runtime& rt, const Value& value, const char* what);
+std::string string_arg(Runtime& rt, const Value& value, const char* what);  // charged as a copy
 int64_t int_arg(Runtime& rt, const Value& value, const char* what);
 
 }  // namespace sdft::jinja

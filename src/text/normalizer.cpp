@@ -59,7 +59,7 @@ void clean_nmt(char32_t c, std::string& out) {
   utf8_append(out, space ? U' ' : c);
 }
 
-std::string apply(const NormalizerStep& step, std::string text, RegexScratch& scratch) {
+std::string apply(const NormalizerStep& step, std::string text, RegexScratch& scratch, const Growth& growth) {
   switch (step.kind) {
     case Kind::kForm:
       return unicode_normalize(text, step.form);
@@ -74,7 +74,7 @@ std::string apply(const NormalizerStep& step, std::string text, RegexScratch& sc
     case Kind::kPrepend:
       return text.empty() ? text : step.content + text;
     case Kind::kReplace:
-      return replace_all(step.pattern, step.content, text, scratch);
+      return replace_all(step.pattern, step.content, text, scratch, growth, step.where);
     case Kind::kCleanText:
       return map_characters(text, clean_bert);
     case Kind::kSurroundChinese:
@@ -82,7 +82,7 @@ std::string apply(const NormalizerStep& step, std::string text, RegexScratch& sc
     case Kind::kNmt:
       return map_characters(text, clean_nmt);
     case Kind::kPrecompiled:
-      return step.map->apply(text);
+      return step.map->apply(text, growth);
     case Kind::kByteCharacters:
       return to_byte_level(text);
   }
@@ -92,11 +92,12 @@ std::string apply(const NormalizerStep& step, std::string text, RegexScratch& sc
 }  // namespace
 
 std::string replace_all(const Pattern& pattern, const std::string& content, std::string_view text,
-                        RegexScratch& scratch) {
+                        RegexScratch& scratch, const Growth& growth, const std::string& where) {
   std::string out;
   out.reserve(text.size() + text.size() / 4);
   for_each_segment(pattern, text, scratch, [&](size_t begin, size_t end, bool is_match) {
     out += is_match ? std::string_view(content) : text.substr(begin, end - begin);
+    growth.check(out.size(), where);
   });
   return out;
 }
@@ -104,7 +105,11 @@ std::string replace_all(const Pattern& pattern, const std::string& content, std:
 std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text,
                       RegexScratch& scratch) {
   std::string out(text);
-  for (const NormalizerStep& step : steps) out = apply(step, std::move(out), scratch);
+  const Growth growth(text.size());
+  for (const NormalizerStep& step : steps) {
+    out = apply(step, std::move(out), scratch, growth);
+    growth.check(out.size(), step.where);
+  }
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/growth.h"
 #include "text/pre_tokenizer.h"
 #include "text/unicode.h"
 
@@ -34,12 +35,14 @@ struct NormalizerStep {
   Pattern pattern;
   std::string content;
   std::shared_ptr<const PrecompiledMap> map;
+  std::string where;  // the file and the step's place in it, for messages
 };
 
+// Throws Error(kInput) where a step makes the text grow without bound.
 std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text, RegexScratch& scratch);
 
-// `text` with every match replaced.
+// `text` with every match replaced, as far as it may grow.
 std::string replace_all(const Pattern& pattern, const std::string& content, std::string_view text,
-                        RegexScratch& scratch);
+                        RegexScratch& scratch, const Growth& growth, const std::string& where);
 
 }  // namespace sdft

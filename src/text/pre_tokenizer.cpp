@@ -1,7 +1,10 @@
 #include "text/pre_tokenizer.h"
 
+#include "base/find.h"
+#include "base/interrupt.h"
 #include "base/utf8.h"
 #include "text/byte_level.h"
+#include "text/growth.h"
 
 namespace sdft {
 namespace {
@@ -12,10 +15,15 @@ struct Run {
   const std::vector<PreTokenizerStep>& steps;
   RegexScratch& scratch;
   const WordSink& sink;
+  Growth growth;
 
   void go(size_t step, std::string_view text, bool at_start) const;
   void split(size_t step, std::string_view text, bool at_start) const;
   void fixed_length(size_t step, std::string_view text, bool at_start) const;
+  void go_grown(size_t step, std::string_view text, bool at_start) const {
+    growth.check(text.size(), steps[step].where);
+    go(step + 1, text, at_start);
+  }
 };
 
 std::string replace_spaces(std::string_view text, const std::string& replacement) {
@@ -43,16 +51,17 @@ void Run::go(size_t step, std::string_view text, bool at_start) const {
     case Kind::kSplit:
       return split(step, text, at_start);
     case Kind::kPrefixSpace:
-      return text[0] == ' ' ? go(step + 1, text, at_start) : go(step + 1, " " + std::string(text), at_start);
+      return text[0] == ' ' ? go(step + 1, text, at_start)
+                            : go_grown(step, " " + std::string(text), at_start);
     case Kind::kMetaspace: {
       std::string spaced = replace_spaces(text, s.replacement);
       const bool wanted =
           s.scheme == PrependScheme::kAlways || (s.scheme == PrependScheme::kFirst && at_start);
       if (wanted && !starts_with(spaced, s.replacement)) spaced.insert(0, s.replacement);
-      return go(step + 1, spaced, at_start);
+      return go_grown(step, spaced, at_start);
     }
     case Kind::kByteCharacters:
-      return go(step + 1, to_byte_level(text), at_start);
+      return go_grown(step, to_byte_level(text), at_start);
     case Kind::kFixedLength:
       return fixed_length(step, text, at_start);
   }
@@ -60,6 +69,7 @@ void Run::go(size_t step, std::string_view text, bool at_start) const {
 
 void Run::fixed_length(size_t step, std::string_view text, bool at_start) const {
   for (size_t at = 0; at < text.size();) {
+    stop_if_interrupted();
     const size_t begin = at;
     for (size_t i = 0; i < steps[step].length && at < text.size(); ++i)
       at += utf8_length(static_cast<unsigned char>(text[at]));
@@ -120,7 +130,7 @@ bool Pattern::find(std::string_view text, size_t from, RegexScratch& scratch, Ma
     }
     return false;
   }
-  const size_t at = text.find(literal, from);
+  const size_t at = find_text(text, literal, from);
   match = {at, at + literal.size()};
   return at != std::string_view::npos;
 }
@@ -130,6 +140,7 @@ void for_each_segment(const Pattern& pattern, std::string_view text, RegexScratc
   size_t done = 0, from = 0, last_end = std::string_view::npos;
   Match match;
   while (from <= text.size() && pattern.find(text, from, scratch, match)) {
+    stop_if_interrupted();
     if (match.begin == match.end &&
         match.end == last_end) {  // an empty match right behind a match does not count
       from += from < text.size() ? utf8_length(static_cast<unsigned char>(text[from])) : 1;
@@ -145,7 +156,7 @@ void for_each_segment(const Pattern& pattern, std::string_view text, RegexScratc
 
 void pre_tokenize(const std::vector<PreTokenizerStep>& steps, std::string_view text, bool at_start,
                   RegexScratch& scratch, const WordSink& sink) {
-  Run{steps, scratch, sink}.go(0, text, at_start);
+  Run{steps, scratch, sink, Growth(text.size())}.go(0, text, at_start);
 }
 
 }  // namespace sdft

@@ -43,11 +43,13 @@ struct PreTokenizerStep {
   std::string replacement;
   PrependScheme scheme = PrependScheme::kAlways;
   size_t length = 0;
+  std::string where;  // the file and the step's place in it, for messages
 };
 
 using WordSink = std::function<void(std::string_view word)>;
 
-// `at_start`: the text is at the very beginning, for PrependScheme::kFirst. Empty words are left out.
+// Throws Error(kInput) where a step makes the text grow without bound. `at_start`: the text is at the very
+// beginning, for PrependScheme::kFirst. Empty words are left out.
 void pre_tokenize(const std::vector<PreTokenizerStep>& steps, std::string_view text, bool at_start,
                   RegexScratch& scratch, const WordSink& sink);
 

@@ -19,7 +19,7 @@ uint32_t offset_of(uint32_t unit) { return unit >> 10 << ((unit & (1u << 9)) >> 
 
 }  // namespace
 
-PrecompiledMap::PrecompiledMap(std::string_view blob, const std::string& where) {
+PrecompiledMap::PrecompiledMap(std::string_view blob, const std::string& where) : where_(where) {
   uint32_t trie_bytes = 0;
   if (blob.size() >= 4) std::memcpy(&trie_bytes, blob.data(), 4);
   if (blob.size() < 4 || trie_bytes % 4 != 0 || trie_bytes == 0 || trie_bytes > blob.size() - 4)
@@ -70,10 +70,11 @@ PrecompiledMap::Match PrecompiledMap::longest_match(std::string_view text) const
   return longest;
 }
 
-std::string PrecompiledMap::apply(std::string_view text) const {
+std::string PrecompiledMap::apply(std::string_view text, const Growth& growth) const {
   std::string out;
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
+    growth.check(out.size(), where_);
     const size_t end = grapheme_end(text, at);
     const std::string_view grapheme = text.substr(at, end - at);
     if (grapheme.size() <= kLongestGrapheme) {
@@ -86,6 +87,7 @@ std::string PrecompiledMap::apply(std::string_view text) const {
     while (at < end) {
       const std::string_view c = text.substr(at, utf8_length(static_cast<unsigned char>(text[at])));
       out += replacement(c).value_or(c);
+      growth.check(out.size(), where_);
       at += c.size();
     }
   }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/growth.h"
+
 namespace sdft {
 
 class PrecompiledMap {
@@ -15,7 +17,7 @@ class PrecompiledMap {
   // `blob`: trie size (u32), trie, replacements that end in NUL. Throws Error(kInput) naming `where`.
   PrecompiledMap(std::string_view blob, const std::string& where);
   // Grapheme by grapheme where the map has a whole short one, else character by character, as HF does it.
-  std::string apply(std::string_view text) const;
+  std::string apply(std::string_view text, const Growth& growth) const;
   // The longest prefix of `text` which the map knows, as SentencePiece looks for it; size 0: none.
   struct Match {
     size_t size = 0;
@@ -30,6 +32,7 @@ class PrecompiledMap {
   void find_prefixes(std::string_view part, Use use) const;
   std::optional<std::string_view> replacement(std::string_view part) const;
 
+  std::string where_;
   std::vector<uint32_t> trie_;
   std::string replacements_;
 };

@@ -2,7 +2,7 @@
 #include <cfloat>
 #include <unordered_map>
 
-#include "base/error.h"
+#include "text/growth.h"
 #include "text/sentencepiece_pieces.h"
 
 namespace sdft {
@@ -24,6 +24,7 @@ class BpeLine {
     split();
     for (uint32_t i = 1; i < symbols_.size(); ++i) offer(i - 1, i);
     while (!agenda_.empty()) {
+      stop_if_interrupted();
       std::pop_heap(agenda_.begin(), agenda_.end());
       const Pair pair = agenda_.back();
       agenda_.pop_back();
@@ -109,7 +110,7 @@ class BpeLine {
 }  // namespace
 
 void cut_bpe(const SentencePieces& pieces, std::string_view text, Cuts& cuts) {
-  if (text.size() >= kNobody) fail_input("text to tokenize", "a line of more than 4 GiB cannot be tokenized");
+  check_word_size(text.size());
   if (!text.empty()) BpeLine(pieces, text).cut(cuts);
 }
 
@@ -150,6 +151,7 @@ SentencePieceUnigram make_sentencepiece_unigram(const SentencePieces& pieces) {
 
 void cut_unigram(const SentencePieces& pieces, const SentencePieceUnigram& unigram, std::string_view text,
                  Cuts& cuts) {
+  check_word_size(text.size());
   struct Node {  // the best way to a place in the text
     float score = 0;
     int32_t id = TokenTable::kNone;
@@ -163,6 +165,7 @@ void cut_unigram(const SentencePieces& pieces, const SentencePieceUnigram& unigr
       node = {static_cast<float>(score), id, begin};
   };
   for (size_t begin = 0; begin < text.size();) {
+    stop_if_interrupted();
     const size_t character = first_character(text.substr(begin));
     const float so_far = best[begin].score;
     bool single = false;  // the character alone is a piece

@@ -1,6 +1,7 @@
 #include "text/sentencepiece_normalizer.h"
 
 #include "base/utf8.h"
+#include "text/growth.h"
 
 namespace sdft {
 namespace {
@@ -34,8 +35,12 @@ Mapped map_start(const SentencePieceNormalizer& normalizer, const SentencePieces
 
 SentencePieceNormalizer make_sentencepiece_normalizer(const SentencePieceFile& file,
                                                       const std::string& where) {
-  SentencePieceNormalizer normalizer{std::nullopt, file.add_dummy_prefix, file.remove_extra_whitespaces,
-                                     file.escape_whitespaces, file.whitespace_as_suffix};
+  SentencePieceNormalizer normalizer{std::nullopt,
+                                     file.add_dummy_prefix,
+                                     file.remove_extra_whitespaces,
+                                     file.escape_whitespaces,
+                                     file.whitespace_as_suffix,
+                                     where};
   if (!file.precompiled_map.empty()) normalizer.map.emplace(file.precompiled_map, where);
   return normalizer;
 }
@@ -54,7 +59,9 @@ std::string normalize_for_sentencepiece(const SentencePieceNormalizer& normalize
   const std::string_view space = normalizer.escape_whitespaces ? kSpace : " ";
   if (normalizer.add_dummy_prefix && !normalizer.whitespace_as_suffix) out += space;
   bool after_space = single;
+  const Growth growth(text.size());
   while (!text.empty()) {
+    growth.check(out.size(), normalizer.where);
     auto [size, mapped] = map_start(normalizer, pieces, text);
     while (after_space && !mapped.empty() && mapped[0] == ' ') mapped.remove_prefix(1);
     for (char c : mapped) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/find.h"
 #include "base/utf8.h"
 #include "text/byte_level.h"
 
@@ -28,7 +29,7 @@ void replace_literal(std::string& text, std::string_view what, std::string_view 
   if (what.empty()) return replace_nothing(text, by);
   std::string out;
   size_t at = 0;
-  for (size_t found; (found = text.find(what, at)) != std::string::npos; at = found + what.size()) {
+  for (size_t found; (found = find_text(text, what, at)) != std::string::npos; at = found + what.size()) {
     out.append(text, at, found - at);
     out += by;
   }
@@ -126,17 +127,29 @@ Tokens ctc(const Tokens& tokens, const DecoderStep& step) {
   return out;
 }
 
-Tokens apply(const DecoderStep& step, Tokens tokens) {
+size_t total_size(const Tokens& tokens) {
+  size_t size = 0;
+  for (const auto& token : tokens) size += token.size() + 1;
+  return size;
+}
+
+void replace(Tokens& tokens, const DecoderStep& step, Growth growth) {
+  RegexScratch scratch;
+  for (auto& token : tokens) {
+    token = replace_all(step.pattern, step.content, token, scratch, growth, step.where);
+    growth.most -= std::min(growth.most, token.size());  // what is left for the others
+  }
+}
+
+Tokens apply(const DecoderStep& step, Tokens tokens, const Growth& growth) {
   switch (step.kind) {
     case Kind::kSpaced:
       return {join(tokens, " ")};
     case Kind::kByteLevel:
       return {byte_level_text(tokens)};
-    case Kind::kReplace: {
-      RegexScratch scratch;
-      for (auto& token : tokens) token = replace_all(step.pattern, step.content, token, scratch);
+    case Kind::kReplace:
+      replace(tokens, step, growth);
       return tokens;
-    }
     case Kind::kByteFallback:
       return byte_fallback(tokens);
     case Kind::kFuse:
@@ -175,7 +188,11 @@ std::string byte_token(int byte) {
 }
 
 std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std::string> tokens) {
-  for (const DecoderStep& step : steps) tokens = apply(step, std::move(tokens));
+  const Growth growth(total_size(tokens));
+  for (const DecoderStep& step : steps) {
+    tokens = apply(step, std::move(tokens), growth);
+    growth.check(total_size(tokens), step.where);
+  }
   return join(tokens, "");
 }
 

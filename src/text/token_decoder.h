@@ -28,8 +28,10 @@ struct DecoderStep {
   std::string content, delimiter;
   size_t start = 0, stop = 0;
   bool strip_first = false, cleanup = false;
+  std::string where;  // the file and the step's place in it, for messages
 };
 
+// Throws Error(kInput) where a step makes the text grow without bound.
 std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std::string> tokens);
 
 // True where the text of a sequence's start is the start of the sequence's text, save for its last,

@@ -13,6 +13,8 @@ constexpr const char* kTemplateFromConfig[] = {
     "LlamaTokenizer",     "LlamaTokenizerFast",     "CodeLlamaTokenizer", "GemmaTokenizer",
     "GemmaTokenizerFast", "CodeLlamaTokenizerFast", "CohereTokenizer",    "CohereTokenizerFast"};
 
+constexpr size_t kLongestAddedToken = 4096;  // bytes: each place of a text is compared with all of them
+
 constexpr const char* kNamedTokens[] = {"bos_token", "eos_token", "unk_token", "pad_token",
                                         "sep_token", "cls_token", "mask_token"};
 
@@ -107,6 +109,9 @@ int32_t parse_token_id(const std::string& text, const std::string& where) {
 AddedToken read_added_token(const Json& entry, const std::string& where) {
   AddedToken token;
   token.content = require<std::string>(entry, "content", where);
+  if (token.content.size() > kLongestAddedToken)
+    fail_input(where, "an added token of " + std::to_string(token.content.size()) + " bytes, more than " +
+                          std::to_string(kLongestAddedToken));
   token.single_word = value_or<bool>(entry, "single_word", false, where);
   token.lstrip = value_or<bool>(entry, "lstrip", false, where);
   token.rstrip = value_or<bool>(entry, "rstrip", false, where);

@@ -16,6 +16,14 @@ struct Reader {
   void (*read)(const Json& section, const std::string& where, std::vector<Step>& steps);
 };
 
+constexpr size_t kMostSteps = 200;  // of a section; published ones have up to ten
+
+template <typename Step>
+void note_where(Step& step, const std::string& where) {
+  if (step.where.empty()) step.where = where;
+}
+void note_where(std::vector<int32_t>&, const std::string&) {}  // a post-processor's: it does nothing to texts
+
 // Sequences may hold sequences: Readers call this again.
 template <typename Step, size_t n>
 void read_steps(const Reader<Step> (&readers)[n], const Json& section, const std::string& where,
@@ -24,7 +32,14 @@ void read_steps(const Reader<Step> (&readers)[n], const Json& section, const std
   const auto type = require<std::string>(section, "type", where);
   std::string known;
   for (const auto& reader : readers) {
-    if (type == reader.type) return reader.read(section, where + " (" + type + ")", steps);
+    if (type == reader.type) {
+      const std::string place = where + " (" + type + ")";
+      reader.read(section, place, steps);
+      for (Step& step : steps) note_where(step, place);
+      if (steps.size() > kMostSteps)
+        fail_input(where, "more than " + std::to_string(kMostSteps) + " steps are not supported");
+      return;
+    }
     known += (known.empty() ? "" : ", ") + std::string(reader.type);
   }
   fail_input(where, "type '" + type + "' is not supported", "supported are " + known);
@@ -35,6 +50,8 @@ void read_sequence(const Json& section, const char* key, const std::string& wher
                    Read read) {
   const Json parts = require<Json>(section, key, where);
   if (!parts.is_array()) fail_field(section, key, where);
+  if (parts.size() > kMostSteps)
+    fail_input(where, "more than " + std::to_string(kMostSteps) + " steps are not supported");
   for (size_t i = 0; i < parts.size(); ++i)
     read(parts[i], where + "." + key + "[" + std::to_string(i) + "]", steps);
 }

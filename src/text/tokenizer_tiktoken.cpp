@@ -29,10 +29,7 @@ constexpr std::array<const char*, 11> kLlama3Named = {"<|begin_of_text|>",
                                                       "<|eot_id|>",
                                                       "<|python_tag|>"};
 
-struct Line {
-  std::string bytes;
-  int32_t id;
-};
+constexpr size_t kLongestToken = 4096;  // in base64: each is cut at every place
 
 bool parse_line(std::string_view line, std::string_view& base64, std::string_view& id) {
   const size_t space = line.find(' ');
@@ -58,6 +55,8 @@ TokenTable read_vocabulary(const std::filesystem::path& path) {
         std::string_view base64, id;
         if (!parse_line(line, base64, id)) fail_input(where, "expected base64 bytes, a space and an id");
         const int32_t value = parse_token_id(std::string(id), where);
+        if (base64.size() > kLongestToken)
+          fail_input(where, "a token of more than " + std::to_string(kLongestToken) + " characters");
         if (!table.add(to_byte_level(decode_base64(base64, where)), value))
           fail_input(where, "the token or its id " + std::to_string(value) + " was there before");
       },

@@ -2,8 +2,10 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <vector>
 
 #include "base/utf8.h"
 
@@ -34,12 +36,53 @@ bool is_taken_apart(char32_t c) {
   return true;
 }
 
+// utf8proc sorts the marks behind a character by moving each one past the others: a text may have a million
+// of them. Here long runs are sorted beforehand, as it would sort them.
+constexpr size_t kLongRun = 64;
+
+bool has_long_run_of_marks(std::string_view text) {
+  size_t run = 0;
+  for (size_t at = 0; at < text.size() && run <= kLongRun;)
+    run = utf8proc_get_property(static_cast<utf8proc_int32_t>(utf8_next(text, at)))->combining_class ? run + 1
+                                                                                                     : 0;
+  return run > kLongRun;
+}
+
+std::string with_sorted_marks(std::string_view text, int options) {
+  std::vector<utf8proc_int32_t> characters;
+  for (size_t at = 0; at < text.size();) {
+    utf8proc_int32_t parts[32];
+    int boundary = 0;
+    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(utf8_next(text, at)), parts, 32,
+                                               static_cast<utf8proc_option_t>(options), &boundary);
+    characters.insert(characters.end(), parts, parts + count);
+  }
+  auto rank = [](utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; };
+  for (auto begin = characters.begin(); begin != characters.end();) {
+    if (rank(*begin) == 0) {
+      ++begin;
+      continue;
+    }
+    const auto end = std::find_if(begin, characters.end(), [&](auto c) { return rank(c) == 0; });
+    std::stable_sort(begin, end, [&](auto a, auto b) { return rank(a) < rank(b); });
+    begin = end;
+  }
+  std::string out;
+  for (auto c : characters) utf8_append(out, static_cast<char32_t>(c));
+  return out;
+}
+
 // A maximal stretch that can be normalized alone: no normal form joins an ASCII character with what is before
 // it.
 std::string normalize_stretch(std::string_view text, NormalForm form) {
   int options = UTF8PROC_STABLE;
   options |= form == NormalForm::kNfc || form == NormalForm::kNfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
   if (form == NormalForm::kNfkc || form == NormalForm::kNfkd) options |= UTF8PROC_COMPAT;
+  std::string sorted;
+  if (has_long_run_of_marks(text)) {
+    sorted = with_sorted_marks(text, (options & ~UTF8PROC_COMPOSE) | UTF8PROC_DECOMPOSE);
+    text = sorted;
+  }
   utf8proc_uint8_t* result = nullptr;
   const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                              static_cast<utf8proc_ssize_t>(text.size()), &result,

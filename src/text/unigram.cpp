@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/growth.h"
 #include "text/token_decoder.h"
 
 namespace sdft {
@@ -62,6 +63,7 @@ void UnigramModel::find_best(std::string_view word, std::vector<UnigramScratch::
     if (node.begin == kUnreached || score > node.score) node = {score, static_cast<uint32_t>(begin), id};
   };
   for (size_t begin = 0; begin < word.size();) {
+    stop_if_interrupted();
     const size_t character = utf8_length(static_cast<unsigned char>(word[begin]));
     const double so_far = best[begin].score;
     bool single = false;  // the character alone is a piece
@@ -94,8 +96,7 @@ void UnigramModel::append_reversed(std::string_view piece, std::vector<int32_t>&
 void UnigramModel::encode(std::string_view word, UnigramScratch& scratch, WordCache& cache,
                           std::vector<int32_t>& ids) const {
   if (cache.get(word, ids)) return;
-  if (word.size() >= kUnreached)
-    fail_input("text to tokenize", "a word of more than 4 GiB cannot be tokenized");
+  check_word_size(word.size());
   find_best(word, scratch.best);
   auto& found = scratch.ids;
   found.clear();

@@ -1,6 +1,7 @@
 #include "text/word_piece.h"
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/utf8.h"
 
 namespace sdft {
@@ -9,7 +10,14 @@ WordPieceModel::WordPieceModel(TokenTable vocabulary, WordPieceOptions options, 
     : vocabulary_(std::move(vocabulary)),
       options_(std::move(options)),
       unk_(vocabulary_.find(options_.unk_token)),
-      where_(where) {}
+      where_(where) {
+  const std::string& prefix = options_.continuing_subword_prefix;
+  for (int32_t id = 0; id < vocabulary_.end() && !options_.whole_words; ++id) {
+    const std::string_view token = vocabulary_.token(id);
+    first_.add(token, id);
+    if (token.substr(0, prefix.size()) == prefix) later_.add(token.substr(prefix.size()), id);
+  }
+}
 
 int32_t WordPieceModel::unk() const {
   if (unk_ == TokenTable::kNone)
@@ -20,17 +28,17 @@ int32_t WordPieceModel::unk() const {
 // False where some part of the word has no piece.
 bool WordPieceModel::pieces(std::string_view word, std::vector<int32_t>& ids) const {
   if (utf8_count(word) > options_.max_input_chars_per_word) return false;
-  std::string piece;
   for (size_t begin = 0; begin < word.size();) {
-    piece = begin > 0 ? options_.continuing_subword_prefix : "";
-    const size_t prefix = piece.size();
-    piece += word.substr(begin);
-    int32_t id = TokenTable::kNone;
-    while (piece.size() > prefix && (id = vocabulary_.find(piece)) == TokenTable::kNone)
-      piece.resize(utf8_previous(piece, piece.size()));
-    if (id == TokenTable::kNone) return false;
-    ids.push_back(id);
-    begin += piece.size() - prefix;
+    stop_if_interrupted();
+    size_t size = 0;
+    int32_t longest = TokenTable::kNone;
+    (begin > 0 ? later_ : first_).find_prefixes(word.substr(begin), [&](size_t length, int32_t id) {
+      size = length;
+      longest = id;
+    });
+    if (longest == TokenTable::kNone) return false;
+    ids.push_back(longest);
+    begin += size;
   }
   return true;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "text/token_table.h"
+#include "text/unigram.h"
 #include "text/word_cache.h"
 
 namespace sdft {
@@ -30,6 +31,7 @@ class WordPieceModel {
   bool pieces(std::string_view word, std::vector<int32_t>& ids) const;
 
   TokenTable vocabulary_;
+  PrefixTree first_, later_;  // the pieces that may begin a word, and the others without their prefix
   WordPieceOptions options_;
   int32_t unk_;
   std::string where_;

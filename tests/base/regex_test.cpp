@@ -24,5 +24,11 @@ TEST(Regex, GivesUpRatherThanHang) {
   EXPECT_NO_THROW(Regex("(?:a|b)*", "here").matches(std::string(1'000'000, 'a')));
 }
 
+TEST(Regex, RefusesEndlessPatterns) {
+  EXPECT_THROW(Regex("a" + std::string(1'000'000, '+'), "here"), Error);
+  EXPECT_THROW(Regex(std::string(60'000, '('), "here"), Error);
+  EXPECT_THROW(Regex(std::string(60'000, '['), "here"), Error);
+}
+
 }  // namespace
 }  // namespace sdft

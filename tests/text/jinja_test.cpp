@@ -246,7 +246,7 @@ TEST(Jinja, ErrorsNameTheLine) {
       {"{{ missing + 1 }}", "t:1: 'missing' is undefined"},
       {"{{ 'a' + 1 }}", "t:1: can only concatenate str (not \"int\") to str"},
       {"{{ 1 < 'a' }}", "t:1: '<' not supported between instances of 'int' and 'str'"},
-      {"\n\n{{ raise_exception('no system') }}", "t:3: no system"},
+      {"\n\n{{ raise_exception('no\\n\\x1bsystem') }}", R"(t:3: the template refuses: "no\n\x1bsystem")"},
       {"{{ l.append(1) }}", "unsafe"},
       {"{{ 1 / 0 }}", "t:1: division by zero"},
       {"{{ l | select('odd') | length }}", "t:1: object of type 'generator' has no len()"},

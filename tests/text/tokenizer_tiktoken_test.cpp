@@ -154,12 +154,14 @@ std::string small_map() {
 
 TEST(PrecompiledMap, ReplacesWhatItKnows) {
   const PrecompiledMap map(small_map(), "here");
-  EXPECT_EQ(map.apply("abcb"), "axyzcxyz");
-  EXPECT_EQ(map.apply("b\u0301"),
+  EXPECT_EQ(map.apply("abcb", Growth(50)), "axyzcxyz");
+  EXPECT_EQ(map.apply("b\u0301", Growth(50)),
             "xyz");  // a short grapheme is looked up as a whole, by its shortest known start
-  EXPECT_EQ(map.apply("b\u0301\u0301\u0301"), "xyz\u0301\u0301\u0301");  // a long one character by character
-  EXPECT_EQ(map.apply("é中"), "é中");
-  EXPECT_EQ(map.apply(""), "");
+  EXPECT_EQ(map.apply("b\u0301\u0301\u0301", Growth(50)),
+            "xyz\u0301\u0301\u0301");  // a long one character by character
+  EXPECT_EQ(map.apply("é中", Growth(50)), "é中");
+  EXPECT_EQ(map.apply("", Growth(50)), "");
+  EXPECT_THROW(map.apply(std::string(30'000, 'b'), Growth(50)), Error);  // grows without bound
 }
 
 TEST(PrecompiledMap, DamagedMapsNeverCrash) {
@@ -170,7 +172,7 @@ TEST(PrecompiledMap, DamagedMapsNeverCrash) {
     for (int i = 0; i < 20; ++i) bad[4 + random.below(bad.size() - 4)] = static_cast<char>(random.below(256));
     if (random.chance(0.2)) bad.resize(random.below(bad.size()));
     try {
-      PrecompiledMap(bad, "here").apply("aab ba\u0301é中🎉 the end");
+      PrecompiledMap(bad, "here").apply("aab ba\u0301é中🎉 the end", Growth(50));
     } catch (const Error& e) {
       EXPECT_THAT(e.what(), HasSubstr("here: the precompiled map is damaged"));
     }
