@@ -76,18 +76,20 @@ void add_prompt_flags(CLI::App* command, PromptFlags* flags) {
 
 Dataset read_examples(const std::string& path, const PromptFlags& flags, bool response_required) {
   DatasetOptions options;
-  Columns& c = options.columns;
-  const std::map<std::string, std::string*> fields = {
-      {"id", &c.id},         {"prompt", &c.prompt},   {"query", &c.query},      {"response", &c.response},
-      {"system", &c.system}, {"history", &c.history}, {"messages", &c.messages}};
+  const auto fields = column_fields(options.columns);
   for (const std::string& column : flags.columns) {
     const size_t equals = std::min(column.find('='), column.size());
-    const auto field = fields.find(column.substr(0, equals));
-    if (field == fields.end() || equals + 1 >= column.size()) {
-      fail_usage("--column " + column + " is not understood",
-                 "FIELD=NAME, where FIELD is id, prompt, query, response, system, history or messages");
+    std::vector<std::string> names;
+    bool known = false;
+    for (const auto& [name, target] : fields) {
+      names.emplace_back(name);
+      if (column.substr(0, equals) != name || equals + 1 >= column.size()) continue;
+      *target = column.substr(equals + 1);
+      known = true;
     }
-    *field->second = column.substr(equals + 1);
+    if (!known)
+      fail_usage("--column " + column + " is not understood",
+                 "FIELD=NAME, where FIELD is one of " + list_of(names, names.size()));
   }
   options.response_required = response_required;
   options.limit = flags.max_samples;

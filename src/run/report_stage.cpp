@@ -156,7 +156,8 @@ report::Distillation read_distillation(const fs::path& dir) {
     const bool accepted = require<bool>(json, "accepted", where);
     const std::string outcome = accepted ? "accepted" : text("reason");
     if (shown[outcome]++ < (accepted ? 3u : 2u))
-      d.samples.push_back({text("id"), text("instruction"), text("original"), text("rewrite"), outcome});
+      d.samples.push_back({text("id"), value_or<std::string>(json, "instruction", "", where),
+                           text("original"), text("rewrite"), outcome});
   });
   return d;
 }

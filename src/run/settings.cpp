@@ -157,8 +157,9 @@ std::vector<Setting> task_settings(TaskSettings& task) {
 }
 
 std::vector<std::pair<const char*, std::string*>> column_fields(Columns& c) {
-  return {{"id", &c.id},         {"prompt", &c.prompt},   {"query", &c.query},      {"response", &c.response},
-          {"system", &c.system}, {"history", &c.history}, {"messages", &c.messages}};
+  return {
+      {"id", &c.id},         {"prompt", &c.prompt},   {"query", &c.query},       {"response", &c.response},
+      {"system", &c.system}, {"history", &c.history}, {"messages", &c.messages}, {"tools", &c.tools}};
 }
 
 std::string value_text(const Setting& setting) {

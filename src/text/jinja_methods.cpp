@@ -68,7 +68,7 @@ Value split_method(Runtime& rt, const Value& self, const Args& args) {
     by = &separator;
   }
   Strings parts{rt, self.markup};
-  (from_right ? rsplit : split)(self.as_string(), by, limit, std::ref(parts));
+  (from_right ? rsplit : split)(self.as_string(), by, limit, [&](std::string_view part) { parts(part); });
   if (from_right) std::reverse(parts.items.begin(), parts.items.end());
   return rt.list(std::move(parts.items));
 }
@@ -186,7 +186,8 @@ Value zfill_method(Runtime& rt, const Value& self, const Args& args) {
 Value splitlines_method(Runtime& rt, const Value& self, const Args& args) {
   Bound bound = bind(rt, "splitlines()", args, {"keepends"});
   Strings lines{rt, self.markup};
-  split_lines(self.as_string(), bound.has(0) && truth(rt, bound.at(0)), std::ref(lines));
+  split_lines(self.as_string(), bound.has(0) && truth(rt, bound.at(0)),
+              [&](std::string_view line) { lines(line); });
   return rt.list(std::move(lines.items));
 }
 
