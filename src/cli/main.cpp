@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -18,6 +19,17 @@
 #include "tensor/torch_compat.h"
 
 namespace {
+// Before the libraries' initialisers, which start threads of their own (OpenBLAS): all of them inherit the
+// blocked signals that watch_signals() waits for. See base/signals.h.
+void block_signals(int, char**, char**) {
+  sigset_t watched;
+  sigemptyset(&watched);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&watched, signal);
+  sigprocmask(SIG_BLOCK, &watched, nullptr);
+}
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_initialisers)(int, char**,
+                                                                                char**) = block_signals;
+
 using sdft::Error;
 using sdft::ExitCode;
 

@@ -95,8 +95,7 @@ Dataset read_examples(const std::string& path, const PromptFlags& flags, bool re
   options.limit = flags.max_samples;
   options.skip_bad = flags.skip_bad;
   Dataset dataset = read_dataset(path, options);
-  for (const SkippedRecord& record : dataset.skipped)
-    std::fprintf(stderr, "sdft: skipped %s\n", printable(record.where + ": " + record.reason).c_str());
+  tell_skipped(dataset);
   return dataset;
 }
 

@@ -20,7 +20,7 @@ TEST(Regex, MatchesWholeTexts) {
 TEST(Regex, GivesUpRatherThanHang) {
   const std::string name(40, 'a');
   EXPECT_THROW(Regex("(a|a)*b|(a*)*c", "here").matches(name), Error);
-  EXPECT_THROW(Regex("(?:(?:a|a)*)*b", "here").matches(name), Error);
+  EXPECT_THROW(Regex("(?:(?:a|a)*)*[bc]", "here").matches(name), Error);
   EXPECT_NO_THROW(Regex("(?:a|b)*", "here").matches(std::string(1'000'000, 'a')));
 }
 

@@ -357,7 +357,7 @@ TEST_F(BadInput, SampleLongerThanTheContext) {
   const CommandResult cut = train(data);
   EXPECT_EQ(cut.exit_code, 0) << cut.err;
   EXPECT_THAT(cut.err, AllOf(HasSubstr("1 of 4"), HasSubstr("192 tokens"), HasSubstr("samples.json")));
-  EXPECT_THAT(read_text(dir_ / "out" / "samples.json"), HasSubstr("long one"));
+  EXPECT_THAT(read_text(dir_ / "out" / "vanilla" / "samples.json"), HasSubstr("long one"));
 }
 
 TEST_F(BadInput, UnknownFlagsAndCommandsGetSuggestions) {

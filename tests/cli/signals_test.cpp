@@ -88,8 +88,8 @@ TEST_P(Interrupts, EachEndsWith130AndGoesOn) {
 INSTANTIATE_TEST_SUITE_P(Trainings, Interrupts,
                          ::testing::Values(Case{"lora", 1}, Case{"lora", 2}, Case{"full", 1},
                                            Case{"full", 2}),
-                         [](const auto& info) {
-                           return info.param.finetuning_type + std::to_string(info.param.threads);
+                         [](const auto& test) {
+                           return test.param.finetuning_type + std::to_string(test.param.threads);
                          });
 
 TEST(Signals, WaitingForALineEnds) {

@@ -22,7 +22,9 @@ class Stages : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     scratch_ = new ScratchDir;
-    write_small_model(*scratch_ / "model");
+    SmallModel roomy;
+    roomy.context = 1024;
+    write_small_model(*scratch_ / "model", roomy);
     write_small_adapter(*scratch_ / "model", *scratch_ / "adapter");
   }
   static void TearDownTestSuite() { delete scratch_; }
@@ -107,7 +109,7 @@ TEST_F(Stages, ChangedDataIsRefusedThenMadeAnew) {
   good("run", "out");
   const auto before = results("out");
   write("train.jsonl", small_dataset(12, 2));
-  for (const char* command : {"run", "distill", "train"}) refused(stage(command, "out"), "dataset");
+  for (const char* command : {"run", "distill", "train"}) refused(stage(command, "out"), "another content");
   EXPECT_EQ(results("out"), before) << "a refusal changes nothing";
   good("run", "out", {"--fresh"});
   EXPECT_NE(results("out").at("distill/rewrites.jsonl"), before.at("distill/rewrites.jsonl"));
@@ -172,7 +174,7 @@ TEST_F(Stages, ARewriteCannotKeepWhatNoAnswerHas) {
 
 TEST_F(Stages, PromptsThatAreTooLongAreToldApart) {
   std::string words;
-  for (int i = 0; i < 300; ++i) words += "plus ";
+  for (int i = 0; i < 1500; ++i) words += "plus ";
   write("eval.jsonl", small_dataset(3, 50) + Json({{"instruction", words}, {"output", "1"}}).dump() + "\n");
   EXPECT_THAT(good("eval", "out").out, AllOf(HasSubstr("1 of 4 prompts are longer"), HasSubstr("/ 4")));
 }

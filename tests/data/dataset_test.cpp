@@ -416,7 +416,7 @@ TEST_F(DatasetTest, PartsOfADataset) {
       {R"("subset": "main")", "subset string \"main\" names a part of a hub's dataset"},
       {R"("spilt": "train")", "unknown key 'spilt' (did you mean 'split'?)"},
       {R"("columns": {"promt": "prompt"})", "unknown key 'promt' (did you mean 'prompt'?)"},
-      {R"("tags": {"user": "u"})", "unknown key 'user' (did you mean 'user_tag'?)"},
+      {R"("tags": {"user_tg": "u"})", "unknown key 'user_tg' (did you mean 'user_tag'?)"},
       {R"("columns": {"images": "images"})", "names images"},
       {R"("file_name": ".")", "file_name is the folder"},
   };

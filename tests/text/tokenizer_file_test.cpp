@@ -120,7 +120,7 @@ TEST(TokenizerFile, EncodesInManyThreads) {
 
 TEST(TokenizerFile, SaysWhatIsWrongWithAFile) {
   EXPECT_THAT(error_of(""), HasSubstr("not valid JSON"));
-  EXPECT_THAT(error_of("{\n\"model\": {"), HasSubstr("tokenizer.json:2: not valid JSON"));
+  EXPECT_THAT(error_of("{\n\"model\": {"), HasSubstr("tokenizer.json:2:11: not valid JSON"));
   EXPECT_THAT(error_of("[]"), HasSubstr("expected an object"));
   EXPECT_THAT(error_of("{}"), HasSubstr("field 'model'"));
   EXPECT_THAT(error_of(std::string(100000, '[')), HasSubstr("nested too deep"));
