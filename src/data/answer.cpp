@@ -39,12 +39,6 @@ constexpr std::string_view kRefusals[] = {"I'm sorry",
                                           "I can't provide",
                                           "I can't assist"};
 
-// What published models write around their reasoning.
-constexpr std::pair<std::string_view, std::string_view> kTraces[] = {{"<think>", "</think>"},
-                                                                     {"[THINK]", "[/THINK]"},
-                                                                     {"<thought>", "</thought>"},
-                                                                     {"<seed:think>", "</seed:think>"}};
-
 std::string_view trim_left(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(" \t\r\n\f\v"), text.size()));
 }
@@ -128,7 +122,7 @@ std::string_view strip_thinking(std::string_view text, bool opened) {
   for (bool first = true;; first = false) {
     const std::string_view rest = trim_left(text);
     bool found = false;
-    for (const auto& [open, close] : kTraces) {
+    for (const auto& [open, close] : kTraceMarks) {
       const size_t begin = rest.find(open), end = rest.find(close);
       // Marks further on are the answer's own words, unless a closing one was opened before the text began.
       if (begin != 0 && !(first && end < begin)) continue;

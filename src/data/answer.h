@@ -6,8 +6,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sdft {
+
+// What published models put around their reasoning.
+inline constexpr std::pair<std::string_view, std::string_view> kTraceMarks[] = {
+    {"<think>", "</think>"},
+    {"[THINK]", "[/THINK]"},
+    {"<thought>", "</thought>"},
+    {"<seed:think>", "</seed:think>"}};
 
 // The answer without the model's reasoning before it: <think>…</think> (Qwen3, DeepSeek-R1, SmolLM3, …),
 // [THINK]…[/THINK] (Magistral), <thought>…</thought> (EXAONE Deep), <seed:think>…</seed:think> (Seed-OSS) at

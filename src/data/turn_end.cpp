@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "data/answer.h"
 #include "data/prompt_text.h"
 
 namespace sdft {
 namespace {
 
 constexpr const char* kAnswer = "Understood-7f3a";  // stands nowhere else in a template's text
-
-// What published models put around their reasoning.
-constexpr std::pair<std::string_view, std::string_view> kThinking[] = {{"<think>", "</think>"},
-                                                                       {"[THINK]", "[/THINK]"},
-                                                                       {"<thought>", "</thought>"},
-                                                                       {"<seed:think>", "</seed:think>"}};
 
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -90,13 +85,13 @@ std::optional<int32_t> unnamed_end(const Formatter& formatter, const std::vector
 bool opens_thinking(const Formatter& formatter) {
   if (!has_chat_template(formatter)) return false;
   const std::string prompt = stripped(sample_text(formatter, true), 2);
-  return std::any_of(std::begin(kThinking), std::end(kThinking),
+  return std::any_of(std::begin(kTraceMarks), std::end(kTraceMarks),
                      [&](const auto& mark) { return ends_with(prompt, mark.first); });
 }
 
 std::string_view without_empty_thinking(std::string_view prompt) {
   auto trimmed = [](std::string_view text) { return text.substr(0, text.find_last_not_of(" \n") + 1); };
-  for (const auto& [open, close] : kThinking) {
+  for (const auto& [open, close] : kTraceMarks) {
     std::string_view rest = trimmed(prompt);
     if (!ends_with(rest, close)) continue;
     rest = trimmed(rest.substr(0, rest.size() - close.size()));
