@@ -117,7 +117,8 @@ int main(int argc, char** argv) {
     start_log();
     parse(argc, argv)();
     sdft::cli::flush_out();
-    return 0;
+    std::fflush(stderr);
+    std::_Exit(0);  // as leave(), and for the same reason
   } catch (...) {
     leave(current_failure());
   }
