@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "cli/run_command.h"
 #include "cli/small_model.h"
 #include "testing.h"
@@ -186,11 +187,9 @@ TEST_F(Stages, ATaskThatNothingJudgesIsInTheReport) {
 }
 
 TEST_F(Stages, TwoAtOnceInOneFolderAreRefused) {
-  Command first(recipe("run", "out", {"num_train_epochs=50"}));
-  for (int i = 0; i < 100 && !fs::exists(dir_ / "out/recipe.yaml"); ++i) first.run_for(0.1);
-  refused(stage("run", "out", {"num_train_epochs=50"}), "another sdft");
-  first.kill(SIGKILL);
-  first.wait();
+  good("distill", "out");
+  const FolderLock lock(dir_ / "out");
+  refused(stage("train", "out"), "another sdft");
 }
 
 }  // namespace
