@@ -25,8 +25,8 @@ void take_names(const Json& info, const std::string& section, const std::string&
   const Json given = value_or<Json>(info, section, Json::object(), where);
   if (!given.is_object()) fail_field(info, section, where);
   for (const auto& [key, value] : given.items()) {
-    auto known =
-        std::find_if(names.begin(), names.end(), [&](const NamedText& name) { return key == name.key; });
+    auto known = std::find_if(names.begin(), names.end(),
+                              [&, &wanted = key](const NamedText& name) { return wanted == name.key; });
     if (known == names.end()) {
       std::vector<std::string> all;
       for (const NamedText& name : names) all.emplace_back(name.key);
@@ -89,7 +89,7 @@ std::filesystem::path file_of(const Json& info, const std::filesystem::path& dir
       if (hub.empty() && info.contains(key)) hub = std::string(" (") + key + " " + describe(info[key]) + ")";
     fail_input(where, "names no local file" + hub, "download the dataset and give its place as file_name");
   }
-  const std::filesystem::path path = dir / require<std::string>(info, "file_name", where);
+  std::filesystem::path path = dir / require<std::string>(info, "file_name", where);
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     fail_input(where, "file_name is the folder " + path.string(), "give one file in it");

@@ -40,7 +40,7 @@ Text plain(std::string_view text) {
     else if (c == 0x2026)
       out += U"...";
     else if (one_of(c, U"！？：，（）＝"))
-      out += c - 0xfee0;
+      out += static_cast<char32_t>(c - 0xfee0);
     else if (c == 0xff0e || c == 0xff61)
       out += U'。';
     else if (c != '\n' && is_space(c))
