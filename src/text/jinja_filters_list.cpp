@@ -120,25 +120,27 @@ Value unique_filter(Runtime& rt, const Value& value, const Args& args) {
     std::set<std::string> strings;
     std::vector<Value> others;
   };
-  return rt.generator([&rt, next = iterate(rt, value), sensitive = flag(rt, bound, 0),
-                       path = path_key(rt, or_none(bound, 1)), seen = std::make_shared<Seen>()](Value* item) {
-    while (next(item)) {
-      Value key = lowered(rt, path(*item), sensitive);
-      require_hashable(rt, key);
-      if (key.is_string()) {
-        rt.charge(8 + key.as_string().size() / 8);
-        if (seen->strings.insert(key.as_string()).second) return true;
-        continue;
-      }
-      rt.charge(seen->others.size());
-      if (std::any_of(seen->others.begin(), seen->others.end(),
-                      [&](const Value& v) { return equal(rt, v, key); }))
-        continue;
-      seen->others.push_back(key);
-      return true;
-    }
-    return false;
-  });
+  auto path = path_key(rt, or_none(bound, 1));
+  auto seen = std::make_shared<Seen>();
+  return rt.generator(
+      [&rt, next = iterate(rt, value), sensitive = flag(rt, bound, 0), path, seen](Value* item) {
+        while (next(item)) {
+          Value key = lowered(rt, path(*item), sensitive);
+          require_hashable(rt, key);
+          if (key.is_string()) {
+            rt.charge(8 + key.as_string().size() / 8);
+            if (seen->strings.insert(key.as_string()).second) return true;
+            continue;
+          }
+          rt.charge(seen->others.size());
+          if (std::any_of(seen->others.begin(), seen->others.end(),
+                          [&](const Value& v) { return equal(rt, v, key); }))
+            continue;
+          seen->others.push_back(key);
+          return true;
+        }
+        return false;
+      });
 }
 
 template <bool largest>

@@ -195,10 +195,11 @@ void rsplit_space(std::string_view text, int64_t limit, const UsePart& use) {
   for (text = strip(text, 2); !text.empty(); text = strip(text, 2)) {
     if (limit >= 0 && done++ == limit) return use(text);  // the rest keeps its leading white space
     size_t begin = text.size();
-    for (size_t before = begin; begin > 0; begin = before) {
-      before = last_char(text, begin);
+    while (begin > 0) {
+      const size_t before = last_char(text, begin);
       size_t at = before;
       if (is_space(next_char(text, &at))) break;
+      begin = before;
     }
     use(text.substr(begin));
     text.remove_suffix(text.size() - begin);
