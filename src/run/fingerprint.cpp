@@ -12,7 +12,8 @@ std::vector<fs::path> files_of(const fs::path& dir) {
   std::vector<fs::path> files;
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(dir, failed))
-    if (entry.is_regular_file(failed)) files.push_back(entry.path());
+    if (entry.is_regular_file(failed) && entry.path().filename().string()[0] != '.')  // not unfinished ones
+      files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
 }

@@ -16,12 +16,11 @@ constexpr size_t kShown = 8;  // differences in a message
 // Matters when a stage writes its result, and may still change until then.
 constexpr const char* kLate = "save_dtype";
 
-// A kill may have left nothing but an unfinished made_from.json.
+// A kill may have left nothing but an unfinished made_from.json, which has a hidden name (base/file.h).
 bool holds_something(const fs::path& dir) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(dir, none))
-    if (entry.path().filename().string().rfind(kMadeFrom, 0) != 0 || entry.path().filename() == kMadeFrom)
-      return true;
+    if (entry.path().filename().string()[0] != '.') return true;
   return false;
 }
 

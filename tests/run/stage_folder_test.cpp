@@ -91,7 +91,7 @@ TEST(StageFolder, AnUnfinishedBeginningIsBegunAgain) {
   ScratchDir scratch;
   const fs::path dir = scratch / "stage";
   make_directories(dir);
-  write_file_atomic(dir / "made_from.json.tmp12ab", "{");
+  write_file_atomic(dir / ".made_from.json.0123456789abcdef.tmp", "{");
   EXPECT_FALSE(begin_stage(dir, kOne, false));
 }
 
