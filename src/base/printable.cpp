@@ -2,27 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace sdft {
 
 namespace {
 constexpr char32_t kReplacement = 0xFFFD;
-}
-
-char32_t next_character(std::string_view text, size_t& at) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char first = byte(at);
-  if (first < 0x80) return text[at++];
-  size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  static constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  char32_t code = first & (0xFF >> (length + 1));
-  bool valid = first >= 0xC2 && first <= 0xF4 && at + length <= text.size();
-  for (size_t i = 1; valid && i < length; ++i) {
-    valid = (byte(at + i) & 0xC0) == 0x80;
-    code = code << 6 | (byte(at + i) & 0x3F);
-  }
-  valid = valid && code >= kLeast[length] && code <= 0x10FFFF && !(code >= 0xD800 && code <= 0xDFFF);
-  at += valid ? length : 1;
-  return valid ? code : kReplacement;
 }
 
 bool is_unsafe(char32_t c) {
@@ -40,7 +25,7 @@ std::string printable(std::string_view text) {
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     const size_t start = at;
-    const char32_t c = next_character(text, at);
+    const char32_t c = utf8_next_lossy(text, at);
     if (c == kReplacement && at - start == 1)
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[start]));
     else if (is_unsafe(c))

@@ -7,9 +7,6 @@
 
 namespace sdft {
 
-// The character at `at`, which moves behind it; a byte that is not UTF-8 gives U+FFFD and moves by one.
-char32_t next_character(std::string_view text, size_t& at);
-
 // Controls other than line break and tab, marks that reverse the direction of what follows, non-characters.
 bool is_unsafe(char32_t character);
 

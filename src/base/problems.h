@@ -24,7 +24,6 @@ class Problems {
       add(error.what(), error.code());
     }
   }
-  bool empty() const { return list_.empty(); }
   // Error with everything that was gathered, and the code of the first; nothing where nothing was.
   void raise() const {
     if (list_.empty()) return;

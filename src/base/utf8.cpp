@@ -53,6 +53,12 @@ size_t utf8_fault(std::string_view text) {
   return std::string_view::npos;
 }
 
+char32_t utf8_next_lossy(std::string_view text, size_t& at) {
+  if (scan_character(text, at).valid) return utf8_next(text, at);
+  ++at;
+  return U'\uFFFD';
+}
+
 void utf8_append(std::string& out, char32_t c) {
   auto put = [&](char32_t byte) { out.push_back(static_cast<char>(static_cast<unsigned char>(byte))); };
   if (c < 0x80) return put(c);

@@ -26,6 +26,10 @@ inline char32_t utf8_next(std::string_view text, size_t& at) {
   return c;
 }
 
+// The same of text that may not be valid: a byte that is no part of a character gives U+FFFD and moves by
+// one.
+char32_t utf8_next_lossy(std::string_view text, size_t& at);
+
 // The first byte of the character that ends before `at` > 0.
 inline size_t utf8_previous(std::string_view text, size_t at) {
   do --at;

@@ -1,4 +1,4 @@
-#include "cli/commands.h"
+#include "cli/model_flags.h"
 
 namespace sdft::cli {
 
@@ -23,12 +23,9 @@ void add_recipe_flags(CLI::App* command, RecipeFlags* flags) {
   static Recipe defaults;
   for (const Setting& setting : settings(defaults)) {
     const std::string name = setting.name;
-    std::string dashed = name;
-    for (char& c : dashed) c = c == '_' ? '-' : c;
-    const std::string spelled = "--" + name + (dashed != name ? ",--" + dashed : "");
     command
         ->add_option_function<std::string>(
-            spelled,
+            spelled(name),
             [flags, name](const std::string& value) { flags->overrides.push_back(name + "=" + value); },
             setting.help + (value_text(setting).empty() ? "" : " [" + value_text(setting) + "]"))
         ->group(setting.section)

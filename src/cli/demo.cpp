@@ -1,9 +1,8 @@
 #include "run/demo.h"
 
-#include <cstdio>
 #include <memory>
 
-#include "cli/commands.h"
+#include "cli/model_flags.h"
 
 namespace sdft::cli {
 
@@ -25,7 +24,7 @@ void demo(const DemoFlags& flags) {
   const std::string text =
       flags.seeds > 0 ? run_seeds(recipe, flags.seeds, options) : run_recipe(recipe, kAllStages, options);
   const char* file = flags.seeds > 0 ? "seeds.md" : "report.html";
-  std::printf("%s\nreport: %s/%s\n", text.c_str(), recipe.output_dir.c_str(), file);
+  write_out(text + "\nreport: " + recipe.output_dir + "/" + file + "\n");
 }
 }  // namespace
 
@@ -42,7 +41,7 @@ void add_demo(const Registry& registry) {
                     "make anew what output_dir holds of other settings (else it is refused)");
   command->add_option("--seeds", flags->seeds,
                       "repeat with the seeds 1 to N and tabulate means and intervals");
-  command->add_option("settings", flags->words, "recipe settings as key=value");
+  command->add_option(kSettingWords, flags->words, "recipe settings as key=value");
 }
 
 }  // namespace sdft::cli

@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include "base/utf8.h"
+
 namespace sdft {
 namespace {
 
@@ -12,23 +14,13 @@ utf8proc_category_t category(char32_t c) { return utf8proc_category(static_cast<
 std::u32string code_points(std::string_view text) {
   std::u32string codes;
   codes.reserve(text.size());
-  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-  for (size_t at = 0; at < text.size();) {
-    utf8proc_int32_t code;
-    auto length = utf8proc_iterate(bytes + at, static_cast<utf8proc_ssize_t>(text.size() - at), &code);
-    codes += length > 0 ? static_cast<char32_t>(code) : U'\uFFFD';
-    at += length > 0 ? static_cast<size_t>(length) : 1;
-  }
+  for (size_t at = 0; at < text.size();) codes += utf8_next_lossy(text, at);
   return codes;
 }
 
 std::string to_utf8(std::u32string_view text) {
   std::string bytes;
-  for (char32_t c : text) {
-    utf8proc_uint8_t buffer[4];
-    auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(c), buffer);
-    bytes.append(reinterpret_cast<const char*>(buffer), static_cast<size_t>(length));
-  }
+  for (char32_t c : text) utf8_append(bytes, c);
   return bytes;
 }
 

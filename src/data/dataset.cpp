@@ -21,10 +21,11 @@ constexpr size_t kShownProblems = 20;
 // Gathers examples and problems, whatever kind of file the records come from.
 class Collector {
  public:
-  Collector(const fs::path& path, const DatasetOptions& options) : options_(options) {
+  Collector(const fs::path& path, const std::string& text, const DatasetOptions& options)
+      : options_(options) {
     dataset_.name = path.stem().string();
     dataset_.path = path;
-    dataset_.sha256 = sha256_file(path);
+    dataset_.sha256 = sha256(text);
   }
 
   Dataset collect(RecordTexts&& texts) {
@@ -114,7 +115,7 @@ Dataset read_dataset(const fs::path& path, const DatasetOptions& options) {
   const std::string start = text.substr(0, 2);
   if (start == "\xff\xfe" || start == "\xfe\xff")
     fail_input(path.string(), "is UTF-16, expected UTF-8", "convert the file: iconv -f utf-16 -t utf-8");
-  Collector collector(path, options);
+  Collector collector(path, text, options);
   return collector.collect(table ? table_records(text, path.string(), kind == ".csv" ? ',' : '\t')
                                  : json_records(text, path.string(), lines));
 }

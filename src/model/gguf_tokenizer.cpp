@@ -348,8 +348,7 @@ std::string pre_tokenizer_name(const GgufFile& file) {
   if (!name.empty()) return name;
   spdlog::warn(
       "{}: metadata 'tokenizer.ggml.pre' is missing: text is cut as llama.cpp's 'default' does, which may "
-      "not "
-      "be what the model was trained with (convert the model again with a current llama.cpp)",
+      "not be what the model was trained with (convert the model again with a current llama.cpp)",
       file.where());
   return "default";
 }

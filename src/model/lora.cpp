@@ -99,9 +99,7 @@ LoraConfig parse_adapter_config(const Json& json, const std::string& where) {
   if (!(config.dropout >= 0 && config.dropout <= 1)) fail_field(json, "lora_dropout", where);
   return config;
 }
-}  // namespace
 
-namespace {
 // What settings alone can be wrong in, and each target of the model.
 void check_lora(Model& model, const LoraConfig& config) {
   if (config.rank <= 0)

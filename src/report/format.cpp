@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/printable.h"
+#include "base/utf8.h"
 
 namespace sdft::report {
 
@@ -121,7 +122,7 @@ std::string clean(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     if (text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n') ++at;
     size_t start = at;
-    char32_t code = next_character(text, at);
+    char32_t code = utf8_next_lossy(text, at);
     if (code == kReplacement || is_unsafe(code))
       out += "\uFFFD";
     else
@@ -132,21 +133,21 @@ std::string clean(std::string_view text) {
 
 size_t character_count(std::string_view text) {
   size_t count = 0;
-  for (size_t at = 0; at < text.size(); ++count) next_character(text, at);
+  for (size_t at = 0; at < text.size(); ++count) utf8_next_lossy(text, at);
   return count;
 }
 
 int display_width(std::string_view text) {
   int width = 0;
-  for (size_t at = 0; at < text.size();) width += width_of(next_character(text, at));
+  for (size_t at = 0; at < text.size();) width += width_of(utf8_next_lossy(text, at));
   return width;
 }
 
 // Bytes of the first `limit` characters, not ending between a letter and its combining marks.
 static size_t prefix(std::string_view text, size_t limit) {
   size_t at = 0;
-  for (size_t count = 0; count < limit && at < text.size(); ++count) next_character(text, at);
-  for (size_t next = at; next < text.size() && width_of(next_character(text, next)) == 0;) at = next;
+  for (size_t count = 0; count < limit && at < text.size(); ++count) utf8_next_lossy(text, at);
+  for (size_t next = at; next < text.size() && width_of(utf8_next_lossy(text, next)) == 0;) at = next;
   return at;
 }
 
@@ -167,7 +168,7 @@ std::string cut_short(std::string_view text, size_t limit) {
 static size_t prefix_columns(std::string_view text, int columns) {
   size_t end = 0;
   for (size_t at = 0; at < text.size();) {
-    columns -= width_of(next_character(text, at));
+    columns -= width_of(utf8_next_lossy(text, at));
     if (columns < 0 && end > 0) break;
     end = at;
   }

@@ -23,40 +23,39 @@ struct Plan {
   std::vector<std::string> eval;   // "seed" and variants
 };
 
-bool sdft_is_wanted(const fs::path& dir, unsigned stages) {
-  if (stages & kDistill || stage_done(dir / "distill")) return true;
+// Whether this call has rewrites to train on, or will have made them by then.
+bool has_rewrites(const fs::path& dir, unsigned stages) {
+  return (stages & kDistill) || stage_done(dir / "distill");
+}
+
+std::vector<std::string> variants_to_train(const Recipe& recipe, unsigned stages, const std::string& wanted) {
+  const fs::path dir = recipe.output_dir;
+  const bool rewrites = has_rewrites(dir, stages);
+  if (wanted == "sdft" && !rewrites)
+    fail_input(dir.string(), "has no finished rewrites to train on",
+               "run sdft distill with this output_dir first");
+  if (!wanted.empty()) return {wanted};
+  if (rewrites && recipe.baseline) return {"vanilla", "sdft"};
+  if (rewrites) return {"sdft"};
   std::error_code none;
   if (fs::exists(dir / "distill", none))
     fail_input((dir / "distill").string(), "is not finished",
                "sdft distill goes on with it; --variant vanilla trains on the dataset's own answers");
   spdlog::info("{} has no rewrites (sdft distill makes them): training on the dataset's own answers",
                dir.string());
-  return false;
+  return {"vanilla"};
 }
 
 Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) {
-  const fs::path dir = recipe.output_dir;
   Plan plan{stages, {}, {}};
-  if (stages & kTrain) {
-    if (!variant.empty()) {
-      plan.train = {variant};
-    } else if (sdft_is_wanted(dir, stages)) {
-      if (recipe.baseline) plan.train.emplace_back("vanilla");
-      plan.train.emplace_back("sdft");
-    } else {
-      plan.train = {"vanilla"};
-    }
-    const bool rewrites = (stages & kDistill) || stage_done(dir / "distill");
-    if (variant == "sdft" && !rewrites)
-      fail_input(dir.string(), "has no finished rewrites to train on",
-                 "run sdft distill with this output_dir first");
-  }
-  if (stages & kEval) {
-    plan.eval = {"seed"};
-    for (const char* name : {"vanilla", "sdft"}) {
-      const bool trained_now = std::find(plan.train.begin(), plan.train.end(), name) != plan.train.end();
-      if (trained_now || (!(stages & kTrain) && stage_done(dir / name))) plan.eval.emplace_back(name);
-    }
+  if (stages & kTrain) plan.train = variants_to_train(recipe, stages, variant);
+  if (!(stages & kEval)) return plan;
+  plan.eval = {"seed"};
+  for (const char* name : {"vanilla", "sdft"}) {
+    const bool trained = stages & kTrain
+                             ? std::find(plan.train.begin(), plan.train.end(), name) != plan.train.end()
+                             : stage_done(fs::path(recipe.output_dir) / name);
+    if (trained) plan.eval.emplace_back(name);
   }
   return plan;
 }
@@ -106,13 +105,12 @@ std::vector<Example> targets_of(const RunContext& run, const std::string& varian
   return variant == "vanilla" ? dataset.examples : distilled_targets(run.dir, dataset);
 }
 
-// Refuses before anything is made, with all that differs: not after hours, when a late stage's turn comes.
+// Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.
 void check_folders(const RunContext& run, const Plan& plan, const Inputs& inputs) {
   if (run.fresh) return;
-  std::vector<std::pair<fs::path, std::vector<std::string>>> stale;
-  auto check = [&](const fs::path& dir, const Fingerprint& now) {
-    auto differences = stage_differences(dir, now);
-    if (!differences.empty()) stale.emplace_back(dir, std::move(differences));
+  auto check = [](const fs::path& dir, const Fingerprint& now) {
+    const auto differences = stage_differences(dir, now);
+    if (!differences.empty()) fail_stage(dir, differences);
   };
   if (plan.stages & kDistill) check(run.dir / "distill", distill_fingerprint(run, inputs.train.examples));
   for (const std::string& variant : plan.train)
@@ -126,7 +124,6 @@ void check_folders(const RunContext& run, const Plan& plan, const Inputs& inputs
             eval_fingerprint(run, trained, task, inputs.eval[i].examples));
     }
   }
-  if (!stale.empty()) fail_stage(stale[0].first, stale[0].second);
 }
 
 std::string distilled_line(const std::vector<DistilledExample>& distilled, const fs::path& dir) {

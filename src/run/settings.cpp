@@ -14,6 +14,17 @@ namespace sdft {
 namespace {
 constexpr double kMany = 1e12;  // of what is counted; far below where products overflow
 
+// Adds the rows of one section, which change the results of `stages` unless they say otherwise.
+struct Section {
+  std::vector<Setting>& list;
+  const char* name;
+  unsigned stages;
+  Setting& operator()(const char* setting, Setting::Target target, const char* help) const {
+    list.push_back({name, setting, target, help, stages});
+    return list.back();
+  }
+};
+
 std::vector<std::string> training_templates() {
   std::vector<std::string> names = prompt_template_names();
   names.emplace_back(kTemplateOfRecord);
@@ -21,27 +32,22 @@ std::vector<std::string> training_templates() {
 }
 
 void add_model(Recipe& r, std::vector<Setting>& list) {
-  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
-    return list.push_back({"model", name, target, help}), list.back();
-  };
+  const Section add{list, "model", kNoStage};
   add("model_name_or_path", &r.model_name_or_path, "folder of the seed model, as on the Hugging Face hub")
       .is_path();
   add("adapter_name_or_path", &r.adapter_name_or_path,
       "PEFT adapter folder that belongs to the seed model: rewriting and evaluation use it, LoRA training "
-      "goes on "
-      "with it")
+      "goes on with it")
       .is_path();
   add("device", &r.device, "auto, cpu or cuda").one_of({"auto", "cpu", "cuda"});
   add("dtype", &r.dtype, "auto (f32 on a CPU, bf16 on a GPU), f32 or bf16").one_of({"auto", "f32", "bf16"});
-  add("threads", &r.threads, "CPU threads; 0: all").between(0, 1024);
+  add("threads", &r.threads, "CPU threads; 0: all").between(0, kMostThreads);
   add("seed", &r.seed, "of sampling, data order and adapter initialisation").changes(kDistill | kTrain);
   add("output_dir", &r.output_dir, "run directory; the same command goes on with what is in it").is_path();
 }
 
 void add_data(Recipe& r, std::vector<Setting>& list) {
-  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
-    return list.push_back({"data", name, target, help}), list.back();
-  };
+  const Section add{list, "data", kNoStage};
   add("dataset", &r.dataset, "task dataset: .json, .jsonl, .csv, or a name in dataset_info.json").is_path();
   add("dataset_dir", &r.dataset_dir, "folder with dataset_info.json").is_path();
   add("max_samples", &r.max_samples, "use only the first so many examples; 0: all").between(0, kMany);
@@ -62,9 +68,7 @@ void add_data(Recipe& r, std::vector<Setting>& list) {
 }
 
 void add_method(Recipe& r, std::vector<Setting>& list) {
-  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
-    return list.push_back({"method", name, target, help}), list.back().changes(kDistill);
-  };
+  const Section add{list, "method", kDistill};
   add("distill_template", &r.distill_template, "prompt that asks the seed model for its rewrite")
       .one_of(prompt_template_names());
   add("answer_check", &r.answer_check, "what a rewrite must keep: none, number, function_call, code, answer")
@@ -78,9 +82,7 @@ void add_method(Recipe& r, std::vector<Setting>& list) {
 }
 
 void add_generation(Recipe& r, std::vector<Setting>& list) {
-  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
-    return list.push_back({"generation", name, target, help}), list.back().changes(kDistill);
-  };
+  const Section add{list, "generation", kDistill};
   add("temperature", &r.sampling.temperature, "of rewrites; 0: greedy").between(0, 100);
   add("top_k", &r.sampling.top_k, "0: all tokens").between(0, 1e9);
   add("top_p", &r.sampling.top_p, "1: all tokens").above(0, 1);
@@ -92,9 +94,7 @@ void add_generation(Recipe& r, std::vector<Setting>& list) {
 
 void add_training(Recipe& r, std::vector<Setting>& list) {
   TrainOptions& t = r.train;
-  auto add = [&](const char* name, Setting::Target target, const char* help) -> Setting& {
-    return list.push_back({"training", name, target, help}), list.back().changes(kTrain);
-  };
+  const Section add{list, "training", kTrain};
   add("finetuning_type", &t.finetuning_type, "lora or full").one_of({"lora", "full"});
   add("train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)")
       .changes(kAllStages);

@@ -100,8 +100,7 @@ void note_samples(const Session& session, const std::string& variant, const std:
   if (!cut_ids.empty())
     spdlog::warn(
         "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer "
-        "left "
-        "to learn (listed in {})",
+        "left to learn (listed in {})",
         variant, cut_ids.size(), samples.size(), session.samples().cutoff_len, unlearned,
         (dir / "samples.json").string());
   if (unlearned == samples.size())

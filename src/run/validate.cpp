@@ -109,12 +109,12 @@ void check_memory(const Session& session, unsigned stages) {
 }
 
 void check_adapter(const Session& session) {
-  Model model = skeleton(session.config);
   const Recipe& recipe = session.recipe;
   if (!recipe.adapter_name_or_path.empty()) {
+    Model model = skeleton(session.config);
     load_adapter(model, recipe.adapter_name_or_path);
   } else if (recipe.train.finetuning_type == "lora") {
-    init_adapter(model, recipe.train.lora, recipe.seed);
+    check_lora(session.config, recipe.train.lora);
   }
 }
 
