@@ -167,8 +167,8 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   const Json json = read_json(path);
   const std::string where = path.string();
   report::Run& run = document->run;
-  run.title = fs::path(recipe.dataset).stem().string() + " on " +
-              fs::path(recipe.model_name_or_path).filename().string();
+  run.title = fs::path(recipe.model_name_or_path).filename().string();
+  if (!recipe.dataset.empty()) run.title = fs::path(recipe.dataset).stem().string() + " on " + run.title;
   run.version = require<std::string>(json, "sdft", where);
   run.seed = recipe.seed;
   run.method = "sdft";
