@@ -40,7 +40,6 @@ int main(int argc, char** argv) {
   Adapter adapter = init_adapter(model, {}, 1);
   NamedTensors parameters;
   if (lora) {
-    set_adapter(model, &adapter);
     for (auto& [name, pair] : adapter.pairs) {
       parameters.emplace_back(name + ".a", pair.a);
       parameters.emplace_back(name + ".b", pair.b);
@@ -48,6 +47,8 @@ int main(int argc, char** argv) {
   } else {
     for (auto& [name, tensor] : named_parameters(model)) parameters.emplace_back(name, *tensor);
   }
+  const ModelView student(model, lora ? &adapter : nullptr);
+  const auto objective = make_objective("cross_entropy", {model});
   AdamW optimizer({}, parameters);
   for (auto& item : optimizer.parameters) item.second.requires_grad_(true);
   ops::Bf16Products precision(bf16);
@@ -55,7 +56,7 @@ int main(int argc, char** argv) {
     auto start = std::chrono::steady_clock::now();
     const int steps = 10;
     for (int i = 0; i < steps; ++i) {
-      accumulate_gradients(model, batch, 4096, 0.0, 0);
+      accumulate_gradients(*objective, student, batch, 4096, {});
       optimizer.step(1e-4, 1.0);
     }
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -128,14 +128,15 @@ void require_room(const Model& model, size_t tokens, const std::string& hint) {
 }
 
 // Writes the answer to stdout while it comes.
-Completion stream_one(const LoadedModel& loaded, const Request& request, const GenerateOptions& options) {
+Completion stream_one(const LoadedModel& loaded, ModelView model, const Request& request,
+                      const GenerateOptions& options) {
   StreamDecoder decoder(loaded.speech.tokenizer);
   auto write = [](const std::string& text) {
     if (text.empty()) return;
     write_out(text);
     flush_out();
   };
-  Completion completion = generate_one(loaded.model, request, options, [&](int32_t id) {
+  Completion completion = generate_one(model, request, options, [&](int32_t id) {
     write(decoder.add(id));
     return true;
   });
@@ -146,8 +147,8 @@ Completion stream_one(const LoadedModel& loaded, const Request& request, const G
 void answer_one(const LoadedModel& loaded, const Request& request, const GenerateOptions& options,
                 bool json) {
   require_room(loaded.model, request.prompt.size(), "shorten it; nothing is cut silently");
-  if (json) return write_line(answer_line(loaded.speech, generate_one(loaded.model, request, options, {})));
-  const Completion completion = stream_one(loaded, request, options);
+  if (json) return write_line(answer_line(loaded.speech, generate_one(loaded.tuned(), request, options, {})));
+  const Completion completion = stream_one(loaded, loaded.tuned(), request, options);
   if (completion.finish == FinishReason::kContext)
     spdlog::warn("the model's context is full; the answer ends there");
 }
@@ -190,7 +191,7 @@ void answer_all(const LoadedModel& loaded, const std::vector<Request>& requests,
   progress.update(0);
   options.in_order = ordered;
   try {
-    generate(loaded.model, requests, options, [&](const Completion& completion) {
+    generate(loaded.tuned(), requests, options, [&](const Completion& completion) {
       lines.add(completion);
       if (completion.finish == FinishReason::kPromptTooLong) too_long.push_back(completion.id);
       progress.update(++done);
@@ -239,7 +240,6 @@ void run_generate(const GenerateFlags& flags) {
   std::vector<Request> requests;
   for (const Example& example : examples)
     requests.push_back({example.id, ids_of(loaded.speech, flags.prompt, example)});
-  loaded.tuned(true);
   if (flags.text) return answer_one(loaded, requests[0], options, flags.json);
   answer_all(loaded, requests, options, !flags.unordered);
 }
@@ -272,12 +272,12 @@ void Chat::say(const std::string& query) {
     example.instruction = query;
     example.system = system;
     example.history = voice.history;
-    loaded.tuned(voice.tuned);
+    const ModelView model = voice.tuned ? loaded.tuned() : loaded.seed();
     const Request request{"turn " + std::to_string(turn), ids_of(loaded.speech, flags.prompt, example)};
     require_room(loaded.model, request.prompt.size(), "/reset starts a new conversation");
     if (*voice.name && !flags.json) write_out(std::string(voice.name) + ": ");
     const Completion completion =
-        flags.json ? generate_one(loaded.model, request, options, {}) : stream_one(loaded, request, options);
+        flags.json ? generate_one(model, request, options, {}) : stream_one(loaded, model, request, options);
     answers.push_back(loaded.speech.tokenizer.decode(completion.ids));
     line[*voice.name ? voice.name : "answer"] = answers.back();
   }

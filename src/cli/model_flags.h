@@ -67,14 +67,15 @@ struct Speech {
   Speech& operator=(const Speech&) = delete;
 };
 
-// The resident model, with its adapter off.
+// The resident model, the seed and with an adapter the tuned one.
 struct LoadedModel {
   Speech speech;
   Model model;
   Adapter adapter;  // without pairs where none was asked for
 
   LoadedModel(const ModelFlags& flags, const PromptFlags& prompt);
-  void tuned(bool on) { set_adapter(model, on && !adapter.pairs.empty() ? &adapter : nullptr); }
+  ModelView seed() const { return model; }
+  ModelView tuned() const { return {model, adapter.empty() ? nullptr : &adapter}; }
 };
 
 // To stdout; Error(kInput) where it cannot be written (a full disk). A closed pipe ends the program's work

@@ -54,7 +54,7 @@ std::vector<std::optional<Score>> score_group(const LoadedModel& loaded, const s
   std::vector<ScoreItem> fitting;
   for (const ScoreItem& item : items)
     if (item.ids.size() <= context) fitting.push_back(item);
-  const std::vector<Score> scores = score(loaded.model, fitting, options);
+  const std::vector<Score> scores = score(loaded.tuned(), fitting, options);
   std::vector<std::optional<Score>> all(items.size());
   for (size_t i = 0, next = 0; i < items.size(); ++i)
     if (items[i].ids.size() <= context) all[i] = scores[next++];
@@ -64,7 +64,6 @@ std::vector<std::optional<Score>> score_group(const LoadedModel& loaded, const s
 void score_examples(const ScoreFlags& flags) {
   const std::vector<Example> examples = read_examples(flags.data, flags.prompt, true).examples;
   LoadedModel loaded(flags.model, flags.prompt);
-  loaded.tuned(true);
   Progress progress("score", examples.size(), "examples", !::isatty(1));
   progress.update(0);
   ScoreOptions options;
@@ -107,10 +106,8 @@ void dump_logits(const ScoreFlags& flags) {
   set_num_threads(flags.model.threads);
   Model model = load_model(flags.model.model, flags.model.load);
   Adapter adapter;
-  if (!flags.model.adapter.empty()) {
-    adapter = load_adapter(model, flags.model.adapter);
-    set_adapter(model, &adapter);
-  }
+  if (!flags.model.adapter.empty()) adapter = load_adapter(model, flags.model.adapter);
+  const ModelView tuned(model, &adapter);
   const Tensor ids = read_rows(file, flags.input_ids, "input_ids", model.config.vocab_size);
   const bool masked = file.has("attention_mask");
   const Tensor mask = masked ? read_rows(file, flags.input_ids, "attention_mask", 2) : at::ones_like(ids);
@@ -129,7 +126,7 @@ void dump_logits(const ScoreFlags& flags) {
                                       std::to_string(model.config.max_position_embeddings));
     const int32_t* first = kept.data_ptr<int32_t>();
     const PackedTokens packed = pack({std::vector<int32_t>(first, first + kept.numel())}, model.device);
-    out[row].index_copy_(0, places, logits(model, forward(model, packed)).to(at::kCPU, at::kFloat));
+    out[row].index_copy_(0, places, logits(tuned, forward(tuned, packed)).to(at::kCPU, at::kFloat));
   }
   write_safetensors(flags.dump_logits, {{"logits", out}});
   std::fprintf(stderr, "sdft: wrote logits [%lld, %lld, %lld] to %s\n", static_cast<long long>(out.size(0)),

@@ -43,7 +43,7 @@ std::vector<Answer> read_answers(const fs::path& path) {
   return answers;
 }
 
-std::vector<Answer> answer_all(const Model& model, const Tokenizer& tokenizer,
+std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
                                const fs::path& path, const std::function<void(size_t)>& on_progress) {
   auto report = [&](size_t done) {

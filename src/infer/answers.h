@@ -21,7 +21,7 @@ struct Answer {
 // there yet. An answer does not depend on its neighbours, so that the file ends with the same bytes.
 // Error(kInput) where the file belongs to other requests. on_progress(done) counts answers, those of an
 // earlier call too.
-std::vector<Answer> answer_all(const Model& model, const Tokenizer& tokenizer,
+std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
                                const std::filesystem::path& path,
                                const std::function<void(size_t done)>& on_progress);

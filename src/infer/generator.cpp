@@ -67,10 +67,10 @@ struct Lane {
 
 // What the lanes share.
 struct Job {
-  Job(const Model& m, const std::vector<Request>& r, const GenerateOptions& o)
+  Job(ModelView m, const std::vector<Request>& r, const GenerateOptions& o)
       : model(m), requests(r), options(o) {}
 
-  const Model& model;
+  ModelView model;
   const std::vector<Request>& requests;
   const GenerateOptions& options;
   std::function<bool(int32_t)> on_token;  // may be empty
@@ -96,12 +96,12 @@ struct Pass {
 // --- before the start
 // ---------------------------------------------------------------------------------------------
 
-void check(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options) {
+void check(ModelView model, const std::vector<Request>& requests, const GenerateOptions& options) {
   std::string problems;
-  for (const auto& some : {problems_of(options), problems_of(options.constraints, model.config.vocab_size)})
+  for (const auto& some : {problems_of(options), problems_of(options.constraints, model->config.vocab_size)})
     for (const std::string& problem : some) problems += (problems.empty() ? "" : "; ") + problem;
   if (!problems.empty()) fail_usage(problems);
-  const int64_t vocabulary = model.config.vocab_size;
+  const int64_t vocabulary = model->config.vocab_size;
   for (const Request& request : requests) {
     const std::string where = "request '" + request.id + "'";
     if (request.prompt.empty()) fail_input(where, "has an empty prompt, expected at least one token");
@@ -114,18 +114,18 @@ void check(const Model& model, const std::vector<Request>& requests, const Gener
   }
 }
 
-int64_t chosen_batch_size(const Model& model, int64_t longest, int64_t lanes) {
-  const int64_t bytes = longest * cache_bytes_per_token(model);
+int64_t chosen_batch_size(ModelView model, int64_t longest, int64_t lanes) {
+  const int64_t bytes = longest * cache_bytes_per_token(*model.weights);
   const int64_t memory =
-      model.device.is_cpu() ? ::sysconf(_SC_PHYS_PAGES) / 4 * ::sysconf(_SC_PAGESIZE) : int64_t{16} << 30;
-  const int64_t useful = model.device.is_cpu() ? std::max<int64_t>(64, 32 * lanes) : 128;
+      model->device.is_cpu() ? ::sysconf(_SC_PHYS_PAGES) / 4 * ::sysconf(_SC_PAGESIZE) : int64_t{16} << 30;
+  const int64_t useful = model->device.is_cpu() ? std::max<int64_t>(64, 32 * lanes) : 128;
   return std::clamp<int64_t>(memory / std::max<int64_t>(1, bytes), 1, useful);
 }
 
 // Puts the requests in their order, longest prompts first: the last answers under way are then short ones,
 // and the cache grows early or never. Prompts without room for an answer are finished at once.
 void plan(Job& job) {
-  const int64_t context = job.model.config.max_position_embeddings;
+  const int64_t context = job.model->config.max_position_embeddings;
   auto length = [&](size_t index) { return static_cast<int64_t>(job.requests[index].prompt.size()); };
   for (size_t i = job.requests.size(); i-- > 0;) {
     if (length(i) < context) {
@@ -143,7 +143,7 @@ void plan(Job& job) {
     std::stable_sort(job.waiting.begin(), job.waiting.end(),
                      [&](size_t a, size_t b) { return length(a) < length(b); });
   const int64_t count = static_cast<int64_t>(job.waiting.size());
-  job.lanes = lane_count(job.model);
+  job.lanes = lane_count(*job.model.weights);
   int64_t batch = job.options.batch_size;
   if (batch == 0) {
     const int64_t prompt = static_cast<int64_t>(longest);
@@ -153,9 +153,9 @@ void plan(Job& job) {
   batch = std::min(batch, count);
   job.lanes = std::min(job.lanes, batch);
   job.slots_a_lane = (batch + job.lanes - 1) / job.lanes;
-  job.is_stop.assign(static_cast<size_t>(job.model.config.vocab_size), 0);
+  job.is_stop.assign(static_cast<size_t>(job.model->config.vocab_size), 0);
   for (int32_t id : job.options.stop_ids)
-    if (id >= 0 && id < job.model.config.vocab_size) job.is_stop[static_cast<size_t>(id)] = 1;
+    if (id >= 0 && id < job.model->config.vocab_size) job.is_stop[static_cast<size_t>(id)] = 1;
 }
 
 // --- one lane
@@ -250,15 +250,15 @@ bool take(const Job& job, Slot& slot, int32_t token, FinishReason& reason) {
   reason = FinishReason::kLength;
   if (static_cast<int64_t>(slot.ids.size()) >= job.options.max_new_tokens) return true;
   reason = FinishReason::kContext;
-  return slot.cached + 1 >= job.model.config.max_position_embeddings;
+  return slot.cached + 1 >= job.model->config.max_position_embeddings;
 }
 
 void step(Job& job, Lane& lane) {
   const Pass pass = next_pass(job, lane);
   int64_t longest = 0;
   for (const ops::CacheSegment& s : pass.segments) longest = std::max(longest, s.kv_len);
-  reserve(job.model, lane.cache, longest);
-  const Tensor ids = at::tensor(at::ArrayRef<int64_t>(pass.ids), at::kLong).to(job.model.device);
+  reserve(*job.model.weights, lane.cache, longest);
+  const Tensor ids = at::tensor(at::ArrayRef<int64_t>(pass.ids), at::kLong).to(job.model->device);
   Tensor hidden = forward_cached(job.model, ids, pass.segments, lane.cache.kv, true);
 
   std::vector<Slot*> ready;
@@ -359,7 +359,7 @@ void run(Job& job, const std::function<void(Completion)>& on_done) {
 }
 }  // namespace
 
-void generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
+void generate(ModelView model, const std::vector<Request>& requests, const GenerateOptions& options,
               const std::function<void(Completion)>& on_done) {
   current_work = Work::kGenerating;
   check(model, requests, options);
@@ -367,7 +367,7 @@ void generate(const Model& model, const std::vector<Request>& requests, const Ge
   run(job, on_done);
 }
 
-std::vector<Completion> generate(const Model& model, const std::vector<Request>& requests,
+std::vector<Completion> generate(ModelView model, const std::vector<Request>& requests,
                                  const GenerateOptions& options) {
   std::vector<Completion> all(requests.size());
   generate(model, requests, options,
@@ -375,7 +375,7 @@ std::vector<Completion> generate(const Model& model, const std::vector<Request>&
   return all;
 }
 
-Completion generate_one(const Model& model, const Request& request, const GenerateOptions& options,
+Completion generate_one(ModelView model, const Request& request, const GenerateOptions& options,
                         const std::function<bool(int32_t)>& on_token) {
   const std::vector<Request> requests = {request};
   check(model, requests, options);

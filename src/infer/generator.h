@@ -69,14 +69,14 @@ struct Completion {
 // Calls on_done on the caller's thread as answers finish, in no particular order, once for each request.
 // Throws Error(kInput) for an empty prompt or a token id outside the vocabulary, Error(kUsage) for impossible
 // options.
-void generate(const Model& model, const std::vector<Request>& requests, const GenerateOptions& options,
+void generate(ModelView model, const std::vector<Request>& requests, const GenerateOptions& options,
               const std::function<void(Completion)>& on_done);
 // All answers, in the order of the requests.
-std::vector<Completion> generate(const Model& model, const std::vector<Request>& requests,
+std::vector<Completion> generate(ModelView model, const std::vector<Request>& requests,
                                  const GenerateOptions& options);
 // One answer, each token passed on as soon as it is there (not the stop token); on_token returning false ends
 // it (kStop).
-Completion generate_one(const Model& model, const Request& request, const GenerateOptions& options,
+Completion generate_one(ModelView model, const Request& request, const GenerateOptions& options,
                         const std::function<bool(int32_t)>& on_token);
 
 }  // namespace sdft

@@ -30,7 +30,7 @@ size_t input_length(const ScoreItem& item) {
   return 0;
 }
 
-void check(const Model& model, const std::vector<ScoreItem>& items) {
+void check(ModelView model, const std::vector<ScoreItem>& items) {
   for (size_t i = 0; i < items.size(); ++i) {
     const ScoreItem& item = items[i];
     const std::string where = "sequence " + std::to_string(i) + " to score";
@@ -40,15 +40,15 @@ void check(const Model& model, const std::vector<ScoreItem>& items) {
     if (!item.ids.empty() && item.supervised[0])
       fail_input(where, "counts its first token, which has none before it", "put the BOS token in front");
     for (int32_t id : item.ids)
-      if (id < 0 || id >= model.config.vocab_size)
+      if (id < 0 || id >= model->config.vocab_size)
         fail_input(where,
                    "has token id " + std::to_string(id) + ", the model knows 0 to " +
-                       std::to_string(model.config.vocab_size - 1),
+                       std::to_string(model->config.vocab_size - 1),
                    "is the tokenizer this model's own?");
-    if (static_cast<int64_t>(input_length(item)) > model.config.max_position_embeddings)
+    if (static_cast<int64_t>(input_length(item)) > model->config.max_position_embeddings)
       fail_input(where,
                  "has " + std::to_string(item.ids.size()) + " tokens, the model's context is " +
-                     std::to_string(model.config.max_position_embeddings),
+                     std::to_string(model->config.max_position_embeddings),
                  "shorten it");
   }
 }
@@ -150,7 +150,7 @@ std::vector<Answer> answer(const Tensor& logits, const Question* questions, size
   return answers;
 }
 
-void score_batch(const Model& model, const std::vector<ScoreItem>& items, const Reading* begin,
+void score_batch(ModelView model, const std::vector<ScoreItem>& items, const Reading* begin,
                  const Reading* end, bool per_token, std::vector<Score>& scores) {
   at::NoGradGuard no_grad;
   std::vector<std::vector<int32_t>> inputs;
@@ -165,15 +165,15 @@ void score_batch(const Model& model, const std::vector<ScoreItem>& items, const 
           questions.push_back({first + static_cast<int64_t>(t) - 1, items[item].ids[t], item});
     first += static_cast<int64_t>(reading->length);
   }
-  const Tensor hidden = forward(model, pack(inputs, model.device));
+  const Tensor hidden = forward(model, pack(inputs, model->device));
   // Logits of so many rows at a time take 16 MiB.
   const size_t chunk =
-      static_cast<size_t>(std::max<int64_t>(8, (int64_t{1} << 22) / model.config.vocab_size));
+      static_cast<size_t>(std::max<int64_t>(8, (int64_t{1} << 22) / model->config.vocab_size));
   for (size_t i = 0; i < questions.size(); i += chunk) {
     const size_t count = std::min(chunk, questions.size() - i);
     std::vector<int64_t> rows;
     for (size_t q = i; q < i + count; ++q) rows.push_back(questions[q].row);
-    const Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(model.device);
+    const Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(model->device);
     const std::vector<Answer> answers =
         answer(logits(model, hidden.index_select(0, index)), &questions[i], count);
     for (size_t q = 0; q < count; ++q) {
@@ -187,7 +187,7 @@ void score_batch(const Model& model, const std::vector<ScoreItem>& items, const 
 }
 }  // namespace
 
-std::vector<Score> score(const Model& model, const std::vector<ScoreItem>& items,
+std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items,
                          const ScoreOptions& options) {
   current_work = Work::kScoring;
   check(model, items);
@@ -197,7 +197,7 @@ std::vector<Score> score(const Model& model, const std::vector<ScoreItem>& items
       batch_starts(readings, options.batch_tokens > 0 ? options.batch_tokens : kBatchTokens);
   const size_t batches = starts.size() - 1;
   std::atomic<size_t> next{0}, done{items.size() - asked(readings)};
-  const int64_t lanes = std::clamp<int64_t>(static_cast<int64_t>(batches), 1, lane_count(model));
+  const int64_t lanes = std::clamp<int64_t>(static_cast<int64_t>(batches), 1, lane_count(*model.weights));
   run_lanes(lanes, [&](int64_t lane) {
     for (size_t batch; (batch = next++) < batches;) {
       if (options.stop && options.stop->load())

@@ -35,7 +35,7 @@ struct ScoreOptions {
 
 // In the order of the items. Throws Error(kInput) naming the item: longer than the model's context, an id
 // outside the vocabulary, a mask of another length, a first token that counts.
-std::vector<Score> score(const Model& model, const std::vector<ScoreItem>& items,
+std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items,
                          const ScoreOptions& options = {});
 
 }  // namespace sdft

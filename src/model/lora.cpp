@@ -381,21 +381,20 @@ void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string
   write_file_atomic(dir / "adapter_config.json", json.dump(2) + "\n");
 }
 
-void set_adapter(Model& model, const Adapter* adapter) {
-  for (auto& [name, weight] : model.set_aside) *find_weight(model, name) = weight;
-  model.set_aside.clear();
-  if (adapter)
-    for (const auto& [name, weight] : adapter->replaced) {
-      Tensor* own = find_weight(model, name);
-      model.set_aside[name] = *own;
-      *own = weight;
-    }
-  for_each_linear(model, [&](LinearLayer& layer) {
-    layer.lora = nullptr;
-    if (!adapter) return;
-    auto found = adapter->pairs.find(layer.name);
-    if (found != adapter->pairs.end()) layer.lora = &found->second;
-  });
+const LoraPair* Adapter::find(const std::string& layer) const {
+  const auto found = pairs.find(layer);
+  return found == pairs.end() ? nullptr : &found->second;
+}
+
+const Tensor& Adapter::replacement(const std::string& name, const Tensor& own) const {
+  const auto found = replaced.find(name);
+  return found == replaced.end() ? own : found->second;
+}
+
+Model with_replaced(const Model& model, const Adapter& adapter) {
+  Model copy = model;
+  for (const auto& [name, weight] : adapter.replaced) *find_weight(copy, name) = weight;
+  return copy;
 }
 
 void merge_adapter(Model& model, const Adapter& adapter) {
@@ -409,9 +408,9 @@ void merge_adapter(Model& model, const Adapter& adapter) {
   for (const auto& [name, weight] : adapter.replaced) find_weight(model, name)->copy_(weight);
   for_each_linear(model, [&](LinearLayer& layer) {
     stop_if_interrupted();
-    auto found = adapter.pairs.find(layer.name);
-    if (found == adapter.pairs.end()) return;
-    Tensor update = at::matmul(found->second.b, found->second.a) * found->second.scale;  // [out, in]
+    const LoraPair* lora = adapter.find(layer.name);
+    if (!lora) return;
+    const Tensor update = at::matmul(lora->b, lora->a) * lora->scale;  // [out, in]
     layer.weight.copy_(layer.weight.to(at::kFloat) + update);
   });
 }

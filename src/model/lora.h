@@ -20,6 +20,13 @@ struct LoraConfig {
   bool use_rslora = false;  // scale alpha / sqrt(r) (Kalajdzievski 2023)
 };
 
+// The low-rank update of one linear layer: y += scale * B A dropout(x). (Hu et al. 2021)
+struct LoraPair {
+  Tensor a;            // [r, in] f32
+  Tensor b;            // [out, r] f32
+  double scale = 1.0;  // alpha / r, with rsLoRA alpha / sqrt(r)
+};
+
 struct Adapter {
   LoraConfig config;
   std::map<std::string, LoraPair> pairs;  // by LinearLayer::name
@@ -27,6 +34,11 @@ struct Adapter {
   std::map<std::string, Tensor> replaced;
   bool nested =
       false;  // for a model that sees images too (ModelConfig::nested): PEFT names its layers otherwise
+
+  bool empty() const { return pairs.empty() && replaced.empty(); }
+  const LoraPair* find(const std::string& layer) const;  // null where the layer has no update
+  // The whole weight of that name, or the model's own.
+  const Tensor& replacement(const std::string& name, const Tensor& own) const;
 };
 
 // What can be known about settings before the weights are loaded. Error(kUsage): a rank beyond one of the
@@ -40,8 +52,8 @@ Adapter load_adapter(Model& model, const std::filesystem::path& dir);
 // Error(kInput) naming the tensor where a number is not finite.
 void save_adapter(const Adapter& adapter, const std::filesystem::path& dir, const std::string& base_model);
 
-// Switches the model between seed and tuned: nullptr is the seed. The adapter must outlive its use.
-void set_adapter(Model& model, const Adapter* adapter);
+// The model with the adapter's whole weights in place of its own; all others are shared, none is copied.
+Model with_replaced(const Model& model, const Adapter& adapter);
 // Adds the updates to the weights, which cannot be undone. Where one of two tied weights is replaced, they
 // are tied no longer.
 void merge_adapter(Model& model, const Adapter& adapter);

@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include "base/error.h"
+#include "model/lora.h"
 
 namespace sdft {
 
@@ -39,20 +40,26 @@ struct Context {
   // values.
   Tensor last_rows;
   std::vector<ops::CacheSegment> last_segments;
+  const Adapter* adapter = nullptr;
   Dropout dropout;
   uint64_t linear_index = 0;  // a dropout mask of its own for each
+
+  const LoraPair* lora(const LinearLayer& layer) const {
+    return adapter ? adapter->find(layer.name) : nullptr;
+  }
 };
 
 Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
   Tensor y = ops::linear(x, layer.weight, layer.bias);
   context.linear_index++;
-  if (!layer.lora) return y;
+  const LoraPair* lora = context.lora(layer);
+  if (!lora) return y;
   Tensor input = x;
   if (context.dropout.p > 0)
     input = ops::dropout(x, context.dropout.p,
                          context.dropout.key * 0x9e3779b97f4a7c15ull + context.linear_index);
-  Tensor low = ops::linear(input.to(layer.lora->a.scalar_type()), layer.lora->a);  // [N, r]
-  return y + (ops::linear(low, layer.lora->b) * layer.lora->scale).to(y.scalar_type());
+  Tensor low = ops::linear(input.to(lora->a.scalar_type()), lora->a);  // [N, r]
+  return y + (ops::linear(low, lora->b) * lora->scale).to(y.scalar_type());
 }
 
 Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
@@ -64,7 +71,7 @@ Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
 // gradient.
 Tensor add_branch(const Model& model, const Tensor& residual, const LinearLayer& layer, const Tensor& x,
                   const Tensor& out_norm, Context& context) {
-  if (layer.lora || out_norm.defined() || at::GradMode::is_enabled())
+  if (context.lora(layer) || out_norm.defined() || at::GradMode::is_enabled())
     return residual + normalise(model, apply(layer, x, context), out_norm);
   return ops::add_linear(residual, x, layer.weight, layer.bias);
 }
@@ -174,6 +181,12 @@ Tensor run_layers(const Model& model, const Tensor& ids, Context& context) {
   return normalise(model, x, model.norm);
 }
 
+Tensor run(ModelView view, const Tensor& ids, Context& context) {
+  context.adapter = view.adapter;
+  if (!view.adapter || view.adapter->replaced.empty()) return run_layers(*view.weights, ids, context);
+  return run_layers(with_replaced(*view.weights, *view.adapter), ids, context);
+}
+
 [[noreturn]] void fail_too_long(const Model& model, int64_t length) {
   fail_input("sequence of " + std::to_string(length) + " tokens",
              "is longer than the model's context of " + std::to_string(model.config.max_position_embeddings));
@@ -190,7 +203,8 @@ void look_up_positions(const Model& model, const std::vector<int64_t>& positions
 }
 }  // namespace
 
-Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dropout) {
+Tensor forward(ModelView view, const PackedTokens& tokens, const Dropout& dropout) {
+  const Model& model = *view.weights;
   std::vector<int64_t> positions, lengths;  // [N]
   for (int64_t length : tokens.lengths) {
     if (length > model.config.max_position_embeddings) fail_too_long(model, length);
@@ -201,12 +215,13 @@ Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dr
   context.lengths = &tokens.lengths;
   context.dropout = dropout;
   look_up_positions(model, positions, lengths, context);
-  return run_layers(model, tokens.ids, context);
+  return run(view, tokens.ids, context);
 }
 
-Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
+Tensor forward_cached(ModelView view, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
                       KvCache& cache, bool last_only) {
   at::NoGradGuard no_grad;
+  const Model& model = *view.weights;
   std::vector<int64_t> positions, lengths, last;
   Context context;
   for (const ops::CacheSegment& s : segments) {
@@ -221,11 +236,15 @@ Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<o
   if (last_only && last.size() < positions.size())
     context.last_rows = at::tensor(at::ArrayRef<int64_t>(last), at::kLong).to(model.device);
   look_up_positions(model, positions, lengths, context);
-  return run_layers(model, ids, context);
+  return run(view, ids, context);
 }
 
-Tensor logits(const Model& model, const Tensor& hidden) {
-  return ops::softcap(ops::linear(hidden, model.lm_head), model.config.final_softcap);
+const Tensor& head_weight(ModelView model) {
+  return model.adapter ? model.adapter->replacement("lm_head.weight", model->lm_head) : model->lm_head;
+}
+
+Tensor logits(ModelView model, const Tensor& hidden) {
+  return ops::softcap(ops::linear(hidden, head_weight(model)), model->config.final_softcap);
 }
 
 }  // namespace sdft

@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -15,18 +14,10 @@
 
 namespace sdft {
 
-// The low-rank update of one linear layer: y += scale * B A dropout(x). (Hu et al. 2021)
-struct LoraPair {
-  Tensor a;            // [r, in] f32
-  Tensor b;            // [out, r] f32
-  double scale = 1.0;  // alpha / r, with rsLoRA alpha / sqrt(r)
-};
-
 struct LinearLayer {
-  std::string name;                // "model.layers.0.self_attn.q_proj"
-  Tensor weight;                   // [out, in]
-  Tensor bias;                     // [out] or undefined
-  const LoraPair* lora = nullptr;  // of the adapter that is on (lora.h); not owned
+  std::string name;  // "model.layers.0.self_attn.q_proj"
+  Tensor weight;     // [out, in]
+  Tensor bias;       // [out] or undefined
 };
 
 struct Mlp {
@@ -56,7 +47,18 @@ struct Model {
   Tensor norm;     // [C]
   Tensor lm_head;  // [V, C]; the same tensor as embed where tied
   RopeTables rope, local_rope;
-  std::map<std::string, Tensor> set_aside;  // the model's own weights that the adapter in use replaces
+};
+
+struct Adapter;  // lora.h
+
+// The weights with an adapter, or as they are: the seed and any number of tuned models over one copy. What runs
+// a model takes one of these by value; a Model alone is the seed. Owns nothing.
+struct ModelView {
+  const Model* weights;
+  const Adapter* adapter;
+
+  ModelView(const Model& model, const Adapter* with = nullptr) : weights(&model), adapter(with) {}
+  const Model* operator->() const { return weights; }
 };
 
 struct LoadOptions {
@@ -72,6 +74,8 @@ Model load_model(const std::filesystem::path& dir, const LoadOptions& options = 
 // Random weights, normal(0, 0.02) with the residual outputs scaled by 1/sqrt(2 layers) (GPT-2); norms are
 // one, biases zero.
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options = {});
+// The same model with weights of its own.
+Model clone(const Model& model);
 // config.json, generation_config.json and model.safetensors in Hugging Face's form; tokenizer files are
 // copied from `tokenizer_from` (may be empty).
 void save_model(const Model& model, const std::filesystem::path& dir,
@@ -104,11 +108,13 @@ struct Dropout {
   uint64_t key = 0;  // another one a step
 };
 // Final hidden states [N, C], normalised; logits() of them are the model's.
-Tensor forward(const Model& model, const PackedTokens& tokens, const Dropout& dropout = {});
+Tensor forward(ModelView model, const PackedTokens& tokens, const Dropout& dropout = {});
 // The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No
 // gradient. last_only: hidden states of each segment's last token only, [segments, C].
-Tensor forward_cached(const Model& model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
+Tensor forward_cached(ModelView model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
                       KvCache& cache, bool last_only = false);
-Tensor logits(const Model& model, const Tensor& hidden);  // [n, C] -> [n, V]
+Tensor logits(ModelView model, const Tensor& hidden);  // [n, C] -> [n, V]
+// The weight that makes logits of hidden states, [V, C].
+const Tensor& head_weight(ModelView model);
 
 }  // namespace sdft

@@ -321,6 +321,13 @@ void save_model(const Model& model, const fs::path& dir, const fs::path& tokeniz
   if (!tokenizer_from.empty()) copy_beside_weights(tokenizer_from, dir);
 }
 
+Model clone(const Model& model) {
+  Model copy = model;
+  for (const Weight& weight : weights_of(copy)) *weight.tensor = weight.tensor->clone();
+  if (copy.config.tie_word_embeddings) copy.lm_head = copy.embed;
+  return copy;
+}
+
 std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model) {
   std::vector<std::pair<std::string, Tensor*>> list;
   for (const Weight& weight : weights_of(model)) list.emplace_back(weight.name, weight.tensor);

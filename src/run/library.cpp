@@ -13,6 +13,9 @@ namespace fs = std::filesystem;
 struct ChatModel::Impl {
   std::unique_ptr<Session> session;
   Adapter adapter;
+  bool use_adapter = true;
+
+  ModelView view() const { return {session->model, use_adapter ? &adapter : nullptr}; }
 };
 
 namespace {
@@ -68,16 +71,12 @@ ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) : imp
   impl_->session = open_session(recipe);
   load_weights(*impl_->session);
   if (!options.adapter.empty()) impl_->adapter = load_adapter(impl_->session->model, options.adapter);
-  use_adapter(true);
 }
 ChatModel::~ChatModel() = default;
 ChatModel::ChatModel(ChatModel&&) noexcept = default;
 ChatModel& ChatModel::operator=(ChatModel&&) noexcept = default;
 
-void ChatModel::use_adapter(bool on) {
-  const bool there = !impl_->adapter.pairs.empty() || !impl_->adapter.replaced.empty();
-  set_adapter(impl_->session->model, on && there ? &impl_->adapter : nullptr);
-}
+void ChatModel::use_adapter(bool on) { impl_->use_adapter = on; }
 
 std::vector<Answer> ChatModel::answer(const std::vector<Conversation>& conversations,
                                       const AnswerOptions& options) const {
@@ -93,7 +92,7 @@ std::vector<Answer> ChatModel::answer(const std::vector<Conversation>& conversat
   generation.max_new_tokens = options.max_new_tokens;
   generation.seed = options.seed;
   std::vector<Answer> answers;
-  for (const Completion& completion : generate(session.model, requests, generation))
+  for (const Completion& completion : generate(impl_->view(), requests, generation))
     answers.push_back(
         {session.tokenizer.decode(completion.ids), name_of(completion.finish), completion.ids.size()});
   return answers;
@@ -110,7 +109,7 @@ std::vector<LogLikelihood> ChatModel::score(const std::vector<Conversation>& con
     items.push_back({std::move(sample.ids), std::move(sample.supervised)});
   }
   std::vector<LogLikelihood> result;
-  for (const Score& one : sdft::score(session.model, items)) result.push_back({one.log_prob, one.count});
+  for (const Score& one : sdft::score(impl_->view(), items)) result.push_back({one.log_prob, one.count});
   return result;
 }
 

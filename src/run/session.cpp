@@ -64,20 +64,13 @@ std::unique_ptr<Session> open_session(const Recipe& recipe) {
 }
 
 void load_weights(Session& session) {
-  if (!session.model.layers.empty()) return use_seed(session);
+  if (!session.model.layers.empty()) return;
   const Recipe& recipe = session.recipe;
   const LoadOptions load{recipe.device, recipe.dtype};
   session.model = recipe.train_from_scratch ? init_model(session.config, recipe.seed, load)
                                             : load_model(recipe.model_name_or_path, load);
   if (!recipe.adapter_name_or_path.empty())
-    session.seed_adapter = load_adapter(session.model, recipe.adapter_name_or_path);
-  use_seed(session);
-}
-
-void use_seed(Session& session) {
-  const Adapter& adapter = session.seed_adapter;
-  const bool there = !adapter.pairs.empty() || !adapter.replaced.empty();
-  set_adapter(session.model, there ? &adapter : nullptr);
+    session.adapter = load_adapter(session.model, recipe.adapter_name_or_path);
 }
 
 void check_vocabulary(const fs::path& model_dir, const Tokenizer& tokenizer, int64_t rows) {

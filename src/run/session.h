@@ -23,7 +23,7 @@ struct Session {
   Formatter formatter;          // points into this object
   GenerationDefaults defaults;  // the model's own; its sampling and limit give way to the recipe's
   Model model;                  // empty before load_weights()
-  Adapter seed_adapter;         // of adapter_name_or_path: part of the seed model
+  Adapter adapter;              // of adapter_name_or_path: part of the seed model
   const std::atomic<bool>* stop = nullptr;
   bool progress = true;  // bars on stderr
 
@@ -33,15 +33,14 @@ struct Session {
   const PromptTemplate& training_template() const;
   GenerateOptions generation() const;  // with the recipe's sampling
   SampleSettings samples() const;      // of training
+  ModelView seed() const { return {model, adapter.empty() ? nullptr : &adapter}; }
 };
 
 // Everything of the recipe's model folder but its weights; checks that tokenizer and embedding fit together.
 // Error(kInput).
 std::unique_ptr<Session> open_session(const Recipe& recipe);
-// The weights and the seed's adapter, unless they are there. The model is then the seed.
+// The weights and the seed's adapter, unless they are there.
 void load_weights(Session& session);
-// The model as the seed: with the seed's own adapter, or none.
-void use_seed(Session& session);
 
 // Error(kInput) where the tokenizer has more tokens than the embedding has rows.
 void check_vocabulary(const std::filesystem::path& model_dir, const Tokenizer& tokenizer, int64_t rows);

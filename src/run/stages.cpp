@@ -14,6 +14,7 @@
 #include "data/turn_end.h"
 #include "eval/task.h"
 #include "infer/answers.h"
+#include "train/checkpoint.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -49,7 +50,7 @@ std::vector<DistilledExample> distill_stage(const RunContext& run, const Dataset
   std::optional<Progress> progress;  // one an attempt
   int64_t shown = 0;
   const DistillOptions options = distill_options(session);
-  auto distilled = distill(session.model, session.formatter, dataset, options, dir,
+  auto distilled = distill(session.seed(), session.formatter, dataset, options, dir,
                            [&](int64_t attempt, size_t done, size_t total) {
                              if (attempt != shown) {
                                const std::string label =
@@ -61,7 +62,7 @@ std::vector<DistilledExample> distill_stage(const RunContext& run, const Dataset
                              progress->update(done);
                            });
   keep_note(dir / "summary.json",
-            to_json(summarize(session.model, session.formatter, dataset, distilled, options)));
+            to_json(summarize(session.seed(), session.formatter, dataset, distilled, options)));
   end_stage(dir);
   return distilled;
 }
@@ -124,19 +125,12 @@ Adapter first_adapter(Session& session, LoraConfig* config) {
   return adapter;
 }
 
-void save_trained(Session& session, const Adapter* adapter, const fs::path& dir) {
-  const Recipe& recipe = session.recipe;
+void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapter, const fs::path& dir) {
   const fs::path base = recipe.model_name_or_path;
-  if (adapter) {
-    save_adapter(*adapter, dir / "adapter", base.string());
-    return use_seed(session);
-  }
+  if (adapter) return save_adapter(*adapter, dir / "adapter", base.string());
   const std::map<std::string, at::ScalarType> types = {
       {"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
-  save_model(session.model, dir / "model", base, types.at(recipe.save_dtype));
-  if (recipe.train_from_scratch) return;
-  session.model = {};  // changed; the seed is read again
-  load_weights(session);
+  save_model(model, dir / "model", base, types.at(recipe.save_dtype));
 }
 }  // namespace
 
@@ -160,17 +154,27 @@ void train_stage(const RunContext& run, const std::string& variant, const std::v
   note_samples(session, variant, examples, samples, dir);
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
-  if (lora) adapter = first_adapter(session, &options.lora);
-  Progress progress("train " + variant, static_cast<size_t>(total_steps(options, samples.size())), "steps",
-                    session.progress);
-  train(
-      session.model, lora ? &adapter : nullptr, samples, options, dir,
-      [&](const StepMetrics& m, int64_t) {
-        progress.update(static_cast<size_t>(m.step),
-                        fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second));
-      },
-      session.stop);
-  save_trained(session, lora ? &adapter : nullptr, dir);
+  Model own;  // what full fine-tuning changes: the seed stays
+  if (lora) {
+    adapter = first_adapter(session, &options.lora);
+  } else {
+    own = clone(session.model);
+  }
+  {
+    const auto source = fixed_data(samples, options.samples_per_step(), options.seed);
+    Trainer trainer(lora ? session.model : own, lora ? &adapter : nullptr,
+                    make_objective(options.objective, {session.seed()}), options,
+                    total_steps(options, source->steps_per_epoch()));
+    Progress progress("train " + variant, static_cast<size_t>(trainer.total()), "steps", session.progress);
+    train(
+        trainer, *source, options.save_steps, dir,
+        [&](const StepMetrics& m) {
+          progress.update(static_cast<size_t>(m.step),
+                          fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second));
+        },
+        session.stop);
+  }
+  save_trained(session.recipe, own, lora ? &adapter : nullptr, dir);
   finish_training(dir);
   end_stage(dir);
 }
@@ -184,18 +188,17 @@ namespace {
 struct Variant {
   Adapter adapter;
   Model full;
-  const Model* model;
+  ModelView view;
 
-  Variant(Session& session, const fs::path& dir) : model(&session.model) {
-    load_weights(session);
+  Variant(Session& session, const fs::path& dir) : view(session.seed()) {
     if (dir.empty()) return;
     std::error_code none;
     if (fs::exists(dir / "adapter", none)) {
       adapter = load_adapter(session.model, dir / "adapter");
-      set_adapter(session.model, &adapter);
+      view = {session.model, &adapter};
     } else {
       full = load_model(dir / "model", {session.recipe.device, session.recipe.dtype});
-      model = &full;
+      view = full;
     }
   }
 };
@@ -213,7 +216,7 @@ int64_t answer_limit(const Recipe& recipe, const TaskSettings& task) {
   return task.max_new_tokens > 0 ? task.max_new_tokens : recipe.max_new_tokens;
 }
 
-std::vector<Answer> task_answers(Session& session, const Model& model, const std::string& variant,
+std::vector<Answer> task_answers(Session& session, ModelView model, const std::string& variant,
                                  const TaskSettings& task, const std::vector<Example>& examples,
                                  const fs::path& path) {
   const PromptTemplate& prompt = template_of(session.recipe, task);
@@ -279,13 +282,15 @@ void eval_stage(const RunContext& run, const std::string& variant, const std::ve
     const std::vector<Example>& examples = sets[i].examples;
     const fs::path dir = eval_dir(run.dir, variant, task.name);
     if (begin_stage(dir, eval_fingerprint(run, trained, task, examples), run.fresh)) continue;
-    if (!tuned) tuned.emplace(session, variant_dir(run.dir, variant));
-    const auto answers = task_answers(session, *tuned->model, variant, task, examples, dir / "answers.jsonl");
+    if (!tuned) {
+      load_weights(session);
+      tuned.emplace(session, variant_dir(run.dir, variant));
+    }
+    const auto answers = task_answers(session, tuned->view, variant, task, examples, dir / "answers.jsonl");
     const bool opened = template_of(session.recipe, task).chat && opens_thinking(session.formatter);
     keep_scores(task, opened, examples, answers, dir / "scores.jsonl");
     end_stage(dir);
   }
-  use_seed(session);
 }
 
 }  // namespace sdft

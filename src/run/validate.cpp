@@ -97,7 +97,7 @@ void check_memory(const Session& session, unsigned stages) {
   if (session.recipe.device == "cuda") return;
   const bool full = (stages & kTrain) && session.recipe.train.finetuning_type == "full";
   const double number = session.recipe.dtype == "bf16" ? 2 : 4;
-  const double needed = static_cast<double>(session.config.parameters()) * (full ? 16 : number);
+  const double needed = static_cast<double>(session.config.parameters()) * (full ? 20 : number);  // the seed, weights, gradients, two moments
   const double there =
       static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > there)

@@ -39,13 +39,13 @@ Json line_of(const Example& example, const DistilledExample& d) {
 }
 
 // Sum of log-probabilities and number of tokens of the given answers under the training prompt.
-std::pair<double, int64_t> answers_log_prob(const Model& model, const Formatter& formatter,
+std::pair<double, int64_t> answers_log_prob(ModelView model, const Formatter& formatter,
                                             const PromptTemplate& prompt,
                                             const std::vector<Example>& examples) {
   std::vector<ScoreItem> items;
   for (const Example& example : examples) {
     Sample sample = training_sample(formatter, prompt, example, 0);
-    if (static_cast<int64_t>(sample.ids.size()) > model.config.max_position_embeddings) continue;
+    if (static_cast<int64_t>(sample.ids.size()) > model->config.max_position_embeddings) continue;
     if (!sample.supervised.empty()) sample.supervised[0] = 0;
     items.push_back({std::move(sample.ids), std::move(sample.supervised)});
   }
@@ -87,7 +87,7 @@ std::string file_of(int64_t attempt) {
 }
 }  // namespace
 
-std::vector<DistilledExample> distill(const Model& model, const Formatter& formatter, const Dataset& dataset,
+std::vector<DistilledExample> distill(ModelView model, const Formatter& formatter, const Dataset& dataset,
                                       const DistillOptions& options, const fs::path& dir,
                                       const std::function<void(int64_t, size_t, size_t)>& on_progress) {
   make_directories(dir);
@@ -138,7 +138,7 @@ std::vector<DistilledExample> distill(const Model& model, const Formatter& forma
   return result;
 }
 
-DistillSummary summarize(const Model& model, const Formatter& formatter, const Dataset& dataset,
+DistillSummary summarize(ModelView model, const Formatter& formatter, const Dataset& dataset,
                          const std::vector<DistilledExample>& distilled, const DistillOptions& options) {
   DistillSummary s;
   s.examples = distilled.size();

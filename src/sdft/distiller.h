@@ -54,10 +54,10 @@ struct DistillSummary {
 // then dir/distilled.jsonl: every example of the dataset, by id and in order. on_progress says how many
 // answers of how many of an attempt are there. The model must have no adapter on.
 std::vector<DistilledExample> distill(
-    const Model& model, const Formatter& formatter, const Dataset& dataset, const DistillOptions& options,
+    ModelView model, const Formatter& formatter, const Dataset& dataset, const DistillOptions& options,
     const std::filesystem::path& dir,
     const std::function<void(int64_t attempt, size_t done, size_t total)>& on_progress);
-DistillSummary summarize(const Model& model, const Formatter& formatter, const Dataset& dataset,
+DistillSummary summarize(ModelView model, const Formatter& formatter, const Dataset& dataset,
                          const std::vector<DistilledExample>& distilled, const DistillOptions& options);
 Json to_json(const DistillSummary& summary);
 DistillSummary summary_from_json(const Json& json, const std::string& where);

@@ -1,16 +1,17 @@
-// Supervised fine-tuning: LoRA or full. The loss of an optimizer step is summed over its supervised tokens
-// and divided by their number, whatever the accumulation or packing.
+// Fine-tuning, LoRA or full, one optimizer step at a time. The loss of a step is summed over its supervised
+// tokens and divided by their number, whatever the accumulation or packing.
 #pragma once
 
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "data/prompt.h"
 #include "model/lora.h"
-#include "train/checkpoint.h"
+#include "train/batch.h"
+#include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -19,6 +20,7 @@ namespace sdft {
 struct TrainOptions {
   std::string finetuning_type = "lora";  // lora | full
   LoraConfig lora;
+  std::string objective = "cross_entropy";  // objective_names()
   double learning_rate = 1e-4;
   std::string lr_scheduler_type = "cosine";
   double warmup_ratio = 0.0;
@@ -33,6 +35,8 @@ struct TrainOptions {
   bool bf16 = false;  // matrix products in bf16 with f32 accumulation; weights and the rest stay f32
   uint64_t seed = 42;
   int64_t save_steps = 100;  // checkpoint for resuming; also after the last step
+
+  int64_t samples_per_step() const { return per_device_train_batch_size * gradient_accumulation_steps; }
 };
 
 struct StepMetrics {
@@ -46,20 +50,50 @@ struct StepMetrics {
       0;  // all tokens of the step's sequences; the only figure that differs between runs
 };
 
-int64_t total_steps(const TrainOptions& options, size_t samples);
+int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch);
 
-// One step's loss and gradients: sum over micro-batches of -log p / tokens. Gradients are added to the
-// parameters' .grad.
-double accumulate_gradients(const Model& model, const std::vector<const Sample*>& samples, int64_t max_tokens,
-                            double dropout, uint64_t dropout_key);
+// One step's loss and gradients, which are added to the parameters' .grad.
+double accumulate_gradients(const Objective& objective, ModelView student,
+                            const std::vector<const Sample*>& samples, int64_t max_tokens,
+                            const Dropout& dropout);
 
-// Trains `adapter` (lora) or the model itself (full, adapter == nullptr). In `dir`: metrics.jsonl, one line a
-// step, and checkpoint.safetensors, from which the same call goes on after a crash and ends with the same
-// bytes. The caller writes the result and then calls finish_training(). Throws Error(kInput) where no sample
-// has a supervised token, Error(kInterrupted) after a checkpoint once *stop is set.
-void train(Model& model, Adapter* adapter, const std::vector<Sample>& samples, const TrainOptions& options,
-           const std::filesystem::path& dir,
-           const std::function<void(const StepMetrics&, int64_t total)>& on_step,
-           const std::atomic<bool>* stop = nullptr);
+// The state of a training. What it trains lives elsewhere and must outlive it: an adapter, or all weights of the
+// model where there is none.
+class Trainer {
+ public:
+  // total: optimizer steps that the schedule spreads over. Error(kUsage) for options that make no sense.
+  Trainer(Model& model, Adapter* adapter, std::unique_ptr<Objective> objective, const TrainOptions& options,
+          int64_t total);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  // Gradients of the samples, clipped; one AdamW step. Error(kInput) where loss or gradient is not a number:
+  // the parameters are spoilt then.
+  StepMetrics step(const std::vector<const Sample*>& samples);
+
+  int64_t steps() const { return optimizer_.steps; }  // done
+  int64_t total() const { return schedule_.total_steps; }
+  ModelView student() const { return {model_, adapter_}; }
+  // The state between two steps; see checkpoint.h.
+  AdamW& state() { return optimizer_; }
+
+  // Called with the parameters, each with its .grad, between backward pass and clipping: to sum over ranks, say.
+  std::function<void(NamedTensors& parameters)> on_gradients;
+
+ private:
+  Model& model_;
+  Adapter* adapter_;
+  std::unique_ptr<Objective> objective_;
+  TrainOptions options_;
+  Schedule schedule_;
+  AdamW optimizer_;
+};
+
+// Takes all steps that are left. In `dir`: metrics.jsonl, one line a step, and checkpoint.safetensors, from
+// which the same call goes on after a crash and ends with the same bytes. The caller writes the result and then
+// calls finish_training(). Error(kInterrupted) after a checkpoint once *stop is set.
+void train(Trainer& trainer, BatchSource& source, int64_t save_steps, const std::filesystem::path& dir,
+           const std::function<void(const StepMetrics&)>& on_step, const std::atomic<bool>* stop = nullptr);
 
 }  // namespace sdft

@@ -26,12 +26,12 @@ class PeftAdapter : public ::testing::TestWithParam<const char*> {
   }
 
   // The last token's logits of each prompt; the fixture has them with seven digits.
-  void expect_logits(const std::string& key, double tolerance) {
+  void expect_logits(ModelView model, const std::string& key, double tolerance) {
     at::NoGradGuard no_grad;
     const auto prompts = golden_["prompts"].get<std::vector<std::vector<int32_t>>>();
     for (size_t i = 0; i < prompts.size(); ++i) {
-      const Tensor hidden = forward(model_, pack({prompts[i]}, at::kCPU));
-      const Tensor got = logits(model_, hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
+      const Tensor hidden = forward(model, pack({prompts[i]}, at::kCPU));
+      const Tensor got = logits(model, hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
       const auto want = golden_[key][i].get<std::vector<float>>();
       EXPECT_LT((got - at::tensor(at::ArrayRef<float>(want))).abs().max().item<double>(), tolerance) << i;
     }
@@ -44,11 +44,9 @@ class PeftAdapter : public ::testing::TestWithParam<const char*> {
 
 TEST_P(PeftAdapter, LogitsAndMergedLogits) {
   const Adapter adapter = load_adapter(model_, dir_);
-  set_adapter(model_, &adapter);
-  expect_logits("logits_adapter", 1e-4);
-  set_adapter(model_, nullptr);
+  expect_logits({model_, &adapter}, "logits_adapter", 1e-4);
   merge_adapter(model_, adapter);
-  expect_logits("logits_merged", 1e-4);
+  expect_logits(model_, "logits_merged", 1e-4);
 }
 
 TEST_P(PeftAdapter, ComesOutAsItCameIn) {
@@ -63,8 +61,7 @@ TEST_P(PeftAdapter, ComesOutAsItCameIn) {
              ours = read_json(out.path() / "adapter_config.json");
   for (const auto& item : ours.items()) EXPECT_TRUE(theirs.contains(item.key())) << item.key();
   const Adapter again = load_adapter(model_, out.path());
-  set_adapter(model_, &again);
-  expect_logits("logits_adapter", 1e-4);
+  expect_logits({model_, &again}, "logits_adapter", 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, PeftAdapter,
@@ -83,7 +80,7 @@ TEST(Adapter, LayersThatAreOnlySomeKeepTheirNames) {
 }
 
 // PEFT's modules_to_save: whole weights beside the low-rank updates.
-TEST(Adapter, WholeWeightsAreUsedAndPutBack) {
+TEST(Adapter, WholeWeightsStandBesideTheModelsOwn) {
   Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
   at::NoGradGuard no_grad;
   const PackedTokens tokens = pack({{1, 2, 3}}, at::kCPU);
@@ -96,9 +93,8 @@ TEST(Adapter, WholeWeightsAreUsedAndPutBack) {
   save_adapter(adapter, dir.path(), "base");
   EXPECT_EQ(read_json(dir / "adapter_config.json")["modules_to_save"], Json::parse(R"(["lm_head"])"));
   const Adapter loaded = load_adapter(model, dir.path());
-  set_adapter(model, &loaded);
-  EXPECT_TRUE(logits(model, forward(model, tokens)).allclose(2 * before));
-  set_adapter(model, nullptr);
+  const ModelView tuned(model, &loaded);
+  EXPECT_TRUE(logits(tuned, forward(tuned, tokens)).allclose(2 * before));
   EXPECT_TRUE(logits(model, forward(model, tokens)).equal(before));
   // Merged, an embedding and a head that were tied no longer are.
   const bool tied = model.config.tie_word_embeddings;

@@ -24,6 +24,10 @@ std::string reference_name(const std::string& name) {
                             "experts.down_proj");
 }
 
+double gradients(ModelView student, const std::vector<const Sample*>& batch, int64_t max_tokens) {
+  return accumulate_gradients(*make_objective("cross_entropy", {student}), student, batch, max_tokens, {});
+}
+
 class Reference : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -55,11 +59,11 @@ class Reference : public ::testing::TestWithParam<std::string> {
   }
 
   // Logits of all rows, packed, against the reference's padded ones [rows, T, V], which may have fewer rows.
-  void expect_logits(const Tensor& expected) {
+  void expect_logits(ModelView model, const Tensor& expected) {
     std::vector<std::vector<int32_t>> rows;
     for (const auto& sample : samples_) rows.push_back(sample.ids);
     at::NoGradGuard no_grad;
-    Tensor got = logits(model_, forward(model_, pack(rows, at::kCPU)));
+    Tensor got = logits(model, forward(model, pack(rows, at::kCPU)));
     int64_t begin = 0;
     for (int64_t row = 0; row < expected.size(0); ++row) {
       const int64_t length = static_cast<int64_t>(rows[static_cast<size_t>(row)].size());
@@ -73,12 +77,12 @@ class Reference : public ::testing::TestWithParam<std::string> {
   }
 
   // Steps as the fixture describes them: the same three rows each time.
-  void expect_trajectory(const Json& run, AdamW& optimizer, double clip) {
+  void expect_trajectory(const Json& run, ModelView student, AdamW& optimizer, double clip) {
     std::vector<const Sample*> batch;
     for (const auto& sample : samples_) batch.push_back(&sample);
     for (auto& item : optimizer.parameters) item.second.requires_grad_(true);
     for (size_t step = 0; step < run["loss"].size(); ++step) {
-      const double loss = accumulate_gradients(model_, batch, 1 << 20, 0.0, 0);
+      const double loss = gradients(student, batch, 1 << 20);
       EXPECT_NEAR(loss, run["loss"][step].get<double>(), 1e-4) << "step " << step;
       record(std::abs(loss - run["loss"][step].get<double>()));
       const double rate = run.contains("lr") ? run["lr"][step].get<double>() : 1e-3;
@@ -93,7 +97,6 @@ class Reference : public ::testing::TestWithParam<std::string> {
 
   void expect_lora(const std::string& name) {
     Adapter adapter = load_adapter(model_, dir_ / (name + "_start"));
-    set_adapter(model_, &adapter);
     NamedTensors parameters;
     for (auto& [module, pair] : adapter.pairs) {
       parameters.emplace_back(module + ".a", pair.a);
@@ -102,7 +105,7 @@ class Reference : public ::testing::TestWithParam<std::string> {
     AdamWOptions options;
     options.weight_decay = 0.01;
     AdamW optimizer(options, parameters);
-    expect_trajectory(expected_[name], optimizer, 1.0);
+    expect_trajectory(expected_[name], {model_, &adapter}, optimizer, 1.0);
     Adapter end = load_adapter(model_, dir_ / (name + "_end"));
     for (const auto& [module, pair] : end.pairs) {
       EXPECT_LT((adapter.pairs.at(module).a - pair.a).abs().max().item<double>(), 1e-3) << module;
@@ -118,13 +121,13 @@ class Reference : public ::testing::TestWithParam<std::string> {
   double worst_ = 0;
 };
 
-TEST_P(Reference, Logits) { expect_logits(logits_); }
+TEST_P(Reference, Logits) { expect_logits(model_, logits_); }
 
 TEST_P(Reference, LossAndGradients) {
   std::vector<const Sample*> batch;
   for (const auto& sample : samples_) batch.push_back(&sample);
   for (auto& item : named_parameters(model_)) item.second->requires_grad_(true);
-  EXPECT_NEAR(accumulate_gradients(model_, batch, 1 << 20, 0.0, 0), expected_["loss"].get<double>(), 1e-4);
+  EXPECT_NEAR(gradients(model_, batch, 1 << 20), expected_["loss"].get<double>(), 1e-4);
   std::map<std::string, double> squares;
   for (auto& [name, tensor] : named_parameters(model_))
     if (tensor->grad().defined())
@@ -172,10 +175,10 @@ TEST_P(Reference, LossDoesNotDependOnMicroBatches) {
   std::vector<const Sample*> batch;
   for (const auto& sample : samples_) batch.push_back(&sample);
   for (auto& item : named_parameters(model_)) item.second->requires_grad_(true);
-  EXPECT_NEAR(accumulate_gradients(model_, batch, 1, 0.0, 0), expected_["loss"].get<double>(), 1e-4);
+  EXPECT_NEAR(gradients(model_, batch, 1), expected_["loss"].get<double>(), 1e-4);
   Tensor split = model_.layers[0].o.weight.grad().clone();
   model_.layers[0].o.weight.mutable_grad() = Tensor();
-  accumulate_gradients(model_, batch, 1 << 20, 0.0, 0);
+  gradients(model_, batch, 1 << 20);
   Tensor whole = model_.layers[0].o.weight.grad();
   EXPECT_LT((split - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
 }
@@ -186,10 +189,9 @@ TEST_P(Reference, LoraAll) { expect_lora("lora_all"); }
 TEST_P(Reference, LoraLogits) {
   for (const char* name : {"lora_qv_start", "lora_all_end"}) {
     Adapter adapter = load_adapter(model_, dir_ / name);
-    set_adapter(model_, &adapter);
-    expect_logits(SafetensorsFile(dir_ / name / "expected.safetensors").get("logits_row0").unsqueeze(0));
-    set_adapter(model_, nullptr);
-    expect_logits(logits_);
+    expect_logits({model_, &adapter},
+                  SafetensorsFile(dir_ / name / "expected.safetensors").get("logits_row0").unsqueeze(0));
+    expect_logits(model_, logits_);
   }
 }
 
@@ -197,7 +199,7 @@ TEST_P(Reference, Full) {
   NamedTensors parameters;
   for (auto& [name, tensor] : named_parameters(model_)) parameters.emplace_back(name, *tensor);
   AdamW optimizer({}, parameters);
-  expect_trajectory(expected_["full"], optimizer, 0.0);
+  expect_trajectory(expected_["full"], model_, optimizer, 0.0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Reference,

@@ -19,11 +19,10 @@ class Trace : public ::testing::TestWithParam<const char*> {
     golden_ = read_json(dir_ / "golden.json");
     model_ = load_model(fixture("weights/stories260k-hf"), {"cpu", "f32"});
     lora_ = golden_["lora"].is_object();
-    if (lora_) {
-      adapter_ = load_adapter(model_, dir_ / "initial_adapter");
-      set_adapter(model_, &adapter_);
-    }
+    if (lora_) adapter_ = load_adapter(model_, dir_ / "initial_adapter");
   }
+
+  ModelView student() const { return {model_, &adapter_}; }
 
   NamedTensors parameters() {
     NamedTensors list;
@@ -55,15 +54,15 @@ class Trace : public ::testing::TestWithParam<const char*> {
     const std::vector<Sample> rows = samples(batch);
     std::vector<const Sample*> list;
     for (const Sample& row : rows) list.push_back(&row);
-    return accumulate_gradients(model_, list, 1 << 20, 0.0, 0);
+    return accumulate_gradients(*make_objective("cross_entropy", {model_}), student(), list, 1 << 20, {});
   }
 
   void expect_final_logits() {
     at::NoGradGuard no_grad;
     const auto prompts = golden_["prompts"].get<std::vector<std::vector<int32_t>>>();
     for (size_t i = 0; i < prompts.size(); ++i) {
-      const Tensor hidden = forward(model_, pack({prompts[i]}, at::kCPU));
-      const Tensor got = logits(model_, hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
+      const Tensor hidden = forward(student(), pack({prompts[i]}, at::kCPU));
+      const Tensor got = logits(student(), hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
       const auto values = golden_["final_last_logits"][i].get<std::vector<float>>();
       const Tensor want = at::tensor(at::ArrayRef<float>(values));
       EXPECT_LT((got - want).abs().max().item<double>(), 2e-3 * want.abs().max().item<double>()) << i;

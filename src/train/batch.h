@@ -1,0 +1,42 @@
+// What a step of training learns from, and where it comes from.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "data/prompt.h"
+#include "model/model.h"
+
+namespace sdft {
+
+// The sequences of one forward pass, and which of their tokens are learned.
+struct MicroBatch {
+  PackedTokens tokens;  // [N]
+  Tensor rows;          // [n] i64: hidden state `row` predicts the token behind it
+  Tensor targets;       // [n] i64
+  Tensor weights;       // [n] f32: of each target in the step's loss; those of all its micro-batches sum to 1
+};
+
+// Tokens of a sample that are learned. The first one is predicted from nothing and does not count.
+int64_t supervised_tokens(const Sample& sample);
+
+// Consecutive samples whose tokens together stay within max_tokens; a longer sample is alone. Each learned token
+// of the step weighs the same, however it is divided.
+std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
+                                      at::Device device);
+
+// Gives the samples of each optimizer step. What it gives depends on the step's number and, where it asks the
+// model, on its weights at that step, on nothing else: a resumed training sees what an uninterrupted one does.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  virtual int64_t steps_per_epoch() const = 0;
+  // Of step `step` (0-based); they live until the next call.
+  virtual std::vector<const Sample*> batch(int64_t step) = 0;
+};
+
+// A fixed list, each epoch in an order of its own drawn by `seed`; the last step of an epoch may have fewer than
+// `per_step`. The samples must outlive it.
+std::unique_ptr<BatchSource> fixed_data(const std::vector<Sample>& samples, int64_t per_step, uint64_t seed);
+
+}  // namespace sdft
