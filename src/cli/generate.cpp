@@ -53,84 +53,76 @@ void add_sampling_flags(CLI::App* command, SamplingFlags* flags) {
   add("seed", &flags->seed, "of sampling; each request has a random stream of its own");
 }
 
-// Flags, else generation_config.json (its sampling where it says do_sample), else greedy.
-GenerateOptions generate_options(const SamplingFlags& flags, const GenerationDefaults& defaults) {
-  GenerateOptions options;
+// Flags win over what the model folder says, which is greedy unless it says do_sample.
+GenerateOptions with_flags(GenerateOptions options, const SamplingFlags& flags, bool do_sample) {
   SamplingOptions& sampling = options.sampling;
-  sampling = defaults.sampling;
-  if (!defaults.do_sample && (flags.top_k || flags.top_p)) sampling.temperature = 1;
+  if (!do_sample && (flags.top_k || flags.top_p)) sampling.temperature = 1;
   sampling.temperature = flags.temperature.value_or(sampling.temperature);
   sampling.top_k = flags.top_k.value_or(sampling.top_k);
   sampling.top_p = flags.top_p.value_or(sampling.top_p);
   sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
-  options.max_new_tokens = flags.max_new_tokens.value_or(defaults.max_new_tokens);
-  options.constraints = defaults.constraints;
+  options.max_new_tokens = flags.max_new_tokens.value_or(options.max_new_tokens);
   options.batch_size = flags.batch_size;
   options.seed = flags.seed;
   options.stop = &interrupted;
   return options;
 }
 
-// The model folder's, once the flags have been found possible: before any weights are loaded.
-GenerationDefaults checked_defaults(const GenerateFlags& flags) {
-  const auto problems = problems_of(generate_options(flags.sampling, {}));
-  if (!problems.empty()) fail_usage(fmt::format("{}", fmt::join(problems, "; ")));
-  GenerationDefaults defaults = read_generation_config(flags.model.model, read_config(flags.model.model));
-  for (const std::string& warning : defaults.warnings) spdlog::warn("{}", warning);
-  return defaults;
+// Anything but greedy is told on stderr.
+void tell(const SamplingOptions& sampling, bool by_config) {
+  if (!sampling.greedy())
+    spdlog::info("sampling with temperature {}, top_k {}, top_p {}{}", sampling.temperature, sampling.top_k,
+                 sampling.top_p,
+                 by_config ? " (generation_config.json says do_sample; --temperature 0 is greedy)" : "");
+  if (sampling.repetition_penalty != 1)
+    spdlog::info("repetition_penalty {} (1: off)", sampling.repetition_penalty);
 }
 
-// A model ready to answer; anything but greedy is told on stderr.
-struct Generation {
-  LoadedModel loaded;
-  GenerateOptions options;
+// The model folder, once the flags have been found possible.
+std::unique_ptr<ModelBundle> open_model(const GenerateFlags& flags) {
+  const auto problems = problems_of(with_flags({}, flags.sampling, false));
+  if (!problems.empty()) fail_usage(fmt::format("{}", fmt::join(problems, "; ")));
+  auto bundle = open_bundle(flags.model, flags.prompt);
+  for (const std::string& warning : bundle->defaults.warnings) spdlog::warn("{}", warning);
+  return bundle;
+}
 
-  Generation(const GenerateFlags& flags, const GenerationDefaults& defaults)
-      : loaded(flags.model, flags.prompt), options(generate_options(flags.sampling, defaults)) {
-    options.tokenizer = &loaded.speech.tokenizer;
-    options.stop_ids = stop_ids(loaded.speech.formatter, loaded.model.config.eos_token_ids);
-    tell(defaults.do_sample);
-  }
+// The weights, and how the model answers.
+GenerateOptions load(const GenerateFlags& flags, ModelBundle& bundle) {
+  load_weights(bundle, flags.model);
+  const bool do_sample = bundle.defaults.do_sample;
+  const GenerateOptions options = with_flags(generate_options(bundle), flags.sampling, do_sample);
+  tell(options.sampling, do_sample);
+  return options;
+}
 
- private:
-  void tell(bool by_config) const {
-    const SamplingOptions& sampling = options.sampling;
-    if (!sampling.greedy())
-      spdlog::info("sampling with temperature {}, top_k {}, top_p {}{}", sampling.temperature, sampling.top_k,
-                   sampling.top_p,
-                   by_config ? " (generation_config.json says do_sample; --temperature 0 is greedy)" : "");
-    if (sampling.repetition_penalty != 1)
-      spdlog::info("repetition_penalty {} (1: off)", sampling.repetition_penalty);
-  }
-};
-
-std::vector<int32_t> ids_of(const Speech& speech, const PromptFlags& flags, const Example& example) {
-  if (!flags.raw) return prompt_ids(speech.formatter, find_prompt_template(flags.prompt_template), example);
-  std::vector<int32_t> ids = speech.tokenizer.encode(example.instruction, {true, true});
+std::vector<int32_t> ids_of(const ModelBundle& bundle, const PromptFlags& flags, const Example& example) {
+  if (!flags.raw) return prompt_ids(bundle.formatter, find_prompt_template(flags.prompt_template), example);
+  std::vector<int32_t> ids = bundle.tokenizer.encode(example.instruction, {true, true});
   if (ids.empty())
     fail_input("prompt '" + example.id + "'", "is empty, and this tokenizer puts no BOS token before it",
                "give some text");
   return ids;
 }
 
-Json answer_line(const Speech& speech, const Completion& completion) {
+Json answer_line(const ModelBundle& bundle, const Completion& completion) {
   return {{"id", completion.id},
-          {"answer", speech.tokenizer.decode(completion.ids)},
+          {"answer", bundle.tokenizer.decode(completion.ids)},
           {"finish", name_of(completion.finish)},
           {"tokens", completion.ids.size()}};
 }
 
-void require_room(const Model& model, size_t tokens, const std::string& hint) {
-  const int64_t context = model.config.max_position_embeddings;
+void require_room(const ModelConfig& config, size_t tokens, const std::string& hint) {
+  const int64_t context = config.max_position_embeddings;
   if (static_cast<int64_t>(tokens) >= context)
     fail_input("prompt", fmt::format("has {} tokens, which fill the model's context of {}", tokens, context),
                hint);
 }
 
 // Writes the answer to stdout while it comes.
-Completion stream_one(const LoadedModel& loaded, ModelView model, const Request& request,
+Completion stream_one(const ModelBundle& bundle, ModelView model, const Request& request,
                       const GenerateOptions& options) {
-  StreamDecoder decoder(loaded.speech.tokenizer);
+  StreamDecoder decoder(bundle.tokenizer);
   auto write = [](const std::string& text) {
     if (text.empty()) return;
     write_out(text);
@@ -144,11 +136,11 @@ Completion stream_one(const LoadedModel& loaded, ModelView model, const Request&
   return completion;
 }
 
-void answer_one(const LoadedModel& loaded, const Request& request, const GenerateOptions& options,
+void answer_one(const ModelBundle& bundle, const Request& request, const GenerateOptions& options,
                 bool json) {
-  require_room(loaded.model, request.prompt.size(), "shorten it; nothing is cut silently");
-  if (json) return write_line(answer_line(loaded.speech, generate_one(loaded.tuned(), request, options, {})));
-  const Completion completion = stream_one(loaded, loaded.tuned(), request, options);
+  require_room(bundle.config, request.prompt.size(), "shorten it; nothing is cut silently");
+  if (json) return write_line(answer_line(bundle, generate_one(bundle.with_adapter(), request, options, {})));
+  const Completion completion = stream_one(bundle, bundle.with_adapter(), request, options);
   if (completion.finish == FinishReason::kContext)
     spdlog::warn("the model's context is full; the answer ends there");
 }
@@ -156,10 +148,10 @@ void answer_one(const LoadedModel& loaded, const Request& request, const Generat
 // Lines on stdout as answers come; in the order of the requests, each as soon as those before it are there.
 class AnswerLines {
  public:
-  AnswerLines(const Speech& speech, bool ordered) : speech_(speech), ordered_(ordered) {}
+  AnswerLines(const ModelBundle& bundle, bool ordered) : bundle_(bundle), ordered_(ordered) {}
 
   void add(const Completion& completion) {
-    if (!ordered_) return write_line(answer_line(speech_, completion));
+    if (!ordered_) return write_line(answer_line(bundle_, completion));
     waiting_.emplace(completion.index, completion);
     for (auto first = waiting_.begin(); first != waiting_.end() && first->first == next_; ++next_)
       first = write(first);
@@ -172,26 +164,26 @@ class AnswerLines {
  private:
   using Waiting = std::map<size_t, Completion>;
   Waiting::iterator write(Waiting::iterator at) {
-    write_line(answer_line(speech_, at->second));
+    write_line(answer_line(bundle_, at->second));
     return waiting_.erase(at);
   }
 
-  const Speech& speech_;
+  const ModelBundle& bundle_;
   bool ordered_;
   size_t next_ = 0;
   Waiting waiting_;
 };
 
-void answer_all(const LoadedModel& loaded, const std::vector<Request>& requests, GenerateOptions options,
+void answer_all(const ModelBundle& bundle, const std::vector<Request>& requests, GenerateOptions options,
                 bool ordered) {
   Progress progress("generate", requests.size(), "answers", !::isatty(1));
-  AnswerLines lines(loaded.speech, ordered);
+  AnswerLines lines(bundle, ordered);
   std::vector<std::string> too_long;
   size_t done = 0;
   progress.update(0);
   options.in_order = ordered;
   try {
-    generate(loaded.tuned(), requests, options, [&](const Completion& completion) {
+    generate(bundle.with_adapter(), requests, options, [&](const Completion& completion) {
       lines.add(completion);
       if (completion.finish == FinishReason::kPromptTooLong) too_long.push_back(completion.id);
       progress.update(++done);
@@ -204,7 +196,7 @@ void answer_all(const LoadedModel& loaded, const std::vector<Request>& requests,
     spdlog::warn(
         "{} of {} prompts fill the model's context of {} tokens and got no answer (finish prompt_too_long): "
         "{}",
-        too_long.size(), requests.size(), loaded.model.config.max_position_embeddings, list_of(too_long));
+        too_long.size(), requests.size(), bundle.config.max_position_embeddings, list_of(too_long));
 }
 
 std::vector<Example> prompts_of(const GenerateFlags& flags) {
@@ -232,16 +224,15 @@ std::vector<Example> prompts_of(const GenerateFlags& flags) {
 }
 
 void run_generate(const GenerateFlags& flags) {
-  const GenerationDefaults defaults = checked_defaults(flags);
+  const auto opened = open_model(flags);
+  ModelBundle& bundle = *opened;
   const std::vector<Example> examples = prompts_of(flags);
-  Generation generation(flags, defaults);
-  LoadedModel& loaded = generation.loaded;
-  const GenerateOptions& options = generation.options;
+  const GenerateOptions options = load(flags, bundle);
   std::vector<Request> requests;
   for (const Example& example : examples)
-    requests.push_back({example.id, ids_of(loaded.speech, flags.prompt, example)});
-  if (flags.text) return answer_one(loaded, requests[0], options, flags.json);
-  answer_all(loaded, requests, options, !flags.unordered);
+    requests.push_back({example.id, ids_of(bundle, flags.prompt, example)});
+  if (flags.text) return answer_one(bundle, requests[0], options, flags.json);
+  answer_all(bundle, requests, options, !flags.unordered);
 }
 
 // One side of a conversation: what the seed or the tuned model has heard and said.
@@ -252,7 +243,7 @@ struct Voice {
 };
 
 struct Chat {
-  LoadedModel& loaded;
+  const ModelBundle& bundle;
   const GenerateFlags& flags;
   GenerateOptions options;
   std::vector<Voice> voices;
@@ -272,13 +263,13 @@ void Chat::say(const std::string& query) {
     example.instruction = query;
     example.system = system;
     example.history = voice.history;
-    const ModelView model = voice.tuned ? loaded.tuned() : loaded.seed();
-    const Request request{"turn " + std::to_string(turn), ids_of(loaded.speech, flags.prompt, example)};
-    require_room(loaded.model, request.prompt.size(), "/reset starts a new conversation");
+    const ModelView model = voice.tuned ? bundle.with_adapter() : bundle.base();
+    const Request request{"turn " + std::to_string(turn), ids_of(bundle, flags.prompt, example)};
+    require_room(bundle.config, request.prompt.size(), "/reset starts a new conversation");
     if (*voice.name && !flags.json) write_out(std::string(voice.name) + ": ");
     const Completion completion =
-        flags.json ? generate_one(model, request, options, {}) : stream_one(loaded, model, request, options);
-    answers.push_back(loaded.speech.tokenizer.decode(completion.ids));
+        flags.json ? generate_one(model, request, options, {}) : stream_one(bundle, model, request, options);
+    answers.push_back(bundle.tokenizer.decode(completion.ids));
     line[*voice.name ? voice.name : "answer"] = answers.back();
   }
   for (size_t i = 0; i < voices.size(); ++i) voices[i].history.push_back({query, answers[i]});
@@ -304,9 +295,10 @@ bool Chat::command(const std::string& line) {
 }
 
 void run_chat(const GenerateFlags& flags) {
-  Generation generation(flags, checked_defaults(flags));
+  const auto bundle = open_model(flags);
+  const GenerateOptions options = load(flags, *bundle);
   const bool terminal = ::isatty(0) == 1;
-  Chat chat{generation.loaded, flags, generation.options, {}, flags.system};
+  Chat chat{*bundle, flags, options, {}, flags.system};
   if (flags.model.adapter.empty()) {
     chat.voices = {{"", false, {}}};
   } else {

@@ -99,39 +99,27 @@ Dataset read_examples(const std::string& path, const PromptFlags& flags, bool re
   return dataset;
 }
 
-Speech::Speech(const fs::path& dir, const PromptFlags& flags)
-    : tokenizer(Tokenizer::load(dir)), chat_template(ChatTemplate::load(dir)) {
-  formatter.tokenizer = &tokenizer;
-  formatter.chat_template = &chat_template;
-  formatter.render.extra = flags.variables;
-  formatter.render.date = flags.date;
-  if (flags.layout == "reference") formatter.layout = PromptLayout::kReference;
-  if (flags.layout == "reference-main") formatter.layout = PromptLayout::kReferenceMain;
-  if (flags.raw || !find_prompt_template(flags.prompt_template).chat) return;
-  if (!chat_template.has())
-    fail_input(dir.string(), "has no chat template",
-               "use --raw, or --template alpaca --prompt_layout reference");
-  warn_of_control_tokens(dir, chat_template, tokenizer);
-  warn_of_unread(chat_template, flags.variables);
+std::unique_ptr<ModelBundle> open_bundle(const ModelFlags& flags, const PromptFlags& prompt) {
+  set_num_threads(flags.threads);
+  auto bundle = std::make_unique<ModelBundle>(flags.model);
+  Formatter& formatter = bundle->formatter;
+  formatter.layout = find_prompt_layout(prompt.layout);
+  formatter.render.extra = prompt.variables;
+  formatter.render.date = prompt.date;
+  if (prompt.raw || !find_prompt_template(prompt.prompt_template).chat) return bundle;
+  require_chat_template(*bundle, "use --raw, or --template alpaca --prompt_layout reference");
+  warn_of_unread(bundle->chat_template, prompt.variables);
+  return bundle;
+}
+
+void load_weights(ModelBundle& bundle, const ModelFlags& flags) {
+  load_weights(bundle, flags.load, flags.adapter);
 }
 
 void warn_of_unread(const ChatTemplate& chat_template, const Json& variables) {
   const auto unread = unread_variables(chat_template, variables);
   if (!unread.empty())
     spdlog::warn("the chat template reads no variable {}: no effect", fmt::join(unread, ", "));
-}
-
-namespace {
-Model load_checked(const ModelFlags& flags, const Tokenizer& tokenizer) {
-  set_num_threads(flags.threads);
-  check_vocabulary(flags.model, tokenizer, read_config(flags.model).vocab_size);
-  return load_model(flags.model, flags.load);
-}
-}  // namespace
-
-LoadedModel::LoadedModel(const ModelFlags& flags, const PromptFlags& prompt)
-    : speech(flags.model, prompt), model(load_checked(flags, speech.tokenizer)) {
-  if (!flags.adapter.empty()) adapter = load_adapter(model, flags.adapter);
 }
 
 namespace {

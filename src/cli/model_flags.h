@@ -7,8 +7,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
-#include "data/prompt.h"
-#include "model/lora.h"
+#include "infer/model_bundle.h"
 
 namespace sdft::cli {
 
@@ -55,28 +54,10 @@ auto naming(const Example& example, Make make) -> decltype(make()) {
   }
 }
 
-// A model folder's tokenizer and chat template, and how they make prompts.
-struct Speech {
-  Tokenizer tokenizer;
-  ChatTemplate chat_template;
-  Formatter formatter;  // points into this object
-
-  // Checks that the folder has what the prompt template needs. Error(kInput).
-  Speech(const std::filesystem::path& model_dir, const PromptFlags& flags);
-  Speech(const Speech&) = delete;
-  Speech& operator=(const Speech&) = delete;
-};
-
-// The resident model, the seed and with an adapter the tuned one.
-struct LoadedModel {
-  Speech speech;
-  Model model;
-  Adapter adapter;  // without pairs where none was asked for
-
-  LoadedModel(const ModelFlags& flags, const PromptFlags& prompt);
-  ModelView seed() const { return model; }
-  ModelView tuned() const { return {model, adapter.empty() ? nullptr : &adapter}; }
-};
+// The model folder, its formatter set up as the flags say; no weights yet. Error(kInput) where it lacks what
+// the prompt template needs.
+std::unique_ptr<ModelBundle> open_bundle(const ModelFlags& flags, const PromptFlags& prompt);
+void load_weights(ModelBundle& bundle, const ModelFlags& flags);
 
 // To stdout; Error(kInput) where it cannot be written (a full disk). A closed pipe ends the program's work
 // like Ctrl-C. Only flush_out() can tell of all that was written.

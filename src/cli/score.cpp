@@ -21,16 +21,16 @@ struct ScoreFlags {
   bool tokens = false;
 };
 
-ScoreItem item_of(const Speech& speech, const PromptFlags& flags, const Example& example) {
+ScoreItem item_of(const ModelBundle& bundle, const PromptFlags& flags, const Example& example) {
   if (flags.raw) {
-    const auto context = speech.tokenizer.encode(example.instruction, {true, true});
+    const auto context = bundle.tokenizer.encode(example.instruction, {true, true});
     if (context.empty())
       fail_input("example '" + example.id + "'",
                  "has no token before its response: the prompt is empty and this tokenizer adds no BOS");
-    return continuation_item(context, speech.tokenizer.encode(example.response));
+    return continuation_item(context, bundle.tokenizer.encode(example.response));
   }
   const Sample sample =
-      training_sample(speech.formatter, find_prompt_template(flags.prompt_template), example, 0);
+      training_sample(bundle.formatter, find_prompt_template(flags.prompt_template), example, 0);
   return {sample.ids, sample.supervised};
 }
 
@@ -48,13 +48,13 @@ Json score_line(const std::string& id, const std::optional<Score>& score, bool t
 constexpr size_t kGroup = 256;
 
 // Scores of examples begin to end; none where the example is longer than the context.
-std::vector<std::optional<Score>> score_group(const LoadedModel& loaded, const std::vector<ScoreItem>& items,
+std::vector<std::optional<Score>> score_group(const ModelBundle& bundle, const std::vector<ScoreItem>& items,
                                               const ScoreOptions& options) {
-  const size_t context = static_cast<size_t>(loaded.model.config.max_position_embeddings);
+  const size_t context = static_cast<size_t>(bundle.config.max_position_embeddings);
   std::vector<ScoreItem> fitting;
   for (const ScoreItem& item : items)
     if (item.ids.size() <= context) fitting.push_back(item);
-  const std::vector<Score> scores = score(loaded.tuned(), fitting, options);
+  const std::vector<Score> scores = score(bundle.with_adapter(), fitting, options);
   std::vector<std::optional<Score>> all(items.size());
   for (size_t i = 0, next = 0; i < items.size(); ++i)
     if (items[i].ids.size() <= context) all[i] = scores[next++];
@@ -63,7 +63,9 @@ std::vector<std::optional<Score>> score_group(const LoadedModel& loaded, const s
 
 void score_examples(const ScoreFlags& flags) {
   const std::vector<Example> examples = read_examples(flags.data, flags.prompt, true).examples;
-  LoadedModel loaded(flags.model, flags.prompt);
+  const auto opened = open_bundle(flags.model, flags.prompt);
+  ModelBundle& bundle = *opened;
+  load_weights(bundle, flags.model);
   Progress progress("score", examples.size(), "examples", !::isatty(1));
   progress.update(0);
   ScoreOptions options;
@@ -73,8 +75,8 @@ void score_examples(const ScoreFlags& flags) {
   for (size_t begin = 0; begin < examples.size(); begin += kGroup) {
     std::vector<ScoreItem> items;
     for (size_t i = begin; i < std::min(begin + kGroup, examples.size()); ++i)
-      items.push_back(item_of(loaded.speech, flags.prompt, examples[i]));
-    const auto scores = score_group(loaded, items, options);
+      items.push_back(item_of(bundle, flags.prompt, examples[i]));
+    const auto scores = score_group(bundle, items, options);
     for (size_t i = 0; i < scores.size(); ++i) {
       const std::string& id = examples[begin + i].id;
       write_line(score_line(id, scores[i], flags.tokens));
@@ -84,8 +86,7 @@ void score_examples(const ScoreFlags& flags) {
   }
   if (!too_long.empty())
     spdlog::warn("{} of {} examples are longer than the model's context of {} tokens and have no score: {}",
-                 too_long.size(), examples.size(), loaded.model.config.max_position_embeddings,
-                 list_of(too_long));
+                 too_long.size(), examples.size(), bundle.config.max_position_embeddings, list_of(too_long));
 }
 
 // The tensor as [B, T] of whole numbers, and its ids or mask values within [0, end).

@@ -20,6 +20,9 @@ enum class PromptLayout {
   kReferenceMain,  // its branch `main`
 };
 
+// "chat", "reference", "reference-main". Error(kUsage) for others.
+PromptLayout find_prompt_layout(const std::string& name);
+
 // What the pieces around system line and turn are.
 enum class PromptFamily {
   kAlpaca,

@@ -68,6 +68,13 @@ const PromptTemplate& find_prompt_template(const std::string& name) {
              near.empty() ? "" : "did you mean '" + near + "'?");
 }
 
+PromptLayout find_prompt_layout(const std::string& name) {
+  if (name == "chat") return PromptLayout::kChat;
+  if (name == "reference") return PromptLayout::kReference;
+  if (name == "reference-main") return PromptLayout::kReferenceMain;
+  fail_usage("prompt_layout '" + name + "' is not known", "chat, reference or reference-main");
+}
+
 std::vector<std::string> prompt_template_names() {
   std::vector<std::string> names;
   for (const PromptTemplate& prompt : table()) names.push_back(prompt.name);

@@ -10,23 +10,28 @@ int64_t cache_bytes_per_token(const Model& model) {
          static_cast<int64_t>(at::elementSize(model.dtype));
 }
 
-void reserve(const Model& model, GrowingCache& cache, int64_t tokens) {
-  if (tokens <= cache.capacity) return;
+void reserve(const Model& model, GrowingCache& cache, int64_t rows, int64_t tokens) {
+  if (tokens <= cache.capacity && rows <= cache.rows) return;
   constexpr int64_t kStep = 64;
-  int64_t wanted = std::max(tokens, cache.capacity + cache.capacity / 4);
-  wanted =
-      std::max(tokens, std::min((wanted + kStep - 1) / kStep * kStep, model.config.max_position_embeddings));
+  int64_t wanted = cache.capacity;
+  if (tokens > cache.capacity) {
+    wanted = std::max(tokens, cache.capacity + cache.capacity / 4);
+    wanted = std::max(tokens,
+                      std::min((wanted + kStep - 1) / kStep * kStep, model.config.max_position_embeddings));
+  }
+  rows = std::max(rows, cache.rows);
   if (cache.kv.keys.empty()) {
-    cache.kv = make_cache(model, cache.rows, wanted);
+    cache.kv = make_cache(model, rows, wanted);
   } else {
     // One tensor after the other, so that never more than one is there twice.
     for (auto* part : {&cache.kv.keys, &cache.kv.values})
       for (Tensor& old : *part) {
-        Tensor grown = at::zeros({old.size(0), old.size(1), wanted, old.size(3)}, old.options());
-        grown.narrow(2, 0, cache.capacity).copy_(old);
+        Tensor grown = at::zeros({rows, old.size(1), wanted, old.size(3)}, old.options());
+        grown.narrow(0, 0, cache.rows).narrow(2, 0, cache.capacity).copy_(old);
         old = grown;
       }
   }
+  cache.rows = rows;
   cache.capacity = wanted;
 }
 

@@ -1,5 +1,4 @@
-// A key/value cache that grows with its longest sequence, so that memory follows need and not the model's
-// context.
+// A key/value cache that grows with its sequences, so that memory follows need and not the model's context.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +15,8 @@ struct GrowingCache {
 
 // Bytes that one token of one sequence takes.
 int64_t cache_bytes_per_token(const Model& model);
-// Room for at least this many tokens in each row; what is there stays. Grows by steps, up to the model's
-// context.
-void reserve(const Model& model, GrowingCache& cache, int64_t tokens);
+// Room for at least so many rows and tokens in each; what is there stays. Tokens grow by steps, up to the
+// model's context.
+void reserve(const Model& model, GrowingCache& cache, int64_t rows, int64_t tokens);
 
 }  // namespace sdft

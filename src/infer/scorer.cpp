@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/work.h"
-#include "infer/lanes.h"
+#include "infer/workers.h"
 #include "tensor/kernels.h"
 
 namespace sdft {
@@ -187,8 +187,7 @@ void score_batch(ModelView model, const std::vector<ScoreItem>& items, const Rea
 }
 }  // namespace
 
-std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items,
-                         const ScoreOptions& options) {
+std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items, const ScoreOptions& options) {
   current_work = Work::kScoring;
   check(model, items);
   std::vector<Score> scores(items.size());
@@ -197,8 +196,8 @@ std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items,
       batch_starts(readings, options.batch_tokens > 0 ? options.batch_tokens : kBatchTokens);
   const size_t batches = starts.size() - 1;
   std::atomic<size_t> next{0}, done{items.size() - asked(readings)};
-  const int64_t lanes = std::clamp<int64_t>(static_cast<int64_t>(batches), 1, lane_count(*model.weights));
-  run_lanes(lanes, [&](int64_t lane) {
+  const int64_t workers = std::clamp<int64_t>(static_cast<int64_t>(batches), 1, worker_count(*model.weights));
+  run_workers(workers, [&](int64_t worker) {
     for (size_t batch; (batch = next++) < batches;) {
       if (options.stop && options.stop->load())
         throw Error(ExitCode::kInterrupted, "interrupted while scoring");
@@ -207,11 +206,11 @@ std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items,
       try {
         score_batch(model, items, begin, end, options.per_token, scores);
       } catch (...) {
-        next = batches;  // the other lanes end too
+        next = batches;  // the other workers end too
         throw;
       }
       for (const Reading* reading = begin; reading != end; ++reading) done += reading->items.size();
-      if (lane == 0 && options.on_step) options.on_step(done);
+      if (worker == 0 && options.on_step) options.on_step(done);
     }
   });
   if (options.on_step) options.on_step(done);

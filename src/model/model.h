@@ -51,8 +51,8 @@ struct Model {
 
 struct Adapter;  // lora.h
 
-// The weights with an adapter, or as they are: the seed and any number of tuned models over one copy. What runs
-// a model takes one of these by value; a Model alone is the seed. Owns nothing.
+// The weights with an adapter, or as they are: the seed and any number of tuned models over one copy. What
+// runs a model takes one of these by value; a Model alone is the seed. Owns nothing.
 struct ModelView {
   const Model* weights;
   const Adapter* adapter;

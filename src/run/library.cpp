@@ -2,20 +2,20 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "infer/model_bundle.h"
 #include "infer/scorer.h"
 #include "run/run.h"
-#include "run/session.h"
 #include "sdft/sdft.h"
 
 namespace sdft::api {
 namespace fs = std::filesystem;
 
 struct ChatModel::Impl {
-  std::unique_ptr<Session> session;
-  Adapter adapter;
-  bool use_adapter = true;
+  ModelBundle bundle;
+  bool use_adapter = true;  // which there may be none of
 
-  ModelView view() const { return {session->model, use_adapter ? &adapter : nullptr}; }
+  explicit Impl(const fs::path& dir) : bundle(dir) {}
+  ModelView view() const { return use_adapter ? bundle.with_adapter() : bundle.base(); }
 };
 
 namespace {
@@ -62,15 +62,10 @@ void keep_last_answer(std::vector<uint8_t>& supervised) {
 }
 }  // namespace
 
-ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) : impl_(new Impl) {
-  Recipe recipe;
-  recipe.model_name_or_path = dir.string();
-  recipe.device = options.device;
-  recipe.dtype = options.dtype;
-  recipe.threads = options.threads;
-  impl_->session = open_session(recipe);
-  load_weights(*impl_->session);
-  if (!options.adapter.empty()) impl_->adapter = load_adapter(impl_->session->model, options.adapter);
+ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) {
+  set_num_threads(options.threads);
+  impl_ = std::make_unique<Impl>(dir);
+  load_weights(impl_->bundle, {options.device, options.dtype}, options.adapter);
 }
 ChatModel::~ChatModel() = default;
 ChatModel::ChatModel(ChatModel&&) noexcept = default;
@@ -80,31 +75,31 @@ void ChatModel::use_adapter(bool on) { impl_->use_adapter = on; }
 
 std::vector<Answer> ChatModel::answer(const std::vector<Conversation>& conversations,
                                       const AnswerOptions& options) const {
-  const Session& session = *impl_->session;
+  const ModelBundle& bundle = impl_->bundle;
   std::vector<Request> requests;
   for (size_t i = 0; i < conversations.size(); ++i) {
     require_last(conversations[i], i, "user");
     const Example example = example_of(conversations[i], i);
-    requests.push_back({example.id, prompt_ids(session.formatter, find_prompt_template("chat"), example)});
+    requests.push_back({example.id, prompt_ids(bundle.formatter, find_prompt_template("chat"), example)});
   }
-  GenerateOptions generation = session.generation();
+  GenerateOptions generation = generate_options(bundle);
   generation.sampling = {options.temperature, options.top_k, options.top_p, options.repetition_penalty};
   generation.max_new_tokens = options.max_new_tokens;
   generation.seed = options.seed;
   std::vector<Answer> answers;
   for (const Completion& completion : generate(impl_->view(), requests, generation))
     answers.push_back(
-        {session.tokenizer.decode(completion.ids), name_of(completion.finish), completion.ids.size()});
+        {bundle.tokenizer.decode(completion.ids), name_of(completion.finish), completion.ids.size()});
   return answers;
 }
 
 std::vector<LogLikelihood> ChatModel::score(const std::vector<Conversation>& conversations) const {
-  const Session& session = *impl_->session;
+  const ModelBundle& bundle = impl_->bundle;
   std::vector<ScoreItem> items;
   for (size_t i = 0; i < conversations.size(); ++i) {
     require_last(conversations[i], i, "assistant");
     Sample sample =
-        training_sample(session.formatter, find_prompt_template("chat"), example_of(conversations[i], i), 0);
+        training_sample(bundle.formatter, find_prompt_template("chat"), example_of(conversations[i], i), 0);
     keep_last_answer(sample.supervised);
     items.push_back({std::move(sample.ids), std::move(sample.supervised)});
   }

@@ -9,19 +9,11 @@
 namespace sdft {
 namespace fs = std::filesystem;
 
-namespace {
-PromptLayout layout_of(const std::string& name) {
-  if (name == "reference") return PromptLayout::kReference;
-  if (name == "reference-main") return PromptLayout::kReferenceMain;
-  return PromptLayout::kChat;
-}
-}  // namespace
-
 Session::Session(Recipe r, ModelConfig m, Tokenizer t, ChatTemplate c)
     : recipe(std::move(r)), config(std::move(m)), tokenizer(std::move(t)), chat_template(std::move(c)) {
   formatter.tokenizer = &tokenizer;
   formatter.chat_template = &chat_template;
-  formatter.layout = layout_of(recipe.prompt_layout);
+  formatter.layout = find_prompt_layout(recipe.prompt_layout);
   formatter.render.extra = recipe.template_variables;
   formatter.render.date = recipe.date;
 }

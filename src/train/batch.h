@@ -20,13 +20,14 @@ struct MicroBatch {
 // Tokens of a sample that are learned. The first one is predicted from nothing and does not count.
 int64_t supervised_tokens(const Sample& sample);
 
-// Consecutive samples whose tokens together stay within max_tokens; a longer sample is alone. Each learned token
-// of the step weighs the same, however it is divided.
+// Consecutive samples whose tokens together stay within max_tokens; a longer sample is alone. Each learned
+// token of the step weighs the same, however it is divided.
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device);
 
 // Gives the samples of each optimizer step. What it gives depends on the step's number and, where it asks the
-// model, on its weights at that step, on nothing else: a resumed training sees what an uninterrupted one does.
+// model, on its weights at that step, on nothing else: a resumed training sees what an uninterrupted one
+// does.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
@@ -35,8 +36,8 @@ class BatchSource {
   virtual std::vector<const Sample*> batch(int64_t step) = 0;
 };
 
-// A fixed list, each epoch in an order of its own drawn by `seed`; the last step of an epoch may have fewer than
-// `per_step`. The samples must outlive it.
+// A fixed list, each epoch in an order of its own drawn by `seed`; the last step of an epoch may have fewer
+// than `per_step`. The samples must outlive it.
 std::unique_ptr<BatchSource> fixed_data(const std::vector<Sample>& samples, int64_t per_step, uint64_t seed);
 
 }  // namespace sdft

@@ -82,8 +82,7 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
     m.tokens += supervised_tokens(*sample);
     tokens_seen += static_cast<int64_t>(sample->ids.size());
   }
-  const int64_t max_tokens =
-      options_.per_device_train_batch_size * std::max<int64_t>(1, options_.cutoff_len);
+  const int64_t max_tokens = options_.per_device_train_batch_size * std::max<int64_t>(1, options_.cutoff_len);
   const Dropout dropout{adapter_ ? options_.lora.dropout : 0.0,
                         Random(options_.seed, "dropout " + std::to_string(step)).next()};
   ops::Bf16Products precision(options_.bf16);
@@ -130,8 +129,7 @@ void train(Trainer& trainer, BatchSource& source, int64_t save_steps, const fs::
     }
     if (interrupted && !last)
       throw Error(ExitCode::kInterrupted, "interrupted at step " + std::to_string(m.step) + " of " +
-                                              std::to_string(trainer.total()) +
-                                              "; the same command goes on");
+                                              std::to_string(trainer.total()) + "; the same command goes on");
   }
 }
 

@@ -57,8 +57,8 @@ double accumulate_gradients(const Objective& objective, ModelView student,
                             const std::vector<const Sample*>& samples, int64_t max_tokens,
                             const Dropout& dropout);
 
-// The state of a training. What it trains lives elsewhere and must outlive it: an adapter, or all weights of the
-// model where there is none.
+// The state of a training. What it trains lives elsewhere and must outlive it: an adapter, or all weights of
+// the model where there is none.
 class Trainer {
  public:
   // total: optimizer steps that the schedule spreads over. Error(kUsage) for options that make no sense.
@@ -78,7 +78,8 @@ class Trainer {
   // The state between two steps; see checkpoint.h.
   AdamW& state() { return optimizer_; }
 
-  // Called with the parameters, each with its .grad, between backward pass and clipping: to sum over ranks, say.
+  // Called with the parameters, each with its .grad, between backward pass and clipping: to sum over ranks,
+  // say.
   std::function<void(NamedTensors& parameters)> on_gradients;
 
  private:
@@ -91,8 +92,8 @@ class Trainer {
 };
 
 // Takes all steps that are left. In `dir`: metrics.jsonl, one line a step, and checkpoint.safetensors, from
-// which the same call goes on after a crash and ends with the same bytes. The caller writes the result and then
-// calls finish_training(). Error(kInterrupted) after a checkpoint once *stop is set.
+// which the same call goes on after a crash and ends with the same bytes. The caller writes the result and
+// then calls finish_training(). Error(kInterrupted) after a checkpoint once *stop is set.
 void train(Trainer& trainer, BatchSource& source, int64_t save_steps, const std::filesystem::path& dir,
            const std::function<void(const StepMetrics&)>& on_step, const std::atomic<bool>* stop = nullptr);
 

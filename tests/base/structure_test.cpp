@@ -19,7 +19,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"report", {"base"}},
     {"tensor", {"base"}},
     {"model", {"base", "tensor"}},
-    {"infer", {"base", "text", "tensor", "model"}},
+    {"infer", {"base", "text", "data", "tensor", "model"}},
     {"train", {"base", "text", "data", "tensor", "model"}},
     {"sdft", {"base", "text", "data", "model", "infer", "train"}},
     {"eval", {"base", "text", "data", "infer"}},

@@ -272,16 +272,21 @@ TEST(Generator, BadRequestsAreNamed) {
 TEST(Cache, GrowsAndKeepsWhatIsThere) {
   const Model model = small_model(1000);
   GrowingCache cache;
-  cache.rows = 3;
-  reserve(model, cache, 5);
+  reserve(model, cache, 3, 5);
   EXPECT_GE(cache.capacity, 5);
   for (Tensor& keys : cache.kv.keys) keys.fill_(2.0);
   const int64_t before = cache.capacity;
-  reserve(model, cache, 300);
+  reserve(model, cache, 3, 300);
   EXPECT_GE(cache.capacity, 300);
   EXPECT_LT(cache.capacity, 500);
   for (const Tensor& keys : cache.kv.keys) EXPECT_TRUE(keys.narrow(2, 0, before).eq(2.0).all().item<bool>());
-  reserve(model, cache, 990);
+  reserve(model, cache, 7, 10);
+  EXPECT_EQ(cache.rows, 7);
+  for (const Tensor& keys : cache.kv.keys) {
+    EXPECT_TRUE(keys.narrow(0, 0, 3).narrow(2, 0, before).eq(2.0).all().item<bool>());
+    EXPECT_TRUE(keys.narrow(0, 3, 4).eq(0.0).all().item<bool>());
+  }
+  reserve(model, cache, 7, 990);
   EXPECT_EQ(cache.capacity, 1000) << "never more than the context";
 }
 

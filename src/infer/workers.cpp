@@ -1,24 +1,24 @@
-#include "infer/lanes.h"
+#include "infer/workers.h"
 
 #include <exception>
 #include <mutex>
 
 namespace sdft {
 
-int64_t lane_count(const Model& model) {
+int64_t worker_count(const Model& model) {
   constexpr int64_t kSmall = int64_t{128} << 20;  // bytes
   const bool small = model.config.parameters() * static_cast<int64_t>(sizeof(float)) <= kSmall;
   return small && model.device.is_cpu() && model.dtype == at::kFloat ? at::get_num_threads() : 1;
 }
 
-void run_lanes(int64_t lanes, const std::function<void(int64_t)>& work) {
-  if (lanes == 1) return work(0);  // not inside a parallel region
+void run_workers(int64_t count, const std::function<void(int64_t)>& work) {
+  if (count == 1) return work(0);  // not inside a parallel region
   std::mutex mutex;
   std::exception_ptr error;
-  at::parallel_for(0, lanes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t lane = begin; lane < end; ++lane) {
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t worker = begin; worker < end; ++worker) {
       try {
-        work(lane);
+        work(worker);
       } catch (...) {
         std::lock_guard<std::mutex> lock(mutex);
         if (!error) error = std::current_exception();

@@ -1,0 +1,415 @@
+#include "infer/engine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "base/error.h"
+#include "base/work.h"
+#include "infer/cache.h"
+#include "infer/workers.h"
+
+namespace sdft {
+
+const char* name_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kContext:
+      return "context";
+    case FinishReason::kPromptTooLong:
+      return "prompt_too_long";
+    case FinishReason::kCancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+std::vector<std::string> problems_of(const RequestOptions& options) {
+  std::vector<std::string> problems = problems_of(options.sampling);
+  if (options.max_new_tokens < 1)
+    problems.push_back("max_new_tokens is " + std::to_string(options.max_new_tokens) +
+                       ", expected a positive number");
+  return problems;
+}
+
+namespace {
+
+// Prompt tokens of one sequence in one pass: fixed, so that how a prompt is cut depends on nothing but
+// itself.
+constexpr int64_t kChunk = 256;
+// Prompt tokens of all sequences in one pass, after which further prompts wait: answers under way are not
+// held up.
+constexpr int64_t kPromptTokensAPass = 512;
+
+// A request from submit() to its end. Below `cancelled` only the worker that runs it looks.
+struct Task {
+  size_t index = 0;
+  Request request;
+  RequestOptions options;
+  RequestCallbacks callbacks;
+  std::atomic<bool> cancelled{false};
+
+  int64_t cached = 0;        // tokens in the cache
+  std::vector<int32_t> ids;  // of the answer; the newest is not in the cache yet
+  Random random{0};
+  std::optional<StopStringSearch> stops;
+
+  int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
+  int64_t prompt_left() const { return prompt_size() - cached; }
+};
+using TaskPointer = std::shared_ptr<Task>;
+
+// One thread with slots and a cache of its own. Workers meet only in EngineState.
+struct Worker {
+  std::vector<TaskPointer> slots;  // null: free
+  GrowingCache cache;
+};
+
+// One forward pass.
+struct Pass {
+  std::vector<int64_t> ids;
+  std::vector<ops::CacheSegment> segments;  // .slot is the worker's slot
+  int64_t prompt_tokens = 0;
+};
+
+struct Finished {
+  TaskPointer task;
+  FinishReason reason;
+};
+}  // namespace
+
+// What the workers share.
+struct EngineState {
+  EngineState(const Model& m, const EngineOptions& o) : model(m), options(o) {}
+
+  const Model& model;
+  const EngineOptions options;
+  int64_t workers = 1, slots_a_worker = 1;  // of this run()
+
+  std::mutex mutex;  // for all below
+  std::condition_variable changed;
+  std::map<std::pair<int64_t, size_t>, TaskPointer> waiting;  // in the order of their turn
+  std::map<size_t, TaskPointer> open;                         // waiting or under way
+  std::vector<Finished> finished;                             // not yet handed over
+  GenerateProgress progress;
+  bool failed = false;  // one worker: all end
+
+  std::pair<int64_t, size_t> turn_of(const Task& task) const {
+    return {options.in_order ? 0 : -task.prompt_size(), task.index};
+  }
+  // The caller holds the mutex.
+  void finish(const TaskPointer& task, FinishReason reason) {
+    open.erase(task->index);
+    finished.push_back({task, reason});
+    progress.finished++;
+  }
+};
+
+namespace {
+using State = EngineState;
+
+// --- before the start
+// ---------------------------------------------------------------------------------------------
+
+void check(const Model& model, const Request& request, const RequestOptions& options,
+           const Tokenizer* tokenizer) {
+  const int64_t vocabulary = model.config.vocab_size;
+  std::string problems;
+  for (const auto& some : {problems_of(options), problems_of(options.constraints, vocabulary)})
+    for (const std::string& problem : some) problems += (problems.empty() ? "" : "; ") + problem;
+  if (!options.constraints.stop_strings.empty() && !tokenizer)
+    problems += std::string(problems.empty() ? "" : "; ") + "stop_strings need the model's tokenizer";
+  if (!problems.empty()) fail_usage(problems);
+  const std::string where = "request '" + request.id + "'";
+  if (request.prompt.empty()) fail_input(where, "has an empty prompt, expected at least one token");
+  for (int32_t id : request.prompt)
+    if (id < 0 || id >= vocabulary)
+      fail_input(
+          where,
+          "has token id " + std::to_string(id) + ", the model knows 0 to " + std::to_string(vocabulary - 1),
+          "is the tokenizer this model's own?");
+}
+
+int64_t chosen_batch_size(const Model& model, int64_t longest) {
+  const int64_t bytes = longest * cache_bytes_per_token(model);
+  const int64_t memory =
+      model.device.is_cpu() ? ::sysconf(_SC_PHYS_PAGES) / 4 * ::sysconf(_SC_PAGESIZE) : int64_t{16} << 30;
+  const int64_t useful = model.device.is_cpu() ? std::max<int64_t>(64, 32 * worker_count(model)) : 128;
+  return std::clamp<int64_t>(memory / std::max<int64_t>(1, bytes), 1, useful);
+}
+
+// Workers and slots for what waits.
+void plan(State& s) {
+  const int64_t context = s.model.config.max_position_embeddings;
+  int64_t batch = s.options.batch_size;
+  if (batch == 0) {
+    int64_t longest = 1;  // with its answer
+    for (const auto& [turn, task] : s.waiting)
+      longest = std::max(longest, std::min(context, task->prompt_size() + task->options.max_new_tokens));
+    batch = chosen_batch_size(s.model, longest);
+  }
+  const int64_t useful = std::min(batch, static_cast<int64_t>(s.waiting.size()));
+  s.workers = std::clamp<int64_t>(useful, 1, worker_count(s.model));
+  s.slots_a_worker = (batch + s.workers - 1) / s.workers;
+}
+
+// --- one worker
+// -----------------------------------------------------------------------------------------------------
+
+void begin(const State& s, Task& task) {
+  task.random = Random(task.options.seed, task.request.id);
+  if (const auto& strings = task.options.constraints.stop_strings; !strings.empty())
+    task.stops.emplace(*s.options.tokenizer, strings);
+}
+
+// Gives a worker's slots their share of what waits; true where it has something to do. The caller holds the
+// mutex.
+bool refill(State& s, Worker& worker) {
+  const auto open = static_cast<int64_t>(s.open.size());
+  const auto share = static_cast<size_t>(std::min(s.slots_a_worker, (open + s.workers - 1) / s.workers));
+  size_t used = 0;
+  for (TaskPointer& slot : worker.slots) {
+    if (slot && slot->cancelled) {
+      s.finish(slot, FinishReason::kCancelled);
+      s.progress.running--;
+      slot = nullptr;
+    }
+    used += slot != nullptr;
+  }
+  if (worker.slots.size() < share) worker.slots.resize(share);
+  for (TaskPointer& slot : worker.slots) {
+    if (slot || used >= share || s.waiting.empty()) continue;
+    slot = s.waiting.begin()->second;
+    s.waiting.erase(s.waiting.begin());
+    begin(s, *slot);
+    s.progress.running++;
+    ++used;
+  }
+  return used > 0;
+}
+
+// The newest token of each answer, and pieces of prompts while there is room; those of one adapter.
+Pass next_pass(const Worker& worker, const Adapter* adapter) {
+  Pass pass;
+  for (size_t i = 0; i < worker.slots.size(); ++i) {
+    const Task* task = worker.slots[i].get();
+    if (!task || task->options.adapter != adapter || task->prompt_left() > 0) continue;
+    pass.ids.push_back(task->ids.back());
+    pass.segments.push_back({1, static_cast<int64_t>(i), task->cached + 1});
+  }
+  for (size_t i = 0; i < worker.slots.size() && pass.prompt_tokens < kPromptTokensAPass; ++i) {
+    const Task* task = worker.slots[i].get();
+    if (!task || task->options.adapter != adapter || task->prompt_left() <= 0) continue;
+    const int64_t count = std::min(kChunk, task->prompt_left());
+    const auto first = task->request.prompt.begin() + task->cached;
+    pass.ids.insert(pass.ids.end(), first, first + count);
+    pass.segments.push_back({count, static_cast<int64_t>(i), task->cached + count});
+    pass.prompt_tokens += count;
+  }
+  return pass;
+}
+
+bool plain_greedy(const RequestOptions& options) {
+  return options.sampling.greedy() && options.sampling.repetition_penalty == 1 && !options.constraints.mask();
+}
+
+int32_t next_token(Task& task, float* logits, int64_t vocabulary) {
+  const SamplingOptions& sampling = task.options.sampling;
+  const Constraints& constraints = task.options.constraints;
+  const bool penalty = sampling.repetition_penalty != 1, mask = constraints.mask();
+  if (penalty || mask) {
+    std::vector<int32_t> seen = task.request.prompt;
+    seen.insert(seen.end(), task.ids.begin(), task.ids.end());
+    if (penalty) penalize_repetition(logits, vocabulary, seen, sampling.repetition_penalty);
+    if (mask)
+      rule_out(constraints, task.options.stop_ids, seen, task.request.prompt.size(), logits, vocabulary);
+  }
+  return sample_token(logits, vocabulary, sampling, task.random);
+}
+
+// Next tokens for the tasks whose whole prompt has been read, [tasks]; scores [tasks, V].
+std::vector<int32_t> sample(const Tensor& scores, const std::vector<Task*>& tasks) {
+  std::vector<int32_t> tokens(tasks.size());
+  const bool greedy =
+      std::all_of(tasks.begin(), tasks.end(), [](const Task* task) { return plain_greedy(task->options); });
+  if (greedy && !scores.is_cpu()) {  // a vocabulary of logits need not travel for one id
+    const Tensor likeliest = scores.argmax(-1).to(at::kCPU, at::kInt).contiguous();
+    std::copy_n(likeliest.data_ptr<int32_t>(), tokens.size(), tokens.begin());
+    return tokens;
+  }
+  const Tensor rows = scores.to(at::kCPU, at::kFloat).contiguous();
+  const int64_t vocabulary = rows.size(1);
+  at::parallel_for(0, static_cast<int64_t>(tasks.size()), 4, [&](int64_t first, int64_t end) {
+    for (int64_t i = first; i < end; ++i)
+      tokens[static_cast<size_t>(i)] =
+          next_token(*tasks[static_cast<size_t>(i)], rows.data_ptr<float>() + i * vocabulary, vocabulary);
+  });
+  return tokens;
+}
+
+// Takes the token into the task's answer; the reason where the answer ends.
+std::optional<FinishReason> take(const Model& model, Task& task, int32_t token) {
+  const std::vector<int32_t>& stops = task.options.stop_ids;
+  if (std::find(stops.begin(), stops.end(), token) != stops.end()) return FinishReason::kStop;
+  task.ids.push_back(token);
+  if (task.callbacks.on_token && !task.callbacks.on_token(token)) return FinishReason::kStop;
+  if (task.stops && task.stops->add(token)) return FinishReason::kStop;
+  if (static_cast<int64_t>(task.ids.size()) >= task.options.max_new_tokens) return FinishReason::kLength;
+  if (task.cached + 1 >= model.config.max_position_embeddings) return FinishReason::kContext;
+  return std::nullopt;
+}
+
+// One forward pass over the slots of one adapter.
+void step(State& s, Worker& worker, const Adapter* adapter) {
+  const Pass pass = next_pass(worker, adapter);
+  int64_t longest = 0;
+  for (const ops::CacheSegment& segment : pass.segments) longest = std::max(longest, segment.kv_len);
+  reserve(s.model, worker.cache, static_cast<int64_t>(worker.slots.size()), longest);
+  const Tensor ids = at::tensor(at::ArrayRef<int64_t>(pass.ids), at::kLong).to(s.model.device);
+  const ModelView model(s.model, adapter);
+  Tensor hidden = forward_cached(model, ids, pass.segments, worker.cache.kv, true);  // [segments, C]
+
+  std::vector<Task*> ready;
+  std::vector<int64_t> rows, slots;
+  for (size_t i = 0; i < pass.segments.size(); ++i) {
+    const int64_t slot = pass.segments[i].slot;
+    Task& task = *worker.slots[static_cast<size_t>(slot)];
+    task.cached = pass.segments[i].kv_len;
+    if (task.prompt_left() > 0) continue;
+    ready.push_back(&task);
+    rows.push_back(static_cast<int64_t>(i));
+    slots.push_back(slot);
+  }
+  if (ready.size() < pass.segments.size())
+    hidden = hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(hidden.device()));
+  const std::vector<int32_t> tokens =
+      ready.empty() ? std::vector<int32_t>() : sample(logits(model, hidden), ready);
+
+  std::vector<Finished> finished;
+  for (size_t i = 0; i < ready.size(); ++i)
+    if (const auto reason = take(s.model, *ready[i], tokens[i]))
+      finished.push_back({std::move(worker.slots[static_cast<size_t>(slots[i])]), *reason});
+  std::lock_guard<std::mutex> lock(s.mutex);
+  s.progress.prompt_tokens += pass.prompt_tokens;
+  s.progress.new_tokens += static_cast<int64_t>(ready.size());
+  s.progress.running -= static_cast<int64_t>(finished.size());
+  for (const Finished& one : finished) s.finish(one.task, one.reason);
+}
+
+// One pass for each adapter in use.
+void step(State& s, Worker& worker) {
+  std::vector<const Adapter*> adapters;
+  for (const TaskPointer& task : worker.slots)
+    if (task && std::find(adapters.begin(), adapters.end(), task->options.adapter) == adapters.end())
+      adapters.push_back(task->options.adapter);
+  for (const Adapter* adapter : adapters) step(s, worker, adapter);
+}
+
+// Hands over what any worker has finished.
+void hand_over(State& s) {
+  std::vector<Finished> finished;
+  GenerateProgress progress;
+  {
+    std::lock_guard<std::mutex> lock(s.mutex);
+    finished.swap(s.finished);
+    progress = s.progress;
+  }
+  for (const Finished& one : finished)
+    if (one.task->callbacks.on_done)
+      one.task->callbacks.on_done(
+          {one.task->request.id, one.task->index, std::move(one.task->ids), one.reason});
+  if (s.options.on_step) s.options.on_step(progress);
+}
+
+// callers: the worker on run()'s thread, which also hands over.
+void work(State& s, bool callers) {
+  at::NoGradGuard no_grad;
+  Worker worker;
+  for (;;) {
+    bool busy = false;
+    {
+      std::unique_lock<std::mutex> lock(s.mutex);
+      s.changed.wait(lock, [&] {
+        busy = refill(s, worker);
+        return busy || s.failed || s.open.empty() || (callers && !s.finished.empty());
+      });
+      if (s.failed) return;
+      if (s.open.empty() && (!callers || s.finished.empty())) break;
+    }
+    if (busy) {
+      if (s.options.stop && s.options.stop->load())
+        throw Error(ExitCode::kInterrupted, "interrupted while generating");
+      step(s, worker);
+    }
+    if (callers) {
+      hand_over(s);
+    } else {
+      s.changed.notify_all();
+    }
+  }
+  s.changed.notify_all();
+}
+}  // namespace
+
+Engine::Engine(const Model& model, const EngineOptions& options)
+    : state_(std::make_unique<EngineState>(model, options)) {}
+Engine::~Engine() = default;
+
+size_t Engine::submit(Request request, const RequestOptions& options, RequestCallbacks callbacks) {
+  EngineState& s = *state_;
+  check(s.model, request, options, s.options.tokenizer);
+  auto task = std::make_shared<Task>();
+  task->request = std::move(request);
+  task->options = options;
+  task->callbacks = std::move(callbacks);
+  std::lock_guard<std::mutex> lock(s.mutex);
+  task->index = s.progress.requests++;
+  s.open[task->index] = task;
+  if (task->prompt_size() < s.model.config.max_position_embeddings) {
+    s.waiting[s.turn_of(*task)] = task;
+  } else {
+    s.finish(task, FinishReason::kPromptTooLong);
+  }
+  s.changed.notify_all();
+  return task->index;
+}
+
+void Engine::cancel(size_t index) {
+  EngineState& s = *state_;
+  std::lock_guard<std::mutex> lock(s.mutex);
+  const auto found = s.open.find(index);
+  if (found == s.open.end()) return;
+  const TaskPointer task = found->second;
+  task->cancelled = true;
+  if (s.waiting.erase(s.turn_of(*task))) s.finish(task, FinishReason::kCancelled);
+  s.changed.notify_all();
+}
+
+void Engine::run() {
+  EngineState& s = *state_;
+  current_work = Work::kGenerating;
+  {
+    std::lock_guard<std::mutex> lock(s.mutex);
+    plan(s);
+  }
+  hand_over(s);
+  run_workers(s.workers, [&](int64_t worker) {
+    try {
+      work(s, worker == 0);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(s.mutex);
+      s.failed = true;
+      s.changed.notify_all();
+      throw;
+    }
+  });
+}
+
+}  // namespace sdft

@@ -1,0 +1,181 @@
+// Requests that differ in everything, in one engine: each is answered as if it were alone.
+#include "infer/engine.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <thread>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "infer/small_model.h"
+#include "model/lora.h"
+#include "testing.h"
+
+namespace sdft {
+namespace {
+using testing::random_prompts;
+using testing::small_model;
+
+Adapter adapter_of(Model& model, uint64_t seed) {
+  LoraConfig config;
+  config.target_modules = {"all-linear"};
+  config.rank = 4;
+  Adapter adapter = init_adapter(model, config, seed);
+  Random random(seed);
+  for (auto& [name, pair] : adapter.pairs)
+    for (float *x = pair.b.data_ptr<float>(), *end = x + pair.b.numel(); x != end; ++x)
+      *x = static_cast<float>(random.uniform() - 0.5);
+  return adapter;
+}
+
+std::vector<Request> prompts(size_t count) {
+  std::vector<Request> requests;
+  for (const auto& prompt : random_prompts(count, 70, 3))
+    requests.push_back({std::to_string(requests.size()), prompt});
+  return requests;
+}
+
+// Every other one greedy, limits, stops, seeds and adapters in turn.
+RequestOptions options_of(size_t i, const std::vector<const Adapter*>& adapters) {
+  RequestOptions options;
+  options.sampling.temperature = i % 2 ? 0.9 : 0.0;
+  options.sampling.repetition_penalty = i % 5 == 0 ? 1.3 : 1.0;
+  options.max_new_tokens = 5 + static_cast<int64_t>(i % 7) * 4;
+  options.stop_ids = {static_cast<int32_t>(i % 11)};
+  options.constraints.no_repeat_ngram_size = i % 3 == 0 ? 2 : 0;
+  options.seed = i;
+  options.adapter = adapters[i % adapters.size()];
+  return options;
+}
+
+std::vector<int32_t> alone(const Model& model, const Request& request, const RequestOptions& options) {
+  std::vector<int32_t> ids;
+  Engine engine(model, {});
+  engine.submit(request, options, {{}, [&](Completion completion) { ids = completion.ids; }});
+  engine.run();
+  return ids;
+}
+
+class EngineTest : public ::testing::Test {
+ protected:
+  Model model_ = small_model();
+};
+
+TEST_F(EngineTest, RequestsThatDifferInEverythingShareABatch) {
+  const Adapter one = adapter_of(model_, 1), two = adapter_of(model_, 2);
+  const std::vector<const Adapter*> adapters = {nullptr, &one, &two};
+  const auto requests = prompts(30);
+  std::map<size_t, std::vector<int32_t>> answers;
+  Engine engine(model_, {});
+  for (size_t i = 0; i < requests.size(); ++i)
+    engine.submit(requests[i], options_of(i, adapters), {{}, [&](Completion completion) {
+                                                           EXPECT_EQ(completion.id,
+                                                                     std::to_string(completion.index));
+                                                           answers[completion.index] = completion.ids;
+                                                         }});
+  engine.run();
+  ASSERT_EQ(answers.size(), requests.size());
+  for (size_t i = 0; i < requests.size(); ++i)
+    EXPECT_EQ(answers[i], alone(model_, requests[i], options_of(i, adapters))) << i;
+  // The adapters are not idle.
+  RequestOptions seed = options_of(0, adapters), tuned = seed;
+  tuned.adapter = &one;
+  EXPECT_NE(alone(model_, requests[0], seed), alone(model_, requests[0], tuned));
+}
+
+TEST_F(EngineTest, TokensAreStreamedAndAnAnswerCanBeEnded) {
+  const auto requests = prompts(12);
+  RequestOptions options;
+  options.max_new_tokens = 20;
+  std::vector<std::vector<int32_t>> streamed(requests.size());
+  std::map<size_t, Completion> done;
+  Engine engine(model_, {});
+  for (size_t i = 0; i < requests.size(); ++i) {
+    RequestCallbacks callbacks;
+    callbacks.on_token = [&streamed, i](int32_t id) {
+      streamed[i].push_back(id);
+      return i != 4 || streamed[i].size() < 3;
+    };
+    callbacks.on_done = [&](Completion completion) { done[completion.index] = std::move(completion); };
+    engine.submit(requests[i], options, callbacks);
+  }
+  engine.run();
+  for (size_t i = 0; i < requests.size(); ++i) EXPECT_EQ(done[i].ids, streamed[i]) << i;
+  EXPECT_EQ(done[4].ids.size(), 3u);
+  EXPECT_EQ(done[4].finish, FinishReason::kStop);
+}
+
+TEST_F(EngineTest, CancelEndsWhatWaitsAndWhatRuns) {
+  RequestOptions options;
+  options.sampling.temperature = 0;
+  options.max_new_tokens = 60;
+  EngineOptions engine_options;
+  engine_options.batch_size = 2;
+  engine_options.in_order = true;
+  Engine engine(model_, engine_options);
+  std::map<size_t, Completion> done;
+  auto on_done = [&](Completion completion) { done[completion.index] = std::move(completion); };
+  const auto requests = prompts(6);
+  size_t tokens = 0;
+  engine.submit(requests[0], options,
+                {[&](int32_t) {
+                   if (++tokens == 5) engine.cancel(0), engine.cancel(5);
+                   return true;
+                 },
+                 on_done});
+  for (size_t i = 1; i < requests.size(); ++i) engine.submit(requests[i], options, {{}, on_done});
+  engine.cancel(3);
+  engine.run();
+  ASSERT_EQ(done.size(), requests.size());
+  EXPECT_EQ(done[3].finish, FinishReason::kCancelled);
+  EXPECT_TRUE(done[3].ids.empty());
+  EXPECT_EQ(done[0].finish, FinishReason::kCancelled);
+  EXPECT_EQ(done[0].ids.size(), 5u);
+  EXPECT_EQ(done[5].finish, FinishReason::kCancelled);
+  for (size_t i : {1, 2, 4}) EXPECT_EQ(done[i].ids, alone(model_, requests[i], options)) << i;
+  engine.cancel(1);    // has ended
+  engine.cancel(100);  // was never there
+}
+
+TEST_F(EngineTest, RequestsComeWhileItWorks) {
+  const auto requests = prompts(8);
+  RequestOptions options;
+  options.sampling.temperature = 0;
+  options.max_new_tokens = 30;
+  std::map<std::string, std::vector<int32_t>> answers;
+  Engine engine(model_, {});
+  // Each answer asks the next question; one comes from another thread.
+  std::function<void(size_t)> ask = [&](size_t i) {
+    engine.submit(requests[i], options, {{}, [&, i](Completion completion) {
+                                           answers[completion.id] = completion.ids;
+                                           if (i + 1 < 7) ask(i + 1);
+                                         }});
+  };
+  ask(0);
+  std::thread other([&] {
+    engine.submit(requests[7], options,
+                  {{}, [&](Completion completion) { answers[completion.id] = completion.ids; }});
+  });
+  other.join();
+  engine.run();
+  ASSERT_EQ(answers.size(), requests.size());
+  for (const Request& request : requests) EXPECT_EQ(answers[request.id], alone(model_, request, options));
+  engine.run();  // nothing left
+}
+
+TEST_F(EngineTest, WhatCannotBeAskedIsSaidAtOnce) {
+  Engine engine(model_, {});
+  RequestOptions options;
+  EXPECT_THROW(engine.submit({"a", {}}, options, {}), Error);
+  EXPECT_THROW(engine.submit({"a", {1000000}}, options, {}), Error);
+  options.max_new_tokens = 0;
+  EXPECT_THROW(engine.submit({"a", {1}}, options, {}), Error);
+  options = {};
+  options.constraints.stop_strings = {"x"};  // and no tokenizer
+  EXPECT_THROW(engine.submit({"a", {1}}, options, {}), Error);
+  engine.run();
+}
+
+}  // namespace
+}  // namespace sdft
