@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
     for (auto& [name, tensor] : named_parameters(model)) parameters.emplace_back(name, *tensor);
   }
   const ModelView student(model, lora ? &adapter : nullptr);
-  const auto objective = make_objective("cross_entropy", {model});
+  const auto objective = make_objective("sft", {model});
   AdamW optimizer({}, parameters);
   for (auto& item : optimizer.parameters) item.second.requires_grad_(true);
   ops::Bf16Products precision(bf16);

@@ -96,6 +96,7 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
   TrainOptions& t = r.train;
   const Section add{list, "training", kTrain};
   add("finetuning_type", &t.finetuning_type, "lora or full").one_of({"lora", "full"});
+  add("objective", &t.objective, "what is minimised: sft (cross entropy)").one_of(objective_names());
   add("train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)")
       .changes(kAllStages);
   add("save_dtype", &r.save_dtype, "of a full fine-tuned model's weights: f32, bf16 or f16")

@@ -12,7 +12,7 @@ struct Row {
   std::unique_ptr<Objective> (*make)(const ObjectiveContext& context);
 };
 constexpr Row kObjectives[] = {
-    {"cross_entropy", make_cross_entropy},
+    {"sft", make_cross_entropy},
 };
 }  // namespace
 

@@ -20,7 +20,7 @@ namespace sdft {
 struct TrainOptions {
   std::string finetuning_type = "lora";  // lora | full
   LoraConfig lora;
-  std::string objective = "cross_entropy";  // objective_names()
+  std::string objective = "sft";  // objective_names()
   double learning_rate = 1e-4;
   std::string lr_scheduler_type = "cosine";
   double warmup_ratio = 0.0;

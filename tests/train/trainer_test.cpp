@@ -1,0 +1,164 @@
+// The seams of training: steps that can be taken one by one, sources, objectives, gradients on their way.
+#include "train/trainer.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "infer/small_model.h"
+#include "testing.h"
+#include "train/checkpoint.h"
+
+namespace sdft {
+namespace {
+using ::testing::HasSubstr;
+using testing::small_model;
+
+std::vector<Sample> samples_of(size_t count) {
+  std::vector<Sample> samples;
+  for (auto& ids : testing::random_prompts(count, 20, 9)) {
+    ids.resize(ids.size() + 2, 5);
+    Sample sample;
+    sample.supervised.assign(ids.size(), 1);
+    sample.supervised[0] = 0;
+    sample.ids = std::move(ids);
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+TrainOptions quick() {
+  TrainOptions options;
+  options.learning_rate = 1e-2;
+  options.per_device_train_batch_size = 3;
+  options.gradient_accumulation_steps = 1;
+  options.lora.rank = 4;
+  return options;
+}
+
+// A training of a model of its own.
+struct Training {
+  explicit Training(const TrainOptions& given, bool lora = true) : options(given) {
+    if (lora) adapter = init_adapter(model, options.lora, 1);
+    trainer = std::make_unique<Trainer>(model, lora ? &adapter : nullptr, make_objective("sft", {model}),
+                                        options, 12);
+  }
+
+  TrainOptions options;
+  Model model = small_model();
+  Adapter adapter;
+  std::vector<Sample> samples = samples_of(11);
+  std::unique_ptr<BatchSource> source = fixed_data(samples, options.samples_per_step(), 4);
+  std::unique_ptr<Trainer> trainer;
+};
+
+void expect_same(const Adapter& a, const Adapter& b) {
+  ASSERT_EQ(a.pairs.size(), b.pairs.size());
+  for (const auto& [name, pair] : a.pairs) {
+    EXPECT_TRUE(pair.a.equal(b.pairs.at(name).a)) << name;
+    EXPECT_TRUE(pair.b.equal(b.pairs.at(name).b)) << name;
+  }
+}
+
+TEST(Trainer, StepsOneByOneAreTheLoop) {
+  Training one(quick()), all(quick());
+  testing::ScratchDir dir;
+  std::vector<double> losses;
+  train(*all.trainer, *all.source, 0, dir.path(), [&](const StepMetrics& m) { losses.push_back(m.loss); });
+  for (int64_t step = 0; step < 12; ++step)
+    EXPECT_EQ(one.trainer->step(one.source->batch(step)).loss, losses[static_cast<size_t>(step)]);
+  expect_same(one.adapter, all.adapter);
+  EXPECT_LT(losses.back(), losses.front());
+}
+
+TEST(Trainer, InterruptedAndResumedIsUninterrupted) {
+  Training whole(quick());
+  testing::ScratchDir dir, other;
+  train(*whole.trainer, *whole.source, 0, other.path(), {});
+  std::atomic<bool> stop{false};
+  {
+    Training first(quick());
+    EXPECT_THROW(train(
+                     *first.trainer, *first.source, 0, dir.path(),
+                     [&](const StepMetrics& m) { stop = m.step == 5; }, &stop),
+                 Error);
+  }
+  Training second(quick());
+  int64_t steps = 0;
+  train(*second.trainer, *second.source, 0, dir.path(), [&](const StepMetrics&) { ++steps; });
+  EXPECT_EQ(steps, 7);
+  expect_same(second.adapter, whole.adapter);
+}
+
+TEST(Trainer, GradientsCanBeChangedOnTheirWay) {
+  Training run(quick());
+  const Tensor before = run.adapter.pairs.begin()->second.b.detach().clone();
+  size_t seen = 0;
+  run.trainer->on_gradients = [&](NamedTensors& parameters) {
+    for (auto& item : parameters) {
+      seen += item.second.grad().defined();
+      item.second.mutable_grad() = Tensor();
+    }
+  };
+  const StepMetrics m = run.trainer->step(run.source->batch(0));
+  EXPECT_EQ(seen, 2 * run.adapter.pairs.size());
+  EXPECT_EQ(m.grad_norm, 0);
+  EXPECT_TRUE(run.adapter.pairs.begin()->second.b.equal(before));
+}
+
+TEST(Trainer, SeedAndTunedAreThereAtOnce) {
+  Training run(quick());
+  const PackedTokens tokens = pack({{1, 2, 3, 4}}, at::kCPU);
+  at::Tensor seed;
+  {
+    at::NoGradGuard no_grad;
+    seed = logits(run.model, forward(run.model, tokens));
+  }
+  run.trainer->step(run.source->batch(0));
+  run.trainer->step(run.source->batch(1));
+  at::NoGradGuard no_grad;
+  const ModelView student = run.trainer->student();
+  EXPECT_FALSE(logits(student, forward(student, tokens)).allclose(seed));
+  EXPECT_TRUE(logits(run.model, forward(run.model, tokens)).equal(seed));
+}
+
+TEST(Trainer, FullFineTuningOfACloneLeavesTheSeed) {
+  Model seed = small_model();
+  Model own = clone(seed);
+  const auto samples = samples_of(6);
+  Trainer trainer(own, nullptr, make_objective("sft", {seed}), quick(), 2);
+  trainer.step(fixed_data(samples, 3, 1)->batch(0));
+  const Model fresh = small_model();
+  EXPECT_TRUE(seed.layers[0].q.weight.equal(fresh.layers[0].q.weight));
+  EXPECT_TRUE(seed.embed.equal(fresh.embed));
+  EXPECT_FALSE(own.layers[0].q.weight.equal(fresh.layers[0].q.weight));
+  EXPECT_FALSE(own.embed.equal(fresh.embed));
+}
+
+TEST(FixedData, EachEpochHasEverySampleOnceInAnOrderOfItsOwn) {
+  const auto samples = samples_of(10);
+  const auto source = fixed_data(samples, 4, 7);
+  EXPECT_EQ(source->steps_per_epoch(), 3);
+  std::vector<std::vector<const Sample*>> epochs(2);
+  for (int64_t step = 0; step < 6; ++step)
+    for (const Sample* sample : source->batch(step)) epochs[static_cast<size_t>(step / 3)].push_back(sample);
+  std::vector<const Sample*> all;
+  for (const Sample& sample : samples) all.push_back(&sample);
+  for (const auto& epoch : epochs) EXPECT_THAT(epoch, ::testing::UnorderedElementsAreArray(all));
+  EXPECT_NE(epochs[0], epochs[1]);
+  // The same whatever was asked before: a resumed training.
+  EXPECT_EQ(fixed_data(samples, 4, 7)->batch(4), source->batch(4));
+}
+
+TEST(Objective, UnknownNamesAreToldWithTheKnown) {
+  const Model model = small_model();
+  try {
+    make_objective("stf", {model});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("sft"));
+    EXPECT_EQ(e.code(), ExitCode::kUsage);
+  }
+}
+
+}  // namespace
+}  // namespace sdft
