@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/protobuf.h"
+#include "model/architectures.h"
 #include "model/gguf_import.h"
 
 namespace sdft {
@@ -27,7 +28,7 @@ struct Vocabulary {
   std::vector<int> types;
   std::optional<int64_t> bos, eos, unk, pad;
   bool add_bos = false, add_eos = false;
-  bool phi3 = false;  // its special tokens take the white space behind them along, which the file cannot say
+  bool spaced = false;  // special tokens take the white space behind them along
 };
 
 const std::string kPrefix = "tokenizer.ggml.";
@@ -41,11 +42,14 @@ std::optional<int64_t> token_id(const GgufFile& file, const std::string& name, s
   return id;
 }
 
-// By the model's name, as llama.cpp does it.
-bool is_phi3(const GgufFile& file) {
+// Which the file cannot say: by the model's name, as llama.cpp does it.
+bool is_spaced(const GgufFile& file) {
   std::string name = file.value_or<std::string>("general.name", "");
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name.find("phi-3") != std::string::npos || name.find("phi3") != std::string::npos;
+  for (const Architecture& row : architectures())
+    for (const std::string& part : row.gguf.spaced_names)
+      if (name.find(part) != std::string::npos) return true;
+  return false;
 }
 
 Vocabulary read_vocabulary(const GgufFile& file, bool add_bos) {
@@ -63,7 +67,7 @@ Vocabulary read_vocabulary(const GgufFile& file, bool add_bos) {
   v.pad = token_id(file, "padding", v.tokens.size());
   v.add_bos = file.value_or(kPrefix + "add_bos_token", add_bos);
   v.add_eos = file.value_or(kPrefix + "add_eos_token", false);
-  v.phi3 = is_phi3(file);
+  v.spaced = is_spaced(file);
   return v;
 }
 
@@ -86,7 +90,7 @@ Json added_token(const Vocabulary& v, size_t id) {
   const bool special = is_special(v.types[id]),
              keeps_space = content == "<unk>" || content == "<s>" || content == "<|endoftext|>";
   return {{"content", content},  {"single_word", false},
-          {"lstrip", false},     {"rstrip", v.phi3 && !keeps_space && (special || content == "</s>")},
+          {"lstrip", false},     {"rstrip", v.spaced && !keeps_space && (special || content == "</s>")},
           {"normalized", false}, {"special", special}};
 }
 
