@@ -9,6 +9,7 @@
 #include "text/jinja_format.h"
 #include "text/jinja_operators.h"
 #include "text/jinja_string.h"
+#include "text/unicode_characters.h"
 
 namespace sdft::jinja {
 namespace {
@@ -197,7 +198,7 @@ std::string ascii_digits(std::string_view text) {
     size_t begin = at;
     char32_t c = next_char(text, &at);
     if (c >= 0x80 && is_decimal(c)) {
-      result += static_cast<char>('0' + decimal_value(c));
+      result += static_cast<char>('0' + *digit_value(c));
     } else {
       result += text.substr(begin, at - begin);
     }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "text/jinja_string.h"
+#include "text/unicode_characters.h"
 
 namespace sdft::jinja {
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "base/utf8.h"
 #include "text/jinja_format.h"
 #include "text/jinja_string.h"
 
@@ -223,7 +224,7 @@ struct Percent {
         } else {
           int64_t code = int_arg(rt, value, "%c");
           if (code < 0 || code > 0x10ffff) rt.fail("%c: no such character");
-          append_char(&text, static_cast<char32_t>(code));
+          utf8_append(text, static_cast<char32_t>(code));
         }
         return format_text(rt, text, spec, '>');
       }

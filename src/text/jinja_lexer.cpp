@@ -5,7 +5,9 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/jinja_string.h"
+#include "text/unicode_characters.h"
 
 namespace sdft::jinja {
 namespace {
@@ -305,14 +307,14 @@ class Lexer {
         fail("truncated \\" + std::string(1, c) + " escape in a string");
       char32_t code = static_cast<char32_t>(std::stoull(digits_text, nullptr, 16));
       if (code > 0x10ffff) fail("illegal Unicode character in a string");
-      append_char(text, code);
+      utf8_append(*text, code);
       *p += count;
     } else if (c >= '0' && c <= '7') {
       char32_t code = 0;
       size_t end = *p + 2;
       for (--*p; *p < end && source_[*p] >= '0' && source_[*p] <= '7'; ++*p)
         code = code * 8 + static_cast<char32_t>(source_[*p] - '0');
-      append_char(text, code);
+      utf8_append(*text, code);
     } else if (c == 'N') {
       fail("\\N escapes in strings are not supported");
     } else if (c != '\n') {

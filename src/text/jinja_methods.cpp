@@ -8,6 +8,7 @@
 #include "text/jinja_format.h"
 #include "text/jinja_loop.h"
 #include "text/jinja_string.h"
+#include "text/unicode_characters.h"
 
 namespace sdft::jinja {
 namespace {
@@ -291,7 +292,7 @@ const std::map<std::string, Method>& string_methods() {
       {"removesuffix", remove_affix_method<true>},
       {"isdigit", all_method<is_digit>},
       {"isdecimal", all_method<is_decimal>},
-      {"isnumeric", all_method<is_numeric>},
+      {"isnumeric", all_method<is_unicode_number>},
       {"isalpha", all_method<is_alpha>},
       {"isalnum", all_method<is_alnum>},
       {"isspace", all_method<is_space>},

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "base/find.h"
+#include "base/utf8.h"
+#include "text/unicode_characters.h"
 
 namespace sdft::jinja {
 
@@ -30,17 +32,6 @@ char32_t next_char(std::string_view text, size_t* at) {
   return c;
 }
 
-void append_char(std::string* text, char32_t c) {
-  if (c < 0x80) {
-    *text += static_cast<char>(c);
-    return;
-  }
-  int rest = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-  unsigned mark = rest == 1 ? 0xc0 : rest == 2 ? 0xe0 : 0xf0;
-  *text += static_cast<char>(mark | (c >> (6 * rest)));
-  while (rest-- > 0) *text += static_cast<char>(0x80 | ((c >> (6 * rest)) & 0x3f));
-}
-
 size_t char_count(std::string_view text) {
   size_t count = 0;
   for (size_t at = 0; at < text.size(); ++count) next_char(text, &at);
@@ -52,58 +43,10 @@ size_t char_place(std::string_view text, size_t index, size_t from) {
   return from;
 }
 
-bool is_space(char32_t c) {
-  return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-         c == 0x3000;
-}
-
-bool is_printable(char32_t c) {
-  if (c < 0x80) return c >= 0x20 && c < 0x7f;
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-    case UTF8PROC_CATEGORY_ZS:
-      return false;
-    default:
-      return true;
-  }
-}
-
-bool is_cased(char32_t c) {
-  auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
-         category == UTF8PROC_CATEGORY_LT;
-}
-
-bool is_decimal(char32_t c) {
-  return utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_ND;
-}
-// Unicode lists the digits of a script one after another.
-int decimal_value(char32_t c) {
-  char32_t first = c;
-  while (first > 0 && is_decimal(first - 1)) --first;
-  return static_cast<int>((c - first) % 10);
-}
 bool is_digit(char32_t c) {
   return is_decimal(c) || c == 0xb2 || c == 0xb3 || c == 0xb9 || c == 0x2070 ||
          (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089) || (c >= 0x2460 && c <= 0x2468);
 }
-bool is_numeric(char32_t c) {
-  auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL ||
-         category == UTF8PROC_CATEGORY_NO;
-}
-bool is_alpha(char32_t c) {
-  auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return is_cased(c) || category == UTF8PROC_CATEGORY_LM || category == UTF8PROC_CATEGORY_LO;
-}
-bool is_alnum(char32_t c) { return is_alpha(c) || is_numeric(c); }
 
 namespace {
 
@@ -289,7 +232,7 @@ void append_upper(std::string* result, char32_t c, bool as_title) {
     }
   }
   auto code = static_cast<utf8proc_int32_t>(c);
-  append_char(result, static_cast<char32_t>(as_title ? utf8proc_totitle(code) : utf8proc_toupper(code)));
+  utf8_append(*result, static_cast<char32_t>(as_title ? utf8proc_totitle(code) : utf8proc_toupper(code)));
 }
 
 // Greek sigma is written differently at the end of a word.
@@ -319,11 +262,11 @@ bool sigma_is_final(std::string_view text, size_t at) {
 
 void append_lower(std::string* result, std::string_view text, size_t at, char32_t c) {
   if (c == 0x3a3) {
-    append_char(result, sigma_is_final(text, at) ? 0x3c2 : 0x3c3);
+    utf8_append(*result, sigma_is_final(text, at) ? 0x3c2 : 0x3c3);
   } else if (c == 0x130) {
     result->append("i\u0307");
   } else {
-    append_char(result, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+    utf8_append(*result, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
   }
 }
 
@@ -383,7 +326,7 @@ std::string casefold(std::string_view text) {
     int boundary = 0;
     auto count =
         utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), folded, 8, UTF8PROC_CASEFOLD, &boundary);
-    for (int i = 0; i < count; ++i) append_char(result, static_cast<char32_t>(folded[i]));
+    for (int i = 0; i < count; ++i) utf8_append(*result, static_cast<char32_t>(folded[i]));
   });
 }
 
@@ -393,7 +336,7 @@ std::string swap_case(std::string_view text) {
     if (category == UTF8PROC_CATEGORY_LU) {
       append_lower(result, text, at, c);
     } else if (category == UTF8PROC_CATEGORY_LT) {
-      append_char(result, c);
+      utf8_append(*result, c);
     } else {
       append_upper(result, c, false);
     }

@@ -11,7 +11,6 @@ namespace sdft::jinja {
 // The code point at byte `at`, which moves behind it. Bytes that are no UTF-8 stand for themselves, one by
 // one.
 char32_t next_char(std::string_view text, size_t* at);
-void append_char(std::string* text, char32_t c);
 
 size_t char_count(std::string_view text);
 // The byte of character number `index`, counted from byte `from`; the text's end where it has fewer.
@@ -21,15 +20,7 @@ std::string_view last_character(std::string_view text);  // of a text that is no
 std::string reversed(std::string_view text);
 // For messages: at most some hundred bytes, no control characters.
 std::string printable(std::string_view text);
-bool is_space(char32_t c);
-bool is_printable(char32_t c);
-bool is_cased(char32_t c);
-bool is_decimal(char32_t c);    // 0-9 of any script
-int decimal_value(char32_t c);  // of what is_decimal
-bool is_digit(char32_t c);      // and superscripts
-bool is_numeric(char32_t c);    // and fractions, Roman numerals, ...
-bool is_alpha(char32_t c);
-bool is_alnum(char32_t c);
+bool is_digit(char32_t c);  // decimal digits and superscripts
 
 // strip: bit 1 left, bit 2 right; of white space, or of any of `chars` where it is given.
 std::string_view strip(std::string_view text, int sides = 3, const std::string* chars = nullptr);

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/precompiled_map.h"
+#include "text/unicode_characters.h"
 
 namespace sdft {
 namespace {

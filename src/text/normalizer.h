@@ -8,7 +8,7 @@
 
 #include "text/growth.h"
 #include "text/pre_tokenizer.h"
-#include "text/unicode.h"
+#include "text/unicode_normal_form.h"
 
 namespace sdft {
 

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "text/unicode_characters.h"
 
 namespace sdft {
 namespace {

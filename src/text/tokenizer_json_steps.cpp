@@ -6,6 +6,7 @@
 #include "text/byte_level.h"
 #include "text/precompiled_map.h"
 #include "text/tokenizer_impl.h"
+#include "text/unicode_characters.h"
 
 namespace sdft {
 namespace {
