@@ -46,10 +46,9 @@ Architecture qwen3() {
   return a;
 }
 
-Architecture gemma2() {
-  Architecture a{"Gemma2ForCausalLM", "gemma2"};
-  a.gguf.name = "gemma2";
-  a.gguf.widest_layers = 46;  // the 27B
+// What Gemma 2 and 3 share.
+Architecture gemma(const char* name, const char* model_type) {
+  Architecture a{name, model_type};
   a.head_dim = 256;
   a.tied = true;
   a.scaled_embeddings = true;
@@ -57,17 +56,24 @@ Architecture gemma2() {
   a.norm_offset = true;
   a.attention_bias = AttentionBias::kIfAsked;
   a.scale_by_query_pre_attn_scalar = true;
-  a.attention_softcap = 50.0;
-  a.final_softcap = 30.0;
-  a.windows = Windows::kAlternate;
   a.window = 4096;
   a.activation_key = "hidden_activation";
   a.activation = "gelu_pytorch_tanh";
   return a;
 }
 
+Architecture gemma2() {
+  Architecture a = gemma("Gemma2ForCausalLM", "gemma2");
+  a.gguf.name = "gemma2";
+  a.gguf.widest_layers = 46;  // the 27B
+  a.attention_softcap = 50.0;
+  a.final_softcap = 30.0;
+  a.windows = Windows::kAlternate;
+  return a;
+}
+
 Architecture gemma3() {
-  Architecture a{"Gemma3ForCausalLM", "gemma3_text"};
+  Architecture a = gemma("Gemma3ForCausalLM", "gemma3_text");
   a.whole = {"Gemma3ForConditionalGeneration",
              "gemma3",
              {{"num_attention_heads", 8},
@@ -76,21 +82,11 @@ Architecture gemma3() {
               {"max_position_embeddings", 131072}}};
   a.gguf.name = "gemma3";
   a.gguf.widest_layers = 62;  // the 27B
-  a.head_dim = 256;
-  a.tied = true;
-  a.scaled_embeddings = true;
-  a.norm_placement = NormPlacement::kBoth;
-  a.norm_offset = true;
-  a.attention_bias = AttentionBias::kIfAsked;
   a.head_norm = HeadNorm::kHead;
-  a.scale_by_query_pre_attn_scalar = true;
   a.final_softcap = 0.0;  // Transformers' config has the attention's cap too, but its model does not use it
   a.windows = Windows::kPattern;
-  a.window = 4096;
   a.rope_theta = 1000000.0;
   a.local_rope = true;
-  a.activation_key = "hidden_activation";
-  a.activation = "gelu_pytorch_tanh";
   return a;
 }
 

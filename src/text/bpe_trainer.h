@@ -2,7 +2,6 @@
 // tokenizer.json.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,5 @@
 #include "text/chat_template.h"
 
-#include <cstdio>
 #include <ctime>
 #include <optional>
 

@@ -1,6 +1,5 @@
 // Filters that make text or numbers.
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <map>

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 #include "text/jinja_string.h"
 #include "text/unicode_characters.h"

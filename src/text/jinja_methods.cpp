@@ -1,7 +1,6 @@
 // Attributes, items, slices, and the methods of strings, dicts and lists.
 #include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <map>
 
 #include "base/find.h"

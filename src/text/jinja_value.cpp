@@ -1,13 +1,11 @@
 #include "text/jinja_value.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/error.h"
 #include "base/find.h"
 #include "base/interrupt.h"
-#include "text/jinja_format.h"
 #include "text/jinja_string.h"
 
 namespace sdft::jinja {

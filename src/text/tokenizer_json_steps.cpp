@@ -1,5 +1,4 @@
 // The sections of a tokenizer.json but the model: one table a section, type name -> reader.
-#include <initializer_list>
 
 #include "base/error.h"
 #include "base/utf8.h"

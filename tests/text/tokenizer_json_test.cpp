@@ -1,15 +1,12 @@
 // Small tokenizer.json files, one rule each.
 #include <gmock/gmock.h>
 
-#include <thread>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "testing.h"
 #include "text/bpe_trainer.h"
-#include "text/byte_level.h"
 #include "text/small_tokenizers.h"
 
 namespace sdft {
