@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/protobuf.h"
-#include "text/sentencepiece_file.h"
+#include "text/tokenizer/sentencepiece_file.h"
 
 namespace sdft::testing {
 

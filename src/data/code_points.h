@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "text/unicode_characters.h"
+#include "text/unicode/characters.h"
 
 namespace sdft {
 
