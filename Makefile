@@ -24,4 +24,4 @@ format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-dev build-asan build-tidy
+	rm -rf build build-dev build-asan build-tidy build-tidy-all

@@ -1,11 +1,12 @@
 // Writes SentencePiece models (protobuf), so that tests can have any they like.
 #pragma once
 
+#include <protozero/pbf_writer.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "base/protobuf.h"
-#include "text/sentencepiece_file.h"
+#include "text/tokenizer/sentencepiece_file.h"
 
 namespace sdft::testing {
 
@@ -13,31 +14,33 @@ namespace sdft::testing {
 using SentencePieceSpec = SentencePieceFile;
 
 inline std::string write_sentencepiece(const SentencePieceSpec& spec) {
-  ProtobufWriter model;
+  std::string written;
+  protozero::pbf_writer model(written);
   for (const auto& piece : spec.pieces) {
-    ProtobufWriter message;
-    message.text(1, piece.text);
-    message.real(2, piece.score);
-    message.number(3, static_cast<uint64_t>(piece.type));
-    model.text(1, message.bytes());
+    protozero::pbf_writer message(model, 1);
+    message.add_string(1, piece.text.data(), piece.text.size());
+    message.add_float(2, piece.score);
+    message.add_enum(3, static_cast<int32_t>(piece.type));
   }
-  ProtobufWriter trainer;
-  trainer.number(3, static_cast<uint64_t>(spec.algorithm));
-  trainer.number(24, spec.whitespace_as_suffix);
-  trainer.number(35, spec.byte_fallback);
-  trainer.text(45, spec.unk_piece);
-  trainer.text(46, spec.bos_piece);
-  trainer.text(47, spec.eos_piece);
-  trainer.text(48, spec.pad_piece);
-  model.text(2, trainer.bytes());
-  ProtobufWriter normalizer;
-  normalizer.text(1, "a name, which nobody reads");
-  normalizer.text(2, spec.precompiled_map);
-  normalizer.number(3, spec.add_dummy_prefix);
-  normalizer.number(4, spec.remove_extra_whitespaces);
-  normalizer.number(5, spec.escape_whitespaces);
-  model.text(3, normalizer.bytes());
-  return model.bytes();
+  {
+    protozero::pbf_writer trainer(model, 2);
+    trainer.add_enum(3, static_cast<int32_t>(spec.algorithm));
+    trainer.add_bool(24, spec.whitespace_as_suffix);
+    trainer.add_bool(35, spec.byte_fallback);
+    for (const auto& [field, piece] : {std::pair(45u, spec.unk_piece),
+                                       {46u, spec.bos_piece},
+                                       {47u, spec.eos_piece},
+                                       {48u, spec.pad_piece}})
+      trainer.add_string(field, piece.data(), piece.size());
+  }
+  protozero::pbf_writer normalizer(model, 3);
+  normalizer.add_string(1, "a name, which nobody reads");
+  normalizer.add_string(2, spec.precompiled_map.data(), spec.precompiled_map.size());
+  normalizer.add_bool(3, spec.add_dummy_prefix);
+  normalizer.add_bool(4, spec.remove_extra_whitespaces);
+  normalizer.add_bool(5, spec.escape_whitespaces);
+  normalizer.commit();
+  return written;
 }
 
 // "<0x00>" and so on, alive as long as the program.

@@ -1,7 +1,6 @@
 #include "base/json.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/error.h"
 #include "base/file.h"

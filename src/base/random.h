@@ -43,10 +43,6 @@ class Random {
     for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
   }
 
-  // For checkpoints.
-  uint64_t count() const { return count_; }
-  void set_count(uint64_t count) { count_ = count; }
-
  private:
   static constexpr uint64_t kStep = 0x9e3779b97f4a7c15ull;
   static uint64_t mix(uint64_t z) {

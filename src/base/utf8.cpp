@@ -10,25 +10,24 @@ namespace {
 struct Scan {
   size_t length;  // of the character, or of the ill-formed part
   bool valid;
-  bool cut;  // ill-formed only because the text ends
 };
 
 // Well-formed byte sequences: Unicode 15, table 3-7.
 Scan scan_character(std::string_view text, size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
-  if (lead < 0x80) return {1, true, false};
-  if (lead < 0xc2 || lead > 0xf4) return {1, false, false};
+  if (lead < 0x80) return {1, true};
+  if (lead < 0xc2 || lead > 0xf4) return {1, false};
   const size_t length = utf8_length(lead);
   unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
   unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
   for (size_t i = 1; i < length; ++i) {
-    if (at + i == text.size()) return {i, false, true};
+    if (at + i == text.size()) return {i, false};
     const auto byte = static_cast<unsigned char>(text[at + i]);
-    if (byte < low || byte > high) return {i, false, false};
+    if (byte < low || byte > high) return {i, false};
     low = 0x80;
     high = 0xbf;
   }
-  return {length, true, false};
+  return {length, true};
 }
 
 // Skips eight ASCII bytes at a time.
@@ -99,16 +98,6 @@ std::string utf8_lossy(std::string bytes) {
     at += scan.length;
   }
   return out;
-}
-
-size_t utf8_unfinished(std::string_view bytes) {
-  for (size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
-    const size_t at = bytes.size() - back;
-    if ((bytes[at] & 0xc0) == 0x80) continue;  // a continuation byte: look further left
-    const Scan scan = scan_character(bytes, at);
-    return scan.cut ? back : 0;
-  }
-  return 0;
 }
 
 }  // namespace sdft

@@ -44,7 +44,4 @@ size_t utf8_count(std::string_view text);
 // Every maximal ill-formed part becomes one U+FFFD (Unicode 15, section 3.9).
 std::string utf8_lossy(std::string bytes);
 
-// How many bytes at the end of `bytes` could still become a character if more came.
-size_t utf8_unfinished(std::string_view bytes);
-
 }  // namespace sdft

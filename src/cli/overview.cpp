@@ -13,8 +13,8 @@
 #include "model/config.h"
 #include "model/gguf.h"
 #include "model/safetensors.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "text/jinja/chat_template.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;

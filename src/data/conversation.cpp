@@ -1,7 +1,6 @@
 // Conversations as datasets spell them (ShareGPT, OpenAI, LLaMA-Factory's v1) into OpenAI's form.
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "base/error.h"
 #include "base/json.h"

@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "data/prompt_text.h"
 #include "data/turn_end.h"
-#include "text/jinja_string.h"
+#include "text/jinja/string.h"
 
 namespace sdft {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "data/example.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "text/jinja/chat_template.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace sdft {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "text/chat_template.h"
+#include "text/jinja/chat_template.h"
 
 namespace sdft {
 

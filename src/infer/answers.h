@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "infer/generator.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace sdft {
 

@@ -39,10 +39,10 @@ enum class HeadNorm {
   kHead,   // Qwen3, Gemma 3: each head of queries and keys, weights [D]
   kWhole,  // OLMo 2: all heads together, weights [H D]
 };
-// Names of an expert's weights and of the mixture around them.
-enum class ExpertNames {
-  kMlp,       // Qwen: mlp.experts.0.gate_proj, mlp.gate
-  kSparseMoe  // Mixtral: block_sparse_moe.experts.0.w1, block_sparse_moe.gate
+// Names of an expert's weights ("mlp.experts.0.gate_proj") and of the mixture around them, whose router is
+// "mlp.gate".
+struct ExpertNames {
+  std::string block = "mlp", gate = "gate_proj", up = "up_proj", down = "down_proj";
 };
 
 // What a layer does that its neighbours may not.
@@ -78,7 +78,7 @@ struct ModelConfig {
   double attention_scale = 1.0;  // of scores, before the softmax
   double attention_softcap = 0;  // scores become cap tanh(score / cap); 0: no cap (Gemma 2)
   double final_softcap = 0;      // of logits
-  ExpertNames expert_names = ExpertNames::kMlp;
+  ExpertNames expert_names;
   int64_t num_experts = 0, experts_per_token = 0,
           expert_size = 0;             // mixture of experts (Shazeer et al. 2017)
   bool normalize_experts = true;       // weights of the chosen experts sum to 1

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/config.h"
+#include "model/architectures.h"
 
 namespace sdft {
 
@@ -67,15 +67,8 @@ struct ConfigReader {
   }
 };
 
-struct RopeDefaults {
-  double theta = 10000.0;
-  // Phi-3: original_max_position_embeddings where config.json has none; it stands beside the rope_* settings.
-  int64_t trained = 0;
-  bool two_kinds = false;  // Gemma 3: layers with a window have settings of their own
-};
-
 // rope_parameters (Transformers 5), rope_scaling and rope_theta; head_dim and max_position_embeddings are
 // set.
-void read_rope(ConfigReader& reader, const RopeDefaults& defaults, ModelConfig* config);
+void read_rope(ConfigReader& reader, const Architecture& row, ModelConfig* config);
 
 }  // namespace sdft

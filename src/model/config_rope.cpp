@@ -75,7 +75,8 @@ void check_numbers(ConfigReader& reader, const std::string& where, const RopeCon
            "'short_factor', 'long_factor': expected positive numbers");
 }
 
-RopeConfig read_one(ConfigReader& reader, const Settings& settings, const ModelConfig& config, bool phi) {
+RopeConfig read_one(ConfigReader& reader, const Settings& settings, const ModelConfig& config,
+                    const Architecture& row) {
   const auto& [json, where, theta, trained, trained_wins] = settings;
   RopeConfig rope;
   rope.theta = value_or(json, "rope_theta", theta, where);
@@ -83,7 +84,7 @@ RopeConfig read_one(ConfigReader& reader, const Settings& settings, const ModelC
   rope.type =
       value_or<std::string>(json, "rope_type", value_or<std::string>(json, "type", "default", where), where);
   // Its names in early Phi-3 folders.
-  if (rope.type == "su" || (phi && rope.type == "yarn")) rope.type = "longrope";
+  if (rope.type == "su" || (row.yarn_means_longrope && rope.type == "yarn")) rope.type = "longrope";
   const std::vector<std::string> known = {"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
   if (std::find(known.begin(), known.end(), rope.type) == known.end()) {
     reader.problems.push_back(where + ": rope type '" + rope.type +
@@ -119,7 +120,7 @@ const Json& object_at(const Json& json, const std::string& key, const std::strin
 }
 
 // Gemma 3: rope_parameters hold an object for each kind of layer, rope_scaling is of the full ones.
-void read_two_kinds(ConfigReader& reader, double theta, ModelConfig* config) {
+void read_two_kinds(ConfigReader& reader, double theta, const Architecture& row, ModelConfig* config) {
   const Json& parameters = object_at(reader.json, "rope_parameters", reader.where);
   const std::string where = reader.where + ": rope_parameters";
   if (!parameters.empty() && !parameters.contains("full_attention") &&
@@ -128,36 +129,35 @@ void read_two_kinds(ConfigReader& reader, double theta, ModelConfig* config) {
   Json full = object_at(parameters, "full_attention", where);
   const Json& scaling = object_at(reader.json, "rope_scaling", reader.where);
   if (scaling.contains("type") && !scaling.contains("rope_type"))
-    reader.problems.push_back(
-        "'rope_scaling': 'type' is not supported for Gemma 3, as Transformers 4 heeds it and 5 does not; "
-        "name it "
-        "'rope_type'");
+    reader.problems.push_back("'rope_scaling': 'type' is not supported for " + row.name +
+                              ", as Transformers 4 heeds it and 5 does not; name it 'rope_type'");
   full.update(scaling);
   const double local = reader.get("rope_local_base_freq", 10000.0);
   const int64_t trained = config->max_position_embeddings;
-  config->rope = read_one(reader, {full, where + ": full_attention", theta, trained}, *config, false);
+  config->rope = read_one(reader, {full, where + ": full_attention", theta, trained}, *config, row);
   const Json& sliding = object_at(parameters, "sliding_attention", where);
   config->local_rope =
-      read_one(reader, {sliding, where + ": sliding_attention", local, trained}, *config, false);
+      read_one(reader, {sliding, where + ": sliding_attention", local, trained}, *config, row);
 }
 
 }  // namespace
 
-void read_rope(ConfigReader& reader, const RopeDefaults& defaults, ModelConfig* config) {
-  const double theta = reader.get("rope_theta", defaults.theta);
-  if (defaults.two_kinds) {
-    read_two_kinds(reader, theta, config);
+void read_rope(ConfigReader& reader, const Architecture& row, ModelConfig* config) {
+  const double theta = reader.get("rope_theta", row.rope_theta);
+  if (row.local_rope) {
+    read_two_kinds(reader, theta, row, config);
   } else {
     const Json& scaling = object_at(reader.json, "rope_scaling", reader.where);
     const char* key = scaling.empty() ? "rope_parameters" : "rope_scaling";
     const Json& json = object_at(reader.json, key, reader.where);
     const std::string where = reader.where + ": " + key;
     if (json.contains("full_attention") || json.contains("sliding_attention"))
-      fail_input(where, "has settings for each kind of layer, which only Gemma 3 supports");
-    const bool phi = defaults.trained > 0, said = reader.has("original_max_position_embeddings");
-    const int64_t otherwise = phi ? defaults.trained : config->max_position_embeddings;
+      fail_input(where, "has settings for each kind of layer, which are not supported for " + row.name);
+    const bool beside = row.trained_positions > 0 || reader.has("original_max_position_embeddings");
+    const int64_t otherwise =
+        row.trained_positions > 0 ? row.trained_positions : config->max_position_embeddings;
     const int64_t trained = reader.get("original_max_position_embeddings", otherwise);
-    config->rope = read_one(reader, {json, where, theta, trained, phi || said}, *config, phi);
+    config->rope = read_one(reader, {json, where, theta, trained, beside}, *config, row);
   }
   if (config->rope.type == "dynamic" && config->rope.factor > 1)  // it serves the longer context
     config->max_position_embeddings = static_cast<int64_t>(

@@ -1,12 +1,13 @@
 // The numbers of a model: GGUF metadata -> config.json.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
 
 #include "base/error.h"
+#include "model/architectures.h"
 #include "model/gguf_import.h"
-#include "model/gguf_names.h"
 
 namespace sdft {
 namespace {
@@ -50,13 +51,21 @@ void refuse_unusual(const Keys& keys) {
     fail_input(keys.file.where(), "has values of another size than keys, which is not supported");
 }
 
-std::string architecture_of(const Keys& keys) {
-  if (keys.arch == "llama" && keys.has("expert_count")) return "MixtralForCausalLM";
-  if (keys.arch == "llama" && keys.has("attention.sliding_window")) return "MistralForCausalLM";
-  return gguf_family(keys.arch, keys.file.where()).architecture;
+// Of the name that the file gives; of siblings the last one whose marker is there.
+const Architecture& find_architecture(const Keys& keys) {
+  const Architecture* found = nullptr;
+  std::vector<std::string> known;
+  for (const Architecture& row : architectures()) {
+    const GgufFacts& gguf = row.gguf;
+    if (keys.arch == gguf.name && (gguf.marker.empty() || keys.has(gguf.marker))) found = &row;
+    if (!gguf.name.empty() && gguf.marker.empty()) known.push_back(gguf.name);
+  }
+  if (found) return *found;
+  fail_input(keys.file.where(), "the architecture '" + keys.arch + "' is not known",
+             fmt::format("known: {}", fmt::join(known, ", ")));
 }
 
-void add_sizes(const Keys& keys, Json& config) {
+void add_sizes(const Keys& keys, const Architecture& row, Json& config) {
   const GgufFile& file = keys.file;
   config["hidden_size"] = keys.count("embedding_length");
   config["intermediate_size"] = keys.count("feed_forward_length");
@@ -73,11 +82,11 @@ void add_sizes(const Keys& keys, Json& config) {
   if (!file.has("token_embd.weight")) fail_input(file.where(), "tensor 'token_embd.weight' is missing");
   config["vocab_size"] = file.tensors().at("token_embd.weight").shape.front();
   config["tie_word_embeddings"] = !file.has("output.weight");
-  config["attention_bias"] = file.has("blk.0.attn_q.bias") && keys.arch != "qwen2";
+  config["attention_bias"] = file.has("blk.0.attn_q.bias") && row.attention_bias != AttentionBias::kQkv;
   if (file.has("blk.0.ffn_gate.bias")) config["mlp_bias"] = true;
 }
 
-void add_rope(const Keys& keys, Json& config) {
+void add_rope(const Keys& keys, const Architecture& row, Json& config) {
   const double theta = keys.has("rope.freq_base") ? keys.real("rope.freq_base") : 10000.0;
   config["rope_theta"] = theta;
   const Json scaling = gguf_rope_scaling(keys.file, keys.arch, theta);
@@ -87,52 +96,53 @@ void add_rope(const Keys& keys, Json& config) {
   const auto head = config["head_dim"].get<int64_t>(),
              rotated = keys.has("rope.dimension_count") ? keys.count("rope.dimension_count") : head;
   if (rotated == head) return;
-  if (keys.arch != "phi3" || rotated > head)
+  if (!row.partial_rotary || rotated > head)
     fail_input(keys.file.where(),
                fmt::format("rotates {} of a head's {} numbers, which is not supported for {}", rotated, head,
                            keys.arch));
   config["partial_rotary_factor"] = static_cast<double>(rotated) / static_cast<double>(head);
 }
 
-void add_windows(const Keys& keys, Json& config) {
+// Where config.json asks for windows, the file cannot tell which layers are meant.
+void add_windows(const Keys& keys, const Architecture& row, Json& config) {
   const bool slides = keys.has("attention.sliding_window") &&
                       keys.file.metadata().at(keys.full("attention.sliding_window")) != 0;
-  if (slides && (keys.arch == "olmo2" || keys.arch.rfind("qwen", 0) == 0 || keys.arch == "smollm3"))
+  const bool known =
+      row.windows == Windows::kAll || row.windows == Windows::kAlternate || row.windows == Windows::kPattern;
+  if (slides && !known)
     fail_input(keys.file.where(),
                "metadata '" + keys.full("attention.sliding_window") + "' is not supported");
   if (slides) config["sliding_window"] = keys.count("attention.sliding_window");
-  if (keys.arch != "gemma3") return;
+  if (row.windows != Windows::kPattern) return;
   if (keys.has("attention.sliding_window_pattern"))
     config["sliding_window_pattern"] = keys.count("attention.sliding_window_pattern");
   else
     config["sliding_window_pattern"] = slides ? 6 : 1;  // llama.cpp's own number
 }
 
-// llama.cpp tells the largest of each kind by its number of layers; only that one scales attention otherwise.
-void add_gemma(const Keys& keys, Json& config) {
-  const auto layers = config["num_hidden_layers"].get<int64_t>();
-  const bool largest = layers == (keys.arch == "gemma2" ? 46 : 62);
-  config["query_pre_attn_scalar"] = largest
-                                        ? keys.count("embedding_length") / keys.count("attention.head_count")
-                                        : config["head_dim"].get<int64_t>();
-  config["hidden_activation"] = "gelu_pytorch_tanh";
-  if (keys.arch == "gemma3") {
-    const double local = keys.has("rope.freq_base_swa") ? keys.real("rope.freq_base_swa") : 10000.0;
-    config["rope_local_base_freq"] = local;
-  }
-  for (const auto& [theirs, ours] : {std::pair("attn_logit_softcapping", "attn_logit_softcapping"),
-                                     {"final_logit_softcapping", "final_logit_softcapping"}})
-    if (keys.has(theirs)) config[ours] = keys.real(theirs);
+// What config.json says of attention, the mlp and the head in words of the architecture's own.
+void add_peculiarities(const Keys& keys, const Architecture& row, Json& config) {
+  // llama.cpp tells the widest model of a kind by its number of layers.
+  if (row.scale_by_query_pre_attn_scalar)
+    config["query_pre_attn_scalar"] =
+        config["num_hidden_layers"] == row.gguf.widest_layers
+            ? keys.count("embedding_length") / keys.count("attention.head_count")
+            : config["head_dim"].get<int64_t>();
+  config[row.activation_key] = row.activation;
+  if (row.local_rope)
+    config["rope_local_base_freq"] =
+        keys.has("rope.freq_base_swa") ? keys.real("rope.freq_base_swa") : 10000.0;
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    if (keys.has(key)) config[key] = keys.real(key);
 }
 
-void add_experts(const Keys& keys, Json& config) {
-  if (!keys.has("expert_count")) return;
+void add_experts(const Keys& keys, const Architecture& row, Json& config) {
+  if (!row.experts) return;
   constexpr int64_t kMost = 4096;
-  config[keys.arch == "llama" ? "num_local_experts" : "num_experts"] = keys.count("expert_count", kMost);
+  config[row.expert_count_key] = keys.count("expert_count", kMost);
   config["num_experts_per_tok"] = keys.count("expert_used_count", kMost);
-  if (keys.arch != "qwen3moe") return;
-  config["moe_intermediate_size"] = keys.count("expert_feed_forward_length");
-  config["norm_topk_prob"] = true;  // llama.cpp knows no other
+  if (!row.expert_size_key.empty()) config[row.expert_size_key] = keys.count("expert_feed_forward_length");
+  if (row.experts_normalized_if_asked) config["norm_topk_prob"] = true;  // llama.cpp knows no other
 }
 
 void add_token_ids(const GgufFile& file, Json& config) {
@@ -151,19 +161,16 @@ Json gguf_config(const GgufFile& file) {
                "holds no model, its general.type is '" + file.require<std::string>("general.type") + "'");
   if (file.value_or<int64_t>("split.count", 0) > 1)
     fail_input(file.where(), "is one of several parts of a model", "join them with llama-gguf-split --merge");
-  gguf_family(keys.arch, file.where());
+  const Architecture& row = find_architecture(keys);
   refuse_unusual(keys);
-  Json config = {{"architectures", {architecture_of(keys)}}};
-  add_sizes(keys, config);
-  add_rope(keys, config);
-  add_windows(keys, config);
-  if (keys.arch.rfind("gemma", 0) == 0)
-    add_gemma(keys, config);
-  else
-    config["hidden_act"] = "silu";
-  add_experts(keys, config);
+  Json config = {{"architectures", {row.name}}};
+  add_sizes(keys, row, config);
+  add_rope(keys, row, config);
+  add_windows(keys, row, config);
+  add_peculiarities(keys, row, config);
+  add_experts(keys, row, config);
   add_token_ids(file, config);
-  config["model_type"] = parse_config(config, file.where() + ": as config.json").model_type;
+  config["model_type"] = row.model_type;
   return config;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/architectures.h"
 #include "model/gguf.h"
 #include "model/gguf_names.h"
 
@@ -13,7 +14,9 @@ void write_gguf_adapter(const Adapter& adapter, const ModelConfig& config,
   if (!adapter.replaced.empty())
     fail_input("the adapter", "replaces '" + adapter.replaced.begin()->first + "' as a whole",
                "a GGUF adapter cannot say that; merge it into the model instead");
-  const GgufFamily& family = gguf_family_of(config, "the model");
+  const GgufFacts& gguf = architecture_of(config).gguf;
+  if (gguf.name.empty())
+    fail_input("the model", config.architecture + " has no counterpart in llama.cpp that sdft knows");
   // llama.cpp takes alpha / r of each layer for its scale, and 1 where alpha is 0.
   const double alpha = adapter.config.alpha != 0 ? adapter.config.alpha : 1;
   NamedTensors tensors;
@@ -22,11 +25,11 @@ void write_gguf_adapter(const Adapter& adapter, const ModelConfig& config,
     const double scale = alpha / static_cast<double>(pair.a.size(0));
     const bool same = std::abs(pair.scale - scale) <= 1e-12 * std::abs(scale);
     Tensor b = same ? pair.b : (pair.b.to(at::kDouble) * (pair.scale / scale)).to(at::kFloat);
-    if (const int64_t heads = interleaved_heads(layer + ".weight", family, config)) b = interleave(b, heads);
+    if (const int64_t heads = interleaved_heads(layer + ".weight", config)) b = interleave(b, heads);
     tensors.emplace_back(name + ".lora_a", pair.a);
     tensors.emplace_back(name + ".lora_b", b);
   }
-  const GgufMetadata metadata = {{"general.architecture", family.name},
+  const GgufMetadata metadata = {{"general.architecture", gguf.name},
                                  {"general.type", "adapter"},
                                  {"adapter.type", "lora"},
                                  {"adapter.lora.alpha", alpha}};

@@ -24,13 +24,13 @@ std::vector<int64_t> shape_in_file(const GgufTensor& tensor, const GgufName& nam
 }
 
 Tensor read_weight(const GgufFile& file, const GgufName& from, const std::string& to,
-                   const GgufFamily& family, const ModelConfig& config, at::ScalarType type) {
+                   const ModelConfig& config, at::ScalarType type) {
   // Gemma's norms multiply with 1 + weight; the file has the sum.
   if (config.norm_offset && to.find("norm.weight") != std::string::npos)
     return convert_finite(file.get(from.name, at::kFloat) - 1, type,
                           file.where() + ": tensor '" + from.name + "'");
   const Tensor weight = from.expert < 0 ? file.get(from.name, type) : file.get(from.name, from.expert, type);
-  const int64_t heads = interleaved_heads(to, family, config);
+  const int64_t heads = interleaved_heads(to, config);
   return heads == 0 ? weight : uninterleave(weight, heads);
 }
 
@@ -60,7 +60,6 @@ at::ScalarType gguf_output_type(const GgufFile& file, const std::string& dtype) 
 
 void write_gguf_weights(const GgufFile& file, const ModelConfig& config, const std::filesystem::path& dir,
                         at::ScalarType type) {
-  const GgufFamily& family = gguf_family_of(config, file.where());
   Model shapes = skeleton(config);
   std::set<std::string> used = kRead;
   std::vector<TensorSource> sources;
@@ -69,7 +68,7 @@ void write_gguf_weights(const GgufFile& file, const ModelConfig& config, const s
     check_weight(file, from, *weight, config);
     used.insert(from.name);
     sources.push_back({name, type, weight->sizes().vec(),
-                       [&, from, to = name] { return read_weight(file, from, to, family, config, type); }});
+                       [&, from, to = name] { return read_weight(file, from, to, config, type); }});
   }
   for (const auto& item : file.tensors())
     if (used.count(item.first) == 0)

@@ -1,24 +1,12 @@
 #include "model/gguf_names.h"
 
-#include <set>
-
 #include "base/error.h"
+#include "model/architectures.h"
 
 namespace sdft {
 namespace {
 
-constexpr GgufFamily kFamilies[] = {
-    {"llama", "LlamaForCausalLM", true},     {"llama", "MistralForCausalLM", true},
-    {"llama", "MixtralForCausalLM", true},   {"qwen2", "Qwen2ForCausalLM", false},
-    {"qwen3", "Qwen3ForCausalLM", false},    {"qwen3moe", "Qwen3MoeForCausalLM", false},
-    {"gemma2", "Gemma2ForCausalLM", false},  {"gemma3", "Gemma3ForCausalLM", false},
-    {"phi3", "Phi3ForCausalLM", false},      {"olmo2", "Olmo2ForCausalLM", false},
-    {"smollm3", "SmolLM3ForCausalLM", true},
-};
-
-struct Renamed {
-  const char *ours, *theirs;
-};
+using Renamed = std::pair<const char*, const char*>;  // ours, theirs
 constexpr Renamed kOutside[] = {
     {"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
 constexpr Renamed kInside[] = {
@@ -33,42 +21,20 @@ constexpr Renamed kInside[] = {
     {"mlp.up_proj", "ffn_up"},
     {"mlp.gate_up_proj", "ffn_up"},
     {"mlp.down_proj", "ffn_down"},
-    {"mlp.gate", "ffn_gate_inp"},
-    {"block_sparse_moe.gate", "ffn_gate_inp"},
     {"input_layernorm", "attn_norm"},
     {"pre_feedforward_layernorm", "ffn_norm"},
     {"post_feedforward_layernorm", "post_ffw_norm"},
 };
-constexpr Renamed kExperts[] = {{"gate_proj", "ffn_gate_exps"}, {"w1", "ffn_gate_exps"},
-                                {"up_proj", "ffn_up_exps"},     {"w3", "ffn_up_exps"},
-                                {"down_proj", "ffn_down_exps"}, {"w2", "ffn_down_exps"}};
-
-template <size_t n>
-const char* find(const Renamed (&list)[n], const std::string& name) {
-  for (const Renamed& item : list)
-    if (name == item.ours) return item.theirs;
+template <typename List>
+std::string find(const List& list, const std::string& name) {
+  for (const auto& [ours, theirs] : list)
+    if (name == ours) return theirs;
   throw Error(ExitCode::kInternal, "no GGUF name for '" + name + "'");
 }
 
 const std::string kLayers = "model.layers.", kExpert = ".experts.";
 
 }  // namespace
-
-const GgufFamily& gguf_family(const std::string& name, const std::string& where) {
-  std::string known;
-  std::set<std::string> named;
-  for (const GgufFamily& family : kFamilies) {
-    if (name == family.name) return family;
-    if (named.insert(family.name).second) known += (known.empty() ? "" : ", ") + std::string(family.name);
-  }
-  fail_input(where, "the architecture '" + name + "' is not known", "known: " + known);
-}
-
-const GgufFamily& gguf_family_of(const ModelConfig& config, const std::string& where) {
-  for (const GgufFamily& family : kFamilies)
-    if (config.architecture == family.architecture) return family;
-  fail_input(where, config.architecture + " has no counterpart in llama.cpp that sdft knows");
-}
 
 GgufName gguf_name(const std::string& name, const ModelConfig& config) {
   const size_t dot = name.rfind('.');
@@ -82,15 +48,19 @@ GgufName gguf_name(const std::string& name, const ModelConfig& config) {
   if (module == "post_attention_layernorm")
     return {block + (config.norm_placement == NormPlacement::kBefore ? "ffn_norm" : "post_attention_norm") +
             kind};
+  const ExpertNames& names = config.expert_names;
+  if (module == names.block + ".gate") return {block + "ffn_gate_inp" + kind};
   const size_t expert = module.find(kExpert);
   if (expert == std::string::npos) return {block + find(kInside, module) + kind};
   const size_t number = expert + kExpert.size(), last = module.find('.', number);
-  return {block + find(kExperts, module.substr(last + 1)) + kind,
+  const std::pair<std::string, const char*> stacks[] = {
+      {names.gate, "ffn_gate_exps"}, {names.up, "ffn_up_exps"}, {names.down, "ffn_down_exps"}};
+  return {block + find(stacks, module.substr(last + 1)) + kind,
           std::stoll(module.substr(number, last - number))};
 }
 
-int64_t interleaved_heads(const std::string& name, const GgufFamily& family, const ModelConfig& config) {
-  if (!family.interleaved) return 0;
+int64_t interleaved_heads(const std::string& name, const ModelConfig& config) {
+  if (!architecture_of(config).gguf.interleaved) return 0;
   if (name.find(".q_proj") != std::string::npos) return config.num_attention_heads;
   if (name.find(".k_proj") != std::string::npos) return config.num_key_value_heads;
   return 0;

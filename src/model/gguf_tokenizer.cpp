@@ -6,11 +6,12 @@
 #include <cctype>
 #include <cmath>
 #include <optional>
+#include <protozero/pbf_writer.hpp>
 #include <set>
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/protobuf.h"
+#include "model/architectures.h"
 #include "model/gguf_import.h"
 
 namespace sdft {
@@ -27,7 +28,7 @@ struct Vocabulary {
   std::vector<int> types;
   std::optional<int64_t> bos, eos, unk, pad;
   bool add_bos = false, add_eos = false;
-  bool phi3 = false;  // its special tokens take the white space behind them along, which the file cannot say
+  bool spaced = false;  // special tokens take the white space behind them along
 };
 
 const std::string kPrefix = "tokenizer.ggml.";
@@ -41,11 +42,14 @@ std::optional<int64_t> token_id(const GgufFile& file, const std::string& name, s
   return id;
 }
 
-// By the model's name, as llama.cpp does it.
-bool is_phi3(const GgufFile& file) {
+// Which the file cannot say: by the model's name, as llama.cpp does it.
+bool is_spaced(const GgufFile& file) {
   std::string name = file.value_or<std::string>("general.name", "");
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name.find("phi-3") != std::string::npos || name.find("phi3") != std::string::npos;
+  for (const Architecture& row : architectures())
+    for (const std::string& part : row.gguf.spaced_names)
+      if (name.find(part) != std::string::npos) return true;
+  return false;
 }
 
 Vocabulary read_vocabulary(const GgufFile& file, bool add_bos) {
@@ -63,7 +67,7 @@ Vocabulary read_vocabulary(const GgufFile& file, bool add_bos) {
   v.pad = token_id(file, "padding", v.tokens.size());
   v.add_bos = file.value_or(kPrefix + "add_bos_token", add_bos);
   v.add_eos = file.value_or(kPrefix + "add_eos_token", false);
-  v.phi3 = is_phi3(file);
+  v.spaced = is_spaced(file);
   return v;
 }
 
@@ -86,7 +90,7 @@ Json added_token(const Vocabulary& v, size_t id) {
   const bool special = is_special(v.types[id]),
              keeps_space = content == "<unk>" || content == "<s>" || content == "<|endoftext|>";
   return {{"content", content},  {"single_word", false},
-          {"lstrip", false},     {"rstrip", v.phi3 && !keeps_space && (special || content == "</s>")},
+          {"lstrip", false},     {"rstrip", v.spaced && !keeps_space && (special || content == "</s>")},
           {"normalized", false}, {"special", special}};
 }
 
@@ -257,37 +261,40 @@ std::vector<float> scores_of(const GgufFile& file, const Vocabulary& v) {
 // Field numbers are those of sentencepiece_model.proto.
 std::string sentencepiece_model(const GgufFile& file, const Vocabulary& v) {
   const std::vector<float> scores = scores_of(file, v);
-  ProtobufWriter model, trainer, normalizer;
+  std::string written;
+  protozero::pbf_writer model(written);
   bool bytes = false;
   for (size_t id = 0; id < v.tokens.size(); ++id) {
-    ProtobufWriter piece;
-    piece.text(1, v.tokens[id]);
-    piece.real(2, scores[id]);
-    piece.number(3, static_cast<uint64_t>(v.types[id]));
-    model.text(1, piece.bytes());
+    protozero::pbf_writer piece(model, 1);
+    piece.add_string(1, v.tokens[id]);
+    piece.add_float(2, scores[id]);
+    piece.add_enum(3, v.types[id]);
     bytes = bytes || v.types[id] == kByte;
   }
-  trainer.number(3, 2);  // BPE
-  trainer.number(4, v.tokens.size());
-  trainer.number(35, bytes ? 1 : 0);
-  auto special = [&](const std::optional<int64_t>& id, uint32_t id_field, uint32_t piece_field) {
-    if (!id) return;
-    trainer.number(id_field, static_cast<uint64_t>(*id));
-    trainer.text(piece_field, v.tokens[static_cast<size_t>(*id)]);
-  };
-  special(v.unk, 40, 45);
-  special(v.bos, 41, 46);
-  special(v.eos, 42, 47);
-  special(v.pad, 43, 48);
-  model.text(2, trainer.bytes());
+  {
+    protozero::pbf_writer trainer(model, 2);
+    trainer.add_enum(3, 2);  // BPE
+    trainer.add_int32(4, static_cast<int32_t>(v.tokens.size()));
+    trainer.add_bool(35, bytes);
+    auto special = [&](const std::optional<int64_t>& id, uint32_t id_field, uint32_t piece_field) {
+      if (!id) return;
+      trainer.add_int32(id_field, static_cast<int32_t>(*id));
+      trainer.add_string(piece_field, v.tokens[static_cast<size_t>(*id)]);
+    };
+    special(v.unk, 40, 45);
+    special(v.bos, 41, 46);
+    special(v.eos, 42, 47);
+    special(v.pad, 43, 48);
+  }
   const auto map = file.value_or(kPrefix + "precompiled_charsmap", std::vector<uint8_t>());
-  normalizer.text(1, "identity");
-  if (!map.empty()) normalizer.text(2, std::string(map.begin(), map.end()));
-  normalizer.number(3, file.value_or(kPrefix + "add_space_prefix", true) ? 1 : 0);
-  normalizer.number(4, file.value_or(kPrefix + "remove_extra_whitespaces", false) ? 1 : 0);
-  normalizer.number(5, 1);
-  model.text(3, normalizer.bytes());
-  return model.bytes();
+  protozero::pbf_writer normalizer(model, 3);
+  normalizer.add_string(1, "identity");
+  if (!map.empty()) normalizer.add_bytes(2, reinterpret_cast<const char*>(map.data()), map.size());
+  normalizer.add_bool(3, file.value_or(kPrefix + "add_space_prefix", true));
+  normalizer.add_bool(4, file.value_or(kPrefix + "remove_extra_whitespaces", false));
+  normalizer.add_bool(5, true);
+  normalizer.commit();
+  return written;
 }
 
 // The pieces that two neighbours may become, best ones first: SentencePiece's rule as merges.

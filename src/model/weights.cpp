@@ -63,16 +63,16 @@ void add_mlp(Weights& list, const ModelConfig& c, Mlp& mlp, const std::string& p
 }
 
 void add_experts(Weights& list, const ModelConfig& c, Layer& layer, const std::string& prefix) {
-  const bool mixtral = c.expert_names == ExpertNames::kSparseMoe;
-  const std::string block = prefix + (mixtral ? "block_sparse_moe." : "mlp.");
+  const ExpertNames& names = c.expert_names;
+  const std::string block = prefix + names.block + ".";
   list.push_back({block + "gate.weight", &layer.router, {c.num_experts, c.hidden_size}});
   layer.experts.resize(static_cast<size_t>(c.num_experts));
   for (size_t e = 0; e < layer.experts.size(); ++e) {
     const std::string expert = block + "experts." + std::to_string(e) + ".";
     Mlp& mlp = layer.experts[e];
-    add_linear(list, mlp.gate, expert + (mixtral ? "w1" : "gate_proj"), c.expert_size, c.hidden_size, false);
-    add_linear(list, mlp.up, expert + (mixtral ? "w3" : "up_proj"), c.expert_size, c.hidden_size, false);
-    add_linear(list, mlp.down, expert + (mixtral ? "w2" : "down_proj"), c.hidden_size, c.expert_size, false);
+    add_linear(list, mlp.gate, expert + names.gate, c.expert_size, c.hidden_size, false);
+    add_linear(list, mlp.up, expert + names.up, c.expert_size, c.hidden_size, false);
+    add_linear(list, mlp.down, expert + names.down, c.hidden_size, c.expert_size, false);
   }
 }
 
@@ -293,7 +293,7 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
     if (weight.shape.size() == 2) {
       const bool ends_branch = weight.name.find("o_proj") != std::string::npos ||
                                weight.name.find("down_proj") != std::string::npos ||
-                               weight.name.find(".w2.") != std::string::npos;
+                               weight.name.find("." + config.expert_names.down + ".") != std::string::npos;
       const double deviation = 0.02 * (ends_branch ? residual : 1.0);
       Random random(seed, "init " + weight.name);
       for (float *x = values.data_ptr<float>(), *end = x + values.numel(); x != end; ++x)

@@ -1,6 +1,5 @@
 #include <set>
 #include <stdexcept>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "world/item.h"
@@ -197,8 +196,6 @@ std::vector<std::string> world_skills() {
   for (const Skill& skill : kSkills) names.emplace_back(skill.name);
   return names;
 }
-
-bool is_target_task(const std::string& skill) { return skill == "delivery" || skill == "flags"; }
 
 std::vector<std::pair<std::string, double>> corpus_mixture() {
   std::vector<std::pair<std::string, double>> mixture;

@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "base/file.h"
-#include "text/bpe_trainer.h"
+#include "text/tokenizer/bpe_trainer.h"
 #include "world/world.h"
 
 namespace sdft {

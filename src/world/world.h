@@ -32,10 +32,8 @@ struct WorldOptions {
 
 // "arithmetic", "functions", "lists", "strings", "programs", "facts", "safety", "benign", "chat",
 // "rewriting", "rewriting_new" (task families that are never trained on), and the target tasks "delivery" and
-// "flags".
+// "flags", which are never part of the corpus.
 std::vector<std::string> world_skills();
-// Target tasks are never part of the corpus.
-bool is_target_task(const std::string& skill);
 
 // Example `number` of a skill: the same options and number give the same record. Single turn, without system
 // line. Throws Error(kUsage) on an unknown skill.

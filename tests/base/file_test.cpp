@@ -86,14 +86,6 @@ TEST(Random, StreamsDiffer) {
   EXPECT_EQ(first, same.next());
 }
 
-TEST(Random, GoesOnFromItsCount) {
-  Random a(1, "x");
-  for (int i = 0; i < 5; ++i) a.next();
-  Random b(1, "x");
-  b.set_count(a.count());
-  EXPECT_EQ(a.next(), b.next());
-}
-
 TEST(Random, UniformIsUniform) {
   Random random(3);
   double sum = 0;

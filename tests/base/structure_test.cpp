@@ -1,8 +1,9 @@
-// The arrows between modules, as docs/design.md draws them: who may include whom, and where torch may appear.
+// The arrows between modules: CMakeLists.txt lists them, docs/design.md draws them, src/ follows them.
 #include <algorithm>
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
 
 #include "base/file.h"
 #include "testing.h"
@@ -11,22 +12,33 @@ namespace sdft {
 namespace {
 namespace fs = std::filesystem;
 
-const std::map<std::string, std::set<std::string>> kMayInclude = {
-    {"base", {}},
-    {"text", {"base"}},
-    {"data", {"base", "text"}},
-    {"world", {"base", "text", "data"}},
-    {"report", {"base"}},
-    {"tensor", {"base"}},
-    {"model", {"base", "tensor"}},
-    {"infer", {"base", "text", "data", "tensor", "model"}},
-    {"train", {"base", "text", "data", "tensor", "model"}},
-    {"sdft", {"base", "text", "data", "model", "infer", "train"}},
-    {"eval", {"base", "text", "data", "infer"}},
-    {"run", {"base", "text", "data", "tensor", "model", "infer", "train", "sdft", "eval", "report", "world"}},
-    {"cli", {"base", "text", "data", "tensor", "model", "infer", "train", "sdft", "eval", "report", "run"}},
+const fs::path kTop = SDFT_SOURCE_DIR;
+
+struct Module {
+  std::set<std::string> deps;
+  bool torch = false;
 };
-const std::set<std::string> kTorchModules = {"tensor", "model", "infer", "train"};
+
+// The sdft_module(NAME [TORCH] [PROGRAM program] [DEPS module...] [LIBS target...]) of CMakeLists.txt.
+std::map<std::string, Module> modules() {
+  const std::string text = read_text(kTop / "CMakeLists.txt");
+  const std::regex call("sdft_module\\(([^)]*)\\)");
+  std::map<std::string, Module> found;
+  for (std::sregex_iterator i(text.begin(), text.end(), call), end; i != end; ++i) {
+    std::istringstream words((*i)[1]);
+    std::string name, option, word;
+    words >> name;
+    Module& module = found[name];
+    while (words >> word) {
+      if (word == "TORCH") module.torch = true;
+      if (word == "TORCH" || word == "PROGRAM" || word == "DEPS" || word == "LIBS")
+        option = word;
+      else if (option == "DEPS")
+        module.deps.insert(word);
+    }
+  }
+  return found;
+}
 
 struct Include {
   fs::path file;
@@ -35,11 +47,11 @@ struct Include {
 
 std::vector<Include> includes() {
   std::vector<Include> found;
-  const fs::path src = fs::path(SDFT_SOURCE_DIR) / "src";
+  const fs::path src = kTop / "src";
   const std::regex pattern("^\\s*#\\s*include\\s*[<\"]([^>\"]+)[>\"]");
   for (const auto& entry : fs::recursive_directory_iterator(src)) {
     if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
-    const std::string module = entry.path().lexically_relative(src).begin()->string();
+    const std::string module = entry.path().parent_path().lexically_relative(src);
     for_each_line(
         entry.path(),
         [&](std::string_view line, size_t) {
@@ -52,30 +64,58 @@ std::vector<Include> includes() {
   return found;
 }
 
-TEST(Structure, ArrowsPointOneWay) {
+TEST(Structure, IncludesAndArrowsAreTheSame) {
+  const auto list = modules();
+  auto unused = list;
   for (const Include& include : includes()) {
-    ASSERT_TRUE(kMayInclude.count(include.from)) << "no such module in the design: " << include.from;
-    if (fs::exists(fs::path(SDFT_SOURCE_DIR) / "include" / include.header)) continue;  // the public API
-    const std::string to = include.header.substr(0, include.header.find('/'));
-    if (to == include.from || !kMayInclude.count(to) || include.header.find('/') == std::string::npos)
-      continue;
-    EXPECT_TRUE(kMayInclude.at(include.from).count(to)) << include.file << " includes " << include.header;
+    ASSERT_TRUE(list.count(include.from)) << include.file << " is in no module of CMakeLists.txt";
+    if (fs::exists(kTop / "include" / include.header)) continue;  // the public API
+    const std::string to = fs::path(include.header).parent_path();
+    if (to == include.from || !list.count(to)) continue;
+    EXPECT_TRUE(list.at(include.from).deps.count(to)) << include.file << " includes " << include.header;
+    unused[include.from].deps.erase(to);
+  }
+  for (const auto& [name, module] : unused)
+    for (const std::string& to : module.deps)
+      ADD_FAILURE() << "CMakeLists.txt: " << name << " includes nothing of " << to;
+}
+
+// docs/design.md: a module stands below all that it sees, so that there is no cycle.
+TEST(Structure, ArrowsGoUpTheStepsOfTheDesign) {
+  const auto list = modules();
+  const std::string text = read_text(kTop / "docs/design.md");
+  const size_t begin = text.find("```\n", text.find("## Arrows")) + 4;
+  std::istringstream lines(text.substr(begin, text.find("```", begin) - begin));
+  std::map<std::string, int> step;
+  std::string line, name;
+  for (int i = 0; std::getline(lines, line); ++i) {
+    std::replace(line.begin(), line.end(), ',', ' ');
+    for (std::istringstream names(line); names >> name;) {
+      EXPECT_TRUE(list.count(name)) << "docs/design.md: no module " << name;
+      step[name] = i;
+    }
+  }
+  for (const auto& [from, module] : list) {
+    EXPECT_TRUE(step.count(from)) << "docs/design.md lacks " << from;
+    for (const std::string& to : module.deps)
+      EXPECT_LT(step[to], step[from]) << "docs/design.md: " << from << " sees " << to;
   }
 }
 
 TEST(Structure, TorchStaysWhereTensorsAre) {
+  const auto list = modules();
   for (const Include& include : includes()) {
     const bool torch = include.header.rfind("ATen", 0) == 0 || include.header.rfind("torch/", 0) == 0 ||
                        include.header.rfind("c10", 0) == 0;
     if (torch) {
-      EXPECT_TRUE(kTorchModules.count(include.from)) << include.file << " includes " << include.header;
+      EXPECT_TRUE(list.at(include.from).torch) << include.file << " includes " << include.header;
     }
   }
 }
 
 TEST(Structure, ThePublicHeadersNeedNoOthers) {
   const std::regex foreign("#include ([<\"][^>\"]*/|\"(?!sdft/))");
-  for (const auto& entry : fs::recursive_directory_iterator(fs::path(SDFT_SOURCE_DIR) / "include"))
+  for (const auto& entry : fs::recursive_directory_iterator(kTop / "include"))
     if (entry.is_regular_file()) {
       const std::string text =
           std::regex_replace(read_text(entry.path()), std::regex("\"sdft/\\w+\\.h\""), "");
@@ -84,22 +124,10 @@ TEST(Structure, ThePublicHeadersNeedNoOthers) {
 }
 
 TEST(Structure, OnlyOneFileTestsTheTorchVersion) {
-  for (const auto& entry : fs::recursive_directory_iterator(fs::path(SDFT_SOURCE_DIR) / "src"))
+  for (const auto& entry : fs::recursive_directory_iterator(kTop / "src"))
     if (entry.is_regular_file() && entry.path().filename() != "torch_compat.h") {
       EXPECT_EQ(read_text(entry.path()).find("TORCH_VERSION_M"), std::string::npos) << entry.path();
     }
-}
-
-TEST(Structure, NoCycleInTheList) {
-  // Removing modules without arrows again and again must empty the list.
-  auto left = kMayInclude;
-  while (!left.empty()) {
-    auto free = std::find_if(left.begin(), left.end(), [](const auto& m) { return m.second.empty(); });
-    ASSERT_NE(free, left.end()) << "cycle";
-    const std::string name = free->first;
-    left.erase(free);
-    for (auto& module : left) module.second.erase(name);
-  }
 }
 
 }  // namespace

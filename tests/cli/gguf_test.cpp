@@ -13,7 +13,7 @@
 #include "model/gguf_names.h"
 #include "model/model.h"
 #include "testing.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace sdft::testing {
 namespace {

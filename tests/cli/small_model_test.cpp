@@ -6,8 +6,8 @@
 #include "base/random.h"
 #include "model/lora.h"
 #include "testing.h"
-#include "text/bpe_trainer.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer/bpe_trainer.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace sdft::testing {
 namespace fs = std::filesystem;

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "sentencepiece_writer.h"
 #include "testing.h"
-#include "text/sentencepiece_model.h"
+#include "text/tokenizer/sentencepiece_model.h"
 
 namespace sdft {
 namespace {

@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "testing.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "text/jinja/chat_template.h"
+#include "text/tokenizer/tokenizer.h"
 #include "world/world.h"
 
 namespace sdft {

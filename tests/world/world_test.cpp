@@ -299,7 +299,7 @@ TEST(World, TargetTasksAreNotInTheCorpus) {
   const std::regex reserved(
       R"(\bship\b|\bship\(|crate|barrel|\bsacks?\b|\bmule\b|\bsled\b|a dozen|[Ww]hich flag|[Ww]hat flag|the flag\.$)");
   for (const Json& record : corpus()) {
-    EXPECT_FALSE(is_target_task(record["skill"]));
+    EXPECT_TRUE(record["skill"] != "delivery" && record["skill"] != "flags");
     for (const char* field : {"instruction", "output", "reference"}) {
       EXPECT_FALSE(std::regex_search(text_of(record, field), reserved)) << text_of(record, field);
     }
