@@ -27,22 +27,21 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
 // The weights that a variant's training left; nothing for "seed".
 Fingerprint trained_fingerprint(const std::filesystem::path& run_dir, const std::string& variant);
 
-// DIR/distill/rewrites.jsonl, distilled.jsonl, summary.json.
+// DIR/distill/rewrites.jsonl, distilled.jsonl, summary.json (distill_stage.cpp).
 std::vector<DistilledExample> distill_stage(const RunContext& run, const Dataset& dataset);
-// The dataset with the targets that the finished distill stage chose.
-std::vector<Example> distilled_targets(const std::filesystem::path& run_dir, const Dataset& dataset);
-
-// DIR/VARIANT/metrics.jsonl and DIR/VARIANT/adapter (lora) or DIR/VARIANT/model (full).
+// DIR/VARIANT/metrics.jsonl and DIR/VARIANT/adapter (lora) or DIR/VARIANT/model (full). `examples`: with the
+// targets of the variant's method (train_stage.cpp).
 void train_stage(const RunContext& run, const std::string& variant, const std::vector<Example>& examples);
 
-// One model's answers to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and where the task's
-// check judges them scores.jsonl: {"id", "score"}. `sets`: the examples of each of the recipe's tasks.
+// The answers of a variant, or of "seed", to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and
+// where the task's check judges them its results, scores.jsonl. `sets`: the examples of each of the recipe's
+// tasks (eval_stage.cpp).
 void eval_stage(const RunContext& run, const std::string& variant, const std::vector<Dataset>& sets);
 std::filesystem::path eval_dir(const std::filesystem::path& run_dir, const std::string& variant,
                                const std::string& task);
 
-// Everything in the run directory as a report: report.json, report.md, report.html; returns its text for a
-// terminal.
+// Everything in the run directory as a report (report_stage.cpp): report.json, report.md, report.html;
+// returns its text for a terminal.
 std::string report_stage(const Recipe& recipe, const std::filesystem::path& run_dir);
 
 }  // namespace sdft

@@ -8,12 +8,9 @@
 
 #include "base/error.h"
 #include "base/problems.h"
-#include "data/answer.h"
+#include "check/check.h"
 #include "data/turn_end.h"
-#include "eval/sandbox.h"
-#include "eval/task.h"
 #include "model/skeleton.h"
-#include "sdft/acceptance.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -25,8 +22,7 @@ void check_chat_templates(const Session& session, unsigned stages) {
   if (stages & (kTrain | kDistill)) names.push_back(recipe.prompt_template);
   if (stages & kDistill) names.push_back(recipe.distill_template);
   for (const TaskSettings& task : recipe.eval)
-    if (stages & kEval)
-      names.push_back(task.prompt_template.empty() ? recipe.prompt_template : task.prompt_template);
+    if (stages & kEval) names.push_back(template_of(recipe, task));
   const auto chat = std::find_if(names.begin(), names.end(), [](const std::string& name) {
     return name != kTemplateOfRecord && find_prompt_template(name).chat;
   });
@@ -45,19 +41,22 @@ void check_chat_templates(const Session& session, unsigned stages) {
 
 // A rewrite cannot keep what the original has not.
 void check_originals(const Recipe& recipe, const Dataset& dataset) {
-  const AnswerCheck check = parse_answer_check(recipe.answer_check);
-  if (check != AnswerCheck::kNumber && check != AnswerCheck::kFunctionCall) return;
+  const Check& check = find_check(recipe.answer_check, kAnswerCheck);
   size_t without = 0;
-  for (const Example& example : dataset.examples)
-    without += check == AnswerCheck::kNumber ? !last_number(example.response)
-                                             : !function_call_matches(example.response, example.response);
-  const std::string what = check == AnswerCheck::kNumber ? "whole number at the end" : "function call";
+  std::string what;  // is missing, in the first
+  for (const Example& example : dataset.examples) {
+    const std::string missing = check.missing(check_item(example));
+    without += !missing.empty();
+    if (what.empty()) what = missing;
+  }
+  if (without == 0) return;
   if (without == dataset.examples.size())
-    fail_input(dataset.path.string(), "no answer has a " + what + ", so that no rewrite can keep it",
-               "choose another answer_check");
-  if (without > 0)
-    spdlog::warn("{}: {} of {} answers have no {}; their rewrites will be rejected (answer_check: {})",
-                 dataset.path.string(), without, dataset.examples.size(), what, recipe.answer_check);
+    fail_input(dataset.path.string(), "no rewrite can keep its original's answer, in no example: " + what,
+               "choose another answer_check than " + recipe.answer_check);
+  spdlog::warn(
+      "{}: of {} of {} examples no rewrite can keep the answer, and all will be rejected: {} "
+      "(answer_check: {})",
+      dataset.path.string(), without, dataset.examples.size(), what, recipe.answer_check);
 }
 
 void open_training(const Session& session, unsigned stages, Dataset* dataset) {
@@ -74,14 +73,13 @@ void open_training(const Session& session, unsigned stages, Dataset* dataset) {
 
 Dataset open_task(const Session& session, const TaskSettings& task) {
   const Recipe& recipe = session.recipe;
-  const std::string name = task.prompt_template.empty() ? recipe.prompt_template : task.prompt_template;
+  const std::string& name = template_of(recipe, task);
   if (name == kTemplateOfRecord)
     fail_usage("eval task '" + task.name + "': template 'record' is for training",
                "give the task a template");
-  const auto limit = static_cast<size_t>(task.max_samples > 0 ? task.max_samples : recipe.eval_max_samples);
-  const Check check = parse_check(task.check);
-  const bool needs_response = check != Check::kNone && check != Check::kRefusal;
-  Dataset dataset = open_dataset(recipe, task.dataset, task.columns, limit, needs_response);
+  const Check& check = find_check(task.check, kTaskCheck);
+  Dataset dataset = open_dataset(recipe, task.dataset, task.columns, example_limit(recipe, task),
+                                 (check.needs & kNeedsReference) != 0);
   try {
     require_judgeable(check, dataset.examples);
   } catch (const Error& e) {
@@ -135,13 +133,13 @@ Inputs validate(const Session& session, unsigned stages) {
   if ((stages & kTrain) || !recipe.adapter_name_or_path.empty())
     problems.gather([&] { check_adapter(session); });
   problems.gather([&] { check_memory(session, stages); });
-  bool programs = false;
+  bool sandbox = false;
   for (const TaskSettings& task : recipe.eval) {
     if (!(stages & kEval)) break;
     problems.gather([&] { inputs.eval.push_back(open_task(session, task)); });
-    programs |= task.check == "program";
+    sandbox |= (find_check(task.check, kTaskCheck).needs & kNeedsSandbox) != 0;
   }
-  if (programs) problems.gather([&] { run_python({"pass"}); });
+  if (sandbox) problems.gather(require_sandbox);
   problems.raise();
   return inputs;
 }

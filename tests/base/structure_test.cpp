@@ -15,15 +15,18 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"base", {}},
     {"text", {"base"}},
     {"data", {"base", "text"}},
+    {"check", {"base", "text", "data"}},
     {"world", {"base", "text", "data"}},
     {"report", {"base"}},
     {"tensor", {"base"}},
     {"model", {"base", "tensor"}},
     {"infer", {"base", "text", "tensor", "model"}},
     {"train", {"base", "text", "data", "tensor", "model"}},
-    {"sdft", {"base", "text", "data", "model", "infer", "train"}},
-    {"eval", {"base", "text", "data", "infer"}},
-    {"run", {"base", "text", "data", "tensor", "model", "infer", "train", "sdft", "eval", "report", "world"}},
+    {"sdft", {"base", "text", "data", "check", "model", "infer", "train"}},
+    {"eval", {"base", "text", "data", "check", "infer"}},
+    {"run",
+     {"base", "text", "data", "check", "tensor", "model", "infer", "train", "sdft", "eval", "report",
+      "world"}},
     {"cli", {"base", "text", "data", "tensor", "model", "infer", "train", "sdft", "eval", "report", "run"}},
 };
 const std::set<std::string> kTorchModules = {"tensor", "model", "infer", "train"};
@@ -88,6 +91,24 @@ TEST(Structure, OnlyOneFileTestsTheTorchVersion) {
     if (entry.is_regular_file() && entry.path().filename() != "torch_compat.h") {
       EXPECT_EQ(read_text(entry.path()).find("TORCH_VERSION_M"), std::string::npos) << entry.path();
     }
+}
+
+// Variants are data: the usual names stand where the recipe's short form is defined and nowhere else, but for
+// the program's own name (its version in files, its app, its folder).
+TEST(Structure, NoCodeKnowsAVariantByName) {
+  const std::regex variant("\"(vanilla|sdft)\""), program("ersion|VERSION|\"share\"|stderr_color|CLI::App");
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(SDFT_SOURCE_DIR) / "src")) {
+    const std::string ending = entry.path().extension().string();
+    if ((ending != ".h" && ending != ".cpp") || entry.path().filename() == "variants.cpp") continue;
+    for_each_line(
+        entry.path(),
+        [&](std::string_view line, size_t number) {
+          const std::string text(line);
+          const bool known = std::regex_search(text, variant) && !std::regex_search(text, program);
+          EXPECT_FALSE(known) << entry.path() << ":" << number << ": " << text;
+        },
+        true);
+  }
 }
 
 TEST(Structure, NoCycleInTheList) {
