@@ -93,12 +93,16 @@ std::map<std::string, EvalResult> by_id(std::vector<EvalResult> results) {
 }
 
 const Check& find_check(const std::string& name, unsigned use) {
-  for (const Check& check : table())
-    if (name == check.name && (check.uses & use)) return check;
+  bool elsewhere = false;
+  for (const Check& check : table()) {
+    if (name != check.name) continue;
+    if (check.uses & use) return check;
+    elsewhere = true;
+  }
   const std::vector<std::string> names = check_names(use);
-  const std::string near = nearest(name, names);
-  fail_usage("there is no check '" + name + "' for this",
-             near.empty() ? "known are " + list_of(names) : "did you mean '" + near + "'?");
+  const std::string near = elsewhere ? "" : nearest(name, names);
+  fail_usage(elsewhere ? "the check '" + name + "' cannot stand here" : "unknown check '" + name + "'",
+             near.empty() ? "here are " + list_of(names) : "did you mean '" + near + "'?");
 }
 
 std::vector<const Check*> checks_for(unsigned use) {

@@ -87,7 +87,7 @@ TEST(Registry, NamesAreKnownWhereTheyMayStand) {
   EXPECT_THAT(fault_of(ExitCode::kUsage, [] { find_check("zzzzzzzzz", kTaskCheck); }),
               HasSubstr("function_call"));
   EXPECT_THAT(fault_of(ExitCode::kUsage, [] { find_check("program", kAnswerCheck); }),
-              HasSubstr("known are"));
+              HasSubstr("cannot stand here"));
 }
 
 // One right and one wrong answer for each row, through one call.
