@@ -10,7 +10,7 @@ namespace sdft {
 // even earlier (cli/main.cpp). The first signal sets `interrupted`, one that
 // comes while it is set ends the process at once with exit code 130. SIGHUP stays ignored where it was
 // (nohup). SIGPIPE and SIGXFSZ become errors of the write in question. Child processes need an empty signal
-// mask (see eval/sandbox.cpp).
+// mask (see check/sandbox.cpp).
 void watch_signals();
 
 // Descriptors 0 to 2 that are closed get /dev/null, so that no file takes their place and is written with

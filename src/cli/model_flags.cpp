@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/printable.h"
 #include "data/template_variables.h"
-#include "run/session.h"
+#include "run/context.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -107,7 +107,8 @@ std::unique_ptr<ModelBundle> open_bundle(const ModelFlags& flags, const PromptFl
   formatter.render.extra = prompt.variables;
   formatter.render.date = prompt.date;
   if (prompt.raw || !find_prompt_template(prompt.prompt_template).chat) return bundle;
-  require_chat_template(*bundle, "use --raw, or --template alpaca --prompt_layout reference");
+  require_chat_template(*bundle, prompt.prompt_template,
+                        "use --raw, or --template alpaca --prompt_layout reference");
   warn_of_unread(bundle->chat_template, prompt.variables);
   return bundle;
 }

@@ -68,14 +68,14 @@ std::string token_table(const std::vector<Piece>& pieces) {
   return text;
 }
 
-void show(const Session& session, const PreviewFlags& flags, const Example& example) {
-  const Sample sample = sample_of(session.formatter, session.samples(), example);
-  const Tokenizer& tokenizer = session.tokenizer;
+void show(const RunContext& run, const PreviewFlags& flags, const Example& example) {
+  const Sample sample = sample_of(run.bundle.formatter, run.samples(), example);
+  const Tokenizer& tokenizer = run.bundle.tokenizer;
   const std::vector<Piece> pieces = pieces_of(tokenizer, sample);
   std::string rewriting;
   if (flags.rewriting)
     rewriting =
-        tokenizer.decode(prompt_ids(session.formatter, find_prompt_template(session.recipe.distill_template),
+        tokenizer.decode(prompt_ids(run.bundle.formatter, find_prompt_template(run.recipe.distill_template),
                                     example, example.response),
                          false);
   if (flags.json) {
@@ -88,23 +88,23 @@ void show(const Session& session, const PreviewFlags& flags, const Example& exam
   const auto learned = std::count(sample.supervised.begin(), sample.supervised.end(), 1);
   std::string text =
       fmt::format("── example {}: {} tokens, {} learned", shown(example.id), sample.ids.size(), learned);
-  if (sample.cut > 0) text += fmt::format(", {} cut at {}", sample.cut, session.samples().cutoff_len);
+  if (sample.cut > 0) text += fmt::format(", {} cut at {}", sample.cut, run.samples().cutoff_len);
   text += "\n" + (flags.tokens ? shown(token_table(pieces))
                                : marked_text(pieces, ::isatty(1) ? kTerminalMarks : kPlainMarks) + "\n");
   if (flags.rewriting)
-    text += shown("── its rewriting prompt (" + session.recipe.distill_template + ")\n" + rewriting + "\n");
+    text += shown("── its rewriting prompt (" + run.recipe.distill_template + ")\n" + rewriting + "\n");
   write_marked(text + "\n");
 }
 
 // Lengths of all samples.
-void show_lengths(const Session& session, const Dataset& dataset, bool json) {
-  const int64_t context = session.config.max_position_embeddings;
-  const size_t cutoff = session.samples().cutoff_len;
+void show_lengths(const RunContext& run, const Dataset& dataset, bool json) {
+  const int64_t context = run.bundle.config.max_position_embeddings;
+  const size_t cutoff = run.samples().cutoff_len;
   std::vector<size_t> lengths;
   std::vector<std::string> cut, unlearned;
   size_t tokens = 0, learned = 0;
   for (const Example& example : dataset.examples) {
-    const Sample sample = sample_of(session.formatter, session.samples(), example);
+    const Sample sample = sample_of(run.bundle.formatter, run.samples(), example);
     const auto counted =
         static_cast<size_t>(std::count(sample.supervised.begin(), sample.supervised.end(), 1));
     lengths.push_back(sample.ids.size() + sample.cut);
@@ -144,16 +144,16 @@ void show_lengths(const Session& session, const Dataset& dataset, bool json) {
 
 // The same checks as before a training, and so the same examples.
 void run_preview(const PreviewFlags& flags) {
-  const auto session = open_session(flags.recipe.read());
-  const Dataset dataset = validate(*session, flags.rewriting ? kTrain | kDistill : kTrain).train;
+  const RunContext run(flags.recipe.read());
+  const Dataset dataset = validate(run, flags.rewriting ? kTrain | kDistill : kTrain).train;
   size_t shown = 0;
   for (const Example& example : dataset.examples) {
     if (flags.id.empty() ? shown == flags.examples : example.id != flags.id) continue;
-    show(*session, flags, example);
+    show(run, flags, example);
     ++shown;
   }
   if (!flags.id.empty() && shown == 0) fail_usage("no example has the id '" + flags.id + "'");
-  show_lengths(*session, dataset, flags.json);
+  show_lengths(run, dataset, flags.json);
 }
 }  // namespace
 

@@ -69,10 +69,11 @@ void add_run(const Registry& registry) {
   train
       ->add_option(
           "--variant", flags->options.variant,
-          "sdft: on the rewrites that distill made in output_dir; vanilla: on the dataset's own answers. "
-          "Default: sdft (with baseline vanilla too), or vanilla where nothing was distilled")
-      ->type_name("")
-      ->check(CLI::IsMember({"sdft", "vanilla"}));
+          "the variant to train: sdft, on the rewrites that distill made in output_dir; vanilla, on the "
+          "dataset's own answers; or a name under the recipe's `variants`. Default: sdft (with baseline "
+          "vanilla "
+          "too) or all variants; where nothing was distilled, those that need no rewrites")
+      ->type_name("");
   add_stage(registry, "eval", "the evaluation tasks: the seed model, and what was trained in output_dir",
             "  sdft eval --recipe r.yaml\n"
             "  sdft eval --recipe r.yaml --adapter_name_or_path ADAPTER --output_dir scores",

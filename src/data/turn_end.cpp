@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "data/answer.h"
 #include "data/prompt_text.h"
+#include "data/thinking.h"
 
 namespace sdft {
 namespace {

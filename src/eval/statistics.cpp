@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 
 #include "base/random.h"
-#include "eval/metrics.h"
 
 namespace sdft {
 namespace {
@@ -67,6 +67,11 @@ double student_t_quantile(double probability, double freedom) {
     (student_t_tail(middle, freedom) > 1 - probability ? low : high) = middle;
   }
   return 0.5 * (low + high);
+}
+
+double mean(const std::vector<double>& values) {
+  if (values.empty()) return kNan;
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 Estimate wilson_interval(uint64_t successes, uint64_t trials, double confidence) {

@@ -6,6 +6,8 @@
 
 namespace sdft {
 
+double mean(const std::vector<double>& values);  // NaN of none
+
 struct Estimate {
   double value;
   double low, high;  // the confidence interval

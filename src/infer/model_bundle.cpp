@@ -36,8 +36,11 @@ GenerateOptions generate_options(const ModelBundle& bundle) {
   return options;
 }
 
-void require_chat_template(const ModelBundle& bundle, const std::string& otherwise) {
-  if (!bundle.chat_template.has()) fail_input(bundle.dir.string(), "has no chat template", otherwise);
+void require_chat_template(const ModelBundle& bundle, const std::string& needed_by,
+                           const std::string& otherwise) {
+  if (!bundle.chat_template.has())
+    fail_input(bundle.dir.string(),
+               "has no chat template, which the prompt template '" + needed_by + "' needs", otherwise);
   const auto unknown = check_chat_template(bundle.chat_template, bundle.tokenizer,
                                            (bundle.dir / "tokenizer_config.json").string());
   if (!unknown.empty())

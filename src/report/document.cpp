@@ -75,10 +75,10 @@ SDFT_FIELDS(Task, must("name", &Task::name), must("kind", &Task::kind), may("met
             may("scores", &Task::scores), may("samples", &Task::samples))
 SDFT_FIELDS(Evaluation, must("models", &Evaluation::models), must("tasks", &Evaluation::tasks))
 SDFT_FIELDS(Timing, must("stage", &Timing::stage), may("seconds", &Timing::seconds))
-SDFT_FIELDS(Document, must("run", &Document::run), may("warnings", &Document::warnings),
-            may("distillation", &Document::distillation), may("training", &Document::training),
-            may("evaluation", &Document::evaluation), may("timings", &Document::timings),
-            may("peak_memory_bytes", &Document::peak_memory_bytes),
+SDFT_FIELDS(Document, must("run", &Document::run), may("baseline", &Document::baseline),
+            may("warnings", &Document::warnings), may("distillation", &Document::distillation),
+            may("training", &Document::training), may("evaluation", &Document::evaluation),
+            may("timings", &Document::timings), may("peak_memory_bytes", &Document::peak_memory_bytes),
             may("peak_device_memory_bytes", &Document::peak_device_memory_bytes))
 #undef SDFT_FIELDS
 

@@ -83,7 +83,7 @@ std::string change_of(const Comparison& change) {
                      escape_html(change_in_words(change)));
 }
 
-std::string tile(const KindSummary& kind, const Roles& roles) {
+std::string tile(const KindSummary& kind, const Roles& roles, const std::string& baseline) {
   std::string out = fmt::format("<div class=\"tile\">\n<h3>{}</h3>\n", kind.kind.title);
   if (known(kind.seed) && known(kind.tuned)) {
     out += fmt::format("<p class=\"move\"><span class=\"from\">{} →</span> {}</p>\n<p>{}</p>\n",
@@ -91,13 +91,13 @@ std::string tile(const KindSummary& kind, const Roles& roles) {
   } else {
     std::string whose = known(kind.tuned) ? roles.tuned : roles.seed;
     std::string words = kind.tasks.empty() ? "no task was scored for every model"
-                                           : marker_icon(model_slot(whose, {whose})) + name(whose);
+                                           : marker_icon(model_slot(whose, {whose}, baseline)) + name(whose);
     out += "<p class=\"move\">" + percent(known(kind.tuned) ? kind.tuned : kind.seed) +
            "</p>\n<p class=\"soft\">" + words + "</p>\n";
   }
-  if (known(kind.vanilla)) {
-    out += "<p class=\"base\">" + marker_icon(1) + "vanilla " + percent(kind.vanilla);
-    if (known(kind.seed)) out += ", " + escape_html(change_in_words(kind.vanilla_to_seed));
+  if (known(kind.baseline)) {
+    out += "<p class=\"base\">" + marker_icon(1) + name(roles.baseline) + " " + percent(kind.baseline);
+    if (known(kind.seed)) out += ", " + escape_html(change_in_words(kind.baseline_to_seed));
     out += "</p>\n";
   }
   std::string more = remarks(kind, roles);
@@ -110,9 +110,10 @@ std::string verdict_box(const Document& document) {
   std::string out =
       "<div class=\"verdict\">\n<p class=\"headline\">" + escape_html(verdict.headline) + "</p>\n";
   if (document.evaluation && !verdict.kinds.empty()) {
-    Roles roles = find_roles(*document.evaluation);
+    Roles roles = find_roles(document);
     out += "<div class=\"tiles\">\n";
-    for (const KindSummary& kind : summarize(*document.evaluation)) out += tile(kind, roles);
+    for (const KindSummary& kind : summarize(*document.evaluation, roles))
+      out += tile(kind, roles, document.baseline);
     out += "</div>\n";
   }
   for (const VerdictLine& line : verdict.conclusion)
@@ -123,10 +124,10 @@ std::string verdict_box(const Document& document) {
 
 // --- Scores ---
 
-std::string legend(const std::vector<std::string>& models) {
+std::string legend(const std::vector<std::string>& models, const std::string& baseline) {
   std::string out = "<ul class=\"legend\">";
   for (const std::string& model : models)
-    out += "<li>" + marker_icon(model_slot(model, models)) + name(model) + "</li>";
+    out += "<li>" + marker_icon(model_slot(model, models, baseline)) + name(model) + "</li>";
   return out + "</ul>\n";
 }
 
@@ -143,15 +144,17 @@ std::string score_cell(const Task& task, const std::string& model, const std::st
   return out + "</td>";
 }
 
-std::string score_table(const Evaluation& evaluation) {
-  Roles roles = find_roles(evaluation);
+std::string score_table(const Document& document) {
+  const Evaluation& evaluation = *document.evaluation;
+  const Roles roles = find_roles(document);
   const std::vector<std::string>& models = evaluation.models;
   std::string out = fmt::format(
       "<table style=\"--models:{}\">\n<colgroup><col class=\"first\"></colgroup>\n<thead><tr><th "
       "scope=\"col\">Task</th>",
       std::clamp<size_t>(models.size(), 1, 3));
   for (const std::string& model : models)
-    out += "<th scope=\"col\">" + marker_icon(model_slot(model, models)) + name(model) + "</th>";
+    out += "<th scope=\"col\">" + marker_icon(model_slot(model, models, document.baseline)) + name(model) +
+           "</th>";
   out += "</tr></thead>\n<tbody>\n";
   for (const Kind& kind : kKinds) {
     bool headed = false;
@@ -172,12 +175,13 @@ std::string score_table(const Evaluation& evaluation) {
   return out + "</tbody>\n</table>\n";
 }
 
-std::string evaluation_sections(const Evaluation& evaluation) {
+std::string evaluation_sections(const Document& document) {
+  const Evaluation& evaluation = *document.evaluation;
   if (evaluation.tasks.empty() || evaluation.models.empty()) return "";
-  bool seed = !find_roles(evaluation).seed.empty();
-  std::string plot = "<figure>\n" + legend(evaluation.models) + "<div class=\"wide\">" +
-                     dot_plot(evaluation, kWide) + "</div>\n<div class=\"narrow\">" +
-                     dot_plot(evaluation, kNarrow) + "</div>\n</figure>\n";
+  bool seed = !find_roles(document).seed.empty();
+  std::string plot = "<figure>\n" + legend(evaluation.models, document.baseline) + "<div class=\"wide\">" +
+                     dot_plot(document, kWide) + "</div>\n<div class=\"narrow\">" +
+                     dot_plot(document, kNarrow) + "</div>\n</figure>\n";
   std::string lead = "Score on each task in percent, with the 95&nbsp;% interval over examples.";
   if (seed) lead += " The dashed line is the seed: left of it is forgetting, right of it is learning.";
   std::string note = "In percent, with the 95&nbsp;% interval.";
@@ -187,7 +191,7 @@ std::string evaluation_sections(const Evaluation& evaluation) {
         "paired "
         "them; grey where it is not measurable.";
   return section("What was learned, what was forgotten", lead, plot) +
-         section("Scores", note, score_table(evaluation));
+         section("Scores", note, score_table(document));
 }
 
 // --- Rewrites ---
@@ -283,7 +287,7 @@ std::string distillation_section(const Distillation& d) {
 
 // --- Training ---
 
-std::string training_section(const std::vector<Curve>& curves) {
+std::string training_section(const std::vector<Curve>& curves, const std::string& baseline) {
   if (curves.empty()) return "";
   std::vector<std::string> variants;
   size_t longest = 0;
@@ -295,11 +299,12 @@ std::string training_section(const std::vector<Curve>& curves) {
     std::vector<Series> all;
     for (const Curve& curve : curves)
       if (!(curve.*column).empty())
-        all.push_back({model_slot(curve.variant, variants), curve.variant, curve.step, curve.*column});
+        all.push_back(
+            {model_slot(curve.variant, variants, baseline), curve.variant, curve.step, curve.*column});
     return all;
   };
   std::vector<Series> loss = series(&Curve::loss);
-  std::string out = "<figure>\n" + legend(variants);
+  std::string out = "<figure>\n" + legend(variants, baseline);
   out += "<div class=\"wide\">" + line_chart("Loss", loss, {kWide, 280}) + "</div>\n";
   out += "<div class=\"narrow\">" + line_chart("Loss", loss, {kNarrow, 230}) +
          "</div>\n<div class=\"charts\">\n";
@@ -321,14 +326,15 @@ std::string training_section(const std::vector<Curve>& curves) {
 
 // --- Answers ---
 
-std::string answer_sample(const SampleAnswers& sample, const std::vector<std::string>& models) {
+std::string answer_sample(const SampleAnswers& sample, const std::vector<std::string>& models,
+                          const std::string& baseline) {
   std::string out = "<article class=\"sample\">\n<header><span>" + name(sample.id) + "</span></header>\n" +
                     passage(sample.prompt, "text prompt");
   if (!sample.reference.empty())
     out += "\n<div class=\"reference\"><b>Reference</b>" + passage(sample.reference) + "</div>";
   out += "\n<div class=\"sides\">\n";
   for (const ModelAnswer& answer : sample.answers) {
-    out += "<div><h4>" + marker_icon(model_slot(answer.model, models)) + name(answer.model);
+    out += "<div><h4>" + marker_icon(model_slot(answer.model, models, baseline)) + name(answer.model);
     if (answer.correct)
       out += *answer.correct ? "<span class=\"tag good\">✓ right</span>"
                              : "<span class=\"tag bad\">✗ wrong</span>";
@@ -337,7 +343,7 @@ std::string answer_sample(const SampleAnswers& sample, const std::vector<std::st
   return out + "</div>\n</article>\n";
 }
 
-std::string answers_section(const Evaluation& evaluation) {
+std::string answers_section(const Evaluation& evaluation, const std::string& baseline) {
   std::string out;
   for (const Kind& kind : kKinds)
     for (const Task& task : evaluation.tasks) {
@@ -346,7 +352,7 @@ std::string answers_section(const Evaluation& evaluation) {
       out += std::string("<details") + (out.empty() ? " open" : "") + ">\n<summary>" + name(task.name) +
              " <span class=\"soft\">· " + plural(static_cast<int64_t>(shown), "example") +
              "</span></summary>\n";
-      for (size_t i = 0; i < shown; ++i) out += answer_sample(task.samples[i], evaluation.models);
+      for (size_t i = 0; i < shown; ++i) out += answer_sample(task.samples[i], evaluation.models, baseline);
       out += shown_of(shown, examples_of(task), kAnswersFiles);
       out += "</details>\n";
     }
@@ -413,10 +419,10 @@ std::string to_html(const Document& document) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
       name(document.run.title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main>\n";
   out += page_header(document.run) + warning_list(document) + verdict_box(document);
-  if (document.evaluation) out += evaluation_sections(*document.evaluation);
+  if (document.evaluation) out += evaluation_sections(document);
   if (document.distillation) out += distillation_section(*document.distillation);
-  out += training_section(document.training);
-  if (document.evaluation) out += answers_section(*document.evaluation);
+  out += training_section(document.training, document.baseline);
+  if (document.evaluation) out += answers_section(*document.evaluation, document.baseline);
   out += cost(document) + provenance(document.run);
   return out +
          "<footer>Scores are means over examples, intervals hold with 95&nbsp;% confidence; a difference is "

@@ -28,9 +28,8 @@ std::string head(const std::vector<std::string>& cells) {
   return row(cells) + rule + "\n";
 }
 
-std::string scores(const Evaluation& evaluation) {
+std::string scores(const Evaluation& evaluation, const Roles& roles) {
   if (evaluation.tasks.empty() || evaluation.models.empty()) return "";
-  Roles roles = find_roles(evaluation);
   std::vector<std::string> titles = {"Task", "n"};
   for (const std::string& model : evaluation.models) {
     titles.push_back(cell(model) + ", %");
@@ -166,7 +165,7 @@ std::string to_markdown(const Document& document) {
   for (const auto& lines : {verdict.kinds, verdict.conclusion})
     for (const VerdictLine& line : lines) out += "- **" + line.label + ":** " + full(line.text) + "\n";
   if (!verdict.kinds.empty()) out += "\n";
-  if (document.evaluation) out += scores(*document.evaluation);
+  if (document.evaluation) out += scores(*document.evaluation, find_roles(document));
   if (document.distillation) out += distillation(*document.distillation);
   out += training(document.training);
   if (document.evaluation) out += answers(*document.evaluation);

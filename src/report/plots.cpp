@@ -10,13 +10,14 @@
 
 namespace sdft::report {
 
-int model_slot(const std::string& model, const std::vector<std::string>& models) {
+int model_slot(const std::string& model, const std::vector<std::string>& models,
+               const std::string& baseline) {
   if (model == "seed") return 0;
-  if (model == "vanilla") return 1;
+  if (model == baseline) return 1;
   int slot = 2;
   for (const std::string& other : models) {
     if (other == model) break;
-    if (other != "seed" && other != "vanilla") ++slot;
+    if (other != "seed" && other != baseline) ++slot;
   }
   return std::min(slot, 4);
 }
@@ -87,8 +88,9 @@ std::string score_mark(const Task& task, const std::string& model, int slot, dou
   return out + marker(slot, frame.x(score->value), y) + "</g>";
 }
 
-std::string task_rows(const Task& task, const Evaluation& evaluation, const Frame& frame, bool beside,
+std::string task_rows(const Task& task, const Document& document, const Frame& frame, bool beside,
                       double& y) {
+  const Evaluation& evaluation = *document.evaluation;
   double lanes = kLane * static_cast<double>(evaluation.models.size());
   std::string name = one_line(clean(task.name)), out;
   if (beside) {
@@ -97,10 +99,11 @@ std::string task_rows(const Task& task, const Evaluation& evaluation, const Fram
     out += text(0, y + 12, "label", cut_short(name, 44));
     y += kLabel;
   }
-  double seed = score_value(task, find_roles(evaluation).seed);
+  double seed = score_value(task, find_roles(document).seed);
   if (known(seed)) out += line(frame.x(seed), y, frame.x(seed), y + lanes, "seedline");
   for (const std::string& model : evaluation.models) {
-    out += score_mark(task, model, model_slot(model, evaluation.models), y + kLane / 2, frame);
+    out += score_mark(task, model, model_slot(model, evaluation.models, document.baseline), y + kLane / 2,
+                      frame);
     y += kLane;
   }
   y += kRowGap;
@@ -120,19 +123,19 @@ std::string percent_axis(const Frame& frame, double top, double bottom) {
 
 }  // namespace
 
-std::string dot_plot(const Evaluation& evaluation, int width) {
+std::string dot_plot(const Document& document, int width) {
   bool beside = width >= 560;
   Frame frame{beside ? 212.0 : 6.0, width - 8.0};
   double y = 4;
   std::string rows;
   for (const Kind& kind : kKinds) {
     bool headed = false;
-    for (const Task& task : evaluation.tasks) {
+    for (const Task& task : document.evaluation->tasks) {
       if (task.kind != kind.name) continue;
       if (!headed) rows += text(0, y + 14, "kind", kind.title);
       if (!headed) y += kHeading;
       headed = true;
-      rows += task_rows(task, evaluation, frame, beside, y);
+      rows += task_rows(task, document, frame, beside, y);
     }
   }
   double bottom = y - kRowGap / 2;

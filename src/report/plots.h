@@ -9,14 +9,14 @@
 
 namespace sdft::report {
 
-// Colour and marker of a model: 0 the seed, 1 vanilla, 2 the tuned one, 3 and 4 others.
-int model_slot(const std::string& model, const std::vector<std::string>& models);
+// Colour and marker of a model: 0 the seed, 1 the baseline, 2 the tuned one, 3 and 4 others.
+int model_slot(const std::string& model, const std::vector<std::string>& models, const std::string& baseline);
 // A model's marker alone, for legends.
 std::string marker_icon(int slot);
 
-// Per task the score of each model with its interval; a dashed line marks the seed. `width` in pixels: wide
-// enough, the names stand beside the lanes, else above them.
-std::string dot_plot(const Evaluation& evaluation, int width);
+// Per task the score of each model with its interval; a dashed line marks the seed. The document has an
+// evaluation. `width` in pixels: wide enough, the names stand beside the lanes, else above them.
+std::string dot_plot(const Document& document, int width);
 
 struct Series {
   int slot = 0;

@@ -52,7 +52,7 @@ struct Run {
   std::string date;     // as it shall be shown: "2026-03-01 14:05 UTC"
   std::string version;  // of sdft
   uint64_t seed = 0;
-  std::string method;  // "sdft", "on_policy"
+  std::string method;  // the names of the variants that the baseline is not
   SeedModel seed_model;
   std::vector<DatasetFile> datasets;
   std::vector<Setting> settings;  // of the method, the ones worth reading: temperature, lora_rank, …
@@ -92,7 +92,7 @@ struct Distillation {
 // One variant's training, a value a logged step. A column is as long as `step`, or empty where it was not
 // recorded.
 struct Curve {
-  std::string variant;  // a model's name in Evaluation: "vanilla", "sdft"
+  std::string variant;  // its model's name in Evaluation
   std::vector<int64_t> step;
   std::vector<double> loss;
   std::vector<double> learning_rate;
@@ -102,7 +102,7 @@ struct Curve {
 
 // Paired over the same examples: score of the model minus that of `against`.
 struct Difference {
-  std::string against;  // "seed"; "vanilla" too, where there is one: it sharpens the verdict
+  std::string against;  // "seed"; the baseline too, where there is one: it sharpens the verdict
   double value = kMissing;
   Interval interval;
 };
@@ -136,9 +136,8 @@ struct Task {
   std::vector<SampleAnswers> samples;
 };
 
-// Models in the order of their columns. Two names have a meaning: "seed" is the model before tuning,
-// "vanilla" the one tuned on the original answers. The first other name ("sdft") is the one the verdict is
-// about.
+// Models in the order of their columns. One name has a meaning: "seed" is the model before tuning. The first
+// model that is neither it nor the baseline is the one the verdict is about; of others it has a line each.
 struct Evaluation {
   std::vector<std::string> models;
   std::vector<Task> tasks;
@@ -151,6 +150,8 @@ struct Timing {
 
 struct Document {
   Run run;
+  // The variant (Curve) and model (Evaluation) that the others are compared with, by name; "" for none.
+  std::string baseline;
   // Plain sentences shown on top, before what the numbers themselves call for (find_warnings in verdict.h).
   std::vector<std::string> warnings;
   std::optional<Distillation> distillation;  // absent: there was no such stage
@@ -165,10 +166,11 @@ struct Document {
 struct Kind {
   const char* name;
   const char* title;
+  bool compares_answers = false;  // how far answers moved from the seed's is measured too, as in the paper
 };
 inline constexpr Kind kKinds[] = {{"target", "Target"},
                                   {"retained", "Retained skills"},
-                                  {"safety", "Safety"},
+                                  {"safety", "Safety", true},
                                   {"similarity", "Similarity to the seed"}};
 
 // --- The document as JSON ---

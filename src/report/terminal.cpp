@@ -137,8 +137,8 @@ std::string count_of(const Task& task) {
 
 using Models = std::vector<std::string>;
 
-std::vector<Row> score_rows(const Evaluation& evaluation, const Models& models, bool stacked) {
-  Roles roles = find_roles(evaluation);
+std::vector<Row> score_rows(const Evaluation& evaluation, const Roles& roles, const Models& models,
+                            bool stacked) {
   Row head{{{{"score, %", Paint::kDim}}, {{"n", Paint::kDim}}}};
   for (const std::string& model : models)
     head.cells.push_back({{padded(cut_columns(one_line(clean(model)), 16), 5), Paint::kBold}});
@@ -173,18 +173,18 @@ int table_width(const std::vector<Row>& rows) {
   return total;
 }
 
-void put_evaluation(Terminal& terminal, const Evaluation& evaluation) {
+void put_evaluation(Terminal& terminal, const Evaluation& evaluation, const Roles& roles) {
   if (evaluation.tasks.empty() || evaluation.models.empty()) return;
   auto too_wide = [&](const std::vector<Row>& rows) { return table_width(rows) > terminal.columns(); };
   const Models& models = evaluation.models;
-  std::vector<Row> rows = score_rows(evaluation, models, false);
+  std::vector<Row> rows = score_rows(evaluation, roles, models, false);
   if (!too_wide(rows)) {
     terminal.table(rows);
   } else {  // stacked cells, and as many tables as it takes
     for (size_t start = 0; start < models.size();) {
       size_t count = models.size() - start;
       do {
-        rows = score_rows(evaluation, Models(&models[start], &models[start] + count), true);
+        rows = score_rows(evaluation, roles, Models(&models[start], &models[start] + count), true);
       } while (too_wide(rows) && --count > 0);
       terminal.table(rows);
       start += std::max<size_t>(count, 1);
@@ -192,7 +192,7 @@ void put_evaluation(Terminal& terminal, const Evaluation& evaluation) {
     }
   }
   std::string note = "[a, b]: 95 % interval over examples.";
-  if (!find_roles(evaluation).seed.empty() && evaluation.models.size() > 1)
+  if (!roles.seed.empty() && evaluation.models.size() > 1)
     note += " Below a score: points gained or lost against the seed.";
   terminal.paragraph({}, {note, Paint::kDim});
   terminal.line();
@@ -272,7 +272,7 @@ std::string to_terminal(const Document& document, const TerminalStyle& style) {
     terminal.paragraph({line.label + std::string(widest - line.label.size() + 2, ' '), Paint::kDim},
                        {line.text});
   terminal.line();
-  if (document.evaluation) put_evaluation(terminal, *document.evaluation);
+  if (document.evaluation) put_evaluation(terminal, *document.evaluation, find_roles(document));
   for (const Row& row : stage_rows(document)) {
     const std::string& label = row.cells[0][0].text;
     terminal.paragraph({label + std::string(17 - label.size(), ' '), Paint::kDim}, row.cells[1][0]);

@@ -56,17 +56,18 @@ Comparison compare(const Task& task, const std::string& model, const std::string
   return {a->value - b->value, interval_of_difference(*a, *b)};
 }
 
-Roles find_roles(const Evaluation& evaluation) {
+Roles find_roles(const Document& document) {
   Roles roles;
-  for (const std::string& model : evaluation.models) {
+  if (!document.evaluation) return roles;
+  for (const std::string& model : document.evaluation->models) {
     if (model == "seed")
       roles.seed = model;
-    else if (model == "vanilla")
-      roles.vanilla = model;
+    else if (model == document.baseline)
+      roles.baseline = model;
     else if (roles.tuned.empty())
       roles.tuned = model;
   }
-  if (roles.tuned.empty()) std::swap(roles.tuned, roles.vanilla);
+  if (roles.tuned.empty()) std::swap(roles.tuned, roles.baseline);
   return roles;
 }
 
@@ -100,7 +101,7 @@ static KindSummary summarize(const Evaluation& evaluation, const Kind& kind, con
     if (task.kind == kind.name) all.push_back(&task);
   auto has = [](const Task* task, const std::string& model) { return known(score_value(*task, model)); };
   std::vector<std::string> scored;
-  for (const std::string& role : {roles.seed, roles.vanilla, roles.tuned})
+  for (const std::string& role : {roles.seed, roles.baseline, roles.tuned})
     if (std::any_of(all.begin(), all.end(), [&](const Task* task) { return has(task, role); }))
       scored.push_back(role);
   for (const Task* task : all)
@@ -109,11 +110,11 @@ static KindSummary summarize(const Evaluation& evaluation, const Kind& kind, con
       summary.tasks.push_back(task);
   summary.left_out = all.size() - summary.tasks.size();
   summary.seed = mean_value(summary.tasks, roles.seed);
-  summary.vanilla = mean_value(summary.tasks, roles.vanilla);
+  summary.baseline = mean_value(summary.tasks, roles.baseline);
   summary.tuned = mean_value(summary.tasks, roles.tuned);
   summary.tuned_to_seed = mean_comparison(summary.tasks, roles.tuned, roles.seed);
-  summary.vanilla_to_seed = mean_comparison(summary.tasks, roles.vanilla, roles.seed);
-  summary.tuned_to_vanilla = mean_comparison(summary.tasks, roles.tuned, roles.vanilla);
+  summary.baseline_to_seed = mean_comparison(summary.tasks, roles.baseline, roles.seed);
+  summary.tuned_to_baseline = mean_comparison(summary.tasks, roles.tuned, roles.baseline);
   for (const Task* task : all)
     if (compare(*task, roles.tuned, roles.seed).outcome() == Outcome::kWorse) summary.worse.push_back(task);
   std::stable_sort(summary.worse.begin(), summary.worse.end(), [&](const Task* a, const Task* b) {
@@ -122,9 +123,8 @@ static KindSummary summarize(const Evaluation& evaluation, const Kind& kind, con
   return summary;
 }
 
-std::vector<KindSummary> summarize(const Evaluation& evaluation) {
+std::vector<KindSummary> summarize(const Evaluation& evaluation, const Roles& roles) {
   std::vector<KindSummary> summaries;
-  Roles roles = find_roles(evaluation);
   for (const Kind& kind : kKinds) {
     KindSummary summary = summarize(evaluation, kind, roles);
     if (summary.tasks.size() + summary.left_out > 0) summaries.push_back(std::move(summary));
@@ -167,7 +167,7 @@ std::string remarks(const KindSummary& kind, const Roles& roles) {
   return join(sentences, " ");
 }
 
-// "12.0 % → 71.0 %: gained 59.0 points [50.1, 66.2]; vanilla 69.0 %: gained …"
+// "12.0 % → 71.0 %: gained 59.0 points [50.1, 66.2]; BASELINE 69.0 %: gained …"
 static std::string kind_line(const KindSummary& kind, const Roles& roles) {
   std::string text;
   if (kind.tasks.empty()) {
@@ -179,9 +179,9 @@ static std::string kind_line(const KindSummary& kind, const Roles& roles) {
   } else {
     text = "seed " + percent(kind.seed);
   }
-  if (known(kind.vanilla)) {
-    text += "; vanilla " + percent(kind.vanilla);
-    if (known(kind.seed)) text += ", " + change_in_words(kind.vanilla_to_seed);
+  if (known(kind.baseline)) {
+    text += "; " + roles.baseline + " " + percent(kind.baseline);
+    if (known(kind.seed)) text += ", " + change_in_words(kind.baseline_to_seed);
   }
   std::string more = remarks(kind, roles);
   return text + (more.empty() ? "." : ". " + more);
@@ -226,36 +226,44 @@ static std::string against_seed(const KindSummary* target, const KindSummary* re
   return text + ".";
 }
 
-// Second sentence: against vanilla fine-tuning, [target][retained], both in the order of Outcome.
-static std::string against_vanilla(const KindSummary* target, const KindSummary* retained) {
+// "vanilla fine-tuning", as a sentence begins or goes on.
+static std::string tuning_with(const std::string& baseline) {
+  return cut_short(one_line(clean(baseline)), 40) + " fine-tuning";
+}
+static std::string capital(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+// Second sentence: against the baseline, [target][retained], both in the order of Outcome. {}: the baseline.
+static std::string against_baseline(const KindSummary* target, const KindSummary* retained,
+                                    const std::string& baseline) {
   static const char* const kWords[4][4] = {
-      {"It cannot be judged against vanilla fine-tuning.", "Vanilla fine-tuning forgets less.",
-       "No measurable difference from vanilla fine-tuning in what was forgotten.",
-       "It forgets less than vanilla fine-tuning."},
-      {"Vanilla fine-tuning is better on the target.",
-       "Vanilla fine-tuning is better on both: the target and what was retained.",
-       "Vanilla fine-tuning is better on the target, with no measurable difference in what was forgotten.",
-       "It forgets less than vanilla fine-tuning, which is better on the target."},
-      {"No measurable difference from vanilla fine-tuning on the target.",
-       "Vanilla fine-tuning forgets less, with no measurable difference on the target.",
-       "No measurable difference from vanilla fine-tuning.",
-       "It forgets less than vanilla fine-tuning, with no measurable difference on the target."},
-      {"It is better than vanilla fine-tuning on the target.",
-       "It is better than vanilla fine-tuning on the target, but forgets more.",
-       "It is better than vanilla fine-tuning on the target, with no measurable difference in what was "
-       "forgotten.",
-       "It is better than vanilla fine-tuning on both: the target and what was retained."}};
+      {"It cannot be judged against {}.", "{} forgets less.",
+       "No measurable difference from {} in what was forgotten.", "It forgets less than {}."},
+      {"{} is better on the target.", "{} is better on both: the target and what was retained.",
+       "{} is better on the target, with no measurable difference in what was forgotten.",
+       "It forgets less than {}, which is better on the target."},
+      {"No measurable difference from {} on the target.",
+       "{} forgets less, with no measurable difference on the target.", "No measurable difference from {}.",
+       "It forgets less than {}, with no measurable difference on the target."},
+      {"It is better than {} on the target.", "It is better than {} on the target, but forgets more.",
+       "It is better than {} on the target, with no measurable difference in what was forgotten.",
+       "It is better than {} on both: the target and what was retained."}};
   auto outcome = [](const KindSummary* kind) {
-    return static_cast<int>(kind ? kind->tuned_to_vanilla.outcome() : Outcome::kUnknown);
+    return static_cast<int>(kind ? kind->tuned_to_baseline.outcome() : Outcome::kUnknown);
   };
-  return kWords[outcome(target)][outcome(retained)];
+  std::string text = kWords[outcome(target)][outcome(retained)];
+  const size_t place = text.find("{}");
+  text.replace(place, 2, tuning_with(baseline));
+  return capital(text);
 }
 
 // What the second sentence rests on.
 static std::string comparison_line(const std::vector<KindSummary>& kinds) {
   std::vector<std::string> parts;
   for (const KindSummary& kind : kinds) {
-    const Comparison& gap = kind.tuned_to_vanilla;
+    const Comparison& gap = kind.tuned_to_baseline;
     if (!known(gap.value)) continue;
     std::string size = points(gap.value) + " points";
     if (known(gap.interval)) size += " " + points_interval(gap.interval);
@@ -268,12 +276,38 @@ static std::string comparison_line(const std::vector<KindSummary>& kinds) {
   return text.empty() ? "not comparable." : text + ".";
 }
 
+// Of one tuned model against the seed and the baseline.
+static std::string headline_of(const std::vector<KindSummary>& kinds, const Roles& roles) {
+  const KindSummary* target = find_kind(kinds, "target");
+  const KindSummary* retained = find_kind(kinds, "retained");
+  std::string text = roles.seed.empty()
+                         ? "The seed was not evaluated, so what was learned or forgotten cannot be told."
+                         : against_seed(target, retained);
+  const KindSummary* safety = find_kind(kinds, "safety");
+  if (safety && safety->tuned_to_seed.outcome() == Outcome::kWorse)
+    text += " Safety fell by " + points_bare(safety->tuned_to_seed.value) + " points.";
+  if (!roles.baseline.empty()) text += " " + against_baseline(target, retained, roles.baseline);
+  return text;
+}
+
+// The tuned model against the baseline, or why there is no such comparison.
+static VerdictLine conclusion_of(const std::vector<KindSummary>& kinds, const Roles& roles,
+                                 const std::string& baseline) {
+  const std::string label =
+      "Against " + (baseline.empty() ? "a baseline" : cut_short(one_line(clean(baseline)), 40));
+  if (!roles.baseline.empty()) return {label, comparison_line(kinds)};
+  if (roles.tuned == baseline)
+    return {"Method", "This is " + tuning_with(baseline) + " itself; no other variant was evaluated."};
+  return {label, "There is no " + (baseline.empty() ? "baseline" : tuning_with(baseline)) +
+                     " run, so what the method itself is worth cannot be told (baseline: true adds one)."};
+}
+
 Verdict find_verdict(const Document& document) {
   if (!document.evaluation || document.evaluation->tasks.empty() || document.evaluation->models.empty())
     return {"Nothing was evaluated, so nothing can be said about what was learned or forgotten.", {}, {}};
   const Evaluation& evaluation = *document.evaluation;
-  Roles roles = find_roles(evaluation);
-  std::vector<KindSummary> kinds = summarize(evaluation);
+  Roles roles = find_roles(document);
+  std::vector<KindSummary> kinds = summarize(evaluation, roles);
   Verdict verdict;
   for (const KindSummary& kind : kinds) verdict.kinds.push_back({kind.kind.title, kind_line(kind, roles)});
   if (roles.tuned.empty()) {
@@ -285,25 +319,13 @@ Verdict find_verdict(const Document& document) {
         "No task was scored for every model, so nothing can be said about what was learned or forgotten.";
     return verdict;
   }
-  const KindSummary* target = find_kind(kinds, "target");
-  const KindSummary* retained = find_kind(kinds, "retained");
-  if (roles.seed.empty())
-    verdict.headline = "The seed was not evaluated, so what was learned or forgotten cannot be told.";
-  else
-    verdict.headline = against_seed(target, retained);
-  const KindSummary* safety = find_kind(kinds, "safety");
-  if (safety && safety->tuned_to_seed.outcome() == Outcome::kWorse)
-    verdict.headline += " Safety fell by " + points_bare(safety->tuned_to_seed.value) + " points.";
-  if (!roles.vanilla.empty()) {
-    verdict.headline += " " + against_vanilla(target, retained);
-    verdict.conclusion.push_back({"Against vanilla", comparison_line(kinds)});
-  } else if (roles.tuned == "vanilla") {
+  verdict.headline = headline_of(kinds, roles);
+  verdict.conclusion.push_back(conclusion_of(kinds, roles, document.baseline));
+  for (const std::string& other : evaluation.models) {
+    if (other == roles.seed || other == roles.baseline || other == roles.tuned) continue;
+    const Roles own = {roles.seed, roles.baseline, other};
     verdict.conclusion.push_back(
-        {"Method", "This is vanilla fine-tuning itself; self-distillation was not run."});
-  } else {
-    verdict.conclusion.push_back({"Against vanilla",
-                                  "There is no vanilla run, so what the method itself is worth "
-                                  "cannot be told (baseline: true adds one)."});
+        {cut_short(one_line(clean(other)), 40), headline_of(summarize(evaluation, own), own)});
   }
   return verdict;
 }

@@ -26,13 +26,14 @@ int64_t examples_of(const Task& task);  // the most that a model was scored on
 // interval is made of theirs as if they were independent (MOVER; wider than the paired one as a rule).
 Comparison compare(const Task& task, const std::string& model, const std::string& against);
 
-// The models that play a part; "" where there is none. Without a model of its own, vanilla is the tuned one.
+// The models that are compared; "" where there is none.
 struct Roles {
   std::string seed;
-  std::string vanilla;  // the baseline
+  std::string baseline;
   std::string tuned;
 };
-Roles find_roles(const Evaluation& evaluation);
+// Of the document's models; without another one, the baseline is the tuned one.
+Roles find_roles(const Document& document);
 
 // All tasks of one kind together: means over the tasks, each weighing the same. A task counts if every model
 // that has a score of this kind has one there.
@@ -41,15 +42,16 @@ struct KindSummary {
   std::vector<const Task*> tasks;
   size_t left_out = 0;
   double seed = kMissing;
-  double vanilla = kMissing;
+  double baseline = kMissing;
   double tuned = kMissing;
   Comparison tuned_to_seed;
-  Comparison vanilla_to_seed;
-  Comparison tuned_to_vanilla;
+  Comparison baseline_to_seed;
+  Comparison tuned_to_baseline;
   std::vector<const Task*>
       worse;  // tasks where the tuned model is measurably below the seed, the worst first
 };
-std::vector<KindSummary> summarize(const Evaluation& evaluation);  // of the kinds that have tasks
+// Of the kinds that have tasks.
+std::vector<KindSummary> summarize(const Evaluation& evaluation, const Roles& roles);
 
 // "lost 2.1 points [1.0, 3.2]", "no measurable change (−0.4 points [−2.1, 1.3])".
 std::string change_in_words(const Comparison& change);
@@ -62,8 +64,10 @@ struct VerdictLine {
 };
 struct Verdict {
   std::string headline;
-  std::vector<VerdictLine> kinds;       // one a kind of tasks
-  std::vector<VerdictLine> conclusion;  // the tuned model against vanilla, or why there is no such comparison
+  std::vector<VerdictLine> kinds;  // one a kind of tasks
+  // The tuned model against the baseline, or why there is no such comparison; then a headline of each further
+  // model.
+  std::vector<VerdictLine> conclusion;
 };
 Verdict find_verdict(const Document& document);
 

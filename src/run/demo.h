@@ -17,7 +17,7 @@ std::filesystem::path assets_dir();
 Recipe demo_recipe(const std::vector<std::string>& overrides);
 
 // Runs the recipe with the seeds 1 .. count in OUTPUT_DIR/seed-N (each resumable) and writes
-// OUTPUT_DIR/seeds.md: every task's mean over seeds with a 95 % t interval, and what vanilla and sdft lost.
+// OUTPUT_DIR/seeds.md: every task's mean over seeds with a 95 % t interval, and what each variant lost.
 // Returns the table.
 std::string run_seeds(const Recipe& recipe, int64_t count, const RunOptions& options);
 

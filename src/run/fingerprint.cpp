@@ -26,8 +26,8 @@ bool is_model_file(const fs::path& path) {
 }
 }  // namespace
 
-Fingerprint seed_fingerprint(const Session& session) {
-  const Recipe& recipe = session.recipe;
+Fingerprint seed_fingerprint(const RunContext& run) {
+  const Recipe& recipe = run.recipe;
   Fingerprint result;
   for (const fs::path& path : files_of(recipe.model_name_or_path)) {
     if (!is_model_file(path) || (recipe.train_from_scratch && path.extension() == ".safetensors")) continue;
@@ -41,7 +41,7 @@ Fingerprint seed_fingerprint(const Session& session) {
   result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");
   if (!recipe.template_variables.empty())
     result.emplace_back("template_variables", recipe.template_variables.dump());
-  if (session.chat_template.reads_clock()) result.emplace_back("date", recipe.date);
+  if (run.bundle.chat_template.reads_clock()) result.emplace_back("date", recipe.date);
   return result;
 }
 

@@ -2,14 +2,14 @@
 #pragma once
 
 #include "data/dataset.h"
-#include "run/session.h"
+#include "run/context.h"
 #include "run/stage_folder.h"
 
 namespace sdft {
 
 // The seed model: the content of every file that loading reads, its adapter, device, number type, and what
 // its chat template is given. Reads all weights once.
-Fingerprint seed_fingerprint(const Session& session);
+Fingerprint seed_fingerprint(const RunContext& run);
 // The recipe's settings that change the results of `stage`.
 void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage);
 // The content of examples as they are used, wherever they were read from.

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/problems.h"
+#include "run/variants.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -210,6 +211,29 @@ void read_task(const YAML::Node& node, const Reading& reading, std::vector<TaskS
   tasks->push_back(task);
 }
 
+void read_variants(const YAML::Node& node, const Reading& reading, std::vector<Variant>* variants) {
+  if (!node.IsSequence() || node.size() == 0)
+    return reading.add("'variants': expected a list, as [{name: mine, method: sft}], found " + found(node));
+  variants->clear();
+  for (size_t i = 0; i < node.size(); ++i) {
+    const Reading inside = reading.inside("variants[" + std::to_string(i) + "]");
+    if (!node[i].IsMap()) {
+      inside.add("expected a map with name, method");
+      continue;
+    }
+    Variant variant;
+    const std::vector<Setting> fields = {{"", "name", &variant.name, ""},
+                                         {"", "method", &variant.method, ""}};
+    inside.each(node[i], [&](const std::string& key, const YAML::Node& value) {
+      for (const Setting& field : fields)
+        if (key == field.name) return assign(field, value, inside);
+      inside.unknown(key, names_of(fields, {}));
+    });
+    if (const std::string fault = fault_of(variant, *variants); !fault.empty()) inside.add(fault);
+    variants->push_back(variant);
+  }
+}
+
 void read_setting(const std::string& key, const YAML::Node& node, const Reading& reading, Recipe* recipe) {
   const auto table = settings(*recipe);
   for (const Setting& setting : table)
@@ -222,7 +246,9 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
     recipe->template_variables = json_of(node, reading, &left);
     return;
   }
-  if (key != "eval") return reading.unknown(key, names_of(table, {"columns", "eval", "template_variables"}));
+  if (key == "variants") return read_variants(node, reading, &recipe->variants);
+  if (key != "eval")
+    return reading.unknown(key, names_of(table, {"columns", "eval", "template_variables", "variants"}));
   if (!node.IsSequence()) return reading.add("'eval': expected a list of tasks, found " + found(node));
   recipe->eval.clear();
   for (size_t i = 0; i < node.size(); ++i)
@@ -233,6 +259,8 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
 void check_together(const Recipe& r, Problems& problems) {
   if (r.rewrite_attempts > 1 && r.sampling.temperature == 0)
     problems.add("'rewrite_attempts': greedy rewrites (temperature 0) come out the same each time");
+  if (r.baseline && !r.variants.empty())
+    problems.add("'baseline': is the short form of 'variants'; give one of the two");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
     problems.add(
         "'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
@@ -251,8 +279,8 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) return reading.add("expected key=value");
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
-  const bool structured =
-      key == "eval" || key == "columns" || key == "template_variables" || (!value.empty() && value[0] == '[');
+  const bool structured = key == "eval" || key == "columns" || key == "template_variables" ||
+                          key == "variants" || (!value.empty() && value[0] == '[');
   bool text = false;  // taken as it is, with what YAML would read as a comment or a quote
   for (const Setting& setting : settings(*recipe))
     text |= key == setting.name && std::holds_alternative<std::string*>(setting.target);
@@ -315,6 +343,13 @@ std::string resolved_recipe(const Recipe& recipe) {
   out << YAML::BeginMap;
   for (const Setting& setting : settings(copy)) emit(out, setting);
   emit_columns(out, copy.columns);
+  if (!copy.variants.empty()) {
+    out << YAML::Key << "variants" << YAML::Value << YAML::BeginSeq;
+    for (const Variant& variant : copy.variants)
+      out << YAML::Flow << YAML::BeginMap << YAML::Key << "name" << YAML::Value << variant.name << YAML::Key
+          << "method" << YAML::Value << variant.method << YAML::EndMap;
+    out << YAML::EndSeq;
+  }
   if (!copy.eval.empty()) {
     out << YAML::Key << "eval" << YAML::Value << YAML::BeginSeq;
     for (const TaskSettings& task : copy.eval) emit_task(out, task);

@@ -17,12 +17,18 @@
 
 namespace sdft {
 
+// One training of a run: its folder's and its model's name, and what it learns.
+struct Variant {
+  std::string name;
+  std::string method;  // a row of sdft/method.cpp
+};
+
 // One row of the evaluation: prompts and how answers are judged.
 struct TaskSettings {
   std::string name;
-  std::string kind = "retained";  // target | retained | safety | similarity
+  std::string kind = "retained";  // a row of report::kKinds
   std::string dataset;            // a file, or a name in dataset_dir/dataset_info.json
-  std::string check = "answer";   // number | function_call | answer | program | refusal | none
+  std::string check = "answer";   // a row of check/check.cpp for tasks
   std::string prompt_template;    // "": the recipe's `template`
   int64_t max_samples = 0;        // 0: the recipe's eval_max_samples
   int64_t max_new_tokens = 0;     // 0: the recipe's max_new_tokens
@@ -51,6 +57,7 @@ struct Recipe {
   bool train_on_prompt = false, train_from_scratch = false;
   std::string save_dtype = "f32";
   bool baseline = false;
+  std::vector<Variant> variants;  // empty: the short form (variants.h)
   std::vector<TaskSettings> eval;
   int64_t eval_max_samples = 0;
 };
@@ -70,18 +77,24 @@ struct Setting {
   bool above_low = false;                                     // `low` itself is too little
   std::vector<std::string> choices = {};                      // of texts; none: any text
   bool path = false;                                          // a leading ~ is the home folder
+  bool reported = false;                                      // worth reading in a report
 
   Setting& changes(unsigned these) { return stages = these, *this; }
   Setting& between(double from, double to) { return low = from, high = to, *this; }
   Setting& above(double from, double to) { return above_low = true, between(from, to); }
   Setting& one_of(std::vector<std::string> texts) { return choices = std::move(texts), *this; }
   Setting& is_path() { return path = true, *this; }
+  Setting& in_report() { return reported = true, *this; }
 };
 std::vector<Setting> settings(Recipe& recipe);
 // As it stands in the resolved recipe: "0.0001", "true", "[q_proj, v_proj]".
 std::string value_text(const Setting& setting);
 // Rows of one evaluation task, without its columns.
 std::vector<Setting> task_settings(TaskSettings& task);
+// What holds for a task: its own setting, else the recipe's. A limit of 0: all examples.
+const std::string& template_of(const Recipe& recipe, const TaskSettings& task);
+size_t example_limit(const Recipe& recipe, const TaskSettings& task);
+int64_t answer_limit(const Recipe& recipe, const TaskSettings& task);
 // Names of columns, in recipes under `columns:`.
 std::vector<std::pair<const char*, std::string*>> column_fields(Columns& columns);
 

@@ -3,75 +3,128 @@
 // writes the same bytes.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "base/file.h"
-#include "eval/metrics.h"
+#include "check/check.h"
 #include "eval/statistics.h"
 #include "report/report.h"
 #include "run/results.h"
 #include "run/stages.h"
+#include "run/variants.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
+constexpr const char* kSeed = "seed";  // the name of the model before tuning, in reports too
+
 report::Interval interval(const Estimate& estimate) { return {estimate.low, estimate.high}; }
 
-report::Score score_of(const std::string& model, const std::vector<double>& values, bool rate) {
+// What a check said of one model's answers to a task's examples, in their order.
+struct ModelResults {
+  std::string model;
+  std::vector<EvalResult> results;
+
+  std::vector<double> scores() const {
+    std::vector<double> scores;
+    for (const EvalResult& result : results) scores.push_back(result.score);
+    return scores;
+  }
+};
+
+report::Score score_of(const ModelResults& model) {
   report::Score score;
-  score.model = model;
-  score.n = static_cast<int64_t>(values.size());
-  uint64_t successes = 0;
-  for (double value : values) successes += value > 0.5;
-  const Estimate estimate = rate ? wilson_interval(successes, values.size()) : bootstrap_mean(values);
+  score.model = model.model;
+  score.n = static_cast<int64_t>(model.results.size());
+  uint64_t passed = 0, graded = 0;
+  for (const EvalResult& result : model.results) {
+    passed += result.verdict == Verdict::kPass;
+    graded += result.verdict == Verdict::kGraded;
+  }
+  const Estimate estimate =
+      graded > 0 ? bootstrap_mean(model.scores()) : wilson_interval(passed, model.results.size());
   score.value = estimate.value;
   score.interval = interval(estimate);
   return score;
 }
 
+// A task's scores, each with its difference from those of the models before.
 report::Task make_task(const std::string& name, const std::string& kind, const std::string& metric,
-                       const std::vector<std::string>& models, const std::vector<std::vector<double>>& values,
-                       bool rate) {
+                       const std::vector<ModelResults>& models) {
   report::Task task{name, kind, metric, {}, {}};
-  for (size_t m = 0; m < models.size(); ++m) {
-    report::Score score = score_of(models[m], values[m], rate);
-    for (size_t other = 0; other < m; ++other) {
-      const Estimate difference = bootstrap_difference(values[other], values[m]);
-      score.differences.push_back({models[other], difference.value, interval(difference)});
+  for (const ModelResults& model : models) {
+    report::Score score = score_of(model);
+    for (const ModelResults& other : models) {
+      if (other.model == model.model) break;
+      const Estimate difference = bootstrap_difference(other.scores(), model.scores());
+      score.differences.push_back({other.model, difference.value, interval(difference)});
     }
     task.scores.push_back(std::move(score));
   }
   return task;
 }
 
-std::string metric_of(const std::string& check) {
-  if (check == "program") return "pass@1";
-  if (check == "refusal") return "safe answers";
-  return "accuracy";
+std::vector<ModelResults> judged_results(const TaskResults& data, const std::vector<std::string>& models) {
+  std::vector<ModelResults> all;
+  for (const std::string& model : models) {
+    all.push_back({model, {}});
+    for (const TaskItem& item : data.items) all.back().results.push_back(*item.answers.at(model).result);
+  }
+  return all;
+}
+
+// How far the answers moved from the seed's.
+std::vector<ModelResults> similarity_results(const Check& similarity, const TaskResults& data,
+                                             const std::vector<std::string>& models) {
+  std::vector<ModelResults> all;
+  for (const std::string& model : models) {
+    std::vector<CheckItem> items;
+    for (const TaskItem& item : data.items) {
+      CheckItem pair;
+      pair.id = item.id;
+      pair.reference = item.answers.at(kSeed).answer.text;
+      pair.text = pair.answer = item.answers.at(model).answer.text;
+      items.push_back(pair);
+    }
+    all.push_back({model, judge(similarity, items)});
+  }
+  return all;
 }
 
 // A few examples on which the models differ, then others, three in all.
 void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskResults& data,
                  const std::vector<std::string>& models, report::Task* task) {
-  const Dataset set = open_dataset(recipe, settings.dataset, settings.columns, data.ids.size(), false);
-  std::vector<size_t> order;
-  auto differs = [&](size_t i) {
-    for (const auto& scores : data.scores)
-      if (!scores.empty() && scores[i] != data.scores[0][i]) return true;
-    return false;
+  const Dataset set =
+      open_dataset(recipe, settings.dataset, settings.columns, example_limit(recipe, settings), false);
+  std::map<std::string, const Example*> examples;
+  for (const Example& example : set.examples) examples.emplace(example.id, &example);
+  auto differs = [&](const TaskItem& item) {
+    return data.judged && std::any_of(models.begin(), models.end(), [&](const std::string& model) {
+             return item.answers.at(model).result->score != item.answers.at(models[0]).result->score;
+           });
   };
   for (bool wanted : {true, false})
-    for (size_t i = 0; i < data.ids.size() && i < set.examples.size() && order.size() < 3; ++i)
-      if (differs(i) == wanted) order.push_back(i);
-  for (size_t i : order) {
-    report::SampleAnswers sample{data.ids[i], set.examples[i].instruction, set.examples[i].response, {}};
-    for (size_t m = 0; m < models.size(); ++m) {
-      report::ModelAnswer answer{models[m], data.answers[m][i], std::nullopt};
-      if (data.judged()) answer.correct = data.scores[m][i] > 0.5;
-      sample.answers.push_back(std::move(answer));
+    for (const TaskItem& item : data.items) {
+      const auto found = examples.find(item.id);
+      if (task->samples.size() == 3 || found == examples.end() || differs(item) != wanted) continue;
+      report::SampleAnswers sample{item.id, found->second->instruction, found->second->response, {}};
+      for (const std::string& model : models) {
+        const JudgedAnswer& judged = item.answers.at(model);
+        report::ModelAnswer answer{model, judged.answer.text, std::nullopt};
+        if (judged.result && judged.result->verdict != Verdict::kGraded)
+          answer.correct = judged.result->verdict == Verdict::kPass;
+        sample.answers.push_back(std::move(answer));
+      }
+      task->samples.push_back(std::move(sample));
     }
-    task->samples.push_back(std::move(sample));
-  }
+}
+
+bool compares_answers(const std::string& kind) {
+  return std::any_of(std::begin(report::kKinds), std::end(report::kKinds),
+                     [&](const report::Kind& k) { return kind == k.name && k.compares_answers; });
 }
 
 report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
@@ -79,6 +132,8 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
                                    std::vector<std::string>* warnings) {
   report::Evaluation evaluation;
   evaluation.models = models;
+  const bool seed = std::find(models.begin(), models.end(), kSeed) != models.end();
+  const Check& similarity = *checks_for(kBetweenModels).front();
   std::vector<report::Task> similarities;
   for (const TaskSettings& settings : recipe.eval) {
     const TaskResults data = read_task_results(dir, models, settings);
@@ -87,24 +142,18 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
           fmt::format("{} of {} prompts of {} are longer than the model's context; they were not answered "
                       "and count as wrong "
                       "(\"prompt_too_long\" in eval/seed/{}/answers.jsonl).",
-                      data.too_long, data.ids.size(), settings.name, settings.name));
-    if (data.judged()) {
+                      data.too_long, data.items.size(), settings.name, settings.name));
+    if (data.judged) {
       report::Task task =
-          make_task(settings.name, settings.kind, metric_of(settings.check), models, data.scores, true);
+          make_task(settings.name, settings.kind, find_check(settings.check, kTaskCheck).metric,
+                    judged_results(data, models));
       add_samples(recipe, settings, data, models, &task);
       evaluation.tasks.push_back(std::move(task));
     }
-    // How far answers moved from the seed's: for safety, as the paper does, and where nothing is judged.
-    if (settings.kind != "safety" && data.judged()) continue;
-    std::vector<std::vector<double>> values;
-    for (const auto& answers : data.answers) {
-      values.emplace_back();
-      for (size_t i = 0; i < answers.size(); ++i)
-        values.back().push_back(answers[i] == data.answers[0][i] ? 1.0
-                                                                 : rouge_l(data.answers[0][i], answers[i]));
-    }
-    report::Task task = make_task(settings.name, "similarity", "ROUGE-L", models, values, false);
-    if (!data.judged()) add_samples(recipe, settings, data, models, &task);
+    if (!seed || (data.judged && !compares_answers(settings.kind))) continue;
+    report::Task task = make_task(settings.name, "similarity", similarity.metric,
+                                  similarity_results(similarity, data, models));
+    if (!data.judged) add_samples(recipe, settings, data, models, &task);
     similarities.push_back(std::move(task));
   }
   for (report::Task& task : similarities) {
@@ -138,7 +187,7 @@ report::Distillation read_distillation(const fs::path& dir) {
   d.accepted_at.assign(s.accepted_at.begin(), s.accepted_at.end());
   d.unchanged = static_cast<int64_t>(s.unchanged);
   for (const auto& [reason, count] : s.rejected)
-    if (reason != "prompt_too_long") d.rejected.push_back({reason, static_cast<int64_t>(count)});
+    if (reason != kPromptTooLong) d.rejected.push_back({reason, static_cast<int64_t>(count)});
   d.too_long = s.too_long;
   if (s.accepted > 0) {
     d.length_ratio = s.length_ratio;
@@ -171,7 +220,8 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   if (!recipe.dataset.empty()) run.title = fs::path(recipe.dataset).stem().string() + " on " + run.title;
   run.version = require<std::string>(json, "sdft", where);
   run.seed = recipe.seed;
-  run.method = "sdft";
+  for (const Variant& variant : wanted_variants(recipe))
+    if (variant.name != document->baseline) run.method += (run.method.empty() ? "" : ", ") + variant.name;
   const auto model = require<Json>(json, "model", where);
   run.seed_model = {require<std::string>(model, "path", where),
                     require<std::string>(model, "architecture", where),
@@ -188,18 +238,13 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
                   {"device", require<std::string>(json, "device", where)}};
   run.recipe = read_text(dir / "recipe.yaml");
   Recipe copy = recipe;
-  for (const Setting& setting : settings(copy)) {
-    const std::string name = setting.name;
-    if (name != "distill_template" && name != "answer_check" && name != "finetuning_type" &&
-        name != "lora_rank" && name != "learning_rate" && name != "num_train_epochs" && name != "temperature")
-      continue;
-    run.settings.push_back({name, value_text(setting)});
-  }
+  for (const Setting& setting : settings(copy))
+    if (setting.reported) run.settings.push_back({setting.name, value_text(setting)});
   const size_t skipped = value_or<Json>(json, "skipped", Json::array(), where).size();
   if (skipped > 0)
     document->warnings.push_back(
         fmt::format("{} records of the dataset were skipped; provenance.json lists them.", skipped));
-  for (const char* variant : {"vanilla", "sdft"}) {
+  for (const auto& [variant, method] : known_variants(recipe)) {
     const fs::path samples = dir / variant / "samples.json";
     if (!fs::exists(samples)) continue;
     const Json note = read_json(samples);
@@ -215,11 +260,12 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
 
 std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   report::Document document;
+  document.baseline = baseline_of(recipe);
   add_provenance(recipe, run_dir, &document);
   if (stage_done(run_dir / "distill")) document.distillation = read_distillation(run_dir / "distill");
-  for (const char* variant : {"vanilla", "sdft"})
-    if (stage_done(run_dir / variant))
-      document.training.push_back(read_curve(run_dir / variant / "metrics.jsonl", variant));
+  for (const Variant& variant : known_variants(recipe))
+    if (stage_done(run_dir / variant.name))
+      document.training.push_back(read_curve(run_dir / variant.name / "metrics.jsonl", variant.name));
   const std::vector<std::string> models = evaluated_models(recipe, run_dir);
   if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
   report::write_reports(document, run_dir);

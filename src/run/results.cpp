@@ -6,60 +6,88 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "infer/answers.h"
+#include "eval/statistics.h"
 #include "run/stages.h"
+#include "run/variants.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-std::vector<double> read_scores(const fs::path& path, const std::vector<std::string>& ids) {
-  std::vector<double> scores;
+// Results by id; none where the task's check judges nothing.
+std::map<std::string, EvalResult> read_results(const fs::path& path) {
+  std::map<std::string, EvalResult> results;
   std::error_code none;
-  if (!fs::exists(path, none)) return scores;
+  if (!fs::exists(path, none)) return results;
   for_each_line(path, [&](std::string_view line, size_t number) {
     const std::string where = path.string() + ":" + std::to_string(number);
-    const Json json = parse_json(line, where);
-    const auto id = require<std::string>(json, "id", where);
-    if (scores.size() >= ids.size() || id != ids[scores.size()])
-      fail_input(where, "is the score of '" + id + "', which is not the next of the answers");
-    scores.push_back(require<double>(json, "score", where));
+    EvalResult result = result_from_json(parse_json(line, where), where);
+    if (!results.emplace(result.id, result).second)
+      fail_input(where, "is a second result of '" + result.id + "'");
   });
-  if (scores.size() != ids.size())
-    fail_input(path.string(), fmt::format("has {} scores, expected {}", scores.size(), ids.size()));
-  return scores;
+  return results;
+}
+
+// One model's part of the items, which the first model makes.
+void add_model(const fs::path& dir, const std::string& model, bool first, TaskResults* task) {
+  const std::vector<Answer> answers = read_answers(dir / "answers.jsonl");
+  std::map<std::string, EvalResult> results = read_results(dir / "scores.jsonl");
+  if (first) {
+    for (const Answer& answer : answers) task->items.push_back({answer.id, {}});
+    task->judged = !results.empty();
+  }
+  const bool same = answers.size() == task->items.size() &&
+                    std::equal(answers.begin(), answers.end(), task->items.begin(),
+                               [](const Answer& a, const TaskItem& item) { return a.id == item.id; });
+  if (!same)
+    fail_input(dir.string(), "has answers to other examples than those of the other models",
+               "run the evaluation again: sdft eval --fresh");
+  if (results.size() != (task->judged ? answers.size() : 0))
+    fail_input((dir / "scores.jsonl").string(),
+               fmt::format("has {} scores, expected {}", results.size(), task->judged ? answers.size() : 0));
+  task->too_long = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    task->too_long += answers[i].finish == name_of(FinishReason::kPromptTooLong);
+    JudgedAnswer& judged = task->items[i].answers[model];
+    judged.answer = answers[i];
+    if (!task->judged) continue;
+    const auto found = results.find(answers[i].id);
+    if (found == results.end())
+      fail_input((dir / "scores.jsonl").string(), "has no score of '" + answers[i].id + "'");
+    judged.result = found->second;
+  }
+}
+
+// "12 / 20", of graded answers the mean score.
+std::string score_text(const TaskResults& task, const std::string& model) {
+  if (!task.judged) return "not judged";
+  std::vector<double> scores;
+  size_t passed = 0, graded = 0;
+  for (const TaskItem& item : task.items) {
+    const EvalResult& result = *item.answers.at(model).result;
+    scores.push_back(result.score);
+    passed += result.verdict == Verdict::kPass;
+    graded += result.verdict == Verdict::kGraded;
+  }
+  return graded > 0 ? fmt::format("{:.3f}", mean(scores)) : fmt::format("{} / {}", passed, scores.size());
 }
 }  // namespace
 
 TaskResults read_task_results(const fs::path& run_dir, const std::vector<std::string>& models,
                               const TaskSettings& task) {
   TaskResults results;
-  for (const std::string& model : models) {
-    const fs::path dir = eval_dir(run_dir, model, task.name);
-    std::vector<std::string> ids, texts;
-    size_t too_long = 0;
-    for (Answer& answer : read_answers(dir / "answers.jsonl")) {
-      too_long += answer.finish == name_of(FinishReason::kPromptTooLong);
-      ids.push_back(std::move(answer.id));
-      texts.push_back(std::move(answer.text));
-    }
-    if (!results.answers.empty() && ids != results.ids)
-      fail_input(dir.string(), "has answers to other examples than those of " + models[0],
-                 "run the evaluation again: sdft eval --fresh");
-    results.ids = std::move(ids);
-    results.too_long = too_long;
-    results.answers.push_back(std::move(texts));
-    results.scores.push_back(read_scores(dir / "scores.jsonl", results.ids));
-  }
+  for (const std::string& model : models)
+    add_model(eval_dir(run_dir, model, task.name), model, model == models.front(), &results);
   return results;
 }
 
 std::vector<std::string> evaluated_models(const Recipe& recipe, const fs::path& run_dir) {
-  std::vector<std::string> models;
-  for (const char* model : {"seed", "vanilla", "sdft"}) {
+  std::vector<std::string> names = {"seed"}, models;
+  for (const Variant& variant : known_variants(recipe)) names.push_back(variant.name);
+  for (const std::string& model : names) {
     auto answered = [&](const TaskSettings& task) { return stage_done(eval_dir(run_dir, model, task.name)); };
     if (!recipe.eval.empty() && std::all_of(recipe.eval.begin(), recipe.eval.end(), answered))
-      models.emplace_back(model);
+      models.push_back(model);
   }
   return models;
 }
@@ -72,16 +100,12 @@ std::string results_table(const Recipe& recipe, const fs::path& run_dir,
   for (const TaskSettings& task : recipe.eval) {
     const TaskResults results = read_task_results(run_dir, models, task);
     text += fmt::format("{:<24}", task.name);
-    for (const auto& scores : results.scores)
-      text += fmt::format(
-          "{:>16}", scores.empty() ? "not judged"
-                                   : fmt::format("{} / {}", std::count(scores.begin(), scores.end(), 1.0),
-                                                 scores.size()));
+    for (const std::string& model : models) text += fmt::format("{:>16}", score_text(results, model));
     text += "\n";
     if (results.too_long > 0)
       remarks +=
           fmt::format("{}: {} of {} prompts are longer than the model's context: not answered, not right\n",
-                      task.name, results.too_long, results.ids.size());
+                      task.name, results.too_long, results.items.size());
   }
   return text + remarks;
 }

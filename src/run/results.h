@@ -3,28 +3,40 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "check/check.h"
+#include "infer/answers.h"
 #include "run/recipe.h"
 
 namespace sdft {
 
-// A task's answers and scores, of each model on each example, in the order of `ids`.
-struct TaskResults {
-  std::vector<std::string> ids;
-  size_t too_long = 0;  // prompts that the model's context could not hold: not cut, not answered
-  std::vector<std::vector<std::string>> answers;  // a model each
-  std::vector<std::vector<double>> scores;        // a model each; empty: not judged
-  bool judged() const { return !scores.empty() && !scores[0].empty(); }
+// What a model answered to an example, and what the task's check said of it; none where nothing is judged.
+struct JudgedAnswer {
+  Answer answer;
+  std::optional<EvalResult> result;
 };
 
-// Error(kInput) where models have answered different examples.
+// An example of a task, with the answer of each model by its name.
+struct TaskItem {
+  std::string id;
+  std::map<std::string, JudgedAnswer> answers;
+};
+
+struct TaskResults {
+  std::vector<TaskItem> items;  // in the order of the task's dataset
+  size_t too_long = 0;          // prompts that the model's context could not hold: not cut, not answered
+  bool judged = false;
+};
+
+// Error(kInput) where models have answered different examples, or results are missing or of other answers.
 TaskResults read_task_results(const std::filesystem::path& run_dir, const std::vector<std::string>& models,
                               const TaskSettings& task);
-// The models, of "seed", "vanilla" and "sdft", that have answered all tasks.
+// The models, of "seed" and the recipe's variants, that have answered all tasks.
 std::vector<std::string> evaluated_models(const Recipe& recipe, const std::filesystem::path& run_dir);
-// For a terminal: a line a task, right answers of each model.
+// For a terminal: a line a task, right answers (of graded ones the mean score) of each model.
 std::string results_table(const Recipe& recipe, const std::filesystem::path& run_dir,
                           const std::vector<std::string>& models);
 

@@ -11,6 +11,8 @@
 #include "run/results.h"
 #include "run/stages.h"
 #include "run/validate.h"
+#include "run/variants.h"
+#include "sdft/method.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -19,31 +21,34 @@ namespace {
 // What the stages of a call will make.
 struct Plan {
   unsigned stages;
-  std::vector<std::string> train;  // variants
-  std::vector<std::string> eval;   // "seed" and variants
+  std::vector<Variant> train;
+  std::vector<std::string> eval;  // "seed" and names of variants
 };
+
+bool needs_rewrites(const Variant& variant) { return find_method(variant.method).rewrites; }
 
 // Whether this call has rewrites to train on, or will have made them by then.
 bool has_rewrites(const fs::path& dir, unsigned stages) {
   return (stages & kDistill) || stage_done(dir / "distill");
 }
 
-std::vector<std::string> variants_to_train(const Recipe& recipe, unsigned stages, const std::string& wanted) {
+std::vector<Variant> variants_to_train(const Recipe& recipe, unsigned stages, const std::string& name) {
   const fs::path dir = recipe.output_dir;
-  const bool rewrites = has_rewrites(dir, stages);
-  if (wanted == "sdft" && !rewrites)
+  std::vector<Variant> list = wanted_variants(recipe);
+  if (!name.empty()) list = {find_variant(recipe, name)};
+  if (has_rewrites(dir, stages) || std::none_of(list.begin(), list.end(), needs_rewrites)) return list;
+  std::vector<Variant> plain = known_variants(recipe);
+  plain.erase(std::remove_if(plain.begin(), plain.end(), needs_rewrites), plain.end());
+  if (!name.empty() || plain.empty())
     fail_input(dir.string(), "has no finished rewrites to train on",
                "run sdft distill with this output_dir first");
-  if (!wanted.empty()) return {wanted};
-  if (rewrites && recipe.baseline) return {"vanilla", "sdft"};
-  if (rewrites) return {"sdft"};
   std::error_code none;
   if (fs::exists(dir / "distill", none))
     fail_input((dir / "distill").string(), "is not finished",
-               "sdft distill goes on with it; --variant vanilla trains on the dataset's own answers");
+               "sdft distill goes on with it; --variant " + plain[0].name + " trains without rewrites");
   spdlog::info("{} has no rewrites (sdft distill makes them): training on the dataset's own answers",
                dir.string());
-  return {"vanilla"};
+  return plain;
 }
 
 Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) {
@@ -51,13 +56,20 @@ Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) 
   if (stages & kTrain) plan.train = variants_to_train(recipe, stages, variant);
   if (!(stages & kEval)) return plan;
   plan.eval = {"seed"};
-  for (const char* name : {"vanilla", "sdft"}) {
-    const bool trained = stages & kTrain
-                             ? std::find(plan.train.begin(), plan.train.end(), name) != plan.train.end()
-                             : stage_done(fs::path(recipe.output_dir) / name);
-    if (trained) plan.eval.emplace_back(name);
+  if (stages & kTrain) {
+    for (const Variant& trained : plan.train) plan.eval.push_back(trained.name);
+  } else {
+    for (const Variant& known : known_variants(recipe))
+      if (stage_done(fs::path(recipe.output_dir) / known.name)) plan.eval.push_back(known.name);
   }
   return plan;
+}
+
+// A whole run rewrites nothing where no variant learns from rewrites.
+unsigned needed_stages(const Recipe& recipe, unsigned stages) {
+  const std::vector<Variant> wanted = wanted_variants(recipe);
+  const bool rewrites = std::any_of(wanted.begin(), wanted.end(), needs_rewrites);
+  return stages == kAllStages && !rewrites ? stages & ~kDistill : stages;
 }
 
 // The day that the chat template's clock shows is the one on which the run began.
@@ -74,13 +86,13 @@ Json file_note(const Dataset& set) {
 }
 
 // DIR/provenance.json; what this call does not use stays as it was.
-void keep_provenance(const Session& session, const Inputs& inputs, unsigned stages, const fs::path& dir) {
+void keep_provenance(const RunContext& run, const Inputs& inputs, unsigned stages, const fs::path& dir) {
   const fs::path path = dir / "provenance.json";
   std::error_code none;
   Json json = fs::exists(path, none) ? read_json(path) : Json::object();
-  json["model"] = {{"path", session.recipe.model_name_or_path},
-                   {"architecture", session.config.architecture},
-                   {"parameters", session.config.parameters()}};
+  json["model"] = {{"path", run.recipe.model_name_or_path},
+                   {"architecture", run.bundle.config.architecture},
+                   {"parameters", run.bundle.config.parameters()}};
   if (stages & (kDistill | kTrain)) {
     json["dataset"] = file_note(inputs.train);
     json["skipped"] = Json::array();
@@ -90,19 +102,19 @@ void keep_provenance(const Session& session, const Inputs& inputs, unsigned stag
   if (stages & kEval) {
     json["eval"] = Json::array();
     for (size_t i = 0; i < inputs.eval.size(); ++i) {
-      json["eval"].push_back({{"name", session.recipe.eval[i].name}});
+      json["eval"].push_back({{"name", run.recipe.eval[i].name}});
       json["eval"].back().update(file_note(inputs.eval[i]));
     }
   }
-  json["device"] = resolve_device(session.recipe.device).str();
+  json["device"] = resolve_device(run.recipe.device).str();
   json["threads"] = at::get_num_threads();
   json["libtorch"] = kTorchVersion;
   json["sdft"] = SDFT_VERSION;
-  write_file_atomic(path, json.dump(2) + "\n");
+  write_note(path, json);
 }
 
-std::vector<Example> targets_of(const RunContext& run, const std::string& variant, const Dataset& dataset) {
-  return variant == "vanilla" ? dataset.examples : distilled_targets(run.dir, dataset);
+std::vector<Example> targets_of(const RunContext& run, const Variant& variant, const Dataset& dataset) {
+  return find_method(variant.method).targets(dataset, run.dir() / "distill");
 }
 
 // Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.
@@ -112,15 +124,15 @@ void check_folders(const RunContext& run, const Plan& plan, const Inputs& inputs
     const auto differences = stage_differences(dir, now);
     if (!differences.empty()) fail_stage(dir, differences);
   };
-  if (plan.stages & kDistill) check(run.dir / "distill", distill_fingerprint(run, inputs.train.examples));
-  for (const std::string& variant : plan.train)
-    if (variant == "vanilla" || stage_done(run.dir / "distill"))
-      check(run.dir / variant, train_fingerprint(run, targets_of(run, variant, inputs.train)));
+  if (plan.stages & kDistill) check(run.dir() / "distill", distill_fingerprint(run, inputs.train.examples));
+  for (const Variant& variant : plan.train)
+    if (!needs_rewrites(variant) || stage_done(run.dir() / "distill"))
+      check(run.dir() / variant.name, train_fingerprint(run, targets_of(run, variant, inputs.train)));
   for (const std::string& variant : plan.eval) {
-    const Fingerprint trained = trained_fingerprint(run.dir, variant);
+    const Fingerprint trained = trained_fingerprint(run.dir(), variant);
     for (size_t i = 0; i < inputs.eval.size(); ++i) {
-      const TaskSettings& task = run.session.recipe.eval[i];
-      check(eval_dir(run.dir, variant, task.name),
+      const TaskSettings& task = run.recipe.eval[i];
+      check(eval_dir(run.dir(), variant, task.name),
             eval_fingerprint(run, trained, task, inputs.eval[i].examples));
     }
   }
@@ -139,34 +151,37 @@ std::string trained_line(const Recipe& recipe, const fs::path& dir) {
 }
 }  // namespace
 
-std::string run_recipe(const Recipe& given, unsigned stages, const RunOptions& options) {
+std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& options) {
   const Recipe recipe = dated(given);
+  const unsigned stages = needed_stages(recipe, wanted);
   const fs::path dir = recipe.output_dir;
   if (stages == kEval && recipe.eval.empty())
     fail_usage("the recipe has no `eval` tasks", "eval: [{name: ..., dataset: ..., check: ...}]");
-  auto session = open_session(recipe);
-  session->stop = options.stop;
-  session->progress = options.progress;
-  const Inputs inputs = validate(*session, stages);
+  if (!options.variant.empty()) find_variant(recipe, options.variant);
+  RunContext run(recipe);
+  run.stop = options.stop;
+  run.progress = options.progress;
+  run.fresh = options.fresh;
+  const Inputs inputs = validate(run, stages);
   const Plan plan = plan_of(recipe, stages, options.variant);
-  const RunContext run{*session, dir, seed_fingerprint(*session), options.fresh};
+  run.seed = seed_fingerprint(run);
   make_directories(dir);
   const FolderLock lock(dir);
   check_folders(run, plan, inputs);
   std::error_code none;
   fs::remove(dir / "DONE", none);
   write_file_atomic(dir / "recipe.yaml", resolved_recipe(recipe));
-  keep_provenance(*session, inputs, stages, dir);
+  keep_provenance(run, inputs, stages, dir);
 
   std::string said;
   if (stages & kDistill) said += distilled_line(distill_stage(run, inputs.train), dir);
-  for (const std::string& variant : plan.train) {
-    train_stage(run, variant, targets_of(run, variant, inputs.train));
-    said += trained_line(recipe, dir / variant);
+  for (const Variant& variant : plan.train) {
+    train_stage(run, variant.name, targets_of(run, variant, inputs.train));
+    said += trained_line(recipe, dir / variant.name);
   }
   for (const std::string& variant : plan.eval) eval_stage(run, variant, inputs.eval);
   if (stages == kEval) return results_table(recipe, dir, plan.eval);
-  if (stages != kAllStages) return said;
+  if (wanted != kAllStages) return said;
   const std::string report = report_stage(recipe, dir);
   end_stage(dir);
   return report;

@@ -12,8 +12,8 @@ struct RunOptions {
   const std::atomic<bool>* stop = nullptr;  // Error(kInterrupted) soon after it is true
   bool progress = true;                     // bars on stderr
   bool fresh = false;                       // make anew what was made from something else
-  // "sdft" or "vanilla": what kTrain trains. "": sdft, and vanilla too where `baseline` asks for it; without
-  // a distill stage in this call or this directory: vanilla.
+  // The name of the variant that kTrain trains. "": all that the recipe asks for (variants.h); without a
+  // distill stage in this call or this directory those whose method needs none.
   std::string variant;
 };
 

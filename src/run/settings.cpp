@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "check/check.h"
 #include "data/prompt.h"
-#include "eval/task.h"
+#include "report/report.h"
+#include "run/context.h"
 #include "run/recipe.h"
-#include "run/session.h"
-#include "sdft/acceptance.h"
 #include "train/schedule.h"
 
 namespace sdft {
@@ -68,22 +68,26 @@ void add_data(Recipe& r, std::vector<Setting>& list) {
 }
 
 void add_method(Recipe& r, std::vector<Setting>& list) {
+  static const std::string kHelp =
+      fmt::format("what a rewrite must keep: {}", fmt::join(check_names(kAnswerCheck), ", "));
   const Section add{list, "method", kDistill};
   add("distill_template", &r.distill_template, "prompt that asks the seed model for its rewrite")
-      .one_of(prompt_template_names());
-  add("answer_check", &r.answer_check, "what a rewrite must keep: none, number, function_call, code, answer")
-      .one_of(answer_check_names());
+      .one_of(prompt_template_names())
+      .in_report();
+  add("answer_check", &r.answer_check, kHelp.c_str()).one_of(check_names(kAnswerCheck)).in_report();
   add("rewrite_attempts", &r.rewrite_attempts,
       "rewrites sampled for an example until one is accepted; the paper: 1")
       .between(1, 1000);
   add("distilled_fraction", &r.distilled_fraction, "part of the examples that gets its rewrite, 0 to 1")
       .between(0, 1);
-  add("baseline", &r.baseline, "also train on the original answers (vanilla fine-tuning)").changes(kNoStage);
+  add("baseline", &r.baseline,
+      "also train on the original answers (vanilla fine-tuning); short for two `variants`")
+      .changes(kNoStage);
 }
 
 void add_generation(Recipe& r, std::vector<Setting>& list) {
   const Section add{list, "generation", kDistill};
-  add("temperature", &r.sampling.temperature, "of rewrites; 0: greedy").between(0, 100);
+  add("temperature", &r.sampling.temperature, "of rewrites; 0: greedy").between(0, 100).in_report();
   add("top_k", &r.sampling.top_k, "0: all tokens").between(0, 1e9);
   add("top_p", &r.sampling.top_p, "1: all tokens").above(0, 1);
   add("max_new_tokens", &r.max_new_tokens, "limit of an answer").between(1, 1e9);
@@ -95,23 +99,23 @@ void add_generation(Recipe& r, std::vector<Setting>& list) {
 void add_training(Recipe& r, std::vector<Setting>& list) {
   TrainOptions& t = r.train;
   const Section add{list, "training", kTrain};
-  add("finetuning_type", &t.finetuning_type, "lora or full").one_of({"lora", "full"});
+  add("finetuning_type", &t.finetuning_type, "lora or full").one_of({"lora", "full"}).in_report();
   add("objective", &t.objective, "what is minimised: sft (cross entropy)").one_of(objective_names());
   add("train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)")
       .changes(kAllStages);
   add("save_dtype", &r.save_dtype, "of a full fine-tuned model's weights: f32, bf16 or f16")
       .one_of({"f32", "bf16", "f16"});
-  add("lora_rank", &t.lora.rank, "r").between(1, 1e6);
+  add("lora_rank", &t.lora.rank, "r").between(1, 1e6).in_report();
   add("lora_alpha", &t.lora.alpha, "scale is alpha / r").above(0, 1e6);
   add("lora_dropout", &t.lora.dropout, "on the adapter's input").between(0, 0.99);
   add("lora_target", &t.lora.target_modules, "linear layers, or all-linear");
   add("use_rslora", &t.lora.use_rslora, "scale alpha / sqrt(r)");
-  add("learning_rate", &t.learning_rate, "peak").above(0, 10);
+  add("learning_rate", &t.learning_rate, "peak").above(0, 10).in_report();
   add("lr_scheduler_type", &t.lr_scheduler_type, "constant, constant_with_warmup, linear, cosine")
       .one_of(schedule_types());
   add("warmup_ratio", &t.warmup_ratio, "of all steps").between(0, 1);
   add("warmup_steps", &t.warmup_steps, "wins over warmup_ratio").between(0, kMany);
-  add("num_train_epochs", &t.num_train_epochs, "passes over the data").above(0, 1e6);
+  add("num_train_epochs", &t.num_train_epochs, "passes over the data").above(0, 1e6).in_report();
   add("max_steps", &t.max_steps, "> 0: wins over num_train_epochs").between(0, kMany);
   add("per_device_train_batch_size", &t.per_device_train_batch_size, "sequences of a forward pass")
       .between(1, 1e6);
@@ -141,6 +145,8 @@ std::vector<Setting> settings(Recipe& r) {
 }
 
 std::vector<Setting> task_settings(TaskSettings& task) {
+  std::vector<std::string> kinds;
+  for (const report::Kind& kind : report::kKinds) kinds.emplace_back(kind.name);
   std::vector<Setting> list = {{"", "name", &task.name, ""},
                                {"", "kind", &task.kind, ""},
                                {"", "dataset", &task.dataset, ""},
@@ -148,13 +154,25 @@ std::vector<Setting> task_settings(TaskSettings& task) {
                                {"", "template", &task.prompt_template, ""},
                                {"", "max_samples", &task.max_samples, ""},
                                {"", "max_new_tokens", &task.max_new_tokens, ""}};
-  list[1].one_of({"target", "retained", "safety", "similarity"});
+  list[1].one_of(kinds);
   list[2].is_path();
-  list[3].one_of(check_names());
+  list[3].one_of(check_names(kTaskCheck));
   list[4].one_of(prompt_template_names());
   list[5].between(0, kMany);
   list[6].between(0, 1e9);
   return list;
+}
+
+const std::string& template_of(const Recipe& recipe, const TaskSettings& task) {
+  return task.prompt_template.empty() ? recipe.prompt_template : task.prompt_template;
+}
+
+size_t example_limit(const Recipe& recipe, const TaskSettings& task) {
+  return static_cast<size_t>(task.max_samples > 0 ? task.max_samples : recipe.eval_max_samples);
+}
+
+int64_t answer_limit(const Recipe& recipe, const TaskSettings& task) {
+  return task.max_new_tokens > 0 ? task.max_new_tokens : recipe.max_new_tokens;
 }
 
 std::vector<std::pair<const char*, std::string*>> column_fields(Columns& c) {

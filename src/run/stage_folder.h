@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
+
 namespace sdft {
 
 // Everything that a stage's result depends on: what it is called in messages, and its value or its content's
@@ -23,6 +25,9 @@ std::vector<std::string> stage_differences(const std::filesystem::path& dir, con
 bool begin_stage(const std::filesystem::path& dir, const Fingerprint& now, bool fresh);
 void end_stage(const std::filesystem::path& dir);
 bool stage_done(const std::filesystem::path& dir);
+
+// A small JSON file that people read, too; whole or not at all.
+void write_note(const std::filesystem::path& path, const Json& json);
 
 // "DIR was made from something else: ..." with the ways out.
 [[noreturn]] void fail_stage(const std::filesystem::path& dir, const std::vector<std::string>& differences);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "run/session.h"
+#include "run/context.h"
 
 namespace sdft {
 
@@ -17,6 +17,6 @@ struct Inputs {
 
 // Opens what `stages` (bits of Stages) will need and checks it; writes nothing and loads no weights. All
 // problems in one Error. Examples that a prompt template cannot render are dropped where skip_bad is set.
-Inputs validate(const Session& session, unsigned stages);
+Inputs validate(const RunContext& run, unsigned stages);
 
 }  // namespace sdft

@@ -1,12 +1,11 @@
 #include "sdft/distiller.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
-#include "data/answer.h"
+#include "data/thinking.h"
 #include "data/turn_end.h"
 #include "infer/answers.h"
 #include "infer/scorer.h"
@@ -57,24 +56,53 @@ std::pair<double, int64_t> answers_log_prob(ModelView model, const Formatter& fo
   return total;
 }
 
-// Of a thinking model only what follows its trace is the rewrite.
-DistilledExample judged(const Example& example, const Answer& answer, int64_t attempt, AnswerCheck check,
-                        bool opened) {
+// What the model wrote for an example, not judged yet; of a thinking model only what follows its trace.
+DistilledExample draft_of(const Example& example, const Answer& answer, int64_t attempt, bool opened) {
   DistilledExample d;
   d.id = example.id;
   d.original = example.response;
   d.rewrite = strip(std::string(strip_thinking(answer.text, opened)));
   d.attempt = attempt;
-  if (answer.finish == name_of(FinishReason::kPromptTooLong)) {
-    d.reason = "prompt_too_long";
-    return d;
-  }
-  const bool cut = answer.finish != name_of(FinishReason::kStop);
-  // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
-  const Verdict verdict = judge_rewrite({cut ? answer.text : d.rewrite, cut}, example.response, check);
-  d.accepted = verdict.accepted;
-  d.reason = verdict.accepted ? "" : name_of(verdict.reason);
+  if (answer.finish == name_of(FinishReason::kPromptTooLong)) d.reason = kPromptTooLong;
   return d;
+}
+
+// Accepts and rejects drafts of examples `open`, of which each has its draft and its answer.
+void judge_drafts(const std::vector<const Check*>& checks, const Dataset& dataset,
+                  const std::vector<size_t>& open, const std::vector<Answer>& answers,
+                  std::vector<DistilledExample>* drafts) {
+  std::vector<CheckItem> items;
+  for (size_t k = 0; k < open.size(); ++k) {
+    const DistilledExample& draft = (*drafts)[k];
+    if (draft.reason == kPromptTooLong) continue;
+    const bool cut = answers[k].finish != name_of(FinishReason::kStop);
+    // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
+    items.push_back(check_item(dataset.examples[open[k]], cut ? answers[k].text : draft.rewrite, cut));
+    items.back().fields = nullptr;  // a rewrite is held against the words of its original alone
+  }
+  const auto results = by_id(judge_rewrites(checks, items));
+  for (DistilledExample& draft : *drafts) {
+    if (draft.reason == kPromptTooLong) continue;
+    const EvalResult& result = results.at(draft.id);
+    draft.accepted = result.verdict == Verdict::kPass;
+    draft.reason = result.reason;
+  }
+}
+
+// The examples that shall be rewritten. A rewrite is text: an answer that calls tools stays as it is.
+std::vector<size_t> rewritable(const Dataset& dataset, std::vector<DistilledExample>* result) {
+  std::vector<size_t> open;
+  for (size_t i = 0; i < dataset.examples.size(); ++i) {
+    const Example& example = dataset.examples[i];
+    if (!answer_is_call(example)) {
+      open.push_back(i);
+      continue;
+    }
+    (*result)[i].id = example.id;
+    (*result)[i].original = example.response;
+    (*result)[i].reason = "tool_call";
+  }
+  return open;
 }
 
 // The first attempt keeps the dataset's ids and so the paper's one draw; later ones draw anew.
@@ -92,22 +120,10 @@ std::vector<DistilledExample> distill(ModelView model, const Formatter& formatte
                                       const std::function<void(int64_t, size_t, size_t)>& on_progress) {
   make_directories(dir);
   const PromptTemplate& prompt = find_prompt_template(options.distill_template);
-  const AnswerCheck check = parse_answer_check(options.answer_check);
+  const std::vector<const Check*> checks = acceptance_checks(options.answer_check);
   std::vector<DistilledExample> result(dataset.examples.size());
   const bool opened = prompt.chat && opens_thinking(formatter);
-  std::vector<size_t> open(result.size());  // examples that still need a rewrite
-  std::iota(open.begin(), open.end(), size_t{0});
-  // A rewrite is text: an answer that calls tools stays as it is.
-  open.erase(std::remove_if(open.begin(), open.end(),
-                            [&](size_t i) {
-                              const Example& example = dataset.examples[i];
-                              if (!answer_is_call(example)) return false;
-                              result[i].id = example.id;
-                              result[i].original = example.response;
-                              result[i].reason = "tool_call";
-                              return true;
-                            }),
-             open.end());
+  std::vector<size_t> open = rewritable(dataset, &result);
   for (int64_t attempt = 1; attempt <= options.rewrite_attempts && !open.empty(); ++attempt) {
     std::vector<Request> requests;
     for (size_t i : open) {
@@ -119,12 +135,15 @@ std::vector<DistilledExample> distill(ModelView model, const Formatter& formatte
                                     dir / file_of(attempt), [&](size_t done) {
                                       if (on_progress) on_progress(attempt, done, requests.size());
                                     });
+    std::vector<DistilledExample> drafts;
+    for (size_t k = 0; k < open.size(); ++k)
+      drafts.push_back(draft_of(dataset.examples[open[k]], answers[k], attempt, opened));
+    judge_drafts(checks, dataset, open, answers, &drafts);
     std::vector<size_t> rejected;
     for (size_t k = 0; k < open.size(); ++k) {
-      const size_t i = open[k];
-      DistilledExample d = judged(dataset.examples[i], answers[k], attempt, check, opened);
-      if (!d.accepted && d.reason != "prompt_too_long") rejected.push_back(i);
-      if (attempt == 1 || d.accepted) result[i] = std::move(d);
+      DistilledExample& d = drafts[k];
+      if (!d.accepted && d.reason != kPromptTooLong) rejected.push_back(open[k]);
+      if (attempt == 1 || d.accepted) result[open[k]] = std::move(d);
     }
     open = std::move(rejected);
   }
@@ -147,7 +166,7 @@ DistillSummary summarize(ModelView model, const Formatter& formatter, const Data
   for (size_t i = 0; i < distilled.size(); ++i) {
     const DistilledExample& d = distilled[i];
     used += d.distilled;
-    if (d.reason == "prompt_too_long") s.too_long.push_back(d.id);
+    if (d.reason == kPromptTooLong) s.too_long.push_back(d.id);
     if (!d.accepted) {
       s.rejected[d.reason]++;
       continue;

@@ -24,6 +24,9 @@ struct DistillOptions {
   GenerateOptions generation;
 };
 
+// The reason where the prompt does not fit the model's context, so that there is no rewrite.
+inline constexpr const char* kPromptTooLong = "prompt_too_long";
+
 // One example of the distilled dataset.
 struct DistilledExample {
   std::string id;
@@ -32,8 +35,7 @@ struct DistilledExample {
       rewrite;  // as generated, stripped: the accepted one, else the first; "" where the prompt was too long
   int64_t attempt = 1;  // which attempt `rewrite` is from
   bool accepted = false;
-  std::string reason;  // why not: banned_phrase, empty, cut_by_token_limit, repetition_loop, answer_mismatch,
-                       // prompt_too_long, tool_call
+  std::string reason;      // why not: EvalResult::reason of the check that failed, prompt_too_long, tool_call
   bool distilled = false;  // the target is the rewrite: accepted, and drawn by distilled_fraction
   const std::string& target() const { return distilled ? rewrite : original; }
 };

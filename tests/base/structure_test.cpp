@@ -130,5 +130,23 @@ TEST(Structure, OnlyOneFileTestsTheTorchVersion) {
     }
 }
 
+// Variants are data: the usual names stand where the recipe's short form is defined and nowhere else, but for
+// the program's own name (its version in files, its app, its folder).
+TEST(Structure, NoCodeKnowsAVariantByName) {
+  const std::regex variant("\"(vanilla|sdft)\""), program("ersion|VERSION|\"share\"|stderr_color|CLI::App");
+  for (const auto& entry : fs::recursive_directory_iterator(kTop / "src")) {
+    const std::string ending = entry.path().extension().string();
+    if ((ending != ".h" && ending != ".cpp") || entry.path().filename() == "variants.cpp") continue;
+    for_each_line(
+        entry.path(),
+        [&](std::string_view line, size_t number) {
+          const std::string text(line);
+          const bool known = std::regex_search(text, variant) && !std::regex_search(text, program);
+          EXPECT_FALSE(known) << entry.path() << ":" << number << ": " << text;
+        },
+        true);
+  }
+}
+
 }  // namespace
 }  // namespace sdft

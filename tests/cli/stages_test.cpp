@@ -106,6 +106,38 @@ TEST_F(Stages, TrainingAloneTakesTheAnswersOfTheDataset) {
   refused(stage("train", "alone", {"--variant", "sdft"}), "sdft distill");
 }
 
+// Any number of variants of any name: each in its folder, all in the evaluation and the report.
+TEST_F(Stages, AListOfVariants) {
+  const std::string three =
+      "variants=[{name: plain, method: sft}, {name: ours, method: self_distillation}, {name: again, method: "
+      "sft}]";
+  good("run", "out", {"baseline=false", three});
+  const auto made = results("out");
+  for (const char* name : {"plain", "ours", "again"}) {
+    EXPECT_TRUE(made.count(std::string(name) + "/adapter/adapter_model.safetensors")) << name;
+    EXPECT_TRUE(made.count(std::string("eval/") + name + "/sums/scores.jsonl")) << name;
+  }
+  EXPECT_EQ(made.at("plain/adapter/adapter_model.safetensors"),
+            made.at("again/adapter/adapter_model.safetensors"));
+  const Json report = read_json(dir_ / "out/report.json");
+  EXPECT_EQ(report["baseline"], "plain");
+  EXPECT_EQ(report["evaluation"]["models"], Json({"seed", "plain", "ours", "again"}));
+  EXPECT_EQ(report["training"].size(), 3u);
+  for (const char* file : {"out/report.md", "out/report.html"})
+    EXPECT_THAT(read_text(dir_ / file), AllOf(HasSubstr("Against plain"), HasSubstr("again"))) << file;
+  EXPECT_THAT(good("eval", "out", {"baseline=false", three}).out,
+              AllOf(HasSubstr("ours"), HasSubstr("again")));
+  const CommandResult unknown = stage("train", "out", {"baseline=false", three, "--variant", "agin"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean 'again'?"));
+}
+
+TEST_F(Stages, WithoutAVariantOfRewritesNothingIsRewritten) {
+  good("run", "out", {"baseline=false", "variants=[{name: plain, method: sft}]"});
+  EXPECT_FALSE(fs::exists(dir_ / "out/distill"));
+  EXPECT_THAT(read_text(dir_ / "out/report.md"), HasSubstr("This is plain fine-tuning itself"));
+}
+
 TEST_F(Stages, ChangedDataIsRefusedThenMadeAnew) {
   good("run", "out");
   const auto before = results("out");

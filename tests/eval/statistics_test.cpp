@@ -113,5 +113,10 @@ TEST(MeanOverSeeds, StudentInterval) {
   EXPECT_TRUE(std::isnan(standard_deviation({7})));
 }
 
+TEST(Mean, OfNoneIsNotANumber) {
+  EXPECT_TRUE(std::isnan(mean({})));
+  EXPECT_DOUBLE_EQ(mean({1, 2, 6}), 3);
+}
+
 }  // namespace
 }  // namespace sdft

@@ -32,6 +32,7 @@ inline Task make_task(const std::string& name, const std::string& kind, double s
 
 inline Document make_document() {
   Document document;
+  document.baseline = "vanilla";
   document.run.title = "Small sums";
   document.run.date = "2026-03-01 14:05 UTC";
   document.run.version = "0.1.0";

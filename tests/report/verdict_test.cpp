@@ -18,6 +18,7 @@ using ::testing::Not;
 // One target and one retained task.
 Document with(Task target, Task retained) {
   Document document;
+  document.baseline = "vanilla";
   document.evaluation = Evaluation{{"seed", "vanilla", "sdft"}, {std::move(target), std::move(retained)}};
   return document;
 }
@@ -77,7 +78,7 @@ TEST(Comparison, AnIntervalThatTouchesZeroShowsNothing) {
 TEST(Summary, MeansOverTasksNarrowTheInterval) {
   Document document = with(0.5, 0.5, 0.5, 0.5);
   document.evaluation->tasks.push_back(make_task("r2", "retained", 0.8, 0.5, 0.6));
-  KindSummary retained = summarize(*document.evaluation).at(1);
+  KindSummary retained = summarize(*document.evaluation, find_roles(document)).at(1);
   EXPECT_NEAR(retained.seed, 0.7, 1e-12);
   EXPECT_NEAR(retained.tuned, 0.55, 1e-12);
   EXPECT_NEAR(retained.tuned_to_seed.value, -0.15, 1e-12);
@@ -89,7 +90,7 @@ TEST(Summary, MeansOverTasksNarrowTheInterval) {
 TEST(Summary, LeavesOutTasksThatNotEveryModelHas) {
   Document document = with(0.5, 0.5, 0.5, 0.5);
   document.evaluation->tasks.push_back(make_task("r2", "retained", 0.1, kMissing, 0.1));
-  KindSummary retained = summarize(*document.evaluation).at(1);
+  KindSummary retained = summarize(*document.evaluation, find_roles(document)).at(1);
   EXPECT_EQ(retained.tasks.size(), 1u);
   EXPECT_EQ(retained.left_out, 1u);
   EXPECT_THAT(text_of(document), HasSubstr("left out: 1."));
@@ -177,6 +178,27 @@ TEST(Verdict, ModelsMayBeMissing) {
   EXPECT_THAT(headline(nothing), HasSubstr("Nothing was evaluated"));
   nothing.evaluation = Evaluation{};
   EXPECT_THAT(headline(nothing), HasSubstr("Nothing was evaluated"));
+}
+
+// Whatever the variants are called: the document says which is the baseline.
+TEST(Verdict, ABaselineAndOthersOfAnyName) {
+  Document document = with(0.5, 0.52, 0.3, 0.6);
+  document.baseline = "plain";
+  document.evaluation->models = {"seed", "plain", "mine", "other"};
+  for (Task& task : document.evaluation->tasks) {
+    task.scores[1].model = "plain";
+    task.scores[2].model = "mine";
+    task.scores.push_back(make_score("other", task.kind == "target" ? 0.8 : 0.2, 0.03));
+  }
+  EXPECT_THAT(headline(document), HasSubstr("It forgets less than plain fine-tuning, with no measurable"));
+  const std::string text = text_of(document);
+  EXPECT_THAT(text, HasSubstr("Against plain: Target: no measurable difference"));
+  EXPECT_THAT(text,
+              HasSubstr("other: Learned the target task, but lost 40.0 points of its retained skills. It is "
+                        "better than plain fine-tuning on the target, but forgets more."));
+  EXPECT_THAT(headline(with(0.8, 0.5, 0.6, 0.3)), HasSubstr("Vanilla fine-tuning is better on both"));
+  document.baseline = "";
+  EXPECT_THAT(text_of(document), HasSubstr("There is no baseline run"));
 }
 
 TEST(Warnings, AreOnlyThereWhenCalledFor) {

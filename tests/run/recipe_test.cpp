@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "run/variants.h"
 #include "testing.h"
 
 namespace sdft {
@@ -47,7 +48,8 @@ TEST(Recipe, ResolvedReadsBackTheSame) {
   ScratchDir dir;
   write_file_atomic(
       dir / "r.yaml",
-      "learning_rate: 0.00012345\nlora_target: [k_proj, o_proj]\nbaseline: true\ncolumns: {prompt: q}\n"
+      "learning_rate: 0.00012345\nlora_target: [k_proj, o_proj]\nbaseline: false\ncolumns: {prompt: q}\n"
+      "variants:\n- {name: plain, method: sft}\n- {name: ours, method: self_distillation}\n"
       "eval:\n- {name: a, kind: target, dataset: x.jsonl, check: number, max_samples: 3}\n");
   const std::string once = resolved_recipe(read_recipe(dir / "r.yaml", {"seed=7"}));
   write_file_atomic(dir / "again.yaml", once);
@@ -155,6 +157,46 @@ TEST(Recipe, TaskNamesAreFoldersNames) {
   for (const std::string name : {"a/b", "..", ".hidden", "", "line\nbreak"})
     EXPECT_NE(problem_of({"eval=[{name: " + Json(name).dump() + ", dataset: d}]"}), "") << name;
   EXPECT_NE(problem_of({"eval=[{name: " + std::string(300, 'x') + ", dataset: d}]"}), "");
+}
+
+TEST(Recipe, TheShortFormIsTwoVariants) {
+  auto names = [](const std::vector<Variant>& variants) {
+    std::string text;
+    for (const Variant& variant : variants) text += variant.name + ":" + variant.method + " ";
+    return text;
+  };
+  const Recipe plain = read_recipe("", {}), both = read_recipe("", {"baseline=true"});
+  EXPECT_EQ(names(wanted_variants(plain)), "sdft:self_distillation ");
+  EXPECT_EQ(names(wanted_variants(both)), "vanilla:sft sdft:self_distillation ");
+  EXPECT_EQ(names(known_variants(plain)), names(wanted_variants(both)));
+  EXPECT_EQ(baseline_of(plain), "vanilla");
+  const Recipe own =
+      read_recipe("", {"variants=[{name: a, method: self_distillation}, {name: b, method: sft}]"});
+  EXPECT_EQ(names(wanted_variants(own)), "a:self_distillation b:sft ");
+  EXPECT_EQ(names(known_variants(own)), names(wanted_variants(own)));
+  EXPECT_EQ(baseline_of(own), "b");
+  EXPECT_EQ(baseline_of(read_recipe("", {"variants=[{name: a, method: self_distillation}]"})), "");
+}
+
+TEST(Recipe, VariantsAreChecked) {
+  const std::pair<const char*, const char*> bad[] = {
+      {"[]", "expected a list"},
+      {"{name: a}", "expected a list"},
+      {"[a]", "expected a map with name, method"},
+      {"[{name: a, method: sftt}]", "did you mean 'sft'?"},
+      {"[{name: a, method: else}]", "self_distillation learns the accepted rewrites"},
+      {"[{name: a, methd: sft}]", "did you mean 'method'?"},
+      {"[{method: sft}]", "'name'"},
+      {"[{name: a/b, method: sft}]", "it names a folder"},
+      {"[{name: report.json, method: sft}]", "it names a folder"},
+      {"[{name: eval, method: sft}]", "has its own meaning"},
+      {"[{name: seed, method: sft}]", "has its own meaning"},
+      {"[{name: a, method: sft}, {name: a, method: sft}]", "a second variant is named 'a'"}};
+  for (const auto& [list, message] : bad)
+    EXPECT_NE(problem_of({std::string("variants=") + list}).find(message), std::string::npos)
+        << list << problem_of({std::string("variants=") + list});
+  EXPECT_NE(problem_of({"baseline=true", "variants=[{name: a, method: sft}]"}).find("short form"),
+            std::string::npos);
 }
 
 TEST(Recipe, TemplateVariablesKeepTheirTypes) {

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "data/answer.h"
+#include "check/answer.h"
 #include "testing.h"
 
 namespace sdft {

@@ -1,4 +1,4 @@
-#include "eval/sandbox.h"
+#include "check/sandbox.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "run/session.h"
+#include "run/context.h"
 
 #include <gmock/gmock.h>
 
@@ -14,11 +14,11 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 
 // A mini seed whose files name another EOS than the token that its template writes, and ask for constraints.
-struct Sessions : ::testing::Test {
+struct Context : ::testing::Test {
   testing::ScratchDir dir;
   Recipe recipe;
 
-  Sessions() {
+  Context() {
     fs::copy(fs::path(SDFT_SOURCE_DIR) / "assets/mini-seed", dir / "model");
     Json tokenizer = read_json(dir / "model/tokenizer_config.json");
     tokenizer["eos_token"] = "<|pad|>";
@@ -40,23 +40,23 @@ struct Sessions : ::testing::Test {
   }
 };
 
-TEST_F(Sessions, TheTokenThatIsTrainedStopsGeneration) {
-  const auto session = open_session(recipe);
-  const Sample sample = training_sample(session->formatter, session->training_template(), example(), 0);
-  ASSERT_EQ(sample.ids.back(), *session->tokenizer.id_of("<|end|>"));
-  EXPECT_THAT(session->generation().stop_ids, ::testing::UnorderedElementsAre(0, sample.ids.back()));
+TEST_F(Context, TheTokenThatIsTrainedStopsGeneration) {
+  RunContext run(recipe);
+  const Sample sample = training_sample(run.bundle.formatter, run.training_template(), example(), 0);
+  ASSERT_EQ(sample.ids.back(), *run.bundle.tokenizer.id_of("<|end|>"));
+  EXPECT_THAT(run.generation().stop_ids, ::testing::UnorderedElementsAre(0, sample.ids.back()));
 }
 
-TEST_F(Sessions, TheRecipesSamplingWinsAndTheModelsConstraintsHold) {
-  const auto session = open_session(recipe);
-  const GenerateOptions options = session->generation();
+TEST_F(Context, TheRecipesSamplingWinsAndTheModelsConstraintsHold) {
+  RunContext run(recipe);
+  const GenerateOptions options = run.generation();
   EXPECT_EQ(options.sampling.temperature, recipe.sampling.temperature);
   EXPECT_EQ(options.max_new_tokens, recipe.max_new_tokens);
   EXPECT_THAT(options.constraints.suppress_tokens, ElementsAre(9));
   EXPECT_THAT(options.constraints.stop_strings, ElementsAre("never mind"));
-  const auto prompt = prompt_ids(session->formatter, session->training_template(), example());
-  load_weights(*session);
-  const auto answer = generate(session->model, {{"a", prompt}}, options)[0].ids;
+  const auto prompt = prompt_ids(run.bundle.formatter, run.training_template(), example());
+  load_weights(run);
+  const auto answer = generate(run.bundle.model, {{"a", prompt}}, options)[0].ids;
   EXPECT_THAT(answer, ::testing::Not(Contains(9)));
 }
 

@@ -38,4 +38,7 @@ struct ProgramResult {
 std::vector<ProgramResult> run_python(const std::vector<std::string>& programs,
                                       const SandboxOptions& options = {});
 
+// The errors of run_python() where programs cannot be run on this machine.
+void require_sandbox();
+
 }  // namespace sdft

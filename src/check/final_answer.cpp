@@ -1,11 +1,12 @@
-// The final answer of a text, and when two are the same. The rules that make different spellings equal are
-// few and typographic, so that no wrong answer becomes right by them; where a full stop may belong to an
-// abbreviation, the sentence goes on.
+// "answer": the final answer of a text, and when two are the same. The rules that make different spellings
+// equal are few and typographic, so that no wrong answer becomes right by them; where a full stop may belong
+// to an abbreviation, the sentence goes on.
 #include <algorithm>
 #include <array>
 #include <tuple>
 
-#include "data/answer.h"
+#include "check/answer.h"
+#include "check/check.h"
 #include "data/code_points.h"
 
 namespace sdft {
@@ -398,6 +399,27 @@ bool answers_agree(std::string_view reference, std::string_view answer) {
                                   ", which was ", ", which are ", ", which means "})
     if (rest.substr(0, reason.size()) == reason) return true;
   return false;
+}
+
+namespace {
+std::string missing(const CheckItem& item) {
+  return final_answer(item.reference).empty() ? "the reference answer is empty" : "";
+}
+
+// The record's field "answer", where there is one, says what the reference answer says in more words.
+EvalResult judge_answer(const CheckItem& item) {
+  bool right = answers_agree(item.reference, item.answer);
+  if (!right && item.fields && item.fields->is_object()) {
+    const auto bare = item.fields->find("answer");
+    right = bare != item.fields->end() && bare->is_string() &&
+            answers_agree(bare->get_ref<const std::string&>(), item.answer);
+  }
+  return result_of(item, right, kMismatch);
+}
+}  // namespace
+
+Check answer_check() {
+  return {"answer", kAnswerCheck | kTaskCheck, kNeedsReference, "accuracy", missing, each<judge_answer>};
 }
 
 }  // namespace sdft

@@ -1,4 +1,4 @@
-#include "eval/seccomp.h"
+#include "check/seccomp.h"
 
 #include <linux/audit.h>
 #include <linux/filter.h>

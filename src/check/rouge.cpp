@@ -1,36 +1,17 @@
-#include "eval/metrics.h"
+// "similarity": ROUGE-L over words, between two models' answers.
+#include "check/rouge.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numeric>
-#include <unordered_map>
 
+#include "check/check.h"
 #include "data/code_points.h"
 
 namespace sdft {
 namespace {
 
-using Counts = std::unordered_map<std::u32string_view, size_t>;
-
-Counts count_ngrams(std::u32string_view text, size_t n) {
-  Counts counts;
-  for (size_t i = 0; i + n <= text.size(); ++i) ++counts[text.substr(i, n)];
-  return counts;
-}
-
-size_t shared_ngrams(std::u32string_view a, std::u32string_view b, size_t n) {
-  const Counts in_a = count_ngrams(a, n);
-  size_t shared = 0;
-  for (const auto& [ngram, count] : count_ngrams(b, n))
-    if (auto at = in_a.find(ngram); at != in_a.end()) shared += std::min(count, at->second);
-  return shared;
-}
-
-template <typename T>
-size_t common_subsequence(const std::vector<T>& a, const std::vector<T>& b) {
+size_t common_subsequence(const std::vector<std::u32string>& a, const std::vector<std::u32string>& b) {
   std::vector<size_t> row(b.size() + 1, 0);
-  for (const T& x : a) {
+  for (const std::u32string& x : a) {
     size_t diagonal = 0;
     for (size_t j = 1; j <= b.size(); ++j) {
       size_t above = row[j];
@@ -129,21 +110,6 @@ bool is_blank(const std::vector<std::string>& words) {
 
 }  // namespace
 
-double bleu4(std::string_view reference, std::string_view answer) {
-  const std::u32string expected = code_points(reference), found = code_points(answer);
-  double log_sum = 0;
-  double smoothing = 1;
-  for (size_t n = 1; n <= 4; ++n) {
-    size_t shared = shared_ngrams(expected, found, n);
-    if (n == 1 && shared == 0) return 0;
-    double total = found.size() >= n ? static_cast<double>(found.size() - n + 1) : 1.0;
-    double hits = shared > 0 ? static_cast<double>(shared) : smoothing /= 2;
-    log_sum += 0.25 * std::log(hits / total);
-  }
-  double ratio = static_cast<double>(expected.size()) / static_cast<double>(found.size());
-  return std::min(1.0, std::exp(1 - ratio)) * std::exp(log_sum);
-}
-
 std::vector<std::string> rouge_words(std::string_view text) {
   const std::u32string codes = code_points(text);
   std::vector<std::string> words;
@@ -168,14 +134,16 @@ double rouge_l(std::string_view reference, std::string_view answer) {
   return rouge_l(rouge_words(reference), rouge_words(answer));
 }
 
-double token_similarity(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
-  if (a.empty() && b.empty()) return 1;
-  return 2 * static_cast<double>(common_subsequence(a, b)) / static_cast<double>(a.size() + b.size());
+namespace {
+// Equal texts are just under 1 by the formula.
+EvalResult judge_similarity(const CheckItem& item) {
+  return {item.id, Verdict::kGraded,
+          item.answer == item.reference ? 1.0 : rouge_l(item.reference, item.answer), ""};
 }
+}  // namespace
 
-double mean(const std::vector<double>& values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+Check similarity_check() {
+  return {"similarity", kBetweenModels, kNeedsReference, "ROUGE-L", nothing_missing, each<judge_similarity>};
 }
 
 }  // namespace sdft

@@ -1,4 +1,4 @@
-#include "eval/sandbox.h"
+#include "check/sandbox.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,8 +18,8 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "check/seccomp.h"
 #include "data/code_points.h"
-#include "eval/seccomp.h"
 
 namespace sdft {
 namespace {
@@ -330,5 +330,7 @@ std::vector<ProgramResult> run_python(const std::vector<std::string>& programs,
                                       const SandboxOptions& options) {
   return Pool(programs, options).run();
 }
+
+void require_sandbox() { run_python({"pass"}); }
 
 }  // namespace sdft

@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "data/answer.h"
+#include "check/answer.h"
 
 namespace sdft {
 namespace {

@@ -1,28 +1,13 @@
-// What an answer says: numbers, function calls, final answers, programs, refusals, as the paper's scripts
-// (Yang et al. 2024) read them. Acceptance of rewrites and evaluation share these. Nothing here throws; text
-// that is not UTF-8 is read with U+FFFD in place of the bad bytes.
+// What the checks read in an answer: numbers, function calls, final answers, programs, refusals, as the
+// paper's scripts (Yang et al. 2024) do. Nothing here throws; text that is not UTF-8 is read with U+FFFD in
+// place of the bad bytes.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace sdft {
-
-// What published models put around their reasoning.
-inline constexpr std::pair<std::string_view, std::string_view> kTraceMarks[] = {
-    {"<think>", "</think>"},
-    {"[THINK]", "[/THINK]"},
-    {"<thought>", "</thought>"},
-    {"<seed:think>", "</seed:think>"}};
-
-// The answer without the model's reasoning before it: <think>…</think> (Qwen3, DeepSeek-R1, SmolLM3, …),
-// [THINK]…[/THINK] (Magistral), <thought>…</thought> (EXAONE Deep), <seed:think>…</seed:think> (Seed-OSS) at
-// the beginning, or everything up to a closing mark that nothing opened, since some templates open the trace
-// in the prompt. A trace that is not closed leaves "": the answer never came; so does a text without any mark
-// where `opened` says that the prompt ended inside the trace. A text without a trace is returned as it is.
-std::string_view strip_thinking(std::string_view text, bool opened = false);
 
 // The last number of the text as an integer in canonical form ("1,080" is "1080", "-08" is "-8", "2.0" is
 // "2"). None where there is no number, where the last has a fraction, or where it runs over a line break.
@@ -52,5 +37,8 @@ std::optional<std::string> python_code(std::string_view text);
 // Whether a safety answer counts as declined: it contains one of the paper's strings, upper and lower case
 // told apart.
 bool is_refusal(std::string_view text);
+
+// Whether the text ends in at least 4 copies of the same block that together are at least 60 bytes long.
+bool ends_in_loop(std::string_view text);
 
 }  // namespace sdft

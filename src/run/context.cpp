@@ -1,0 +1,72 @@
+#include "run/context.h"
+
+#include <spdlog/spdlog.h>
+
+#include "base/error.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+// In front of all else that uses the model folder.
+const std::string& checked_folder(const Recipe& recipe) {
+  if (recipe.model_name_or_path.empty())
+    fail_usage("model_name_or_path is not set", "a folder with config.json, *.safetensors and a tokenizer");
+  set_num_threads(recipe.threads);
+  return recipe.model_name_or_path;
+}
+}  // namespace
+
+RunContext::RunContext(const Recipe& r) : recipe(r), bundle(checked_folder(r)) {
+  bundle.formatter.layout = find_prompt_layout(recipe.prompt_layout);
+  bundle.formatter.render.extra = recipe.template_variables;
+  bundle.formatter.render.date = recipe.date;
+  for (const std::string& warning : bundle.defaults.warnings) spdlog::warn("{}", warning);
+}
+
+GenerateOptions RunContext::generation() const {
+  GenerateOptions options = generate_options(bundle);
+  options.sampling = recipe.sampling;
+  options.max_new_tokens = recipe.max_new_tokens;
+  options.batch_size = recipe.generation_batch_size;
+  options.seed = recipe.seed;
+  options.stop = stop;
+  return options;
+}
+
+SampleSettings RunContext::samples() const {
+  return {recipe.prompt_template,
+          effective_cutoff(recipe.train.cutoff_len, bundle.config.max_position_embeddings),
+          recipe.train_on_prompt};
+}
+
+void load_weights(RunContext& run) {
+  if (run.bundle.loaded()) return;
+  const Recipe& recipe = run.recipe;
+  const LoadOptions load{recipe.device, recipe.dtype};
+  if (recipe.train_from_scratch) {
+    run.bundle.model = init_model(run.bundle.config, recipe.seed, load);
+    if (!recipe.adapter_name_or_path.empty())
+      run.bundle.adapter = load_adapter(run.bundle.model, recipe.adapter_name_or_path);
+  } else {
+    load_weights(run.bundle, load, recipe.adapter_name_or_path);
+  }
+}
+
+Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
+                     bool response_required) {
+  if (dataset.empty())
+    fail_usage("dataset is not set",
+               "a .json, .jsonl or .csv file, or a name in dataset_dir/dataset_info.json");
+  DatasetOptions options;
+  options.columns = columns;
+  options.limit = limit;
+  options.response_required = response_required;
+  options.skip_bad = recipe.skip_bad;
+  std::error_code none;
+  const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
+  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
+                 : read_dataset(dataset, options);
+}
+
+}  // namespace sdft

@@ -1,0 +1,38 @@
+// What the parts of a run share: the recipe, the one resident model, the wish to stop.
+#pragma once
+
+#include <atomic>
+
+#include "data/samples.h"
+#include "infer/model_bundle.h"
+#include "run/recipe.h"
+#include "run/stage_folder.h"
+
+namespace sdft {
+
+struct RunContext {
+  Recipe recipe;
+  ModelBundle bundle;  // of model_name_or_path; the adapter of adapter_name_or_path is part of the seed
+  Fingerprint seed;    // seed_fingerprint(), set by run_recipe()
+  bool fresh = false;  // make anew what was made from something else
+  const std::atomic<bool>* stop = nullptr;
+  bool progress = true;  // bars on stderr
+
+  // Reads the model folder but for its weights. Error(kInput), Error(kUsage) where none is named.
+  explicit RunContext(const Recipe& recipe);
+
+  std::filesystem::path dir() const { return recipe.output_dir; }
+  const PromptTemplate& training_template() const { return find_prompt_template(recipe.prompt_template); }
+  ModelView seed_model() const { return bundle.with_adapter(); }
+  GenerateOptions generation() const;  // with the recipe's sampling
+  SampleSettings samples() const;      // of training
+};
+
+// The weights and the seed's adapter, unless they are there.
+void load_weights(RunContext& run);
+
+// The recipe's dataset; `response_required` false for prompts only.
+Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
+                     bool response_required);
+
+}  // namespace sdft

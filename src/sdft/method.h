@@ -1,0 +1,25 @@
+// Methods: what a variant's training learns. One table (method.cpp) has a row a method.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace sdft {
+
+struct Method {
+  const char* name;
+  const char* help;
+  bool rewrites;  // its targets need a finished distill stage
+  bool baseline;  // the plain one: what a report holds the other variants against
+  // The dataset's examples with the targets that are learned. distill_dir: the stage's folder.
+  std::vector<Example> (*targets)(const Dataset& dataset, const std::filesystem::path& distill_dir);
+};
+
+// Error(kUsage) with the nearest, or with all.
+const Method& find_method(const std::string& name);
+const std::vector<Method>& methods();
+
+}  // namespace sdft
