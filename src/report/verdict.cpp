@@ -151,6 +151,8 @@ std::string change_in_words(const Comparison& change) {
   return points(change.value) + " points, without an interval to judge it by";
 }
 
+static std::string shown_name(const std::string& model) { return cut_short(one_line(clean(model)), 40); }
+
 std::string remarks(const KindSummary& kind, const Roles& roles) {
   std::vector<std::string> sentences;
   auto counted = static_cast<int64_t>(kind.tasks.size()), all = counted + static_cast<int64_t>(kind.left_out);
@@ -180,7 +182,7 @@ static std::string kind_line(const KindSummary& kind, const Roles& roles) {
     text = "seed " + percent(kind.seed);
   }
   if (known(kind.baseline)) {
-    text += "; " + roles.baseline + " " + percent(kind.baseline);
+    text += "; " + shown_name(roles.baseline) + " " + percent(kind.baseline);
     if (known(kind.seed)) text += ", " + change_in_words(kind.baseline_to_seed);
   }
   std::string more = remarks(kind, roles);
@@ -227,9 +229,7 @@ static std::string against_seed(const KindSummary* target, const KindSummary* re
 }
 
 // "vanilla fine-tuning", as a sentence begins or goes on.
-static std::string tuning_with(const std::string& baseline) {
-  return cut_short(one_line(clean(baseline)), 40) + " fine-tuning";
-}
+static std::string tuning_with(const std::string& baseline) { return shown_name(baseline) + " fine-tuning"; }
 static std::string capital(std::string text) {
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
   return text;
@@ -293,12 +293,12 @@ static std::string headline_of(const std::vector<KindSummary>& kinds, const Role
 // The tuned model against the baseline, or why there is no such comparison.
 static VerdictLine conclusion_of(const std::vector<KindSummary>& kinds, const Roles& roles,
                                  const std::string& baseline) {
-  const std::string label =
-      "Against " + (baseline.empty() ? "a baseline" : cut_short(one_line(clean(baseline)), 40));
+  const std::string name = shown_name(baseline);
+  const std::string label = "Against " + (name.empty() ? "a baseline" : name);
   if (!roles.baseline.empty()) return {label, comparison_line(kinds)};
   if (roles.tuned == baseline)
     return {"Method", "This is " + tuning_with(baseline) + " itself; no other variant was evaluated."};
-  return {label, "There is no " + (baseline.empty() ? "baseline" : tuning_with(baseline)) +
+  return {label, "There is no " + (name.empty() ? "baseline" : name) +
                      " run, so what the method itself is worth cannot be told (baseline: true adds one)."};
 }
 
@@ -324,8 +324,7 @@ Verdict find_verdict(const Document& document) {
   for (const std::string& other : evaluation.models) {
     if (other == roles.seed || other == roles.baseline || other == roles.tuned) continue;
     const Roles own = {roles.seed, roles.baseline, other};
-    verdict.conclusion.push_back(
-        {cut_short(one_line(clean(other)), 40), headline_of(summarize(evaluation, own), own)});
+    verdict.conclusion.push_back({shown_name(other), headline_of(summarize(evaluation, own), own)});
   }
   return verdict;
 }
