@@ -42,6 +42,8 @@ class Random {
   void shuffle(std::vector<T>& items) {
     for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
   }
+  // Numbers drawn so far.
+  uint64_t count() const { return count_; }
 
  private:
   static constexpr uint64_t kStep = 0x9e3779b97f4a7c15ull;
