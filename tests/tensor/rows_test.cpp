@@ -37,14 +37,14 @@ TEST_P(RowKernels, RmsNorm) {
           const double exact = x[i] * scale * w[i % width], direct = dy[i] * w[i % width] * scale;
           check("rms_norm", y[i], exact, std::abs(exact), 6);
           check("rms_norm_backward, dx", dx[i], direct - x[i] * dot * cubed,
-                std::abs(direct) + std::abs(x[i]) * dot_scale * cubed, 12);
+                std::abs(direct) + std::abs(x[i]) * dot_scale * cubed, 7);
           dw_exact[static_cast<size_t>(i % width)] += dy[i] * x[i] * scale;
           dw_scale[static_cast<size_t>(i % width)] += std::abs(dy[i] * x[i] * scale);
         }
       }
       for (int64_t i = 0; i < width; ++i)
         check("rms_norm_backward, dw", dw[i], dw_exact[static_cast<size_t>(i)],
-              dw_scale[static_cast<size_t>(i)], 8);
+              dw_scale[static_cast<size_t>(i)], 5);
       Array again(rows * width, shift);
       k->rms_norm_backward(x.data(), w.data(), rstd.data(), dy.data(), rows, width, again.data(), nullptr);
       ASSERT_EQ(again.values(), dx.values());
@@ -69,10 +69,10 @@ TEST_P(RowKernels, Swiglu) {
         const double g = gate[i], sigmoid = 1 / (1 + std::exp(-g)), silu = g * sigmoid;
         const double slope = sigmoid + silu * (1 - sigmoid),
                      slope_scale = sigmoid + std::abs(silu) * (1 - sigmoid);
-        check("swiglu", y[i], silu * up[i], std::abs(silu * up[i]) + tiny, 6);
+        check("swiglu", y[i], silu * up[i], std::abs(silu * up[i]) + tiny, 5);
         check("swiglu_backward, dgate", dgate[i], dy[i] * up[i] * slope,
               std::abs(dy[i] * up[i]) * slope_scale + tiny, 12);
-        check("swiglu_backward, dup", dup[i], dy[i] * silu, std::abs(dy[i] * silu) + tiny, 6);
+        check("swiglu_backward, dup", dup[i], dy[i] * silu, std::abs(dy[i] * silu) + tiny, 5);
       }
     }
 }
@@ -173,7 +173,7 @@ TEST_P(RowKernels, CrossEntropy) {
           // below the top counts as 1e-38.
           const double scale = p * (1 + std::min(87.0, top - row[i]) + length) + 1e-28;
           check("cross_entropy, gradient", gradient[r * width + i], weights[r] * (p - hit),
-                std::abs(weights[r]) * (scale + hit), 6);
+                std::abs(weights[r]) * (scale + hit), 5);
         }
       }
     }
@@ -196,8 +196,8 @@ TEST_P(RowKernels, AdamW) {
         const double m1 = m0[i] * beta1 + gradient * (1 - beta1),
                      v1 = second * beta2 + gradient * gradient * (1 - beta2);
         // 1 - beta2 is exact in f32, v's smallness is not lost.
-        check("adamw, m", m[i], m1, std::abs(m0[i]) + std::abs(gradient), 3);
-        check("adamw, v", v[i], v1, v1, 6);
+        check("adamw, m", m[i], m1, std::abs(m0[i]) + std::abs(gradient), 1.5);
+        check("adamw, v", v[i], v1, v1, 4);
         const double change =
             static_cast<double>(step.learning_rate) / step.correction1 * m1 /
             (std::sqrt(v1) / std::sqrt(static_cast<double>(step.correction2)) + step.epsilon);

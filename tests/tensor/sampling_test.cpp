@@ -65,12 +65,12 @@ TEST_P(SamplingKernels, WeightsAndTheirSums) {
       double exact_sum = 0, some = 0;
       for (int64_t i = 0; i < count; ++i) {
         const double exponent = (static_cast<double>(x[i]) - top) * factor, exact = std::exp(exponent);
-        check("softmax_weights", weights[i], exact, exact * (1 + std::min(87.0, -exponent)) + 1e-28, 3);
+        check("softmax_weights", weights[i], exact, exact * (1 + std::min(87.0, -exponent)) + 1e-28, 1.5);
         exact_sum += exact;
         if (x[i] >= top - 2) some += weights[i];
       }
       check("softmax_weights, sum", sum, exact_sum, exact_sum, 8);
-      check("sum_at_least", k->sum_at_least(x.data(), weights.data(), count, top - 2), some, some, 8);
+      check("sum_at_least", k->sum_at_least(x.data(), weights.data(), count, top - 2), some, some, 2);
       ASSERT_EQ(k->sum_at_least(x.data(), weights.data(), count, INFINITY), 0);
     }
 }
