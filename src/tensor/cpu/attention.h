@@ -10,7 +10,8 @@ namespace sdft::cpu {
 namespace {
 
 constexpr int64_t kQueryRows = 32;  // at a time
-constexpr int kKeyLanes = 16;
+constexpr int kKeyLanes = SDFT_VECTOR_LANES;
+using KeyVector = Vector<kKeyLanes>::Type;
 
 // C[rows, n] (+)= A[rows, k] B[k, n], element A(i, p) at a[i * a_row + p * a_col]: transposed A at no cost.
 template <int kRows>
@@ -18,14 +19,14 @@ SDFT_INLINE void small_gemm_rows(const float* a, int64_t a_row, int64_t a_col, c
                                  int64_t n, int64_t k, bool add, float* c, int64_t ldc) {
   int64_t j = 0;
   for (; j + kKeyLanes <= n; j += kKeyLanes) {
-    Float16 sum[kRows];
+    KeyVector sum[kRows];
     for (int i = 0; i < kRows; ++i)
-      sum[i] = add ? *reinterpret_cast<const Float16*>(c + i * ldc + j) : Float16{};
+      sum[i] = add ? *reinterpret_cast<const KeyVector*>(c + i * ldc + j) : KeyVector{};
     for (int64_t p = 0; p < k; ++p) {
-      Float16 row = *reinterpret_cast<const Float16*>(b + p * ldb + j);
+      KeyVector row = *reinterpret_cast<const KeyVector*>(b + p * ldb + j);
       for (int i = 0; i < kRows; ++i) sum[i] += a[i * a_row + p * a_col] * row;
     }
-    for (int i = 0; i < kRows; ++i) *reinterpret_cast<Float16*>(c + i * ldc + j) = sum[i];
+    for (int i = 0; i < kRows; ++i) *reinterpret_cast<KeyVector*>(c + i * ldc + j) = sum[i];
   }
   if (j == n) return;
   for (int i = 0; i < kRows; ++i) {
@@ -82,7 +83,7 @@ template <int kWide>
 SDFT_INLINE int64_t weigh_columns(const float* p, const float* x, int64_t stride, int64_t begin, int64_t end,
                                   int64_t at, int64_t width, float factor, float* y) {
   for (; at + kWide * kKeyLanes <= width; at += kWide * kKeyLanes) {
-    Float16 sum[4][kWide] = {};
+    KeyVector sum[4][kWide] = {};
     const float* column = x + at;
     int64_t j = begin;
     for (; j + 4 <= end; j += 4)
@@ -91,13 +92,13 @@ SDFT_INLINE int64_t weigh_columns(const float* p, const float* x, int64_t stride
 #pragma GCC unroll 2
         for (int l = 0; l < kWide; ++l)
           sum[i][l] +=
-              p[j + i] * *reinterpret_cast<const Float16*>(column + (j + i) * stride + l * kKeyLanes);
+              p[j + i] * *reinterpret_cast<const KeyVector*>(column + (j + i) * stride + l * kKeyLanes);
     for (; j < end; ++j)
 #pragma GCC unroll 2
       for (int l = 0; l < kWide; ++l)
-        sum[0][l] += p[j] * *reinterpret_cast<const Float16*>(column + j * stride + l * kKeyLanes);
+        sum[0][l] += p[j] * *reinterpret_cast<const KeyVector*>(column + j * stride + l * kKeyLanes);
     for (int l = 0; l < kWide; ++l)
-      *reinterpret_cast<Float16*>(y + at + l * kKeyLanes) =
+      *reinterpret_cast<KeyVector*>(y + at + l * kKeyLanes) =
           ((sum[0][l] + sum[1][l]) + (sum[2][l] + sum[3][l])) * factor;
   }
   return at;
