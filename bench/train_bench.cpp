@@ -51,12 +51,12 @@ int main(int argc, char** argv) {
   const auto objective = make_objective("sft", {model});
   AdamW optimizer({}, parameters);
   for (auto& item : optimizer.parameters) item.second.requires_grad_(true);
-  ops::Bf16Products precision(bf16);
+  const auto precision = bf16 ? ops::MatmulPrecision::kBf16 : ops::MatmulPrecision::kFull;
   for (int round = 0; round < 3; ++round) {
     auto start = std::chrono::steady_clock::now();
     const int steps = 10;
     for (int i = 0; i < steps; ++i) {
-      accumulate_gradients(*objective, student, batch, 4096, {});
+      accumulate_gradients(*objective, student, batch, 4096, {{}, precision});
       optimizer.step(1e-4, 1.0);
     }
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,4 +1,5 @@
 // sdft: fine-tunes a chat model on a task without making it forget what it could do.
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -16,7 +17,7 @@
 #include "cli/commands.h"
 #include "cli/model_flags.h"
 #include "cli/usage.h"
-#include "tensor/torch_compat.h"
+#include "tensor/ops.h"
 
 namespace {
 // Before the libraries' initialisers, which start threads of their own (OpenBLAS): all of them inherit the
@@ -78,7 +79,10 @@ void start_log() {
 sdft::cli::Action parse(int argc, char** argv) {
   using namespace sdft::cli;
   CLI::App app("Fine-tunes a chat model on a task without making it forget what it could do.", "sdft");
-  app.set_version_flag("--version", SDFT_VERSION);
+  app.set_version_flag("--version", [] {
+    return fmt::format("{}\nlibtorch {}\n\n{}", SDFT_VERSION, sdft::kTorchVersion,
+                       sdft::ops::describe_operations());
+  });
   app.require_subcommand(1);
   app.footer("Start with: sdft demo\nHelp on a command: sdft run --help");
   Action chosen;
@@ -115,6 +119,7 @@ int main(int argc, char** argv) {
   try {
     sdft::watch_signals();
     start_log();
+    sdft::chosen_tier();  // an SDFT_ISA that cannot be is told first
     parse(argc, argv)();
     sdft::cli::flush_out();
     std::fflush(stderr);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "tensor/kernels.h"
+#include "tensor/cpu/kernels.h"
 
 namespace sdft {
 
@@ -67,8 +67,10 @@ struct Row {
 };
 
 Row checked(const float* logits, int64_t vocabulary) {
-  const float top = kernels::maximum(logits, vocabulary);
-  if (top == -INFINITY)
+  const float top = kernels().maximum(logits, vocabulary);
+  const bool ruled_out =
+      top == -INFINITY && std::find(logits, logits + vocabulary, top) != logits + vocabulary;
+  if (ruled_out)
     throw Error(ExitCode::kInput,
                 "no token may come next: each is ruled out (suppress_tokens, bad_words_ids, "
                 "no_repeat_ngram_size, min_new_tokens or min_length of generation_config.json)");
@@ -80,14 +82,14 @@ Row checked(const float* logits, int64_t vocabulary) {
 
 int32_t likeliest(const Row& row) {
   int32_t id = 0;
-  kernels::find_at_least(row.logits, row.count, row.top, 1, &id);
+  kernels().find_at_least(row.logits, row.count, row.top, 1, &id);
   return id;
 }
 
 double softmax_weights(const Row& row, const SamplingOptions& options, std::vector<float>& weights) {
   weights.resize(static_cast<size_t>(row.count));
-  return kernels::softmax_weights(row.logits, row.count, row.top, static_cast<float>(1 / options.temperature),
-                                  weights.data());
+  return kernels().softmax_weights(row.logits, row.count, row.top,
+                                   static_cast<float>(1 / options.temperature), weights.data());
 }
 
 // A logit not far below the highest for which `enough` tokens lie at or above it. Passes of counting are far
@@ -101,7 +103,7 @@ float find_bound(const Row& row, const Enough& enough) {
     below *= 2;
   }
   for (int i = 0; i < 6; ++i) {
-    if (kernels::count_at_least(row.logits, row.count, static_cast<float>(row.top - below)) <= 128) break;
+    if (kernels().count_at_least(row.logits, row.count, static_cast<float>(row.top - below)) <= 128) break;
     const double middle = (above + below) / 2;
     (enough(static_cast<float>(row.top - middle)) ? below : above) = middle;
   }
@@ -111,7 +113,7 @@ float find_bound(const Row& row, const Enough& enough) {
 // All tokens whose logit is at least `least`, likeliest first.
 void collect(const Row& row, float least, const SamplingOptions& options, Scratch& memory) {
   memory.ids.resize(static_cast<size_t>(row.count));
-  const int64_t found = kernels::find_at_least(row.logits, row.count, least, row.count, memory.ids.data());
+  const int64_t found = kernels().find_at_least(row.logits, row.count, least, row.count, memory.ids.data());
   memory.candidates.clear();
   for (int64_t i = 0; i < found; ++i) {
     const int32_t id = memory.ids[static_cast<size_t>(i)];
@@ -152,7 +154,7 @@ bool has_top_k(const Row& row, const SamplingOptions& options) {
 void choose(const Row& row, const SamplingOptions& options, Scratch& memory) {
   if (has_top_k(row, options)) {
     const float bound = find_bound(row, [&](float least) {
-      return kernels::count_at_least(row.logits, row.count, least) >= options.top_k;
+      return kernels().count_at_least(row.logits, row.count, least) >= options.top_k;
     });
     collect(row, bound, options, memory);
     keep_top_k(memory.candidates, options.top_k);
@@ -162,7 +164,7 @@ void choose(const Row& row, const SamplingOptions& options, Scratch& memory) {
     // A little more than needed: these weights are f32, those of the cut f64.
     const double wanted = total * std::min(1.0, options.top_p + 1e-4);
     const float bound = find_bound(row, [&](float least) {
-      return kernels::sum_at_least(row.logits, memory.weights.data(), row.count, least) >= wanted;
+      return kernels().sum_at_least(row.logits, memory.weights.data(), row.count, least) >= wanted;
     });
     collect(row, bound, options, memory);
     keep_top_p(memory.candidates, total, options.top_p);
@@ -192,7 +194,7 @@ int32_t sample_token(const float* logits, int64_t vocabulary, const SamplingOpti
     // Nothing to leave out, nothing to sort: walk the weights in the order of ids.
     const double total = softmax_weights(row, options, memory.weights);
     return static_cast<int32_t>(
-        kernels::first_beyond(memory.weights.data(), row.count, random.uniform() * total));
+        kernels().first_beyond(memory.weights.data(), row.count, random.uniform() * total));
   }
   choose(row, options, memory);
   double left = random.uniform() * sum(memory.candidates);

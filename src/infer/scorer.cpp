@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/work.h"
 #include "infer/workers.h"
-#include "tensor/kernels.h"
+#include "tensor/ops.h"
 
 namespace sdft {
 
@@ -117,39 +117,6 @@ struct Question {
   size_t item;
 };
 
-struct Answer {
-  float log_prob;
-  bool greedy;
-};
-
-std::vector<Answer> answer(const Tensor& logits, const Question* questions, size_t count) {
-  const int64_t width = logits.size(1);
-  std::vector<Answer> answers(count);
-  if (logits.device().is_cpu() && logits.scalar_type() == at::kFloat) {
-    float* rows = logits.data_ptr<float>();
-    at::parallel_for(0, static_cast<int64_t>(count), 8, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        float* row = rows + i * width;
-        const int64_t target = questions[i].target;
-        int32_t likeliest = 0;
-        kernels::find_at_least(row, width, kernels::maximum(row, width), 1, &likeliest);
-        float loss;
-        kernels::cross_entropy(row, &target, nullptr, 1, width, false, &loss);
-        answers[static_cast<size_t>(i)] = {-loss, likeliest == target};
-      }
-    });
-    return answers;
-  }
-  std::vector<int64_t> targets;
-  for (size_t i = 0; i < count; ++i) targets.push_back(questions[i].target);
-  const Tensor target = at::tensor(at::ArrayRef<int64_t>(targets), at::kLong).to(logits.device());
-  const Tensor log_probs = at::log_softmax(logits.to(at::kFloat), -1);
-  const Tensor own = log_probs.gather(1, target.unsqueeze(1)).squeeze(1).cpu();
-  const Tensor greedy = log_probs.argmax(-1).eq(target).cpu();
-  for (size_t i = 0; i < count; ++i) answers[i] = {own.data_ptr<float>()[i], greedy.data_ptr<bool>()[i]};
-  return answers;
-}
-
 void score_batch(ModelView model, const std::vector<ScoreItem>& items, const Reading* begin,
                  const Reading* end, bool per_token, std::vector<Score>& scores) {
   at::NoGradGuard no_grad;
@@ -171,17 +138,22 @@ void score_batch(ModelView model, const std::vector<ScoreItem>& items, const Rea
       static_cast<size_t>(std::max<int64_t>(8, (int64_t{1} << 22) / model->config.vocab_size));
   for (size_t i = 0; i < questions.size(); i += chunk) {
     const size_t count = std::min(chunk, questions.size() - i);
-    std::vector<int64_t> rows;
-    for (size_t q = i; q < i + count; ++q) rows.push_back(questions[q].row);
+    std::vector<int64_t> rows, targets;
+    for (size_t q = i; q < i + count; ++q) {
+      rows.push_back(questions[q].row);
+      targets.push_back(questions[q].target);
+    }
     const Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(model->device);
-    const std::vector<Answer> answers =
-        answer(logits(model, hidden.index_select(0, index)), &questions[i], count);
+    const ops::TokenScores answers = ops::score_tokens(logits(model, hidden.index_select(0, index)),
+                                                       at::tensor(at::ArrayRef<int64_t>(targets), at::kLong));
+    const float* log_probs = answers.log_probs.data_ptr<float>();
+    const int64_t* likeliest = answers.likeliest.data_ptr<int64_t>();
     for (size_t q = 0; q < count; ++q) {
       Score& score = scores[questions[i + q].item];
-      score.log_prob += static_cast<double>(answers[q].log_prob);
+      score.log_prob += static_cast<double>(log_probs[q]);
       score.count++;
-      score.greedy &= answers[q].greedy;
-      if (per_token) score.token_log_probs.push_back(answers[q].log_prob);
+      score.greedy &= likeliest[q] == targets[q];
+      if (per_token) score.token_log_probs.push_back(log_probs[q]);
     }
   }
 }

@@ -41,7 +41,7 @@ struct Context {
   Tensor last_rows;
   std::vector<ops::CacheSegment> last_segments;
   const Adapter* adapter = nullptr;
-  Dropout dropout;
+  ForwardOptions options;
   uint64_t linear_index = 0;  // a dropout mask of its own for each
 
   const LoraPair* lora(const LinearLayer& layer) const {
@@ -50,16 +50,16 @@ struct Context {
 };
 
 Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
-  Tensor y = ops::linear(x, layer.weight, layer.bias);
+  const ops::MatmulPrecision precision = context.options.precision;
+  Tensor y = ops::linear(x, layer.weight, layer.bias, precision);
   context.linear_index++;
   const LoraPair* lora = context.lora(layer);
   if (!lora) return y;
   Tensor input = x;
-  if (context.dropout.p > 0)
-    input = ops::dropout(x, context.dropout.p,
-                         context.dropout.key * 0x9e3779b97f4a7c15ull + context.linear_index);
-  Tensor low = ops::linear(input.to(lora->a.scalar_type()), lora->a);  // [N, r]
-  return y + (ops::linear(low, lora->b) * lora->scale).to(y.scalar_type());
+  if (const Dropout& dropout = context.options.dropout; dropout.p > 0)
+    input = ops::dropout(x, dropout.p, dropout.key * 0x9e3779b97f4a7c15ull + context.linear_index);
+  Tensor low = ops::linear(input.to(lora->a.scalar_type()), lora->a, {}, precision);  // [N, r]
+  return y + (ops::linear(low, lora->b, {}, precision) * lora->scale).to(y.scalar_type());
 }
 
 Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
@@ -73,7 +73,7 @@ Tensor add_branch(const Model& model, const Tensor& residual, const LinearLayer&
                   const Tensor& out_norm, Context& context) {
   if (context.lora(layer) || out_norm.defined() || at::GradMode::is_enabled())
     return residual + normalise(model, apply(layer, x, context), out_norm);
-  return ops::add_linear(residual, x, layer.weight, layer.bias);
+  return ops::add_linear(residual, x, layer.weight, layer.bias, context.options.precision);
 }
 
 struct Heads {
@@ -144,8 +144,9 @@ Tensor gated(const ModelConfig& c, const Mlp& mlp, const Tensor& x, Context& con
 
 // Each token goes to the experts its router likes best, [N, C] -> [N, C].
 Tensor mix_experts(const ModelConfig& c, const Layer& layer, const Tensor& x, Context& context) {
-  const Tensor scores = at::softmax(ops::linear(x, layer.router).to(at::kFloat), -1);  // [N, E]
-  auto [weights, chosen] = at::topk(scores, c.experts_per_token, -1);                  // [N, K]
+  const Tensor scores =
+      at::softmax(ops::linear(x, layer.router, {}, context.options.precision).to(at::kFloat), -1);  // [N, E]
+  auto [weights, chosen] = at::topk(scores, c.experts_per_token, -1);                               // [N, K]
   if (c.normalize_experts) weights = weights / weights.sum(-1, true);
   Tensor y = at::zeros_like(x);
   for (size_t e = 0; e < layer.experts.size(); ++e) {
@@ -203,7 +204,7 @@ void look_up_positions(const Model& model, const std::vector<int64_t>& positions
 }
 }  // namespace
 
-Tensor forward(ModelView view, const PackedTokens& tokens, const Dropout& dropout) {
+Tensor forward(ModelView view, const PackedTokens& tokens, const ForwardOptions& options) {
   const Model& model = *view.weights;
   std::vector<int64_t> positions, lengths;  // [N]
   for (int64_t length : tokens.lengths) {
@@ -213,7 +214,7 @@ Tensor forward(ModelView view, const PackedTokens& tokens, const Dropout& dropou
   }
   Context context;
   context.lengths = &tokens.lengths;
-  context.dropout = dropout;
+  context.options = options;
   look_up_positions(model, positions, lengths, context);
   return run(view, tokens.ids, context);
 }

@@ -107,8 +107,13 @@ struct Dropout {
   double p = 0.0;    // on the input of LoRA's A
   uint64_t key = 0;  // another one a step
 };
+// What training changes of a forward pass.
+struct ForwardOptions {
+  Dropout dropout;
+  ops::MatmulPrecision precision = ops::MatmulPrecision::kFull;
+};
 // Final hidden states [N, C], normalised; logits() of them are the model's.
-Tensor forward(ModelView model, const PackedTokens& tokens, const Dropout& dropout = {});
+Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions& options = {});
 // The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No
 // gradient. last_only: hidden states of each segment's last token only, [segments, C].
 Tensor forward_cached(ModelView model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,

@@ -1,17 +1,11 @@
-#include <torch/csrc/autograd/custom_function.h>
+// Causal attention of sequences that lie one after another, and of their newest tokens against a cache.
+#include <functional>
 
-#include "tensor/kernels.h"
-#include "tensor/ops.h"
+#include "tensor/operations.h"
 
 namespace sdft::ops {
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using Grads = torch::autograd::variable_list;
 
 namespace {
-using kernels::AttentionSegment;
-using kernels::AttentionShape;
-
 AttentionShape shape_of(const Tensor& q, int64_t kv_heads, int64_t token_stride, int64_t head_stride,
                         const AttentionOptions& options) {
   return {q.size(1),
@@ -57,8 +51,8 @@ Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const s
   if (lse) *lse = at::empty({q.size(0), q.size(1)}, q.options());
   AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
   for_each_head(packed_segments(k, v, lengths), shape, [&](const AttentionSegment& segment, int64_t head) {
-    kernels::attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
-                       lse ? lse->data_ptr<float>() : nullptr);
+    kernels().attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
+                        lse ? lse->data_ptr<float>() : nullptr);
   });
   return out;
 }
@@ -89,8 +83,8 @@ struct Attention : Function<Attention> {
                              ctx->saved_data["softcap"].toDouble()};
     AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
     for_each_head(segments, shape, [&](const AttentionSegment& segment, int64_t head) {
-      kernels::attention_backward(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
-                                  lse.data_ptr<float>(), dout.data_ptr<float>(), dq.data_ptr<float>());
+      kernels().attention_backward(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
+                                   lse.data_ptr<float>(), dout.data_ptr<float>(), dq.data_ptr<float>());
     });
     return {dq, dk, dv, Tensor(), Tensor(), Tensor(), Tensor()};
   }
@@ -109,17 +103,23 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Attention
   return at::matmul(at::softmax(scores, -1).to(q.scalar_type()), values).transpose(0, 1);
 }
 
-bool fast(const Tensor& x) { return x.device().is_cpu() && x.scalar_type() == at::kFloat; }
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
                  const AttentionOptions& options) {
-  if (fast(q)) {
-    Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
-    if (at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad()))
-      return Attention::apply(qc, kc, vc, lengths, options.scale, options.window, options.softcap);
-    return forward_packed(qc, kc, vc, lengths, options, nullptr);
-  }
+  return find(kAttention, q)(q, k, v, lengths, options);
+}
+
+Tensor attention_kernels(const Tensor& q, const Tensor& k, const Tensor& v,
+                         const std::vector<int64_t>& lengths, const AttentionOptions& options) {
+  const Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
+  if (wants_gradient({q, k, v}))
+    return Attention::apply(qc, kc, vc, lengths, options.scale, options.window, options.softcap);
+  return forward_packed(qc, kc, vc, lengths, options, nullptr);
+}
+
+Tensor attention_aten(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
+                      const AttentionOptions& options) {
   std::vector<Tensor> rows;
   int64_t begin = 0;
   for (int64_t length : lengths) {
@@ -167,9 +167,15 @@ Tensor attend_newest(const Tensor& q, const Tensor& keys, const Tensor& values, 
   return at::matmul(at::softmax(scores, -1).to(q.scalar_type()), rows(values))
       .reshape({count, q.size(1), width});
 }
+}  // namespace
 
-Tensor attention_cached_composed(const Tensor& q, const Tensor& keys, const Tensor& values,
-                                 const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
+Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& values,
+                        const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
+  return find(kAttentionCached, q)(q, keys, values, segments, options);
+}
+
+Tensor attention_cached_aten(const Tensor& q, const Tensor& keys, const Tensor& values,
+                             const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
   std::vector<Tensor> rows;
   int64_t begin = 0;
   for (size_t i = 0; i < segments.size();) {
@@ -188,11 +194,9 @@ Tensor attention_cached_composed(const Tensor& q, const Tensor& keys, const Tens
   }
   return at::cat(rows, 0);
 }
-}  // namespace
 
-Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& values,
-                        const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
-  if (!fast(q)) return attention_cached_composed(q, keys, values, segments, options);
+Tensor attention_cached_kernels(const Tensor& q, const Tensor& keys, const Tensor& values,
+                                const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
   std::vector<AttentionSegment> work;
   int64_t begin = 0;
   for (const CacheSegment& s : segments) {
@@ -204,25 +208,31 @@ Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& value
   Tensor query = q.contiguous(), out = at::empty_like(query);
   AttentionShape shape = shape_of(q, keys.size(1), keys.stride(2), keys.stride(1), options);
   for_each_head(work, shape, [&](const AttentionSegment& segment, int64_t head) {
-    kernels::attention(shape, segment, head, query.data_ptr<float>(), out.data_ptr<float>(), nullptr);
+    kernels().attention(shape, segment, head, query.data_ptr<float>(), out.data_ptr<float>(), nullptr);
   });
   return out;
 }
 
 void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments,
                      Tensor& keys, Tensor& values) {
-  if (!fast(k)) {
-    std::vector<int64_t> slots, positions;
-    for (const CacheSegment& s : segments)
-      for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t) {
-        slots.push_back(s.slot);
-        positions.push_back(t);
-      }
-    const Tensor slot = long_tensor(slots, k.device()), position = long_tensor(positions, k.device());
-    keys.transpose(1, 2).index_put_({slot, position}, k);
-    values.transpose(1, 2).index_put_({slot, position}, v);
-    return;
-  }
+  find(kAppendToCache, k)(k, v, segments, keys, values);
+}
+
+void append_to_cache_aten(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments,
+                          Tensor& keys, Tensor& values) {
+  std::vector<int64_t> slots, positions;
+  for (const CacheSegment& s : segments)
+    for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t) {
+      slots.push_back(s.slot);
+      positions.push_back(t);
+    }
+  const Tensor slot = long_tensor(slots, k.device()), position = long_tensor(positions, k.device());
+  keys.transpose(1, 2).index_put_({slot, position}, k);
+  values.transpose(1, 2).index_put_({slot, position}, v);
+}
+
+void append_to_cache_kernels(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments,
+                             Tensor& keys, Tensor& values) {
   int64_t begin = 0;
   const int64_t heads = keys.size(1), width = keys.size(3);
   const Tensor new_keys = k.contiguous(),

@@ -1,11 +1,15 @@
 // The operations a transformer is made of, differentiable. Tokens of all sequences of a batch lie one after
-// another in the first dimension (N rows, no padding). On the CPU in f32 each runs a kernel of kernels.h;
-// elsewhere (CUDA, bf16) the same formula is composed of ATen operations, so that results agree within the
-// arithmetic's error. Shapes: N tokens, C width, H heads, Hkv key/value heads, D head size, V vocabulary.
+// another in the first dimension (N rows, no padding). Each has several implementations, whose results agree
+// within the arithmetic's error: own kernels on the CPU in f32, ATen operations for every device and type.
+// The table in operations.cpp says which runs, by the first tensor's device and type and by the chosen tier
+// (cpu/tier.h); the other floating-point tensors have that device and type too. Thread-safe. Shapes: N
+// tokens, C width, H heads, Hkv key/value heads, D head size, V vocabulary.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "tensor/cpu/kernels.h"
 #include "tensor/torch_compat.h"
 
 namespace sdft {
@@ -17,24 +21,22 @@ void set_num_threads(int64_t threads);
 
 namespace ops {
 
-// Matrix products of f32 tensors on the CPU in bf16 with f32 accumulation while the guard lives (about twice
-// as fast, relative error 2^-9 an element). For training from scratch; never the default.
-class Bf16Products {
- public:
-  explicit Bf16Products(bool on);
-  ~Bf16Products();
+// What a matrix product's factors and result are rounded to. kBf16 (relative error 2^-9 each, faster where
+// the processor has instructions for it) is for training from scratch, never the default. Its sums are f32
+// where libtorch takes oneDNN's product: with AVX-512, from 16^3 multiply-adds on.
+enum class MatmulPrecision { kFull, kBf16 };
 
- private:
-  bool before_;
-};
+// op(A) op(B) of two contiguous matrices; only ATen's records gradients.
+Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+               MatmulPrecision precision = MatmulPrecision::kFull);
 
-// op(A) op(B) of two contiguous matrices, no gradient.
-Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b);
-
-// [N, in] x [out, in] -> [N, out]. In no-gradient mode a row's result does not depend on the rows beside it.
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
-// sum + linear(x, weight, bias); in no-gradient mode it is added in sum's own memory.
-Tensor add_linear(Tensor sum, const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+// [N, in] x [out, in] -> [N, out]. In no-gradient mode the kernels' result for a row does not depend on the
+// rows beside it.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+              MatmulPrecision precision = MatmulPrecision::kFull);
+// sum + linear(x, weight, bias); in no-gradient mode it may be added in sum's own memory.
+Tensor add_linear(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                  MatmulPrecision precision = MatmulPrecision::kFull);
 // Over the last dimension; Zhang & Sennrich 2019. offset: multiplies with 1 + weight (Gemma).
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, bool offset = false);
 Tensor swiglu(const Tensor& gate, const Tensor& up);  // silu(gate) * up; Shazeer 2020
@@ -71,9 +73,26 @@ void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSe
 // sum_n weights[n] * -log softmax(hidden[n] W^T)[targets[n]], without holding all logits at once.
 // hidden [N, C], weight [V, C], targets [N] i64, weights [N] f32 -> scalar f32. cap: softcap of the logits.
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
-                            const Tensor& weights, double cap = 0);
+                            const Tensor& weights, double cap = 0,
+                            MatmulPrecision precision = MatmulPrecision::kFull);
 // log softmax(hidden W^T)[targets] -> [N] f32, no gradient.
-Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets, double cap = 0);
+Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets, double cap = 0,
+                       MatmulPrecision precision = MatmulPrecision::kFull);
+
+// Of rows of logits [n, V], no gradient: log softmax(logits)[targets] [n] f32, and the first of the greatest
+// [n] i64; both on the CPU.
+struct TokenScores {
+  Tensor log_probs, likeliest;
+};
+TokenScores score_tokens(const Tensor& logits, const Tensor& targets);  // targets [n] i64, on the CPU
+
+// The optimizer's part, no gradient, all contiguous. The sum of squares; one AdamW step (cpu/kernels.h) on
+// parameter and moments m, v.
+double squared_norm(const Tensor& x);
+void adamw(const AdamWStep& step, const Tensor& gradient, Tensor& parameter, Tensor& m, Tensor& v);
+
+// Which tier each operation has here, as a table for people.
+std::string describe_operations();
 
 }  // namespace ops
 }  // namespace sdft

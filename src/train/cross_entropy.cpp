@@ -5,10 +5,10 @@ namespace sdft {
 namespace {
 class CrossEntropy final : public Objective {
  public:
-  Tensor loss(ModelView student, const MicroBatch& batch, const Dropout& dropout) const override {
-    const Tensor hidden = forward(student, batch.tokens, dropout).index_select(0, batch.rows);  // [n, C]
+  Tensor loss(ModelView student, const MicroBatch& batch, const ForwardOptions& options) const override {
+    const Tensor hidden = forward(student, batch.tokens, options).index_select(0, batch.rows);  // [n, C]
     return ops::linear_cross_entropy(hidden, head_weight(student), batch.targets, batch.weights,
-                                     student->config.final_softcap);
+                                     student->config.final_softcap, options.precision);
   }
 };
 }  // namespace

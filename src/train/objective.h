@@ -14,7 +14,7 @@ class Objective {
   virtual ~Objective() = default;
   // The micro-batch's share of the step's loss: a scalar f32 with its gradient recorded, the sum over its
   // targets times their weights.
-  virtual Tensor loss(ModelView student, const MicroBatch& batch, const Dropout& dropout) const = 0;
+  virtual Tensor loss(ModelView student, const MicroBatch& batch, const ForwardOptions& options) const = 0;
 };
 
 // What an objective may look at besides the micro-batch.

@@ -19,13 +19,15 @@ int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch) {
 
 double accumulate_gradients(const Objective& objective, ModelView student,
                             const std::vector<const Sample*>& samples, int64_t max_tokens,
-                            const Dropout& dropout) {
+                            const ForwardOptions& options) {
   double loss = 0;
   uint64_t part = 0;
   for (const MicroBatch& batch : micro_batches(samples, max_tokens, student->device)) {
     ++part;
     if (batch.targets.numel() == 0) continue;
-    const Tensor value = objective.loss(student, batch, {dropout.p, dropout.key * 4096 + part});
+    ForwardOptions of_part = options;
+    of_part.dropout.key = options.dropout.key * 4096 + part;
+    const Tensor value = objective.loss(student, batch, of_part);
     value.backward();
     loss += value.item<double>();
   }
@@ -85,9 +87,9 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
   const int64_t max_tokens = options_.per_device_train_batch_size * std::max<int64_t>(1, options_.cutoff_len);
   const Dropout dropout{adapter_ ? options_.lora.dropout : 0.0,
                         Random(options_.seed, "dropout " + std::to_string(step)).next()};
-  ops::Bf16Products precision(options_.bf16);
+  const auto precision = options_.bf16 ? ops::MatmulPrecision::kBf16 : ops::MatmulPrecision::kFull;
   m.step = step + 1;
-  m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens, dropout);
+  m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens, {dropout, precision});
   if (on_gradients) on_gradients(optimizer_.parameters);
   m.learning_rate = learning_rate_at(schedule_, step);
   m.grad_norm = optimizer_.step(m.learning_rate, options_.max_grad_norm);

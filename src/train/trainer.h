@@ -55,7 +55,7 @@ int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch);
 // One step's loss and gradients, which are added to the parameters' .grad.
 double accumulate_gradients(const Objective& objective, ModelView student,
                             const std::vector<const Sample*>& samples, int64_t max_tokens,
-                            const Dropout& dropout);
+                            const ForwardOptions& options);
 
 // The state of a training. What it trains lives elsewhere and must outlive it: an adapter, or all weights of
 // the model where there is none.

@@ -251,6 +251,18 @@ TEST_F(BadInput, EveryHelpEndsWithExamples) {
   EXPECT_EQ(run_command({"--version"}).exit_code, 0);
 }
 
+TEST_F(BadInput, InstructionSetThatIsNotThere) {
+  ::setenv("SDFT_ISA", "avx513", 1);
+  const CommandResult wrong = run_command({"--version"});
+  ::setenv("SDFT_ISA", "baseline", 1);
+  const CommandResult right = run_command({"--version"});
+  ::unsetenv("SDFT_ISA");
+  expect_usage_error(wrong, {"SDFT_ISA", "'avx513'", "aten, onednn, baseline"});
+  EXPECT_EQ(right.exit_code, 0);
+  EXPECT_THAT(right.out, HasSubstr("baseline"));
+  EXPECT_THAT(right.out, Not(HasSubstr("avx")));
+}
+
 TEST_F(BadInput, FullDisk) {
   const fs::path mount = dir_ / "small disk";
   fs::create_directories(mount);

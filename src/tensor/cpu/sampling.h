@@ -1,34 +1,32 @@
 // What choosing a token from a row of logits needs, over whole rows at a time.
-#include <algorithm>
+#pragma once
 
-#include "tensor/kernels.h"
-#include "tensor/simd.h"
+#include "tensor/cpu/exp.h"
 
-namespace sdft::kernels {
+namespace sdft::cpu {
 namespace {
-constexpr int64_t kBlock =
-    64;  // numbers whose sums are formed in f32, and that are looked at one by one or not at all
-}
 
-SDFT_CLONES float maximum(const float* x, int64_t count) {
+// Numbers whose sums are formed in f32, and that are looked at one by one or not at all.
+constexpr int64_t kRun = 64;
+
+float maximum(const float* x, int64_t count) {
   float top = x[0];
 #pragma omp simd reduction(max : top)
   for (int64_t i = 0; i < count; ++i) top = x[i] > top ? x[i] : top;
   return top;
 }
 
-SDFT_CLONES int64_t count_at_least(const float* x, int64_t count, float least) {
+int64_t count_at_least(const float* x, int64_t count, float least) {
   int32_t found = 0;
 #pragma omp simd reduction(+ : found)
   for (int64_t i = 0; i < count; ++i) found += x[i] >= least ? 1 : 0;
   return found;
 }
 
-SDFT_CLONES int64_t find_at_least(const float* x, int64_t count, float least, int64_t limit,
-                                  int32_t* indices) {
+int64_t find_at_least(const float* x, int64_t count, float least, int64_t limit, int32_t* indices) {
   int64_t found = 0;
-  for (int64_t begin = 0; begin < count && found < limit; begin += kBlock) {
-    const int64_t end = std::min(count, begin + kBlock);
+  for (int64_t begin = 0; begin < count && found < limit; begin += kRun) {
+    const int64_t end = std::min(count, begin + kRun);
     int32_t here = 0;
 #pragma omp simd reduction(+ : here)
     for (int64_t i = begin; i < end; ++i) here += x[i] >= least ? 1 : 0;
@@ -41,10 +39,10 @@ SDFT_CLONES int64_t find_at_least(const float* x, int64_t count, float least, in
   return found;
 }
 
-SDFT_CLONES double softmax_weights(const float* x, int64_t count, float top, float factor, float* weights) {
+double softmax_weights(const float* x, int64_t count, float top, float factor, float* weights) {
   double total = 0;
-  for (int64_t begin = 0; begin < count; begin += kBlock) {
-    const int64_t end = std::min(count, begin + kBlock);
+  for (int64_t begin = 0; begin < count; begin += kRun) {
+    const int64_t end = std::min(count, begin + kRun);
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = begin; i < end; ++i) sum += weights[i] = fast_exp((x[i] - top) * factor);
@@ -53,10 +51,10 @@ SDFT_CLONES double softmax_weights(const float* x, int64_t count, float top, flo
   return total;
 }
 
-SDFT_CLONES double sum_at_least(const float* x, const float* weights, int64_t count, float least) {
+double sum_at_least(const float* x, const float* weights, int64_t count, float least) {
   double total = 0;
-  for (int64_t begin = 0; begin < count; begin += kBlock) {
-    const int64_t end = std::min(count, begin + kBlock);
+  for (int64_t begin = 0; begin < count; begin += kRun) {
+    const int64_t end = std::min(count, begin + kRun);
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = begin; i < end; ++i) sum += x[i] >= least ? weights[i] : 0.0f;
@@ -65,10 +63,10 @@ SDFT_CLONES double sum_at_least(const float* x, const float* weights, int64_t co
   return total;
 }
 
-SDFT_CLONES int64_t first_beyond(const float* weights, int64_t count, double sum) {
+int64_t first_beyond(const float* weights, int64_t count, double sum) {
   double before = 0;
-  for (int64_t begin = 0; begin < count; begin += kBlock) {
-    const int64_t end = std::min(count, begin + kBlock);
+  for (int64_t begin = 0; begin < count; begin += kRun) {
+    const int64_t end = std::min(count, begin + kRun);
     float here = 0;
 #pragma omp simd reduction(+ : here)
     for (int64_t i = begin; i < end; ++i) here += weights[i];
@@ -80,4 +78,5 @@ SDFT_CLONES int64_t first_beyond(const float* weights, int64_t count, double sum
   return count - 1;
 }
 
-}  // namespace sdft::kernels
+}  // namespace
+}  // namespace sdft::cpu

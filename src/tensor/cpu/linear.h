@@ -3,22 +3,14 @@
 // lanes at its end. Every element's sum has one order, whatever the other rows and columns: a sequence's
 // numbers do not depend on the batch that it is in. From 4 rows on this is as fast as a packing product,
 // which needs hundreds to be so.
-#include <algorithm>
-#include <cstring>
+#pragma once
 
-#include "tensor/kernels.h"
-#include "tensor/simd.h"
+#include "tensor/cpu/simd.h"
 
-#pragma GCC diagnostic ignored "-Wpsabi"  // wide vectors never cross a function that is not inlined
-
-namespace sdft::kernels {
+namespace sdft::cpu {
 namespace {
 
 constexpr int64_t kChunk = 512;  // of k: bounds what a tile reads, and the rounding of long sums
-
-typedef float Float4 __attribute__((vector_size(16), aligned(4), may_alias));
-typedef float Float8 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef float Float16 __attribute__((vector_size(64), aligned(4), may_alias));
 
 template <int kLanes>
 struct Vector;
@@ -157,27 +149,10 @@ SDFT_INLINE void run(const Product& x, int64_t begin, int64_t end) {
   }
 }
 
-#ifdef SDFT_TARGET_V4
-SDFT_TARGET_V4 void run_v4(const Product& x, int64_t begin, int64_t end) { run<16, 6>(x, begin, end); }
-SDFT_TARGET_V3 void run_v3(const Product& x, int64_t begin, int64_t end) { run<8, 3>(x, begin, end); }
-#endif
-void run_base(const Product& x, int64_t begin, int64_t end) { run<4, 4>(x, begin, end); }
-
-using Run = void (*)(const Product&, int64_t, int64_t);
-
-Run best_run() {
-#ifdef SDFT_TARGET_V4
-  if (__builtin_cpu_supports("x86-64-v4")) return run_v4;
-  if (__builtin_cpu_supports("x86-64-v3")) return run_v3;
-#endif
-  return run_base;
-}
-}  // namespace
-
 void linear(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin,
             int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
-  static const Run chosen = best_run();
-  chosen({a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
+  run<SDFT_VECTOR_LANES, SDFT_TILE_ROWS>({a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
 }
 
-}  // namespace sdft::kernels
+}  // namespace
+}  // namespace sdft::cpu

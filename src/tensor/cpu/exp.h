@@ -1,22 +1,9 @@
-// Building blocks shared by the CPU kernels.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include "tensor/cpu/simd.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define SDFT_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SDFT_CLONES
-#endif
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define SDFT_TARGET_V4 __attribute__((target("arch=x86-64-v4")))
-#define SDFT_TARGET_V3 __attribute__((target("arch=x86-64-v3")))
-#endif
-#define SDFT_INLINE inline __attribute__((always_inline))
-#define SDFT_LAMBDA_INLINE __attribute__((always_inline))
-
-namespace sdft::kernels {
+namespace sdft::cpu {
+namespace {
 
 // exp(x) to within 2 units in the last place on [-87, 88], clamped outside; a form that compilers vectorise.
 // exp(x) = 2^n exp(r), |r| <= ln2 / 2, with the Taylor-like polynomial of degree 6 fitted for this range.
@@ -41,4 +28,5 @@ SDFT_INLINE float fast_exp(float x) {
   return y * scale;
 }
 
-}  // namespace sdft::kernels
+}  // namespace
+}  // namespace sdft::cpu

@@ -1,33 +1,32 @@
 // Causal attention for one sequence and one key/value head, in blocks of query rows so that scores stay in
 // the cache (the idea of FlashAttention, Dao et al. 2022; probabilities are recomputed in the backward pass
 // from logsumexp).
-#include <algorithm>
-#include <cmath>
-#include <vector>
+#pragma once
 
-#include "tensor/kernels.h"
-#include "tensor/simd.h"
+#include "tensor/cpu/exp.h"
+#include "tensor/cpu/linear.h"
 
-namespace sdft::kernels {
+namespace sdft::cpu {
 namespace {
 
-constexpr int64_t kBlock = 32;  // query rows at a time
-constexpr int kLanes = 16;
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+constexpr int64_t kQueryRows = 32;  // at a time
+constexpr int kKeyLanes = SDFT_VECTOR_LANES;
+using KeyVector = Vector<kKeyLanes>::Type;
 
 // C[rows, n] (+)= A[rows, k] B[k, n], element A(i, p) at a[i * a_row + p * a_col]: transposed A at no cost.
 template <int kRows>
 SDFT_INLINE void small_gemm_rows(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,
                                  int64_t n, int64_t k, bool add, float* c, int64_t ldc) {
   int64_t j = 0;
-  for (; j + kLanes <= n; j += kLanes) {
-    Lanes sum[kRows];
-    for (int i = 0; i < kRows; ++i) sum[i] = add ? *reinterpret_cast<const Lanes*>(c + i * ldc + j) : Lanes{};
+  for (; j + kKeyLanes <= n; j += kKeyLanes) {
+    KeyVector sum[kRows];
+    for (int i = 0; i < kRows; ++i)
+      sum[i] = add ? *reinterpret_cast<const KeyVector*>(c + i * ldc + j) : KeyVector{};
     for (int64_t p = 0; p < k; ++p) {
-      Lanes row = *reinterpret_cast<const Lanes*>(b + p * ldb + j);
+      KeyVector row = *reinterpret_cast<const KeyVector*>(b + p * ldb + j);
       for (int i = 0; i < kRows; ++i) sum[i] += a[i * a_row + p * a_col] * row;
     }
-    for (int i = 0; i < kRows; ++i) *reinterpret_cast<Lanes*>(c + i * ldc + j) = sum[i];
+    for (int i = 0; i < kRows; ++i) *reinterpret_cast<KeyVector*>(c + i * ldc + j) = sum[i];
   }
   if (j == n) return;
   for (int i = 0; i < kRows; ++i) {
@@ -52,13 +51,6 @@ SDFT_INLINE void transpose(const float* x, int64_t rows, int64_t stride, int64_t
                            float* y) {
   for (int64_t d = 0; d < width; ++d)
     for (int64_t row = 0; row < rows; ++row) y[d * ld + row] = x[row * stride + d];
-}
-
-// Scratch memory of a thread, grown as needed.
-float* scratch(int slot, size_t count) {
-  thread_local std::vector<float> buffers[4];
-  if (buffers[slot].size() < count) buffers[slot].resize(count);
-  return buffers[slot].data();
 }
 
 // First and last + 1 key that query row i (of q_len) sees.
@@ -86,14 +78,12 @@ SDFT_INLINE float exponentiate(float* scores, int64_t begin, int64_t end, int64_
   return sum;
 }
 
-}  // namespace
-
 // y[n] = sum_j p[j] x[j][n], four rows of x at a time so that sums do not wait for one another.
 template <int kWide>
 SDFT_INLINE int64_t weigh_columns(const float* p, const float* x, int64_t stride, int64_t begin, int64_t end,
                                   int64_t at, int64_t width, float factor, float* y) {
-  for (; at + kWide * kLanes <= width; at += kWide * kLanes) {
-    Lanes sum[4][kWide] = {};
+  for (; at + kWide * kKeyLanes <= width; at += kWide * kKeyLanes) {
+    KeyVector sum[4][kWide] = {};
     const float* column = x + at;
     int64_t j = begin;
     for (; j + 4 <= end; j += 4)
@@ -101,13 +91,14 @@ SDFT_INLINE int64_t weigh_columns(const float* p, const float* x, int64_t stride
       for (int i = 0; i < 4; ++i)
 #pragma GCC unroll 2
         for (int l = 0; l < kWide; ++l)
-          sum[i][l] += p[j + i] * *reinterpret_cast<const Lanes*>(column + (j + i) * stride + l * kLanes);
+          sum[i][l] +=
+              p[j + i] * *reinterpret_cast<const KeyVector*>(column + (j + i) * stride + l * kKeyLanes);
     for (; j < end; ++j)
 #pragma GCC unroll 2
       for (int l = 0; l < kWide; ++l)
-        sum[0][l] += p[j] * *reinterpret_cast<const Lanes*>(column + j * stride + l * kLanes);
+        sum[0][l] += p[j] * *reinterpret_cast<const KeyVector*>(column + j * stride + l * kKeyLanes);
     for (int l = 0; l < kWide; ++l)
-      *reinterpret_cast<Lanes*>(y + at + l * kLanes) =
+      *reinterpret_cast<KeyVector*>(y + at + l * kKeyLanes) =
           ((sum[0][l] + sum[1][l]) + (sum[2][l] + sum[3][l])) * factor;
   }
   return at;
@@ -125,8 +116,8 @@ SDFT_INLINE void weigh(const float* p, const float* x, int64_t stride, int64_t b
 }
 
 // One query row, for decoding: keys as they lie, no transposed copy. All heads that share the keys.
-SDFT_CLONES static void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
-                                      const float* q, float* out, float* lse) {
+void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
+                   float* out, float* lse) {
   const int64_t width = shape.head_dim, begin = key_begin(shape, s, s.q_len - 1), end = s.kv_len;
   const int64_t group = shape.heads / shape.kv_heads, first = s.q_begin * shape.heads + kv_head * group;
   const float* k = s.k + kv_head * shape.head_stride;
@@ -144,20 +135,20 @@ SDFT_CLONES static void attention_row(const AttentionShape& shape, const Attenti
   }
 }
 
-SDFT_CLONES static void attention_blocks(const AttentionShape& shape, const AttentionSegment& s,
-                                         int64_t kv_head, const float* q, float* out, float* lse) {
+void attention_blocks(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
+                      float* out, float* lse) {
   const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads,
                 row_stride = shape.heads * width;
-  const int64_t ld = (s.kv_len + kLanes - 1) / kLanes * kLanes;
+  const int64_t ld = (s.kv_len + kKeyLanes - 1) / kKeyLanes * kKeyLanes;
   const float* v = s.v + kv_head * shape.head_stride;
   float* keys = scratch(0, ld * width);  // [D, kv_len]
   std::fill(keys, keys + ld * width, 0.0f);
   transpose(s.k + kv_head * shape.head_stride, s.kv_len, shape.token_stride, width, ld, keys);
-  float* scores = scratch(1, kBlock * ld);
+  float* scores = scratch(1, kQueryRows * ld);
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
-    for (int64_t i0 = 0; i0 < s.q_len; i0 += kBlock) {
-      const int64_t rows = std::min(kBlock, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
-      const int64_t padded = (limit + kLanes - 1) / kLanes * kLanes;
+    for (int64_t i0 = 0; i0 < s.q_len; i0 += kQueryRows) {
+      const int64_t rows = std::min(kQueryRows, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
+      const int64_t padded = (limit + kKeyLanes - 1) / kKeyLanes * kKeyLanes;
       const int64_t first = (s.q_begin + i0) * row_stride + head * width;
       small_gemm(q + first, row_stride, 1, keys, ld, rows, padded, width, false, scores, ld);
       for (int64_t i = 0; i < rows; ++i) {
@@ -185,24 +176,23 @@ void attention(const AttentionShape& shape, const AttentionSegment& segment, int
 
 // With P = softmax(scale Q K^T), O = P V: dV = P^T dO, dP = dO V^T, dS = scale P (dP - rowsum(dO O)), dQ = dS
 // K, dK = dS^T Q.
-SDFT_CLONES void attention_backward(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
-                                    const float* q, const float* out, const float* lse, const float* dout,
-                                    float* dq) {
+void attention_backward(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
+                        const float* q, const float* out, const float* lse, const float* dout, float* dq) {
   const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads,
                 row_stride = shape.heads * width;
-  const int64_t ld = (s.kv_len + kLanes - 1) / kLanes * kLanes, offset = kv_head * shape.head_stride;
+  const int64_t ld = (s.kv_len + kKeyLanes - 1) / kKeyLanes * kKeyLanes, offset = kv_head * shape.head_stride;
   float* keys = scratch(0, 2 * ld * width);  // [D, kv_len], then the values likewise
   float* values = keys + ld * width;
   std::fill(keys, keys + 2 * ld * width, 0.0f);
   transpose(s.k + offset, s.kv_len, shape.token_stride, width, ld, keys);
   transpose(s.v + offset, s.kv_len, shape.token_stride, width, ld, values);
-  float* p = scratch(1, kBlock * ld);
-  float* ds = scratch(2, kBlock * ld);
+  float* p = scratch(1, kQueryRows * ld);
+  float* ds = scratch(2, kQueryRows * ld);
   float* slope = scratch(3, ld);
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
-    for (int64_t i0 = 0; i0 < s.q_len; i0 += kBlock) {
-      const int64_t rows = std::min(kBlock, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
-      const int64_t padded = (limit + kLanes - 1) / kLanes * kLanes;
+    for (int64_t i0 = 0; i0 < s.q_len; i0 += kQueryRows) {
+      const int64_t rows = std::min(kQueryRows, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
+      const int64_t padded = (limit + kKeyLanes - 1) / kKeyLanes * kKeyLanes;
       const int64_t first = (s.q_begin + i0) * row_stride + head * width;
       small_gemm(q + first, row_stride, 1, keys, ld, rows, padded, width, false, p, ld);
       small_gemm(dout + first, row_stride, 1, values, ld, rows, padded, width, false, ds, ld);
@@ -236,4 +226,5 @@ SDFT_CLONES void attention_backward(const AttentionShape& shape, const Attention
     }
 }
 
-}  // namespace sdft::kernels
+}  // namespace
+}  // namespace sdft::cpu

@@ -2,7 +2,7 @@
 // all segments at once (everything else, here f64).
 #include <gtest/gtest.h>
 
-#include "infer/small_model.h"
+#include "base/random.h"
 #include "tensor/ops.h"
 
 namespace sdft {

@@ -1,0 +1,107 @@
+// Time of each kernel at each tier: kernel_bench [--benchmark_filter=linear]. Numbers a second, for linear
+// multiply-adds.
+#include <benchmark/benchmark.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "tensor/cpu/kernels.h"
+
+namespace sdft {
+namespace {
+
+std::vector<float> random_numbers(int64_t count) {
+  Random random(1);
+  std::vector<float> x(static_cast<size_t>(count));
+  for (float& value : x) value = static_cast<float>(random.normal());
+  return x;
+}
+
+using Run = std::function<void(const Kernels&)>;
+
+// `work` numbers are dealt with by one call.
+void add(const std::string& name, int64_t work, const Run& run) {
+  for (const Tier tier : all_tiers()) {
+    const Kernels* k = kernels_of(tier);
+    if (!k) continue;
+    benchmark::RegisterBenchmark((name + "/" + name_of(tier)).c_str(), [=](benchmark::State& state) {
+      for (auto _ : state) {
+        run(*k);
+        benchmark::ClobberMemory();
+      }
+      state.SetItemsProcessed(state.iterations() * work);
+    });
+  }
+}
+
+void add_linear(int64_t rows, int64_t k, int64_t columns) {
+  auto a = random_numbers(rows * k), w = random_numbers(columns * k), c = random_numbers(rows * columns);
+  add("linear " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns),
+      rows * k * columns, [=](const Kernels& kernels) mutable {
+        kernels.linear(a.data(), k, w.data(), k, rows, 0, columns, k, false, c.data(), columns);
+      });
+}
+
+void add_rows(int64_t rows, int64_t width) {
+  const int64_t count = rows * width;
+  const std::string size = " " + std::to_string(rows) + "x" + std::to_string(width);
+  auto x = random_numbers(count), y = random_numbers(count), z = random_numbers(count),
+       w = random_numbers(width);
+  auto u = z;
+  std::vector<float> scale(static_cast<size_t>(rows), 1.0f);
+  std::vector<int64_t> targets(static_cast<size_t>(rows), 1);
+  add("rms_norm" + size, count, [=](const Kernels& k) mutable {
+    k.rms_norm(x.data(), w.data(), 1e-5f, rows, width, y.data(), nullptr);
+  });
+  add("rms_norm_backward" + size, count, [=](const Kernels& k) mutable {
+    k.rms_norm_backward(x.data(), w.data(), scale.data(), y.data(), rows, width, z.data(), nullptr);
+  });
+  add("swiglu" + size, count,
+      [=](const Kernels& k) mutable { k.swiglu(x.data(), y.data(), count, z.data()); });
+  add("swiglu_backward" + size, count, [=](const Kernels& k) mutable {
+    k.swiglu_backward(x.data(), y.data(), z.data(), count, z.data(), u.data());
+  });
+  add("dropout" + size, count,
+      [=](const Kernels& k) mutable { k.dropout(x.data(), 0.1f, 7, 0, count, y.data()); });
+  add("cross_entropy" + size, count, [=](const Kernels& k) mutable {
+    k.cross_entropy(x.data(), targets.data(), nullptr, rows, width, false, scale.data());
+  });
+  add("sum_of_squares" + size, count,
+      [=](const Kernels& k) mutable { benchmark::DoNotOptimize(k.sum_of_squares(x.data(), count)); });
+  add("maximum" + size, count,
+      [=](const Kernels& k) mutable { benchmark::DoNotOptimize(k.maximum(x.data(), count)); });
+}
+
+void add_attention(int64_t length, int64_t width) {
+  auto q = random_numbers(length * width), key = random_numbers(length * width), v = q, out = q, dout = key,
+       dq = q, dk = q, dv = q, lse = random_numbers(length);
+  const AttentionShape shape{1, 1, width, width, width, 0, 0.125f, 0};
+  const std::string size = " " + std::to_string(length) + "x" + std::to_string(width);
+  add("attention" + size, length * length * width, [=](const Kernels& k) mutable {
+    const AttentionSegment segment{0, length, key.data(), v.data(), length, dk.data(), dv.data()};
+    k.attention(shape, segment, 0, q.data(), out.data(), lse.data());
+  });
+  add("attention_backward" + size, length * length * width, [=](const Kernels& k) mutable {
+    const AttentionSegment segment{0, length, key.data(), v.data(), length, dk.data(), dv.data()};
+    k.attention_backward(shape, segment, 0, q.data(), out.data(), lse.data(), dout.data(), dq.data());
+  });
+  add("attention, newest token" + size, length * width, [=](const Kernels& k) mutable {
+    k.attention(shape, {0, 1, key.data(), v.data(), length}, 0, q.data(), out.data(), nullptr);
+  });
+}
+
+}  // namespace
+}  // namespace sdft
+
+int main(int argc, char** argv) {
+  using namespace sdft;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  for (const int64_t rows : {1, 6, 64}) add_linear(rows, 576, 576);
+  add_rows(32, 576);
+  add_rows(1, 49152);
+  add_attention(128, 64);
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -1,0 +1,96 @@
+// Kernels on plain f32 arrays for CPUs: one function does a range of rows, so that the caller decides on
+// threads. Row-major throughout; no array need be aligned beyond its numbers. The sources (cpu/*.h, an
+// operation a file) are compiled once for each tier.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/cpu/tier.h"
+
+namespace sdft {
+
+// Of one AdamW step (Loshchilov & Hutter 2019), as torch.optim.AdamW computes it.
+struct AdamWStep {
+  float learning_rate, beta1, beta2, epsilon, weight_decay;
+  float correction1, correction2;  // 1 - beta^t
+  float gradient_scale;            // clipping
+};
+
+// One sequence's attention. Queries are the last q_len of kv_len positions, so query i sees keys 0 ..
+// kv_len-q_len+i, and with window > 0 only the last `window` of these.
+struct AttentionSegment {
+  int64_t q_begin;  // first row in q
+  int64_t q_len;
+  const float* k;  // first key of head 0
+  const float* v;
+  int64_t kv_len;
+  float* dk = nullptr;  // added to, in the layout of k
+  float* dv = nullptr;
+};
+struct AttentionShape {
+  int64_t heads, kv_heads, head_dim;
+  int64_t token_stride, head_stride;  // of k, v, dk, dv
+  int64_t window;                     // 0: all
+  float scale;
+  float softcap;  // scores become cap tanh(scale score / cap); 0: scale score
+};
+
+// One tier's functions, for one thread each.
+struct Kernels {
+  // Columns [begin, end) of C[rows, N] = A[rows, k] W[N, k]^T (+ C with `add`). Each element is summed in an
+  // order of its own: neither the other rows nor the columns asked for change it.
+  void (*linear)(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin,
+                 int64_t end, int64_t k, bool add, float* c, int64_t ldc);
+
+  // y = x * rsqrt(mean(x^2) + eps) * w; rstd (may be null) gets the reciprocal root of each row for the
+  // backward pass.
+  void (*rms_norm)(const float* x, const float* w, float eps, int64_t rows, int64_t width, float* y,
+                   float* rstd);
+  // dx; dw [width] is added to (null: not wanted).
+  void (*rms_norm_backward)(const float* x, const float* w, const float* rstd, const float* dy, int64_t rows,
+                            int64_t width, float* dx, float* dw);
+
+  // y = silu(gate) * up, over `count` numbers.
+  void (*swiglu)(const float* gate, const float* up, int64_t count, float* y);
+  void (*swiglu_backward)(const float* gate, const float* up, const float* dy, int64_t count, float* dgate,
+                          float* dup);
+
+  // Rotates pairs (i, i + D/2) of each head; x, y [rows, heads, D], cos and sin [rows, D/2]. inverse: the
+  // transpose, for gradients. x may be y.
+  void (*rope)(const float* x, const float* cos, const float* sin, int64_t rows, int64_t heads,
+               int64_t head_dim, bool inverse, float* y);
+
+  // y = x * keep / (1 - p), keep drawn for element begin + i from the stream `key`: the same in forward and
+  // backward.
+  void (*dropout)(const float* x, float p, uint64_t key, int64_t begin, int64_t count, float* y);
+
+  // One segment and kv head, with the heads that share it. q, out [rows, heads, D]; lse [rows, heads] (may be
+  // null).
+  void (*attention)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
+                    const float* q, float* out, float* lse);
+  void (*attention_backward)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
+                             const float* q, const float* out, const float* lse, const float* dout,
+                             float* dq);
+
+  // For each row of logits [rows, width]: loss = logsumexp(row) - row[target]. With gradient: the row becomes
+  // weight * (softmax(row) - onehot(target)).
+  void (*cross_entropy)(float* logits, const int64_t* targets, const float* weights, int64_t rows,
+                        int64_t width, bool gradient, float* losses);
+
+  void (*adamw)(const AdamWStep& step, const float* gradient, int64_t count, float* parameter, float* m,
+                float* v);
+  double (*sum_of_squares)(const float* x, int64_t count);
+
+  // For choosing tokens from one row of logits, of one number at least; NaN counts as less than all.
+  // find_at_least: the first `limit` indices of such numbers, in order, and how many there are.
+  // softmax_weights: exp((x - top) * factor) and their sum. first_beyond: the index at which the running sum
+  // of weights passes `sum`, else the last.
+  float (*maximum)(const float* x, int64_t count);
+  int64_t (*count_at_least)(const float* x, int64_t count, float least);
+  int64_t (*find_at_least)(const float* x, int64_t count, float least, int64_t limit, int32_t* indices);
+  double (*softmax_weights)(const float* x, int64_t count, float top, float factor, float* weights);
+  double (*sum_at_least)(const float* x, const float* weights, int64_t count, float least);
+  int64_t (*first_beyond)(const float* weights, int64_t count, double sum);
+};
+
+}  // namespace sdft

@@ -1,0 +1,26 @@
+// All kernels for one tier: its file sets SDFT_VECTOR_LANES (numbers in a vector register) and SDFT_TILE_ROWS
+// (of a product's tile: as many as registers hold) and includes this under the compiler's target.
+#pragma once
+
+#pragma GCC diagnostic ignored "-Wpsabi"  // wide vectors never cross a function that is not inlined
+
+#include "tensor/cpu/adamw.h"
+#include "tensor/cpu/attention.h"
+#include "tensor/cpu/cross_entropy.h"
+#include "tensor/cpu/dropout.h"
+#include "tensor/cpu/linear.h"
+#include "tensor/cpu/rms_norm.h"
+#include "tensor/cpu/rope.h"
+#include "tensor/cpu/sampling.h"
+#include "tensor/cpu/swiglu.h"
+
+namespace sdft::cpu {
+namespace {
+
+constexpr Kernels kTable = {
+    linear,  rms_norm,       rms_norm_backward,  swiglu,          swiglu_backward, rope,
+    dropout, attention,      attention_backward, cross_entropy,   adamw,           sum_of_squares,
+    maximum, count_at_least, find_at_least,      softmax_weights, sum_at_least,    first_beyond};
+
+}  // namespace
+}  // namespace sdft::cpu

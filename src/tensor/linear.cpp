@@ -1,0 +1,84 @@
+// x weight^T + bias. With gradients by products that pack their operands, without by a kernel whose rows do
+// not depend on one another.
+#include "tensor/operations.h"
+
+namespace sdft::ops {
+
+namespace {
+bool for_inference(MatmulPrecision precision) {
+  return !at::GradMode::is_enabled() && precision == MatmulPrecision::kFull;
+}
+
+struct Linear : Function<Linear> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
+                        MatmulPrecision precision) {
+    ctx->save_for_backward({x, weight});
+    ctx->saved_data["precision"] = static_cast<int64_t>(precision);
+    return product(x, false, weight, true, precision);
+  }
+  static Grads backward(AutogradContext* ctx, Grads dy) {
+    auto saved = ctx->get_saved_variables();
+    const auto precision = static_cast<MatmulPrecision>(ctx->saved_data["precision"].toInt());
+    Tensor g = dy[0].contiguous(), dx, dw;
+    if (ctx->needs_input_grad(0)) dx = product(g, false, saved[1], false, precision);  // [N, in]
+    if (ctx->needs_input_grad(1)) dw = product(g, true, saved[0], false, precision);   // [out, in]
+    return {dx, dw, Tensor()};
+  }
+};
+
+// y (+)= x weight^T.
+void add_product(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
+  const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0), block = 32;
+  const int64_t blocks = (columns + block - 1) / block;
+  const int64_t least = std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, rows * k * block));
+  at::parallel_for(0, blocks, least, [&](int64_t begin, int64_t end) {
+    kernels().linear(in(x), k, in(weight), k, rows, begin * block, std::min(columns, end * block), k, add,
+                     out(y), columns);
+  });
+}
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
+  return find(for_inference(precision) ? kLinearInference : kLinear, x)(x, weight, bias, precision);
+}
+
+Tensor linear_products(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
+  const Tensor flat = x.contiguous(), w = weight.contiguous();
+  const Tensor y = wants_gradient({x, weight}) ? Linear::apply(flat, w, precision)
+                                               : product(flat, false, w, true, precision);
+  return bias.defined() ? y + bias : y;
+}
+
+Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision) {
+  Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  if (bias.defined()) y.copy_(bias.expand_as(y));
+  add_product(x.contiguous(), weight.contiguous(), bias.defined(), y);
+  return y;
+}
+
+Tensor linear_aten(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
+  if (precision == MatmulPrecision::kFull) return at::linear(x, weight, bias);
+  const Tensor y = product(x, false, weight, true, precision);
+  return bias.defined() ? y + bias : y;
+}
+
+Tensor add_linear(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  MatmulPrecision precision) {
+  if (!for_inference(precision)) return sum + linear(x, weight, bias, precision);
+  return find(kAddLinear, sum)(sum, x, weight, bias, precision);
+}
+
+Tensor add_linear_kernels(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          MatmulPrecision) {
+  Tensor y = sum;  // the same memory
+  if (bias.defined()) y += bias;
+  add_product(x.contiguous(), weight.contiguous(), true, y);
+  return y;
+}
+
+Tensor add_linear_aten(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                       MatmulPrecision precision) {
+  return sum + linear_aten(x, weight, bias, precision);
+}
+
+}  // namespace sdft::ops

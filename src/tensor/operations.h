@@ -1,0 +1,74 @@
+// Which implementation of an operation runs: the rows {operation, device, type, tier, function} of
+// operations.cpp, and what the implementations share. For src/tensor/ only; everybody else calls ops.h.
+#pragma once
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "tensor/ops.h"
+
+namespace sdft::ops {
+
+// What has several implementations; F is the type of each of them.
+template <typename F>
+struct Operation {
+  const char* name;
+};
+
+// Losses [n] of logits [n, V]; with `gradient` these become weights * (softmax - onehot). weights may be
+// undefined without.
+Tensor cross_entropy(Tensor& logits, const Tensor& targets, const Tensor& weights, bool gradient);
+
+inline constexpr Operation<decltype(product)> kProduct{"product"};
+inline constexpr Operation<decltype(linear)> kLinear{"linear, training"};
+inline constexpr Operation<decltype(linear)> kLinearInference{"linear, inference"};
+inline constexpr Operation<decltype(add_linear)> kAddLinear{"add_linear, inference"};
+inline constexpr Operation<decltype(rms_norm)> kRmsNorm{"rms_norm"};
+inline constexpr Operation<decltype(swiglu)> kSwiglu{"swiglu"};
+inline constexpr Operation<decltype(geglu)> kGeglu{"geglu"};
+inline constexpr Operation<decltype(rope)> kRope{"rope"};
+inline constexpr Operation<decltype(dropout)> kDropout{"dropout"};
+inline constexpr Operation<decltype(attention)> kAttention{"attention"};
+inline constexpr Operation<decltype(attention_cached)> kAttentionCached{"attention_cached"};
+inline constexpr Operation<decltype(append_to_cache)> kAppendToCache{"append_to_cache"};
+inline constexpr Operation<decltype(cross_entropy)> kCrossEntropy{"cross_entropy"};
+inline constexpr Operation<decltype(score_tokens)> kScoreTokens{"score_tokens"};
+inline constexpr Operation<decltype(squared_norm)> kSquaredNorm{"squared_norm"};
+inline constexpr Operation<decltype(adamw)> kAdamW{"adamw"};
+
+using AnyFunction = void (*)();
+AnyFunction find_function(const void* operation, at::DeviceType device, at::ScalarType type);
+
+// The implementation for what is on this device and computed in this type, at the chosen tier.
+template <typename F>
+F* find(const Operation<F>& operation, at::DeviceType device, at::ScalarType type) {
+  return reinterpret_cast<F*>(find_function(&operation, device, type));
+}
+template <typename F>
+F* find(const Operation<F>& operation, const Tensor& x) {
+  return find(operation, x.device().type(), x.scalar_type());
+}
+
+// --- for the implementations
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using Grads = torch::autograd::variable_list;
+
+inline bool wants_gradient(std::initializer_list<Tensor> inputs) {
+  if (!at::GradMode::is_enabled()) return false;
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [](const Tensor& x) { return x.defined() && x.requires_grad(); });
+}
+
+inline const float* in(const Tensor& x) { return x.data_ptr<float>(); }
+inline float* out(const Tensor& x) { return x.data_ptr<float>(); }
+
+// Numbers a thread must have to do: below that a second one costs more than it gives.
+constexpr int64_t kGrain = 32768;
+// The same in rows.
+inline int64_t grain(int64_t width) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, width)); }
+
+}  // namespace sdft::ops

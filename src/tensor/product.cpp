@@ -1,0 +1,34 @@
+// op(A) op(B), what training's products are made of.
+#include <dnnl.h>
+
+#include "base/error.h"
+#include "tensor/operations.h"
+
+namespace sdft::ops {
+
+Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+               MatmulPrecision precision) {
+  const at::ScalarType type = precision == MatmulPrecision::kBf16 ? at::kBFloat16 : a.scalar_type();
+  return find(kProduct, a.device().type(), type)(a, transpose_a, b, transpose_b, precision);
+}
+
+Tensor product_onednn(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, MatmulPrecision) {
+  const int64_t m = a.size(transpose_a ? 1 : 0), k = a.size(transpose_a ? 0 : 1),
+                n = b.size(transpose_b ? 0 : 1);
+  Tensor c = at::empty({m, n}, a.options().requires_grad(false));
+  const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f,
+                                          in(a), a.size(1), in(b), b.size(1), 0.0f, out(c), n);
+  if (status == dnnl_out_of_memory) throw memory_error();
+  if (status != dnnl_success) throw Error(ExitCode::kInternal, "oneDNN sgemm failed");
+  return c;
+}
+
+Tensor product_aten(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+                    MatmulPrecision precision) {
+  auto op = [](const Tensor& x, bool transpose) { return transpose ? x.t() : x; };
+  if (precision == MatmulPrecision::kFull) return at::matmul(op(a, transpose_a), op(b, transpose_b));
+  const Tensor x = a.to(at::kBFloat16), y = b.to(at::kBFloat16);
+  return at::matmul(op(x, transpose_a), op(y, transpose_b)).to(a.scalar_type());
+}
+
+}  // namespace sdft::ops
