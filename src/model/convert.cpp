@@ -35,7 +35,7 @@ bool all_finite(const Tensor& values) { return at::isfinite(values).all().item<b
 Tensor convert_finite(const Tensor& values, at::ScalarType type, const std::string& where) {
   if (!values.defined() || !at::isFloatingType(values.scalar_type())) return values;
   at::NoGradGuard no_grad;
-  const Tensor converted = values.detach().to(at::kCPU, type, /*non_blocking=*/false, /*copy=*/true);
+  Tensor converted = values.detach().to(at::kCPU, type, /*non_blocking=*/false, /*copy=*/true);
   if (all_finite(converted)) return converted;
   if (!all_finite(values)) fail_input(where, "holds numbers that are not finite (NaN or infinite)");
   const FloatType& target = find(type);
