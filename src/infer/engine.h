@@ -28,7 +28,7 @@ struct Request {
 struct RequestOptions {
   SamplingOptions sampling;
   int64_t max_new_tokens = kMaxNewTokens;
-  std::vector<int32_t> stop_ids;  // ModelBundle::stop_ids; none: only a limit ends an answer
+  std::vector<int32_t> stop_ids;  // as generate_options() gives them; none: only a limit ends an answer
   Constraints constraints;
   uint64_t seed = 0;
   const Adapter* adapter = nullptr;  // not owned; null: the weights as they are
