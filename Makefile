@@ -1,8 +1,8 @@
-# Everything from a bare Debian 12 on: `make demo`, `make test`. What really builds is CMake (CMakePresets.json).
+# Everything from a bare Debian 12 on: `make demo`, `make real`, `make test`. What really builds is CMake (CMakePresets.json).
 PRESET ?= release
 BUILD := $(if $(filter dev,$(PRESET)),build-dev,$(if $(filter asan-ubsan,$(PRESET)),build-asan,build))
 
-.PHONY: all setup build demo test format clean
+.PHONY: all setup build demo real test format clean
 all: build
 
 setup:
@@ -16,6 +16,15 @@ demo: setup
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) --target sdft
 	$(BUILD)/sdft demo
+
+# A real model, fetched; stopped anywhere, the same command goes on.
+real: setup
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) --target sdft
+	tools/get-model smollm2
+	tools/get-data orders
+	tools/get-data bfcl
+	$(BUILD)/sdft run --recipe examples/smollm2.yaml
 
 test: build
 	@ctest --preset $(PRESET)
