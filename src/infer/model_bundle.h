@@ -40,8 +40,8 @@ void load_weights(ModelBundle& bundle, const LoadOptions& options, const std::fi
 GenerateOptions generate_options(const ModelBundle& bundle);
 
 // For prompts through the chat template, which the prompt template `needed_by` asks for. Error(kInput), with
-// `otherwise` as the hint, where the folder has none or the tokenizer lacks a special token that it reads; warns
-// of control tokens that the tokenizer takes apart.
+// `otherwise` as the hint, where the folder has none or the tokenizer lacks a special token that it reads;
+// warns of control tokens that the tokenizer takes apart.
 void require_chat_template(const ModelBundle& bundle, const std::string& needed_by,
                            const std::string& otherwise);
 
