@@ -39,6 +39,12 @@ std::vector<std::string> problems_of(const RequestOptions& options) {
   return problems;
 }
 
+std::vector<std::string> problems_of(const EngineOptions& options) {
+  if (options.batch_size >= 0) return {};
+  return {"batch_size is " + std::to_string(options.batch_size) +
+          ", expected 0 (chosen) or a positive number"};
+}
+
 namespace {
 
 // Prompt tokens of one sequence in one pass: fixed, so that how a prompt is cut depends on nothing but
@@ -359,7 +365,9 @@ void work(State& s, bool callers) {
 }  // namespace
 
 Engine::Engine(const Model& model, const EngineOptions& options)
-    : state_(std::make_unique<EngineState>(model, options)) {}
+    : state_(std::make_unique<EngineState>(model, options)) {
+  for (const std::string& problem : problems_of(options)) fail_usage(problem);
+}
 Engine::~Engine() = default;
 
 size_t Engine::submit(Request request, const RequestOptions& options, RequestCallbacks callbacks) {

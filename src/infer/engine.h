@@ -82,12 +82,14 @@ struct EngineOptions {
   std::function<void(const GenerateProgress&)> on_step;  // on the thread that called run()
 };
 
+std::vector<std::string> problems_of(const EngineOptions& options);
+
 struct EngineState;
 
 // submit() and cancel() may be called from any thread and from callbacks, run() from one at a time.
 class Engine {
  public:
-  // The model must outlive it.
+  // The model must outlive it. Error(kUsage) for impossible options.
   Engine(const Model& model, const EngineOptions& options);
   ~Engine();
   Engine(const Engine&) = delete;

@@ -4,19 +4,15 @@ namespace sdft {
 
 std::vector<std::string> problems_of(const GenerateOptions& options) {
   std::vector<std::string> problems = problems_of(static_cast<const RequestOptions&>(options));
-  if (options.batch_size < 0)
-    problems.push_back("batch_size is " + std::to_string(options.batch_size) +
-                       ", expected 0 (chosen) or a positive number");
-  if (!options.constraints.stop_strings.empty() && !options.tokenizer)
-    problems.emplace_back("stop_strings need the model's tokenizer");
+  for (std::string& problem : problems_of(static_cast<const EngineOptions&>(options)))
+    problems.push_back(std::move(problem));
   return problems;
 }
 
 namespace {
 void run(ModelView model, const std::vector<Request>& requests, const GenerateOptions& options,
          const RequestCallbacks& callbacks) {
-  Engine engine(*model.weights,
-                {options.batch_size, options.in_order, options.tokenizer, options.stop, options.on_step});
+  Engine engine(*model.weights, options);
   RequestOptions each = options;
   each.adapter = model.adapter;
   for (const Request& request : requests) engine.submit(request, each, callbacks);

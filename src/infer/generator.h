@@ -6,13 +6,7 @@
 namespace sdft {
 
 // One way to answer all of them. `adapter` comes from the model that is given.
-struct GenerateOptions : RequestOptions {
-  int64_t batch_size = 0;  // as in EngineOptions, these five
-  bool in_order = false;
-  const Tokenizer* tokenizer = nullptr;
-  const std::atomic<bool>* stop = nullptr;
-  std::function<void(const GenerateProgress&)> on_step;
-};
+struct GenerateOptions : RequestOptions, EngineOptions {};
 std::vector<std::string> problems_of(const GenerateOptions& options);
 
 // Calls on_done on the caller's thread as answers finish, in no particular order, once for each request.

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
 #include <map>
 #include <thread>
 
@@ -145,23 +146,32 @@ TEST_F(EngineTest, RequestsComeWhileItWorks) {
   options.max_new_tokens = 30;
   std::map<std::string, std::vector<int32_t>> answers;
   Engine engine(model_, {});
-  // Each answer asks the next question; one comes from another thread.
+  // Each answer asks the next question; one comes from another thread while the first is answered.
+  std::promise<void> begun;
   std::function<void(size_t)> ask = [&](size_t i) {
-    engine.submit(requests[i], options, {{}, [&, i](Completion completion) {
-                                           answers[completion.id] = completion.ids;
-                                           if (i + 1 < 7) ask(i + 1);
-                                         }});
+    RequestCallbacks callbacks;
+    callbacks.on_token = [&, i, first = true](int32_t) mutable {
+      if (i == 0 && first) begun.set_value();
+      first = false;
+      return true;
+    };
+    callbacks.on_done = [&, i](Completion completion) {
+      answers[completion.id] = completion.ids;
+      if (i + 1 < 7) ask(i + 1);
+    };
+    engine.submit(requests[i], options, callbacks);
   };
   ask(0);
   std::thread other([&] {
+    begun.get_future().wait();
     engine.submit(requests[7], options,
                   {{}, [&](Completion completion) { answers[completion.id] = completion.ids; }});
   });
-  other.join();
   engine.run();
+  other.join();
+  engine.run();  // where it came after the last answer
   ASSERT_EQ(answers.size(), requests.size());
   for (const Request& request : requests) EXPECT_EQ(answers[request.id], alone(model_, request, options));
-  engine.run();  // nothing left
 }
 
 TEST_F(EngineTest, WhatCannotBeAskedIsSaidAtOnce) {
@@ -175,6 +185,9 @@ TEST_F(EngineTest, WhatCannotBeAskedIsSaidAtOnce) {
   options.constraints.stop_strings = {"x"};  // and no tokenizer
   EXPECT_THROW(engine.submit({"a", {1}}, options, {}), Error);
   engine.run();
+  EngineOptions impossible;
+  impossible.batch_size = -1;
+  EXPECT_THROW(Engine(model_, impossible), Error);
 }
 
 }  // namespace
