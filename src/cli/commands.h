@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/interrupt.h"
-#include "run/recipe.h"
+#include "run/run.h"
 
 namespace sdft::cli {
 
@@ -29,6 +29,10 @@ struct RecipeFlags {
 };
 inline constexpr const char* kSettingWords = "settings";  // the words, as CLI11 knows them
 void add_recipe_flags(CLI::App* command, RecipeFlags* flags);
+
+// A whole run, with the seeds 1 to N where `seeds` is N; writes its report to stdout and says where it is.
+void run_all(const Recipe& recipe, int64_t seeds, const RunOptions& options);
+void add_seeds_flag(CLI::App* command, int64_t* seeds);
 
 void add_run(const Registry& registry);       // run, distill, train, eval, report
 void add_demo(const Registry& registry);      // demo

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "cli/model_flags.h"
+#include "cli/commands.h"
 
 namespace sdft::cli {
 
@@ -21,10 +21,7 @@ void demo(const DemoFlags& flags) {
   RunOptions options;
   options.stop = &interrupted;
   options.fresh = flags.fresh;
-  const std::string text =
-      flags.seeds > 0 ? run_seeds(recipe, flags.seeds, options) : run_recipe(recipe, kAllStages, options);
-  const char* file = flags.seeds > 0 ? "seeds.md" : "report.html";
-  write_out(text + "\nreport: " + recipe.output_dir + "/" + file + "\n");
+  run_all(recipe, flags.seeds, options);
 }
 }  // namespace
 
@@ -39,8 +36,7 @@ void add_demo(const Registry& registry) {
   command->add_option("--output_dir,--output-dir", flags->output_dir, "run directory [runs/demo]");
   command->add_flag("--fresh", flags->fresh,
                     "make anew what output_dir holds of other settings (else it is refused)");
-  command->add_option("--seeds", flags->seeds,
-                      "repeat with the seeds 1 to N and tabulate means and intervals");
+  add_seeds_flag(command, &flags->seeds);
   command->add_option(kSettingWords, flags->words, "recipe settings as key=value");
 }
 

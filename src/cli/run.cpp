@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
+#include "run/seeds.h"
 #include "run/stages.h"
 
 namespace sdft::cli {
@@ -15,6 +16,7 @@ namespace {
 struct StageFlags {
   RecipeFlags recipe;
   RunOptions options;
+  int64_t seeds = 0;
 };
 
 void run(StageFlags flags, unsigned stages) {
@@ -22,9 +24,8 @@ void run(StageFlags flags, unsigned stages) {
   flags.options.stop = &interrupted;
   if (stages != kEval && recipe.dataset.empty())
     fail_usage("dataset is not set", "the task's training examples");
+  if (stages == kAllStages) return run_all(recipe, flags.seeds, flags.options);
   write_out(run_recipe(recipe, stages, flags.options));
-  if (stages == kAllStages)
-    write_out("\nreport: " + (fs::path(recipe.output_dir) / "report.html").string() + "\n");
 }
 
 void report(const RecipeFlags& flags) {
@@ -50,11 +51,26 @@ std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::strin
 }
 }  // namespace
 
+void run_all(const Recipe& recipe, int64_t seeds, const RunOptions& options) {
+  write_out(seeds > 0 ? run_seeds(recipe, seeds, options) : run_recipe(recipe, kAllStages, options));
+  const fs::path report = fs::path(recipe.output_dir) / (seeds > 0 ? "seeds.md" : "report.html");
+  write_out("\nreport: " + report.string() + "\n");
+}
+
+void add_seeds_flag(CLI::App* command, int64_t* seeds) {
+  command->add_option("--seeds", *seeds, "repeat with the seeds 1 to N and tabulate means and intervals")
+      ->type_name("N");
+}
+
 void add_run(const Registry& registry) {
-  add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
-            "  sdft run --recipe examples/openfunctions.yaml\n"
-            "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true",
-            kAllStages);
+  CLI::App* whole = nullptr;
+  auto run_flags =
+      add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
+                "  sdft run --recipe examples/openfunctions.yaml\n"
+                "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true\n"
+                "  sdft run --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds",
+                kAllStages, &whole);
+  add_seeds_flag(whole, &run_flags->seeds);
   add_stage(registry, "distill", "the seed model rewrites the dataset's answers",
             "  sdft distill --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
             "answer_check=number",

@@ -1,12 +1,11 @@
-// The whole pipeline on the shipped mini seed model, offline; and the same over several seeds, as an
-// experiment.
+// The whole pipeline on the shipped mini seed model, offline.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "run/run.h"
+#include "run/recipe.h"
 
 namespace sdft {
 
@@ -15,10 +14,5 @@ namespace sdft {
 std::filesystem::path assets_dir();
 // demo.yaml of the assets with overrides; its paths made to point into the assets.
 Recipe demo_recipe(const std::vector<std::string>& overrides);
-
-// Runs the recipe with the seeds 1 .. count in OUTPUT_DIR/seed-N (each resumable) and writes
-// OUTPUT_DIR/seeds.md: every task's mean over seeds with a 95 % t interval, and what each variant lost.
-// Returns the table.
-std::string run_seeds(const Recipe& recipe, int64_t count, const RunOptions& options);
 
 }  // namespace sdft
