@@ -59,7 +59,8 @@ void run_all(const Recipe& recipe, int64_t seeds, const RunOptions& options) {
 
 void add_seeds_flag(CLI::App* command, int64_t* seeds) {
   command->add_option("--seeds", *seeds, "repeat with the seeds 1 to N and tabulate means and intervals")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
 }
 
 void add_run(const Registry& registry) {

@@ -132,6 +132,19 @@ TEST_F(Stages, AListOfVariants) {
   EXPECT_THAT(unknown.err, HasSubstr("did you mean 'again'?"));
 }
 
+TEST_F(Stages, SeveralSeedsEndInATable) {
+  const std::string table = good("run", "out", {"--seeds", "2"}).out;
+  EXPECT_THAT(table, HasSubstr("| task | kind | seed model | vanilla | sdft | sdft − vanilla |"));
+  EXPECT_THAT(table, HasSubstr("| sums | target |"));
+  EXPECT_THAT(table, Not(HasSubstr("lost"))) << "no task is of a kind that can be lost";
+  EXPECT_THAT(table, HasSubstr(read_text(dir_ / "out/seeds.md")));
+  EXPECT_NE(results("out/seed-1").at("distill/rewrites.jsonl"),
+            results("out/seed-2").at("distill/rewrites.jsonl"));
+  EXPECT_EQ(good("run", "out", {"--seeds", "2"}).out, table);
+  for (const char* count : {"0", "-1", "two"})
+    EXPECT_EQ(stage("run", "out", {"--seeds", count}).exit_code, 2) << count;
+}
+
 TEST_F(Stages, WithoutAVariantOfRewritesNothingIsRewritten) {
   good("run", "out", {"baseline=false", "variants=[{name: plain, method: sft}]"});
   EXPECT_FALSE(fs::exists(dir_ / "out/distill"));
