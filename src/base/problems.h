@@ -14,6 +14,7 @@ class Problems {
     if (list_.empty()) code_ = code;
     list_.push_back(problem);
   }
+  bool empty() const { return list_.empty(); }
   // Runs check(), whose Error is a problem among others. An interruption goes on.
   template <typename Check>
   void gather(Check check) {

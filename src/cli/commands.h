@@ -30,9 +30,16 @@ struct RecipeFlags {
 inline constexpr const char* kSettingWords = "settings";  // the words, as CLI11 knows them
 void add_recipe_flags(CLI::App* command, RecipeFlags* flags);
 
-// A whole run, with the seeds 1 to N where `seeds` is N; writes its report to stdout and says where it is.
-void run_all(const Recipe& recipe, int64_t seeds, const RunOptions& options);
-void add_seeds_flag(CLI::App* command, int64_t* seeds);
+// A whole run; writes its report to stdout and says where it is.
+void run_all(const Recipe& recipe, const RunOptions& options);
+
+// What a run is repeated over.
+struct SweepFlags {
+  std::vector<std::string> over;  // "lora_rank=8,64"
+  int64_t seeds = 0;
+  std::vector<std::string> overrides() const;  // of the recipe
+};
+void add_sweep_flags(CLI::App* command, SweepFlags* flags);
 
 void add_run(const Registry& registry);       // run, distill, train, eval, report
 void add_demo(const Registry& registry);      // demo

@@ -9,7 +9,7 @@ namespace sdft::cli {
 namespace {
 struct DemoFlags {
   std::string output_dir;
-  int64_t seeds = 0;
+  SweepFlags sweep;
   bool fresh = false;
   std::vector<std::string> words;
 };
@@ -17,11 +17,12 @@ struct DemoFlags {
 void demo(const DemoFlags& flags) {
   std::vector<std::string> overrides = flags.words;
   if (!flags.output_dir.empty()) overrides.push_back("output_dir=" + flags.output_dir);
+  for (const std::string& override : flags.sweep.overrides()) overrides.push_back(override);
   const Recipe recipe = demo_recipe(overrides);
   RunOptions options;
   options.stop = &interrupted;
   options.fresh = flags.fresh;
-  run_all(recipe, flags.seeds, options);
+  run_all(recipe, options);
 }
 }  // namespace
 
@@ -36,7 +37,7 @@ void add_demo(const Registry& registry) {
   command->add_option("--output_dir,--output-dir", flags->output_dir, "run directory [runs/demo]");
   command->add_flag("--fresh", flags->fresh,
                     "make anew what output_dir holds of other settings (else it is refused)");
-  add_seeds_flag(command, &flags->seeds);
+  add_sweep_flags(command, &flags->sweep);
   command->add_option(kSettingWords, flags->words, "recipe settings as key=value");
 }
 

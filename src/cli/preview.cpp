@@ -145,7 +145,8 @@ void show_lengths(const RunContext& run, const Dataset& dataset, bool json) {
 // The same checks as before a training, and so the same examples.
 void run_preview(const PreviewFlags& flags) {
   const RunContext run(flags.recipe.read());
-  const Dataset dataset = validate(run, flags.rewriting ? kTrain | kDistill : kTrain).train;
+  const Inputs inputs = validate(run, flags.rewriting ? kTrain | kDistill : kTrain, {run.recipe});
+  const Dataset dataset = selected(inputs.all(run.recipe), run.recipe);
   size_t shown = 0;
   for (const Example& example : dataset.examples) {
     if (flags.id.empty() ? shown == flags.examples : example.id != flags.id) continue;

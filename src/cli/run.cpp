@@ -1,12 +1,12 @@
 // run, and its stages one by one: distill, train, eval, report.
 #include "run/run.h"
+#include "run/variants.h"
 
 #include <memory>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
-#include "run/seeds.h"
 #include "run/stages.h"
 
 namespace sdft::cli {
@@ -16,15 +16,14 @@ namespace {
 struct StageFlags {
   RecipeFlags recipe;
   RunOptions options;
-  int64_t seeds = 0;
+  SweepFlags sweep;
 };
 
 void run(StageFlags flags, unsigned stages) {
+  for (const std::string& override : flags.sweep.overrides()) flags.recipe.words.push_back(override);
   const Recipe recipe = flags.recipe.read();
   flags.options.stop = &interrupted;
-  if (stages != kEval && recipe.dataset.empty())
-    fail_usage("dataset is not set", "the task's training examples");
-  if (stages == kAllStages) return run_all(recipe, flags.seeds, flags.options);
+  if (stages == kAllStages) return run_all(recipe, flags.options);
   write_out(run_recipe(recipe, stages, flags.options));
 }
 
@@ -51,16 +50,35 @@ std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::strin
 }
 }  // namespace
 
-void run_all(const Recipe& recipe, int64_t seeds, const RunOptions& options) {
-  write_out(seeds > 0 ? run_seeds(recipe, seeds, options) : run_recipe(recipe, kAllStages, options));
-  const fs::path report = fs::path(recipe.output_dir) / (seeds > 0 ? "seeds.md" : "report.html");
+std::vector<std::string> SweepFlags::overrides() const {
+  std::vector<std::string> list;
+  for (const std::string& setting : over) {
+    if (setting.find('=') == std::string::npos || setting[0] == '=')
+      fail_usage("--over " + setting + ": expected KEY=VALUE,VALUE,...", "as in --over lora_rank=8,64");
+    list.push_back("sweep." + setting);
+  }
+  std::string all;
+  for (int64_t seed = 1; seed <= seeds; ++seed) all += (seed > 1 ? "," : "") + std::to_string(seed);
+  if (seeds > 0) list.push_back("sweep.seed=" + all);
+  return list;
+}
+
+void run_all(const Recipe& recipe, const RunOptions& options) {
+  write_out(run_recipe(recipe, kAllStages, options));
+  const fs::path report = fs::path(recipe.output_dir) / (is_sweep(recipe) ? "sweep.html" : "report.html");
   write_out("\nreport: " + report.string() + "\n");
 }
 
-void add_seeds_flag(CLI::App* command, int64_t* seeds) {
-  command->add_option("--seeds", *seeds, "repeat with the seeds 1 to N and tabulate means and intervals")
+void add_sweep_flags(CLI::App* command, SweepFlags* flags) {
+  command->add_option("--seeds", flags->seeds, "the same as --over seed=1,2,...,N")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--over", flags->over,
+                   "train each variant once with every value of a setting, and tabulate the results; several "
+                   "are combined, and runs that differ in their seed alone are a row")
+      ->type_name("KEY=VALUE,...")
+      ->allow_extra_args(false);
 }
 
 void add_run(const Registry& registry) {
@@ -69,9 +87,10 @@ void add_run(const Registry& registry) {
       add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
                 "  sdft run --recipe examples/openfunctions.yaml\n"
                 "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true\n"
-                "  sdft run --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds",
+                "  sdft run --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds\n"
+                "  sdft run --recipe r.yaml --over distilled_fraction=0,0.5,1 --over seed=1,2,3",
                 kAllStages, &whole);
-  add_seeds_flag(whole, &run_flags->seeds);
+  add_sweep_flags(whole, &run_flags->sweep);
   add_stage(registry, "distill", "the seed model rewrites the dataset's answers",
             "  sdft distill --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
             "answer_check=number",

@@ -9,12 +9,13 @@
 namespace sdft {
 namespace fs = std::filesystem;
 
-namespace {
 std::string line_of(const Answer& answer) {
-  const Json json = {{"id", answer.id}, {"text", answer.text}, {"finish", answer.finish}};
+  const Json json = {
+      {"id", answer.id}, {"text", answer.text}, {"finish", answer.finish}, {"tokens", answer.tokens}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+namespace {
 [[noreturn]] void fail_foreign(const fs::path& path, const std::string& what) {
   fail_input(path.string(), what, "the file belongs to another dataset; remove it to start anew");
 }
@@ -38,7 +39,8 @@ std::vector<Answer> read_answers(const fs::path& path) {
     const std::string where = path.string() + ":" + std::to_string(number);
     const Json json = parse_json(line, where);
     answers.push_back({require<std::string>(json, "id", where), require<std::string>(json, "text", where),
-                       require<std::string>(json, "finish", where)});
+                       require<std::string>(json, "finish", where),
+                       value_or<int64_t>(json, "tokens", 0, where)});
   });
   return answers;
 }
@@ -76,7 +78,8 @@ std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
   {
     LineWriter file(part);
     generate(model, open, options, [&](Completion completion) {
-      Answer answer{completion.id, tokenizer.decode(completion.ids), name_of(completion.finish)};
+      Answer answer{completion.id, tokenizer.decode(completion.ids), name_of(completion.finish),
+                    static_cast<int64_t>(completion.ids.size())};
       file.write(line_of(answer));
       answers[places.at(answer.id)] = std::move(answer);
       report(++done);

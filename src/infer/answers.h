@@ -14,9 +14,13 @@ struct Answer {
   std::string id;
   std::string text;
   std::string finish;  // name_of(FinishReason)
+  int64_t tokens = 0;  // that were written, without a stop token
 };
 
-// Lines {"id", "text", "finish"} in `path`, in the order of the requests, whose ids must differ. While they
+// {"id", "text", "finish", "tokens"}
+std::string line_of(const Answer& answer);
+
+// Lines of answers in `path`, in the order of the requests, whose ids must differ. While they
 // are written each answer goes to PATH.part as it is finished; a call that goes on answers only what is not
 // there yet. An answer does not depend on its neighbours, so that the file ends with the same bytes.
 // Error(kInput) where the file belongs to other requests. on_progress(done) counts answers, those of an

@@ -24,20 +24,31 @@ RunContext::RunContext(const Recipe& r) : recipe(r), bundle(checked_folder(r)) {
   for (const std::string& warning : bundle.defaults.warnings) spdlog::warn("{}", warning);
 }
 
-GenerateOptions RunContext::generation() const {
+GenerateOptions RunContext::generation(const Recipe& own) const {
   GenerateOptions options = generate_options(bundle);
-  options.sampling = recipe.sampling;
-  options.max_new_tokens = recipe.max_new_tokens;
-  options.batch_size = recipe.generation_batch_size;
-  options.seed = recipe.seed;
+  options.sampling = own.sampling;
+  options.max_new_tokens = own.max_new_tokens;
+  options.batch_size = own.generation_batch_size;
+  options.seed = own.seed;
   options.stop = stop;
   return options;
 }
 
-SampleSettings RunContext::samples() const {
-  return {recipe.prompt_template,
-          effective_cutoff(recipe.train.cutoff_len, bundle.config.max_position_embeddings),
-          recipe.train_on_prompt};
+SampleSettings RunContext::samples(const Recipe& own) const {
+  return {own.prompt_template, effective_cutoff(own.train.cutoff_len, bundle.config.max_position_embeddings),
+          own.train_on_prompt};
+}
+
+TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed_model()) {
+  if (dir.empty()) return;
+  std::error_code none;
+  if (fs::exists(dir / "adapter", none)) {
+    adapter = load_adapter(run.bundle.model, dir / "adapter");
+    view = {run.bundle.model, &adapter};
+  } else {
+    full = load_model(dir / "model", {run.recipe.device, run.recipe.dtype});
+    view = full;
+  }
 }
 
 void load_weights(RunContext& run) {

@@ -24,8 +24,23 @@ struct RunContext {
   std::filesystem::path dir() const { return recipe.output_dir; }
   const PromptTemplate& training_template() const { return find_prompt_template(recipe.prompt_template); }
   ModelView seed_model() const { return bundle.with_adapter(); }
-  GenerateOptions generation() const;  // with the recipe's sampling
-  SampleSettings samples() const;      // of training
+  // Of the recipe, or of a variant's own.
+  GenerateOptions generation(const Recipe& own) const;  // with its sampling
+  SampleSettings samples(const Recipe& own) const;      // of training
+  GenerateOptions generation() const { return generation(recipe); }
+  SampleSettings samples() const { return samples(recipe); }
+};
+
+// A model as a variant left it: an adapter on the seed's weights, or weights of its own; the seed itself
+// where `dir` is empty. The context must outlive it, and have its weights loaded.
+struct TrainedModel {
+  Adapter adapter;
+  Model full;
+  ModelView view;
+
+  TrainedModel(RunContext& run, const std::filesystem::path& dir);
+  TrainedModel(const TrainedModel&) = delete;
+  TrainedModel& operator=(const TrainedModel&) = delete;
 };
 
 // The weights and the seed's adapter, unless they are there.

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/file.h"
 #include "base/progress.h"
 #include "run/stages.h"
 
@@ -9,48 +10,82 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-DistillOptions distill_options(const RunContext& run) {
+// What a draft depends on besides its candidate's number and temperature. The whole dataset and not the part
+// that a variant uses, so that parts of it share what they have in common.
+Fingerprint drafts_fingerprint(const RunContext& run, const VariantJob& job, const std::string& prompt) {
+  Fingerprint result = start_fingerprint(run, job);
+  result.emplace_back("prompt template", prompt);
+  Recipe copy = job.recipe;
+  for (const Setting& setting : settings(copy))
+    for (const char* name : {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens"})
+      if (setting.name == std::string(name)) result.emplace_back(name, value_text(setting));
+  result.emplace_back("the dataset's examples", examples_sha256(job.all->examples));
+  return result;
+}
+
+// A folder that is named after its content's origin: other settings have another one.
+fs::path drafts_dir(const RunContext& run, const VariantJob& job, const std::string& prompt) {
+  const Fingerprint origin = drafts_fingerprint(run, job, prompt);
+  std::string text;
+  for (const auto& [name, value] : origin) text += name + "=" + value + "\n";
+  const fs::path dir = run.dir() / "drafts" /
+                       (fs::path(prompt).stem().string() + "-" + sha256(text).substr(0, 8));
+  begin_stage(dir, origin, false);
+  return dir;
+}
+
+DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
+  const Recipe& recipe = job.recipe;
   DistillOptions options;
-  options.distill_template = run.recipe.distill_template;
-  options.training_template = run.recipe.prompt_template;
-  options.answer_check = run.recipe.answer_check;
-  options.rewrite_attempts = run.recipe.rewrite_attempts;
-  options.distilled_fraction = run.recipe.distilled_fraction;
-  options.generation = run.generation();
+  options.distill_template = recipe.distill_template;
+  options.training_template = recipe.prompt_template;
+  options.answer_check = recipe.answer_check;
+  options.num_candidates = recipe.num_candidates;
+  options.choice = find_candidate_choice(recipe.candidate_choice);
+  options.temperatures = recipe.candidate_temperatures;
+  options.own_answer_first = recipe.own_answer_first;
+  options.probe_samples = recipe.probe_samples;
+  options.generation = run.generation(recipe);
+  options.rewrites_dir = drafts_dir(run, job, recipe.distill_template);
+  if (recipe.own_answer_first) options.own_answers_dir = drafts_dir(run, job, recipe.prompt_template);
   return options;
 }
 }  // namespace
 
-Fingerprint distill_fingerprint(const RunContext& run, const std::vector<Example>& examples) {
+Fingerprint start_fingerprint(const RunContext& run, const VariantJob& job) {
   Fingerprint result = run.seed;
-  add_settings(&result, run.recipe, kDistill);
-  result.emplace_back("the dataset's examples", examples_sha256(examples));
+  const Fingerprint before = trained_fingerprint(job.after(run));
+  result.insert(result.end(), before.begin(), before.end());
   return result;
 }
 
-std::vector<DistilledExample> distill_stage(RunContext& run, const Dataset& dataset) {
-  const fs::path dir = run.dir() / "distill";
-  if (begin_stage(dir, distill_fingerprint(run, dataset.examples), run.fresh))
-    return read_distilled(dir / "distilled.jsonl", dataset);
+Fingerprint distill_fingerprint(const RunContext& run, const VariantJob& job) {
+  Fingerprint result = start_fingerprint(run, job);
+  add_settings(&result, job.recipe, kDistill);
+  result.emplace_back("the dataset's examples", examples_sha256(job.dataset().examples));
+  return result;
+}
+
+void distill_stage(RunContext& run, const VariantJob& job) {
+  const fs::path dir = run.dir() / job.distill;
+  if (begin_stage(dir, distill_fingerprint(run, job), run.fresh)) return;
   load_weights(run);
-  std::optional<Progress> progress;  // one an attempt
-  int64_t shown = 0;
-  const DistillOptions options = distill_options(run);
-  auto distilled = distill(run.seed_model(), run.bundle.formatter, dataset, options, dir,
-                           [&](int64_t attempt, size_t done, size_t total) {
-                             if (attempt != shown) {
-                               const std::string label =
-                                   attempt == 1 ? "distill" : fmt::format("distill, attempt {}", attempt);
-                               progress.reset();
-                               progress.emplace(label, total, "answers", run.progress);
-                               shown = attempt;
-                             }
-                             progress->update(done);
-                           });
-  write_note(dir / "summary.json",
-             to_json(summarize(run.seed_model(), run.bundle.formatter, dataset, distilled, options)));
+  const TrainedModel start(run, job.after(run));
+  std::optional<Progress> progress;  // one a round
+  std::string shown;
+  distill(start.view, run.bundle.formatter, job.dataset(), distill_options(run, job), dir,
+          [&](const std::string& round, size_t done, size_t total) {
+            if (round != shown) {
+              progress.reset();
+              progress.emplace(round == "1" ? job.distill : fmt::format("{}, {}", job.distill,
+                                                                       round == "own" ? "own answers"
+                                                                                      : "candidate " + round),
+                               total, "answers", run.progress);
+              shown = round;
+            }
+            progress->update(done);
+          });
   end_stage(dir);
-  return distilled;
 }
 
 }  // namespace sdft

@@ -11,35 +11,15 @@
 namespace sdft {
 namespace fs = std::filesystem;
 
+fs::path variant_dir(const fs::path& run_dir, const std::string& variant) {
+  return variant == "seed" ? fs::path() : run_dir / variant;
+}
+
 fs::path eval_dir(const fs::path& run_dir, const std::string& variant, const std::string& task) {
   return run_dir / "eval" / variant / task;
 }
 
 namespace {
-// The model as a variant left it; with an adapter the seed's weights stay where they are.
-struct TunedModel {
-  Adapter adapter;
-  Model full;
-  ModelView view;
-
-  TunedModel(RunContext& run, const fs::path& dir) : view(run.seed_model()) {
-    if (dir.empty()) return;
-    std::error_code none;
-    if (fs::exists(dir / "adapter", none)) {
-      adapter = load_adapter(run.bundle.model, dir / "adapter");
-      view = {run.bundle.model, &adapter};
-    } else {
-      full = load_model(dir / "model", {run.recipe.device, run.recipe.dtype});
-      view = full;
-    }
-  }
-};
-
-// Where a variant's weights are; "" for the seed.
-fs::path variant_dir(const fs::path& run_dir, const std::string& variant) {
-  return variant == "seed" ? fs::path() : run_dir / variant;
-}
-
 std::vector<Answer> task_answers(RunContext& run, ModelView model, const std::string& variant,
                                  const TaskSettings& task, const std::vector<Example>& examples,
                                  const fs::path& path) {
@@ -56,13 +36,12 @@ std::vector<Answer> task_answers(RunContext& run, ModelView model, const std::st
 }
 }  // namespace
 
-Fingerprint trained_fingerprint(const fs::path& run_dir, const std::string& variant) {
+Fingerprint trained_fingerprint(const fs::path& variant_dir) {
   Fingerprint result;
-  const fs::path dir = variant_dir(run_dir, variant);
   std::error_code none;
   for (const char* part : {"adapter", "model"})
-    if (!dir.empty() && fs::exists(dir / part, none))
-      result.emplace_back("the trained " + std::string(part), folder_sha256(dir / part));
+    if (!variant_dir.empty() && fs::exists(variant_dir / part, none))
+      result.emplace_back("the trained " + std::string(part), folder_sha256(variant_dir / part));
   return result;
 }
 
@@ -95,8 +74,8 @@ void keep_results(const TaskSettings& task, bool opened, const std::vector<Examp
 }  // namespace
 
 void eval_stage(RunContext& run, const std::string& variant, const std::vector<Dataset>& sets) {
-  const Fingerprint trained = trained_fingerprint(run.dir(), variant);
-  std::optional<TunedModel> tuned;  // loaded for the first task that is not done
+  const Fingerprint trained = trained_fingerprint(variant_dir(run.dir(), variant));
+  std::optional<TrainedModel> tuned;  // loaded for the first task that is not done
   for (size_t i = 0; i < sets.size(); ++i) {
     const TaskSettings& task = run.recipe.eval[i];
     const std::vector<Example>& examples = sets[i].examples;

@@ -86,6 +86,11 @@ const char* put(const Setting& setting, const YAML::Node& node) {
                ? nullptr
                : "a list of names";
   }
+  if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target)) {
+    const YAML::Node list =
+        node.IsScalar() ? YAML::Load("[" + node.Scalar() + "]") : node;  // "0.9, 0.5" of a flag
+    return list.IsSequence() && convert(list, *numbers) ? nullptr : "a list of numbers";
+  }
   if (auto* flag = std::get_if<bool*>(&setting.target))
     return convert(node, *flag) ? nullptr : "true or false";
   if (auto* real = std::get_if<double*>(&setting.target)) return convert(node, *real) ? nullptr : "a number";
@@ -106,6 +111,10 @@ std::string range_of(const Setting& s) {
 // Range and choice of a value that has the right type.
 void check_value(const Setting& setting, const Reading& reading) {
   const std::string name = "'" + std::string(setting.name) + "': ";
+  if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target))
+    for (const double one : **numbers)
+      if (!(one >= setting.low && one <= setting.high))
+        reading.add(name + "expected numbers of " + range_of(setting) + ", found " + fmt::format("{}", one));
   std::optional<double> number;
   if (auto* real = std::get_if<double*>(&setting.target)) number = **real;
   if (auto* whole = std::get_if<int64_t*>(&setting.target)) number = static_cast<double>(**whole);
@@ -211,6 +220,54 @@ void read_task(const YAML::Node& node, const Reading& reading, std::vector<TaskS
   tasks->push_back(task);
 }
 
+void read_setting(const std::string& key, const YAML::Node& node, const Reading& reading, Recipe* recipe);
+
+// A setting's value so that read_override() takes it back.
+std::string override_text(const Setting& setting) {
+  auto* list = std::get_if<std::vector<std::string>*>(&setting.target);
+  return list ? Json(**list).dump() : value_text(setting);
+}
+
+// A value that a variant, a sweep or a task of a continual run gives to a setting of the recipe; "" where it
+// is a problem.
+std::string read_own_value(const std::string& key, const YAML::Node& node, const Reading& reading) {
+  Recipe trial;
+  const auto table = settings(trial);
+  std::vector<std::string> names = {"columns"};
+  for (const Setting& setting : table) {
+    if (!setting.varies()) continue;
+    names.emplace_back(setting.name);
+    if (key != setting.name) continue;
+    assign(setting, node, reading);
+    return override_text(setting);
+  }
+  if (key == "columns") {
+    read_columns(node, reading, &trial.columns);
+    YAML::Emitter out;
+    out << YAML::Flow << node;
+    return out.c_str();
+  }
+  const std::vector<std::string> all = names_of(table, {});
+  if (std::find(all.begin(), all.end(), key) != all.end())
+    reading.add("'" + key + "' is the same for the whole run");
+  else
+    reading.unknown(key, names);
+  return "";
+}
+
+// A map of `fields`, and settings of its own.
+void read_own(const YAML::Node& node, const Reading& reading, const std::vector<Setting>& fields,
+              Overrides* overrides) {
+  reading.each(node, [&](const std::string& key, const YAML::Node& value) {
+    for (const Setting& field : fields)
+      if (key == field.name) return assign(field, value, reading);
+    for (const Setting& field : fields)
+      if (const std::vector<std::string> one = {field.name}; !nearest(key, one).empty())
+        return reading.unknown(key, one);
+    overrides->emplace_back(key, read_own_value(key, value, reading));
+  });
+}
+
 void read_variants(const YAML::Node& node, const Reading& reading, std::vector<Variant>* variants) {
   if (!node.IsSequence() || node.size() == 0)
     return reading.add("'variants': expected a list, as [{name: mine, method: sft}], found " + found(node));
@@ -222,15 +279,60 @@ void read_variants(const YAML::Node& node, const Reading& reading, std::vector<V
       continue;
     }
     Variant variant;
-    const std::vector<Setting> fields = {{"", "name", &variant.name, ""},
-                                         {"", "method", &variant.method, ""}};
-    inside.each(node[i], [&](const std::string& key, const YAML::Node& value) {
-      for (const Setting& field : fields)
-        if (key == field.name) return assign(field, value, inside);
-      inside.unknown(key, names_of(fields, {}));
-    });
+    read_own(node[i], inside,
+             {{"", "name", &variant.name, ""},
+              {"", "method", &variant.method, ""},
+              {"", "after", &variant.after, ""}},
+             &variant.overrides);
     if (const std::string fault = fault_of(variant, *variants); !fault.empty()) inside.add(fault);
     variants->push_back(variant);
+  }
+}
+
+// One setting of a sweep.
+void read_swept(const std::string& key, const YAML::Node& node, const Reading& reading, Recipe* recipe) {
+  if (!node.IsSequence() || node.size() == 0)
+    return reading.add("'" + key + "': expected a list of values, found " + found(node));
+  std::vector<std::string> values;
+  for (size_t i = 0; i < node.size(); ++i) {
+    values.push_back(read_own_value(key, node[i], reading));
+    if (std::count(values.begin(), values.end(), values.back()) > 1)
+      reading.add("'" + key + "': the value " + values.back() + " stands there twice");
+  }
+  auto& sweep = recipe->sweep;
+  sweep.erase(std::remove_if(sweep.begin(), sweep.end(), [&](const auto& one) { return one.first == key; }),
+              sweep.end());
+  sweep.emplace_back(key, values);
+}
+
+void read_sweep(const YAML::Node& node, const Reading& reading, Recipe* recipe) {
+  if (!node.IsMap() || node.size() == 0)
+    return reading.add("'sweep': expected a map of settings to lists of values, as {seed: [1, 2, 3]}, found " +
+                       found(node));
+  recipe->sweep.clear();
+  const Reading inside = reading.inside("sweep");
+  inside.each(node, [&](const std::string& key, const YAML::Node& values) {
+    read_swept(key, values, inside, recipe);
+  });
+}
+
+void read_continual(const YAML::Node& node, const Reading& reading, Recipe* recipe) {
+  if (!node.IsSequence() || node.size() < 2)
+    return reading.add("'continual': expected a list of two tasks or more, as [{name: a, dataset: a.jsonl}, "
+                       "{name: b, dataset: b.jsonl}], found " + found(node));
+  recipe->continual.clear();
+  for (size_t i = 0; i < node.size(); ++i) {
+    const Reading inside = reading.inside("continual[" + std::to_string(i) + "]");
+    if (!node[i].IsMap()) {
+      inside.add("expected a map with name, dataset");
+      continue;
+    }
+    ContinualTask task;
+    read_own(node[i], inside, {{"", "name", &task.name, ""}}, &task.overrides);
+    if (!names_a_folder(task.name))
+      inside.add("'name': expected up to 64 letters, digits, - and _, for it names a folder, found '" +
+                 task.name + "'");
+    recipe->continual.push_back(task);
   }
 }
 
@@ -247,23 +349,34 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
     return;
   }
   if (key == "variants") return read_variants(node, reading, &recipe->variants);
+  if (key == "sweep") return read_sweep(node, reading, recipe);
+  if (key == "continual") return read_continual(node, reading, recipe);
+  if (key == "rewrite_attempts") return reading.add("'rewrite_attempts' is now called num_candidates");
   if (key != "eval")
-    return reading.unknown(key, names_of(table, {"columns", "eval", "template_variables", "variants"}));
+    return reading.unknown(key, names_of(table, {"columns", "continual", "eval", "sweep",
+                                                 "template_variables", "variants"}));
   if (!node.IsSequence()) return reading.add("'eval': expected a list of tasks, found " + found(node));
   recipe->eval.clear();
   for (size_t i = 0; i < node.size(); ++i)
     read_task(node[i], reading.inside("eval[" + std::to_string(i) + "]"), &recipe->eval);
 }
 
-// What single values do not show.
-void check_together(const Recipe& r, Problems& problems) {
-  if (r.rewrite_attempts > 1 && r.sampling.temperature == 0)
-    problems.add("'rewrite_attempts': greedy rewrites (temperature 0) come out the same each time");
-  if (r.baseline && !r.variants.empty())
-    problems.add("'baseline': is the short form of 'variants'; give one of the two");
+// What single values do not show; `whose` is in front of what is said of a variant.
+void check_together(const Recipe& r, const std::string& whose, Problems& problems) {
+  auto add = [&](const std::string& what) { problems.add(whose + what); };
+  const auto& ladder = r.candidate_temperatures;
+  const double last = ladder.empty() ? r.sampling.temperature : ladder.back();
+  if (r.num_candidates > std::max<int64_t>(1, static_cast<int64_t>(ladder.size())) && last == 0)
+    add("'num_candidates': greedy rewrites (temperature 0) come out the same each time");
+  if (static_cast<int64_t>(ladder.size()) > r.num_candidates)
+    add(fmt::format("'candidate_temperatures': {} of them for {} candidates (num_candidates)", ladder.size(),
+                    r.num_candidates));
+  if (r.candidate_choice == "likeliest" && r.num_candidates == 1)
+    add("'candidate_choice': likeliest chooses among several; set num_candidates");
+  if (r.own_answer_first && r.answer_check == "none")
+    add("'own_answer_first': needs an answer_check, which tells whether the seed's own answer is right");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
-    problems.add(
-        "'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
+    add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
 }
 
 YAML::Node parse_yaml(const std::string& text, const std::string& where) {
@@ -279,13 +392,30 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) return reading.add("expected key=value");
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
-  const bool structured = key == "eval" || key == "columns" || key == "template_variables" ||
-                          key == "variants" || (!value.empty() && value[0] == '[');
+  static const std::vector<std::string> kStructured = {"eval", "columns", "template_variables",
+                                                       "variants", "sweep", "continual"};
+  if (key.rfind("sweep.", 0) == 0)  // one setting of a sweep: sweep.seed=1,2,3
+    return read_swept(key.substr(6), parse_yaml(value[0] == '[' ? value : "[" + value + "]", reading.where),
+                      reading, recipe);
+  const bool structured = std::find(kStructured.begin(), kStructured.end(), key) != kStructured.end() ||
+                          (!value.empty() && value[0] == '[');
   bool text = false;  // taken as it is, with what YAML would read as a comment or a quote
   for (const Setting& setting : settings(*recipe))
     text |= key == setting.name && std::holds_alternative<std::string*>(setting.target);
   read_setting(key, structured && !text ? parse_yaml(value, reading.where) : YAML::Node(value), reading,
                recipe);
+}
+
+// What is wrong with the variants as a whole, and with single ones that have settings of their own.
+void check_variants(const Recipe& recipe, Problems& problems) {
+  if (!problems.empty()) return;  // their values have to be right first
+  if (recipe.baseline && !recipe.variants.empty())
+    problems.add("'baseline': is the short form of 'variants'; give one of the two");
+  const std::string fault = fault_of_all(recipe);
+  if (!fault.empty()) return problems.add(fault);
+  for (const Variant& variant : known_variants(recipe))
+    if (!variant.overrides.empty())
+      check_together(with_overrides(recipe, variant.overrides), "variant '" + variant.name + "': ", problems);
 }
 }  // namespace
 
@@ -301,9 +431,21 @@ Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrid
     });
   }
   for (const auto& override : overrides) read_override(override, &recipe, problems);
-  check_together(recipe, problems);
+  check_together(recipe, "", problems);
+  check_variants(recipe, problems);
   problems.raise();
   return recipe;
+}
+
+Recipe with_overrides(const Recipe& recipe, const Overrides& overrides) {
+  Recipe own = recipe;
+  Problems problems;
+  for (const auto& [key, value] : overrides) {
+    if (key == "columns") own.columns = {};  // of another dataset: all of them
+    read_override(key + "=" + value, &own, problems);
+  }
+  problems.raise();
+  return own;
 }
 
 namespace {
@@ -337,26 +479,53 @@ void emit_task(YAML::Emitter& out, TaskSettings task) {
 }
 }  // namespace
 
+namespace {
+// ", key: value" of each, in YAML's flow style. Texts are quoted as in JSON, which YAML reads.
+std::string emitted(const Overrides& overrides) {
+  Recipe trial;
+  const auto table = settings(trial);
+  std::string text;
+  for (const auto& [key, value] : overrides) {
+    const bool quoted = std::any_of(table.begin(), table.end(), [&, &key = key](const Setting& setting) {
+      return key == setting.name && std::holds_alternative<std::string*>(setting.target);
+    });
+    text += ", " + key + ": " + (quoted ? Json(value).dump() : value);
+  }
+  return text;
+}
+
+std::string emitted_variants(const Recipe& recipe) {
+  std::string text;
+  for (const Variant& variant : recipe.variants)
+    text += (text.empty() ? "variants:\n" : "") + std::string("  - {name: ") + variant.name +
+            ", method: " + variant.method + (variant.after.empty() ? "" : ", after: " + variant.after) +
+            emitted(variant.overrides) + "}\n";
+  for (size_t i = 0; i < recipe.sweep.size(); ++i) {
+    const auto& [key, values] = recipe.sweep[i];
+    std::string list;
+    for (const std::string& value : values) list += emitted({{key, value}}).substr(key.size() + 4) + ", ";
+    text += (i == 0 ? "sweep:\n  " : "  ") + key + ": [" + list.substr(0, list.size() - 2) + "]\n";
+  }
+  for (size_t i = 0; i < recipe.continual.size(); ++i)
+    text += (i == 0 ? "continual:\n" : "") + std::string("  - {name: ") + recipe.continual[i].name +
+            emitted(recipe.continual[i].overrides) + "}\n";
+  return text;
+}
+}  // namespace
+
 std::string resolved_recipe(const Recipe& recipe) {
   Recipe copy = recipe;
   YAML::Emitter out;
   out << YAML::BeginMap;
   for (const Setting& setting : settings(copy)) emit(out, setting);
   emit_columns(out, copy.columns);
-  if (!copy.variants.empty()) {
-    out << YAML::Key << "variants" << YAML::Value << YAML::BeginSeq;
-    for (const Variant& variant : copy.variants)
-      out << YAML::Flow << YAML::BeginMap << YAML::Key << "name" << YAML::Value << variant.name << YAML::Key
-          << "method" << YAML::Value << variant.method << YAML::EndMap;
-    out << YAML::EndSeq;
-  }
   if (!copy.eval.empty()) {
     out << YAML::Key << "eval" << YAML::Value << YAML::BeginSeq;
     for (const TaskSettings& task : copy.eval) emit_task(out, task);
     out << YAML::EndSeq;
   }
   out << YAML::EndMap;
-  std::string text = std::string(out.c_str()) + "\n";
+  std::string text = std::string(out.c_str()) + "\n" + emitted_variants(copy);
   if (!copy.template_variables.empty())  // JSON is YAML, and keeps texts apart from numbers
     text += "template_variables: " + copy.template_variables.dump() + "\n";
   return text;

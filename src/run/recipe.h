@@ -17,10 +17,24 @@
 
 namespace sdft {
 
+// Settings by name, each with its value as an override has it: "lora_rank" "64", "lora_target" "[\"q_proj\"]".
+using Overrides = std::vector<std::pair<std::string, std::string>>;
+
 // One training of a run: its folder's and its model's name, and what it learns.
 struct Variant {
   std::string name;
   std::string method;  // a row of sdft/method.cpp
+  std::string after;   // the variant whose model this one goes on from; "": the seed
+  Overrides overrides;  // its own settings, in place of the recipe's
+  // Of those that a sweep or a continual run made of another (variants.h): its name, and what was put in.
+  std::string listed = {};
+  Overrides swept = {};
+};
+
+// A task of a continual run: each variant learns one after the other.
+struct ContinualTask {
+  std::string name;
+  Overrides overrides;  // its dataset, and what else is its own
 };
 
 // One row of the evaluation: prompts and how answers are judged.
@@ -48,8 +62,13 @@ struct Recipe {
   Json template_variables =
       Json::object();  // what the chat template reads besides: {"enable_thinking": false}
   std::string date;    // what the chat template's clock shows, "2026-11-28"; "": the day the run began
-  int64_t rewrite_attempts = 1;
+  int64_t num_candidates = 1;
+  std::string candidate_choice = "first";
+  std::vector<double> candidate_temperatures;
+  bool own_answer_first = false;
+  int64_t probe_samples = 64;
   double distilled_fraction = 1.0;
+  std::string fallback = "original";
   std::string answer_check = "none";
   SamplingOptions sampling{0.95, 50, 0.7};
   int64_t max_new_tokens = kMaxNewTokens, generation_batch_size = 0;
@@ -58,16 +77,29 @@ struct Recipe {
   std::string save_dtype = "f32";
   bool baseline = false;
   std::vector<Variant> variants;  // empty: the short form (variants.h)
+  std::vector<std::pair<std::string, std::vector<std::string>>> sweep;  // a setting, and its values in turn
+  std::vector<ContinualTask> continual;
   std::vector<TaskSettings> eval;
   int64_t eval_max_samples = 0;
 };
 
 // Whose results a setting changes (a set of bits).
-enum Stages : unsigned { kNoStage = 0, kDistill = 1, kTrain = 2, kEval = 4, kAllStages = 7 };
+enum Stages : unsigned {
+  kNoStage = 0,
+  kDistill = 1,
+  kTrain = 2,
+  kEval = 4,
+  kAllStages = 7,
+  // Those that stages know by the content of their examples:
+  kSelects = 8,   // which examples there are
+  kMixes = 16,    // which of the rewrites are learned
+  kReplays = 32,  // what is learned besides
+};
 
 // One setting: where it is kept, what it means, what it may be.
 struct Setting {
-  using Target = std::variant<std::string*, int64_t*, uint64_t*, double*, bool*, std::vector<std::string>*>;
+  using Target = std::variant<std::string*, int64_t*, uint64_t*, double*, bool*, std::vector<std::string>*,
+                              std::vector<double>*>;
   const char* section;  // "model", "data", "method", "generation", "training", "evaluation"
   const char* name;
   Target target;
@@ -85,6 +117,8 @@ struct Setting {
   Setting& one_of(std::vector<std::string> texts) { return choices = std::move(texts), *this; }
   Setting& is_path() { return path = true, *this; }
   Setting& in_report() { return reported = true, *this; }
+  // Whether variants and sweeps may have values of their own.
+  bool varies() const { return stages != kNoStage && !(stages & kEval); }
 };
 std::vector<Setting> settings(Recipe& recipe);
 // As it stands in the resolved recipe: "0.0001", "true", "[q_proj, v_proj]".
@@ -102,6 +136,8 @@ std::vector<std::pair<const char*, std::string*>> column_fields(Columns& columns
 // it is. Relative paths stay relative to where sdft is started. Throws Error(kUsage) listing all problems at
 // once: unknown keys with a suggestion, values of a wrong type or out of range.
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+// The recipe as it holds for a variant, or for a task.
+Recipe with_overrides(const Recipe& recipe, const Overrides& overrides);
 // YAML with every setting, so that it alone says what was run.
 std::string resolved_recipe(const Recipe& recipe);
 

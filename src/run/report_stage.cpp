@@ -180,11 +180,11 @@ report::Curve read_curve(const fs::path& path, const std::string& variant) {
 
 report::Distillation read_distillation(const fs::path& dir) {
   const fs::path path = dir / "summary.json";
-  const DistillSummary s = summary_from_json(read_json(path), path.string());
+  const DistillSummary s = read_summary(path);
   report::Distillation d;
-  d.examples = static_cast<int64_t>(s.examples);
+  d.examples = static_cast<int64_t>(s.answers);
   d.accepted = static_cast<int64_t>(s.accepted);
-  d.accepted_at.assign(s.accepted_at.begin(), s.accepted_at.end());
+  for (const DistillRound& round : s.rounds) d.accepted_at.push_back(static_cast<int64_t>(round.accepted));
   d.unchanged = static_cast<int64_t>(s.unchanged);
   for (const auto& [reason, count] : s.rejected)
     if (reason != kPromptTooLong) d.rejected.push_back({reason, static_cast<int64_t>(count)});
@@ -194,7 +194,6 @@ report::Distillation read_distillation(const fs::path& dir) {
     d.logprob_original = s.logprob_original;
     d.logprob_rewrite = s.logprob_rewrite;
   }
-  d.distilled_fraction = s.distilled_fraction;
   // Three accepted and, where there are any, two of each reason.
   std::map<std::string, size_t> shown;
   const fs::path lines = dir / "distilled.jsonl";
@@ -231,7 +230,7 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
                             require<std::string>(entry, "sha256", where),
                             require<int64_t>(entry, "examples", where)});
   };
-  if (json.contains("dataset")) file("train", json["dataset"]);
+  for (const Json& entry : value_or<Json>(json, "datasets", Json::array(), where)) file("train", entry);
   for (const Json& entry : value_or<Json>(json, "eval", Json::array(), where))
     file(require<std::string>(entry, "name", where), entry);
   run.versions = {{"libtorch", require<std::string>(json, "libtorch", where)},
@@ -244,7 +243,8 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   if (skipped > 0)
     document->warnings.push_back(
         fmt::format("{} records of the dataset were skipped; provenance.json lists them.", skipped));
-  for (const auto& [variant, method] : known_variants(recipe)) {
+  for (const Variant& known : known_variants(recipe)) {
+    const std::string& variant = known.name;
     const fs::path samples = dir / variant / "samples.json";
     if (!fs::exists(samples)) continue;
     const Json note = read_json(samples);

@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -21,43 +23,64 @@ namespace {
 // What the stages of a call will make.
 struct Plan {
   unsigned stages;
-  std::vector<Variant> train;
+  std::vector<Variant> variants;  // to rewrite for and to train
   std::vector<std::string> eval;  // "seed" and names of variants
 };
 
 bool needs_rewrites(const Variant& variant) { return find_method(variant.method).rewrites; }
 
-// Whether this call has rewrites to train on, or will have made them by then.
-bool has_rewrites(const fs::path& dir, unsigned stages) {
-  return (stages & kDistill) || stage_done(dir / "distill");
+// Whether this call has rewrites for the variant to train on, or will have made them by then.
+bool has_rewrites(const Recipe& recipe, unsigned stages, const Variant& variant) {
+  return (stages & kDistill) || stage_done(fs::path(recipe.output_dir) / distill_folder(recipe, variant));
 }
 
 std::vector<Variant> variants_to_train(const Recipe& recipe, unsigned stages, const std::string& name) {
   const fs::path dir = recipe.output_dir;
   std::vector<Variant> list = wanted_variants(recipe);
   if (!name.empty()) list = {find_variant(recipe, name)};
-  if (has_rewrites(dir, stages) || std::none_of(list.begin(), list.end(), needs_rewrites)) return list;
+  const auto unready = std::find_if(list.begin(), list.end(), [&](const Variant& variant) {
+    return needs_rewrites(variant) && !has_rewrites(recipe, stages, variant);
+  });
+  if (unready == list.end()) return list;
   std::vector<Variant> plain = known_variants(recipe);
   plain.erase(std::remove_if(plain.begin(), plain.end(), needs_rewrites), plain.end());
+  const std::string folder = distill_folder(recipe, *unready);
   if (!name.empty() || plain.empty())
-    fail_input(dir.string(), "has no finished rewrites to train on",
+    fail_input(dir.string(), "has no finished rewrites for " + unready->name + " to train on",
                "run sdft distill with this output_dir first");
   std::error_code none;
-  if (fs::exists(dir / "distill", none))
-    fail_input((dir / "distill").string(), "is not finished",
+  if (fs::exists(dir / folder, none))
+    fail_input((dir / folder).string(), "is not finished",
                "sdft distill goes on with it; --variant " + plain[0].name + " trains without rewrites");
   spdlog::info("{} has no rewrites (sdft distill makes them): training on the dataset's own answers",
                dir.string());
   return plain;
 }
 
+// Those whose rewrites can be made: a variant that goes on from another needs that one trained.
+std::vector<Variant> variants_to_distill(const Recipe& recipe) {
+  std::vector<Variant> list;
+  for (const Variant& variant : wanted_variants(recipe)) {
+    if (!needs_rewrites(variant)) continue;
+    if (variant.after.empty() || stage_done(fs::path(recipe.output_dir) / variant.after))
+      list.push_back(variant);
+    else
+      spdlog::info("{} is rewritten for when {} is trained", variant.name, variant.after);
+  }
+  if (list.empty()) fail_usage("no variant of the recipe learns from rewrites");
+  return list;
+}
+
 Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) {
   Plan plan{stages, {}, {}};
-  if (stages & kTrain) plan.train = variants_to_train(recipe, stages, variant);
+  if (stages & kTrain)
+    plan.variants = variants_to_train(recipe, stages, variant);
+  else if (stages & kDistill)
+    plan.variants = variants_to_distill(recipe);
   if (!(stages & kEval)) return plan;
   plan.eval = {"seed"};
   if (stages & kTrain) {
-    for (const Variant& trained : plan.train) plan.eval.push_back(trained.name);
+    for (const Variant& trained : plan.variants) plan.eval.push_back(trained.name);
   } else {
     for (const Variant& known : known_variants(recipe))
       if (stage_done(fs::path(recipe.output_dir) / known.name)) plan.eval.push_back(known.name);
@@ -65,11 +88,14 @@ Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) 
   return plan;
 }
 
-// A whole run rewrites nothing where no variant learns from rewrites.
-unsigned needed_stages(const Recipe& recipe, unsigned stages) {
-  const std::vector<Variant> wanted = wanted_variants(recipe);
-  const bool rewrites = std::any_of(wanted.begin(), wanted.end(), needs_rewrites);
-  return stages == kAllStages && !rewrites ? stages & ~kDistill : stages;
+std::vector<VariantJob> jobs_of(const Recipe& recipe, const Plan& plan, const Inputs& inputs) {
+  std::vector<VariantJob> jobs;
+  for (const Variant& variant : plan.variants) {
+    const Recipe own = recipe_of(recipe, variant);
+    jobs.push_back({variant, own, &inputs.all(own),
+                    needs_rewrites(variant) ? distill_folder(recipe, variant) : ""});
+  }
+  return jobs;
 }
 
 // The day that the chat template's clock shows is the one on which the run began.
@@ -86,20 +112,25 @@ Json file_note(const Dataset& set) {
 }
 
 // DIR/provenance.json; what this call does not use stays as it was.
-void keep_provenance(const RunContext& run, const Inputs& inputs, unsigned stages, const fs::path& dir) {
+void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path& dir) {
   const fs::path path = dir / "provenance.json";
   std::error_code none;
   Json json = fs::exists(path, none) ? read_json(path) : Json::object();
   json["model"] = {{"path", run.recipe.model_name_or_path},
                    {"architecture", run.bundle.config.architecture},
                    {"parameters", run.bundle.config.parameters()}};
-  if (stages & (kDistill | kTrain)) {
-    json["dataset"] = file_note(inputs.train);
+  if (!inputs.datasets.empty()) {
+    json["datasets"] = Json::array();
     json["skipped"] = Json::array();
-    for (const SkippedRecord& record : inputs.train.skipped)
-      json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
+    std::set<std::string> paths;  // variants may read a file each in their own way
+    for (const auto& [key, dataset] : inputs.datasets) {
+      if (!paths.insert(dataset.path.string()).second) continue;
+      json["datasets"].push_back(file_note(dataset));
+      for (const SkippedRecord& record : dataset.skipped)
+        json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
+    }
   }
-  if (stages & kEval) {
+  if (!inputs.eval.empty()) {
     json["eval"] = Json::array();
     for (size_t i = 0; i < inputs.eval.size(); ++i) {
       json["eval"].push_back({{"name", run.recipe.eval[i].name}});
@@ -113,74 +144,110 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, unsigned stage
   write_note(path, json);
 }
 
-std::vector<Example> targets_of(const RunContext& run, const Variant& variant, const Dataset& dataset) {
-  return find_method(variant.method).targets(dataset, run.dir() / "distill");
+// The recipes whose inputs a call needs.
+std::vector<Recipe> recipes_of(const Recipe& recipe, unsigned stages) {
+  std::vector<Recipe> recipes;
+  for (const Variant& variant : wanted_variants(recipe))
+    if ((stages & kTrain) || needs_rewrites(variant)) recipes.push_back(recipe_of(recipe, variant));
+  if (recipes.empty() || !(stages & (kDistill | kTrain))) recipes = {recipe};
+  return recipes;
+}
+
+// How long a part took goes to DIR/timings.tsv, a line a call; what took no time was there already.
+template <typename Work>
+void timed(const RunContext& run, const std::string& part, Work work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (seconds > 0.05) LineWriter(run.dir() / "timings.tsv").write(fmt::format("{}\t{:.2f}", part, seconds));
+}
+
+std::vector<Example> learned_targets(const RunContext& run, const VariantJob& job) {
+  const TargetOptions options{job.recipe.seed, job.recipe.distilled_fraction, job.recipe.fallback == "drop"};
+  return find_method(job.variant.method).targets(job.dataset(), run.dir() / job.distill, options);
 }
 
 // Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.
-void check_folders(const RunContext& run, const Plan& plan, const Inputs& inputs) {
+// What depends on a stage that is not done yet cannot be known.
+void check_folders(const RunContext& run, const Plan& plan, const std::vector<VariantJob>& jobs,
+                   const std::vector<Dataset>& eval) {
   if (run.fresh) return;
   auto check = [](const fs::path& dir, const Fingerprint& now) {
     const auto differences = stage_differences(dir, now);
     if (!differences.empty()) fail_stage(dir, differences);
   };
-  if (plan.stages & kDistill) check(run.dir() / "distill", distill_fingerprint(run, inputs.train.examples));
-  for (const Variant& variant : plan.train)
-    if (!needs_rewrites(variant) || stage_done(run.dir() / "distill"))
-      check(run.dir() / variant.name, train_fingerprint(run, targets_of(run, variant, inputs.train)));
+  for (const VariantJob& job : jobs) {
+    if (!job.variant.after.empty() && !stage_done(job.after(run))) continue;
+    const bool rewrites = !job.distill.empty();
+    if (rewrites && (plan.stages & kDistill)) check(run.dir() / job.distill, distill_fingerprint(run, job));
+    if ((plan.stages & kTrain) && (!rewrites || stage_done(run.dir() / job.distill)))
+      check(run.dir() / job.variant.name, train_fingerprint(run, job, learned_targets(run, job)));
+  }
   for (const std::string& variant : plan.eval) {
-    const Fingerprint trained = trained_fingerprint(run.dir(), variant);
-    for (size_t i = 0; i < inputs.eval.size(); ++i) {
+    const Fingerprint trained = trained_fingerprint(variant_dir(run.dir(), variant));
+    for (size_t i = 0; i < eval.size(); ++i) {
       const TaskSettings& task = run.recipe.eval[i];
       check(eval_dir(run.dir(), variant, task.name),
-            eval_fingerprint(run, trained, task, inputs.eval[i].examples));
+            eval_fingerprint(run, trained, task, eval[i].examples));
     }
   }
 }
 
-std::string distilled_line(const std::vector<DistilledExample>& distilled, const fs::path& dir) {
-  size_t accepted = 0;
-  for (const auto& d : distilled) accepted += d.accepted;
-  return fmt::format("{} of {} rewrites accepted: {}\n", accepted, distilled.size(),
-                     (dir / "distill" / "distilled.jsonl").string());
+std::string distilled_line(const fs::path& dir) {
+  const DistillSummary summary = read_summary(dir / "summary.json");
+  return fmt::format("{} of {} rewrites accepted: {}\n", summary.accepted, summary.answers,
+                     (dir / "distilled.jsonl").string());
 }
 
 std::string trained_line(const Recipe& recipe, const fs::path& dir) {
   const bool lora = recipe.train.finetuning_type == "lora";
   return (lora ? "adapter: " : "model: ") + (dir / (lora ? "adapter" : "model")).string() + "\n";
 }
+
+// Rewrites and trains, variant by variant, since one may go on from another; returns a line a result.
+std::string make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJob>& jobs) {
+  std::string said;
+  std::set<std::string> distilled;
+  for (const VariantJob& job : jobs) {
+    if ((plan.stages & kDistill) && !job.distill.empty()) {
+      timed(run, job.distill, [&] { distill_stage(run, job); });
+      if (distilled.insert(job.distill).second) said += distilled_line(run.dir() / job.distill);
+    }
+    if (!(plan.stages & kTrain)) continue;
+    timed(run, job.variant.name, [&] { train_stage(run, job, learned_targets(run, job)); });
+    said += trained_line(job.recipe, run.dir() / job.variant.name);
+  }
+  return said;
+}
 }  // namespace
 
 std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& options) {
   const Recipe recipe = dated(given);
-  const unsigned stages = needed_stages(recipe, wanted);
   const fs::path dir = recipe.output_dir;
-  if (stages == kEval && recipe.eval.empty())
+  if (wanted == kEval && recipe.eval.empty())
     fail_usage("the recipe has no `eval` tasks", "eval: [{name: ..., dataset: ..., check: ...}]");
   if (!options.variant.empty()) find_variant(recipe, options.variant);
   RunContext run(recipe);
   run.stop = options.stop;
   run.progress = options.progress;
   run.fresh = options.fresh;
-  const Inputs inputs = validate(run, stages);
-  const Plan plan = plan_of(recipe, stages, options.variant);
+  const Inputs inputs = validate(run, wanted, recipes_of(recipe, wanted));
+  const Plan plan = plan_of(recipe, wanted, options.variant);
+  const std::vector<VariantJob> jobs = jobs_of(recipe, plan, inputs);
   run.seed = seed_fingerprint(run);
   make_directories(dir);
   const FolderLock lock(dir);
-  check_folders(run, plan, inputs);
+  check_folders(run, plan, jobs, inputs.eval);
   std::error_code none;
   fs::remove(dir / "DONE", none);
   write_file_atomic(dir / "recipe.yaml", resolved_recipe(recipe));
-  keep_provenance(run, inputs, stages, dir);
+  keep_provenance(run, inputs, dir);
 
-  std::string said;
-  if (stages & kDistill) said += distilled_line(distill_stage(run, inputs.train), dir);
-  for (const Variant& variant : plan.train) {
-    train_stage(run, variant.name, targets_of(run, variant, inputs.train));
-    said += trained_line(recipe, dir / variant.name);
-  }
-  for (const std::string& variant : plan.eval) eval_stage(run, variant, inputs.eval);
-  if (stages == kEval) return results_table(recipe, dir, plan.eval);
+  const std::string said = make_variants(run, plan, jobs);
+  for (const std::string& variant : plan.eval)
+    timed(run, "eval " + variant, [&] { eval_stage(run, variant, inputs.eval); });
+  if (wanted == kEval) return results_table(recipe, dir, plan.eval);
   if (wanted != kAllStages) return said;
   const std::string report = report_stage(recipe, dir);
   end_stage(dir);

@@ -48,9 +48,13 @@ void add_model(Recipe& r, std::vector<Setting>& list) {
 
 void add_data(Recipe& r, std::vector<Setting>& list) {
   const Section add{list, "data", kNoStage};
-  add("dataset", &r.dataset, "task dataset: .json, .jsonl, .csv, or a name in dataset_info.json").is_path();
+  add("dataset", &r.dataset, "task dataset: .json, .jsonl, .csv, or a name in dataset_info.json")
+      .changes(kSelects)
+      .is_path();
   add("dataset_dir", &r.dataset_dir, "folder with dataset_info.json").is_path();
-  add("max_samples", &r.max_samples, "use only the first so many examples; 0: all").between(0, kMany);
+  add("max_samples", &r.max_samples, "use only the first so many examples; 0: all")
+      .changes(kSelects)
+      .between(0, kMany);
   add("skip_bad", &r.skip_bad, "skip and count bad records instead of stopping");
   add("template", &r.prompt_template, "prompt template of training and evaluation: chat, alpaca, gsm8k, ...")
       .changes(kDistill | kTrain)  // an evaluation task may have its own
@@ -75,11 +79,31 @@ void add_method(Recipe& r, std::vector<Setting>& list) {
       .one_of(prompt_template_names())
       .in_report();
   add("answer_check", &r.answer_check, kHelp.c_str()).one_of(check_names(kAnswerCheck)).in_report();
-  add("rewrite_attempts", &r.rewrite_attempts,
-      "rewrites sampled for an example until one is accepted; the paper: 1")
-      .between(1, 1000);
+  add("num_candidates", &r.num_candidates, "rewrites sampled for an example at most; the paper: 1")
+      .between(1, 1000)
+      .in_report();
+  add("candidate_choice", &r.candidate_choice,
+      "first: sampled one after another until one is accepted; likeliest: all are sampled, and of the "
+      "accepted ones the seed's likeliest is taken")
+      .one_of({"first", "likeliest"});
+  add("candidate_temperatures", &r.candidate_temperatures,
+      "temperature of the first candidate, the second and so on; the last holds for the others, too; none: "
+      "`temperature`")
+      .between(0, 100);
+  add("own_answer_first", &r.own_answer_first,
+      "take the seed's own answer, given without the reference, where it is right; rewrite only elsewhere")
+      .in_report();
+  add("probe_samples", &r.probe_samples,
+      "stop where of so many first rewrites none is accepted; 0: never")
+      .changes(kNoStage)
+      .between(0, kMany);
   add("distilled_fraction", &r.distilled_fraction, "part of the examples that gets its rewrite, 0 to 1")
+      .changes(kMixes)
       .between(0, 1);
+  add("fallback", &r.fallback,
+      "of an example whose rewrite was not accepted: learn the original, or drop the example")
+      .changes(kMixes)
+      .one_of({"original", "drop"});
   add("baseline", &r.baseline,
       "also train on the original answers (vanilla fine-tuning); short for two `variants`")
       .changes(kNoStage);
@@ -133,7 +157,7 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
 
 std::vector<Setting> settings(Recipe& r) {
   std::vector<Setting> list;
-  list.reserve(64);  // the rows are built in place
+  list.reserve(96);  // the rows are built in place
   add_model(r, list);
   add_data(r, list);
   add_method(r, list);
@@ -185,7 +209,8 @@ std::string value_text(const Setting& setting) {
   return std::visit(
       [](auto* value) -> std::string {
         using T = std::decay_t<decltype(*value)>;
-        if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+        if constexpr (std::is_same_v<T, std::vector<std::string>> ||
+                      std::is_same_v<T, std::vector<double>>) {
           return fmt::format("[{}]", fmt::join(*value, ", "));
         } else {
           return fmt::format("{}", *value);  // numbers: the shortest text that reads back as the same

@@ -6,29 +6,48 @@
 
 #include "run/context.h"
 #include "run/fingerprint.h"
+#include "run/validate.h"
+#include "run/variants.h"
 #include "sdft/distiller.h"
 
 namespace sdft {
 
-// What the results depend on. `examples` of training: with their targets.
-Fingerprint distill_fingerprint(const RunContext& run, const std::vector<Example>& examples);
-Fingerprint train_fingerprint(const RunContext& run, const std::vector<Example>& examples);
+// A variant with what its stages need.
+struct VariantJob {
+  Variant variant;
+  Recipe recipe;        // as it holds for the variant
+  const Dataset* all;   // the task's examples
+  std::string distill;  // distill_folder(); "" where it learns no rewrites
+
+  Dataset dataset() const { return selected(*all, recipe); }  // the examples that it uses
+  std::filesystem::path after(const RunContext& run) const {  // "" for the seed
+    return variant.after.empty() ? std::filesystem::path() : run.dir() / variant.after;
+  }
+};
+
+// What the results depend on. `targets`: the examples as they are learned.
+Fingerprint distill_fingerprint(const RunContext& run, const VariantJob& job);
+Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
+                              const std::vector<Example>& targets);
 // `trained`: trained_fingerprint() of the variant.
 Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, const TaskSettings& task,
                              const std::vector<Example>& examples);
-// The weights that a variant's training left; nothing for "seed".
-Fingerprint trained_fingerprint(const std::filesystem::path& run_dir, const std::string& variant);
+// The weights that a variant's training left in its folder; nothing for "", the seed.
+Fingerprint trained_fingerprint(const std::filesystem::path& variant_dir);
+// The model that a variant starts from.
+Fingerprint start_fingerprint(const RunContext& run, const VariantJob& job);
 
-// DIR/distill/rewrites.jsonl, distilled.jsonl, summary.json (distill_stage.cpp).
-std::vector<DistilledExample> distill_stage(RunContext& run, const Dataset& dataset);
-// DIR/VARIANT/metrics.jsonl and DIR/VARIANT/adapter (lora) or DIR/VARIANT/model (full). `examples`: with the
-// targets of the variant's method (train_stage.cpp).
-void train_stage(RunContext& run, const std::string& variant, const std::vector<Example>& examples);
+// DIR/DISTILL/distilled.jsonl, summary.json, and what the model wrote under DIR/drafts (distill_stage.cpp).
+void distill_stage(RunContext& run, const VariantJob& job);
+// DIR/VARIANT/train.jsonl, metrics.jsonl, and adapter (lora) or model (full) (train_stage.cpp).
+void train_stage(RunContext& run, const VariantJob& job, const std::vector<Example>& targets);
 
 // The answers of a variant, or of "seed", to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and
 // where the task's check judges them its results, scores.jsonl. `sets`: the examples of each of the recipe's
 // tasks (eval_stage.cpp).
 void eval_stage(RunContext& run, const std::string& variant, const std::vector<Dataset>& sets);
+// Where a variant's training is; "" for the seed.
+std::filesystem::path variant_dir(const std::filesystem::path& run_dir, const std::string& variant);
 std::filesystem::path eval_dir(const std::filesystem::path& run_dir, const std::string& variant,
                                const std::string& task);
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/progress.h"
 #include "run/stages.h"
 #include "train/checkpoint.h"
@@ -15,8 +16,9 @@ namespace fs = std::filesystem;
 namespace {
 // DIR/samples.json and warnings: what of the samples training will not see as it was. Error(kInput) where
 // that leaves nothing to learn.
-void note_samples(const RunContext& run, const std::string& variant, const std::vector<Example>& examples,
+void note_samples(const RunContext& run, const VariantJob& job, const std::vector<Example>& examples,
                   const std::vector<Sample>& samples, const fs::path& dir) {
+  const std::string& variant = job.variant.name;
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
   size_t spelled = 0;    // special tokens in the dataset's own texts
@@ -40,25 +42,26 @@ void note_samples(const RunContext& run, const std::string& variant, const std::
     spdlog::warn(
         "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer "
         "left to learn (listed in {})",
-        variant, cut_ids.size(), samples.size(), run.samples().cutoff_len, unlearned,
+        variant, cut_ids.size(), samples.size(), run.samples(job.recipe).cutoff_len, unlearned,
         (dir / "samples.json").string());
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
                "raise cutoff_len, or use a model with a longer context");
 }
 
-// A new adapter, or the seed's own to go on with.
-Adapter first_adapter(RunContext& run, LoraConfig* config) {
-  const Recipe& recipe = run.recipe;
-  if (recipe.adapter_name_or_path.empty()) return init_adapter(run.bundle.model, *config, recipe.seed);
-  Adapter adapter = load_adapter(run.bundle.model, recipe.adapter_name_or_path);
+// A new adapter, or that of the model that training goes on from.
+Adapter first_adapter(RunContext& run, const VariantJob& job, LoraConfig* config) {
+  const Recipe& recipe = job.recipe;
+  const fs::path after = job.after(run);
+  const fs::path from = after.empty() ? fs::path(recipe.adapter_name_or_path) : after / "adapter";
+  if (from.empty()) return init_adapter(run.bundle.model, *config, recipe.seed);
+  Adapter adapter = load_adapter(run.bundle.model, from);
   if (!adapter.replaced.empty())
-    fail_input(recipe.adapter_name_or_path,
-               "also replaces whole weights (modules_to_save), which training cannot",
+    fail_input(from.string(), "also replaces whole weights (modules_to_save), which training cannot",
                "merge it first: sdft merge");
   adapter.config.dropout = config->dropout;
   spdlog::info("training goes on with the adapter of {}: its rank, alpha and layers hold, not the recipe's",
-               recipe.adapter_name_or_path);
+               from.string());
   *config = adapter.config;
   return adapter;
 }
@@ -72,35 +75,54 @@ void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapt
 }
 }  // namespace
 
-Fingerprint train_fingerprint(const RunContext& run, const std::vector<Example>& examples) {
-  Fingerprint result = run.seed;
-  add_settings(&result, run.recipe, kTrain);
-  result.emplace_back("the examples and their targets", examples_sha256(examples));
+Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
+                              const std::vector<Example>& targets) {
+  Fingerprint result = start_fingerprint(run, job);
+  add_settings(&result, job.recipe, kTrain);
+  result.emplace_back("the examples and their targets", examples_sha256(targets));
   return result;
 }
 
-void train_stage(RunContext& run, const std::string& variant, const std::vector<Example>& examples) {
+namespace {
+// The very examples that are learned.
+void write_targets(const std::vector<Example>& targets, const fs::path& path) {
+  std::string lines;
+  for (const Example& example : targets) {
+    Json json = record_of(example, example.response);
+    json["id"] = example.id;
+    lines += json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+  write_file_atomic(path, lines);
+}
+}  // namespace
+
+void train_stage(RunContext& run, const VariantJob& job, const std::vector<Example>& targets) {
+  const std::string& variant = job.variant.name;
   const fs::path dir = run.dir() / variant;
-  if (begin_stage(dir, train_fingerprint(run, examples), run.fresh)) return;
-  TrainOptions options = run.recipe.train;
-  options.seed = run.recipe.seed;
+  if (begin_stage(dir, train_fingerprint(run, job, targets), run.fresh)) return;
+  if (targets.empty())
+    fail_input(dir.string(), "no example is left to learn", "use fallback: original, or other checks");
+  TrainOptions options = job.recipe.train;
+  options.seed = job.recipe.seed;
   load_weights(run);
+  write_targets(targets, dir / "train.jsonl");
   std::vector<Sample> samples;
-  for (const Example& example : examples)
-    samples.push_back(sample_of(run.bundle.formatter, run.samples(), example));
-  note_samples(run, variant, examples, samples, dir);
+  for (const Example& example : targets)
+    samples.push_back(sample_of(run.bundle.formatter, run.samples(job.recipe), example));
+  note_samples(run, job, targets, samples, dir);
+  const TrainedModel start(run, job.after(run));
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
-  Model own;  // what full fine-tuning changes: the seed stays
+  Model own;  // what full fine-tuning changes: the model that it starts from stays
   if (lora) {
-    adapter = first_adapter(run, &options.lora);
+    adapter = first_adapter(run, job, &options.lora);
   } else {
-    own = clone(run.bundle.model);
+    own = clone(*start.view.weights);
   }
   {
     const auto source = fixed_data(samples, options.samples_per_step(), options.seed);
     Trainer trainer(lora ? run.bundle.model : own, lora ? &adapter : nullptr,
-                    make_objective(options.objective, {run.seed_model()}), options,
+                    make_objective(options.objective, {start.view}), options,
                     total_steps(options, source->steps_per_epoch()));
     Progress progress("train " + variant, static_cast<size_t>(trainer.total()), "steps", run.progress);
     train(
@@ -111,7 +133,7 @@ void train_stage(RunContext& run, const std::string& variant, const std::vector<
         },
         run.stop);
   }
-  save_trained(run.recipe, own, lora ? &adapter : nullptr, dir);
+  save_trained(job.recipe, own, lora ? &adapter : nullptr, dir);
   finish_training(dir);
   end_stage(dir);
 }

@@ -1,10 +1,12 @@
 #include "run/validate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/problems.h"
@@ -16,11 +18,13 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-void check_chat_templates(const RunContext& run, unsigned stages) {
+void check_chat_templates(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
   const Recipe& recipe = run.recipe;
   std::vector<std::string> names;
-  if (stages & (kTrain | kDistill)) names.push_back(recipe.prompt_template);
-  if (stages & kDistill) names.push_back(recipe.distill_template);
+  for (const Recipe& own : recipes) {
+    if (stages & (kTrain | kDistill)) names.push_back(own.prompt_template);
+    if (stages & kDistill) names.push_back(own.distill_template);
+  }
   for (const TaskSettings& task : recipe.eval)
     if (stages & kEval) names.push_back(template_of(recipe, task));
   const auto chat = std::find_if(names.begin(), names.end(), [](const std::string& name) {
@@ -57,16 +61,26 @@ void check_originals(const Recipe& recipe, const Dataset& dataset) {
       dataset.path.string(), without, dataset.examples.size(), what, recipe.answer_check);
 }
 
-void open_training(const RunContext& run, unsigned stages, Dataset* dataset) {
-  const Recipe& recipe = run.recipe;
-  *dataset =
-      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
-  if (stages & kDistill) check_originals(recipe, *dataset);
+// What tells the datasets of two recipes apart, with what is checked of them.
+std::string key_of(const Recipe& recipe) {
+  Recipe copy = recipe;
+  std::string key;
+  for (const auto& [name, column] : column_fields(copy.columns)) key += *column + "\n";
+  for (const std::string& part :
+       {recipe.dataset, recipe.prompt_template, recipe.distill_template, recipe.answer_check})
+    key += part + "\n";
+  return key;
+}
+
+Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe) {
+  Dataset dataset = open_dataset(recipe, recipe.dataset, recipe.columns, 0, true);
+  if (stages & kDistill) check_originals(recipe, dataset);
   std::vector<std::string> templates;
   if (stages & kTrain) templates.push_back(recipe.prompt_template);
   if (stages & kDistill) templates.push_back(recipe.distill_template);
-  check_renderable(run.bundle.formatter, templates, dataset, recipe.skip_bad);
-  tell_skipped(*dataset);
+  check_renderable(run.bundle.formatter, templates, &dataset, recipe.skip_bad);
+  tell_skipped(dataset);
+  return dataset;
 }
 
 Dataset open_task(const RunContext& run, const TaskSettings& task) {
@@ -104,14 +118,20 @@ void check_memory(const RunContext& run, unsigned stages) {
                     there / 1e9, full ? "use finetuning_type: lora" : "use a smaller model, or dtype: bf16"));
 }
 
-void check_adapter(const RunContext& run) {
-  const Recipe& recipe = run.recipe;
+void check_adapter(const RunContext& run, const Recipe& recipe) {
   if (!recipe.adapter_name_or_path.empty()) {
     Model model = skeleton(run.bundle.config);
     load_adapter(model, recipe.adapter_name_or_path);
   } else if (recipe.train.finetuning_type == "lora") {
     check_lora(run.bundle.config, recipe.train.lora);
   }
+}
+
+// The settings of a recipe that check_adapter() looks at.
+std::string lora_text(const Recipe& recipe) {
+  const LoraConfig& lora = recipe.train.lora;
+  return fmt::format("{} {} {} {} {}", recipe.train.finetuning_type, lora.rank, lora.alpha, lora.dropout,
+                     fmt::join(lora.target_modules, ","));
 }
 
 void check_output(const fs::path& dir) {
@@ -121,14 +141,31 @@ void check_output(const fs::path& dir) {
 }
 }  // namespace
 
-Inputs validate(const RunContext& run, unsigned stages) {
+const Dataset& Inputs::all(const Recipe& own) const { return datasets.at(key_of(own)); }
+
+Dataset selected(const Dataset& all, const Recipe& own) {
+  Dataset part = all;
+  const auto most = static_cast<size_t>(own.max_samples);
+  if (most > 0 && most < part.examples.size()) part.examples.resize(most);
+  return part;
+}
+
+Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
   const Recipe& recipe = run.recipe;
   Inputs inputs;
   Problems problems;
   problems.gather([&] { check_output(recipe.output_dir); });
-  problems.gather([&] { check_chat_templates(run, stages); });
-  if (stages & (kDistill | kTrain)) problems.gather([&] { open_training(run, stages, &inputs.train); });
-  if ((stages & kTrain) || !recipe.adapter_name_or_path.empty()) problems.gather([&] { check_adapter(run); });
+  problems.gather([&] { check_chat_templates(run, stages, recipes); });
+  std::set<std::string> seen;  // variants have most in common
+  auto once = [&](const std::string& what, auto check) {
+    if (seen.insert(what).second) problems.gather(check);
+  };
+  for (const Recipe& own : recipes) {
+    if (stages & (kDistill | kTrain))
+      once(key_of(own), [&] { inputs.datasets[key_of(own)] = open_training(run, stages, own); });
+    if ((stages & kTrain) || !own.adapter_name_or_path.empty())
+      once(lora_text(own), [&] { check_adapter(run, own); });
+  }
   problems.gather([&] { check_memory(run, stages); });
   bool sandbox = false;
   for (const TaskSettings& task : recipe.eval) {

@@ -1,15 +1,18 @@
 #include "sdft/distiller.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "data/thinking.h"
 #include "data/turn_end.h"
-#include "infer/answers.h"
-#include "infer/scorer.h"
 #include "sdft/acceptance.h"
+#include "sdft/drafts.h"
+#include "sdft/likelihood.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -20,204 +23,400 @@ std::string strip(const std::string& text) {
   return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-// Draws which accepted rewrites are used, example by example, so that a larger fraction includes a smaller
-// one.
-bool drawn(uint64_t seed, const std::string& id, double fraction) {
-  return fraction >= 1.0 || Random(seed, "mix " + id).uniform() < fraction;
+// In place of data/'s until that is merged.
+std::vector<Example> turns_of(const Example& example) {
+  if (answer_is_call(example)) return {};
+  return {example};
+}
+Example with_responses(const Example& example, const std::map<std::string, std::string>& texts) {
+  Example copy = example;
+  copy.response = texts.at(example.id);
+  return copy;
 }
 
-Json line_of(const Example& example, const DistilledExample& d) {
-  Json json = record_of(example, d.target());
-  json["source"] = d.distilled ? "rewrite" : "original";
-  json["accepted"] = d.accepted;
-  json["reason"] = d.reason;
-  json["attempt"] = d.attempt;
-  json["original"] = d.original;
-  json["rewrite"] = d.rewrite;
-  return json;
-}
+// A turn that shall be rewritten, with the candidates it has so far.
+struct Work {
+  Example example;  // of turns_of(): everything up to the turn, whose answer is `response`
+  DistilledTurn turn;
+  std::vector<DistilledTurn> accepted;  // candidates
+  bool open = true;                     // further candidates are wanted
+};
 
-// Sum of log-probabilities and number of tokens of the given answers under the training prompt.
-std::pair<double, int64_t> answers_log_prob(ModelView model, const Formatter& formatter,
-                                            const PromptTemplate& prompt,
-                                            const std::vector<Example>& examples) {
-  std::vector<ScoreItem> items;
-  for (const Example& example : examples) {
-    Sample sample = training_sample(formatter, prompt, example, 0);
-    if (static_cast<int64_t>(sample.ids.size()) > model->config.max_position_embeddings) continue;
-    if (!sample.supervised.empty()) sample.supervised[0] = 0;
-    items.push_back({std::move(sample.ids), std::move(sample.supervised)});
+// One round of asking: every open turn gets a candidate.
+struct Round {
+  std::string name;
+  int64_t candidate;           // 0: the own answer
+  const PromptTemplate* prompt;
+  bool shows_reference;
+  double temperature;
+  fs::path file;
+
+  // The first candidate keeps the dataset's ids and so the paper's one draw; later ones draw anew.
+  std::string stream_of(const std::string& id) const {
+    return candidate == 1 ? id : id + (candidate == 0 ? " own" : " attempt " + name);
   }
-  std::pair<double, int64_t> total{0, 0};
-  for (const Score& score : score(model, items)) {
-    total.first += score.log_prob;
-    total.second += score.count;
+};
+
+std::vector<Round> rounds_of(const DistillOptions& options) {
+  auto temperature_of = [&](size_t candidate) {
+    const auto& ladder = options.temperatures;
+    return ladder.empty() ? options.generation.sampling.temperature
+                          : ladder[std::min(candidate, ladder.size()) - 1];
+  };
+  auto file = [&](const fs::path& dir, const std::string& name, double temperature) {
+    return dir / fmt::format("{}-t{}.jsonl", name, temperature);
+  };
+  std::vector<Round> rounds;
+  if (options.own_answer_first)
+    rounds.push_back({"own", 0, &find_prompt_template(options.training_template), false, temperature_of(1),
+                      file(options.own_answers_dir, "own", temperature_of(1))});
+  for (int64_t k = 1; k <= options.num_candidates; ++k) {
+    const double temperature = temperature_of(static_cast<size_t>(k));
+    rounds.push_back({std::to_string(k), k, &find_prompt_template(options.distill_template), true,
+                      temperature, file(options.rewrites_dir, std::to_string(k), temperature)});
   }
-  return total;
+  return rounds;
 }
 
-// What the model wrote for an example, not judged yet; of a thinking model only what follows its trace.
-DistilledExample draft_of(const Example& example, const Answer& answer, int64_t attempt, bool opened) {
-  DistilledExample d;
-  d.id = example.id;
-  d.original = example.response;
-  d.rewrite = strip(std::string(strip_thinking(answer.text, opened)));
-  d.attempt = attempt;
-  if (answer.finish == name_of(FinishReason::kPromptTooLong)) d.reason = kPromptTooLong;
-  return d;
-}
+// What distill() shares among its steps.
+struct Distiller {
+  ModelView model;
+  const Formatter& formatter;
+  const DistillOptions& options;
+  const DistillProgress& on_progress;
+  std::vector<const Check*> checks;
 
-// Accepts and rejects drafts of examples `open`, of which each has its draft and its answer.
-void judge_drafts(const std::vector<const Check*>& checks, const Dataset& dataset,
-                  const std::vector<size_t>& open, const std::vector<Answer>& answers,
-                  std::vector<DistilledExample>* drafts) {
-  std::vector<CheckItem> items;
-  for (size_t k = 0; k < open.size(); ++k) {
-    const DistilledExample& draft = (*drafts)[k];
-    if (draft.reason == kPromptTooLong) continue;
-    const bool cut = answers[k].finish != name_of(FinishReason::kStop);
-    // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
-    items.push_back(check_item(dataset.examples[open[k]], cut ? answers[k].text : draft.rewrite, cut));
-    items.back().fields = nullptr;  // a rewrite is held against the words of its original alone
+  std::vector<Answer> ask(const Round& round, const std::vector<Work*>& open) const {
+    std::vector<Request> requests;
+    for (const Work* work : open)
+      requests.push_back(
+          {round.stream_of(work->turn.id),
+           prompt_ids(formatter, *round.prompt, work->example,
+                      round.shows_reference ? work->example.response : std::string())});
+    GenerateOptions generation = options.generation;
+    generation.sampling.temperature = round.temperature;
+    return draft(model, *formatter.tokenizer, requests, generation, round.file, [&](size_t done) {
+      if (on_progress) on_progress(round.name, done, requests.size());
+    });
   }
-  const auto results = by_id(judge_rewrites(checks, items));
-  for (DistilledExample& draft : *drafts) {
-    if (draft.reason == kPromptTooLong) continue;
-    const EvalResult& result = results.at(draft.id);
-    draft.accepted = result.verdict == Verdict::kPass;
-    draft.reason = result.reason;
-  }
-}
 
-// The examples that shall be rewritten. A rewrite is text: an answer that calls tools stays as it is.
-std::vector<size_t> rewritable(const Dataset& dataset, std::vector<DistilledExample>* result) {
-  std::vector<size_t> open;
-  for (size_t i = 0; i < dataset.examples.size(); ++i) {
-    const Example& example = dataset.examples[i];
-    if (!answer_is_call(example)) {
-      open.push_back(i);
-      continue;
+  // What the model wrote for a turn, not judged yet; of a thinking model only what follows its trace.
+  DistilledTurn candidate_of(const Round& round, const Work& work, const Answer& answer) const {
+    const bool opened = round.prompt->chat && opens_thinking(formatter);
+    DistilledTurn turn = work.turn;
+    turn.rewrite = strip(std::string(strip_thinking(answer.text, opened)));
+    turn.candidate = round.candidate;
+    turn.reason = answer.finish == name_of(FinishReason::kPromptTooLong) ? kPromptTooLong : "";
+    return turn;
+  }
+
+  // Accepts or rejects the candidates of open turns, of which each has its answer.
+  void judge(const std::vector<Work*>& open, const std::vector<Answer>& answers,
+             std::vector<DistilledTurn>* candidates) const {
+    std::vector<CheckItem> items;
+    for (size_t k = 0; k < open.size(); ++k) {
+      const DistilledTurn& candidate = (*candidates)[k];
+      if (candidate.reason == kPromptTooLong) continue;
+      const bool cut = answers[k].finish != name_of(FinishReason::kStop);
+      // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
+      items.push_back(check_item(open[k]->example, cut ? answers[k].text : candidate.rewrite, cut));
     }
-    (*result)[i].id = example.id;
-    (*result)[i].original = example.response;
-    (*result)[i].reason = "tool_call";
+    const auto results = by_id(judge_rewrites(checks, items));
+    for (DistilledTurn& candidate : *candidates) {
+      if (candidate.reason == kPromptTooLong) continue;
+      const EvalResult& result = results.at(candidate.id);
+      candidate.accepted = result.verdict == Verdict::kPass;
+      candidate.reason = result.reason;
+    }
   }
-  return open;
+
+  // Asks, judges and keeps.
+  void play(const Round& round, const std::vector<Work*>& open, DistillRound* count) const {
+    if (open.empty()) return;
+    const std::vector<Answer> answers = ask(round, open);
+    std::vector<DistilledTurn> candidates;
+    for (size_t k = 0; k < open.size(); ++k)
+      candidates.push_back(candidate_of(round, *open[k], answers[k]));
+    judge(open, answers, &candidates);
+    for (size_t k = 0; k < open.size(); ++k) {
+      DistilledTurn& candidate = candidates[k];
+      count->asked++;
+      count->accepted += candidate.accepted;
+      count->tokens += answers[k].tokens;
+      keep(round, *open[k], std::move(candidate));
+    }
+  }
+
+  // An own answer that is right ends the search; else the first rewrite says why there is none.
+  void keep(const Round& round, Work& work, DistilledTurn candidate) const {
+    const bool enough = round.candidate == 0 || options.choice == CandidateChoice::kFirst;
+    if (candidate.accepted)
+      work.open = !enough;
+    else if (candidate.reason == kPromptTooLong && round.shows_reference)
+      work.open = false;
+    if (candidate.accepted)
+      work.accepted.push_back(std::move(candidate));
+    else if (round.candidate == 1)
+      work.turn = std::move(candidate);
+  }
+
+  // Of each turn's accepted candidates one, with its likelihood and that of the original.
+  void choose(std::vector<Work>* works) const {
+    std::vector<Example> texts;  // the originals and the candidates that differ from them
+    for (const Work& work : *works) {
+      if (work.accepted.empty()) continue;
+      texts.push_back(work.example);
+      for (const DistilledTurn& candidate : work.accepted) {
+        if (candidate.rewrite == work.example.response) continue;
+        texts.push_back(work.example);
+        texts.back().response = candidate.rewrite;
+      }
+    }
+    const std::vector<AnswerLikelihood> values =
+        likelihoods(model, formatter, find_prompt_template(options.training_template), texts);
+    size_t at = 0;
+    for (Work& work : *works) {
+      if (work.accepted.empty()) continue;
+      const AnswerLikelihood original = values[at++];
+      for (DistilledTurn& candidate : work.accepted) {
+        candidate.of_original = original;
+        candidate.of_rewrite = candidate.rewrite == work.example.response ? original : values[at++];
+      }
+      // The first among equals; one that is too long to be scored comes last.
+      auto value = [](const DistilledTurn& turn) {
+        return turn.of_rewrite.tokens > 0 ? turn.of_rewrite.per_token() : -INFINITY;
+      };
+      work.turn = *std::max_element(
+          work.accepted.begin(), work.accepted.end(),
+          [&](const DistilledTurn& a, const DistilledTurn& b) { return value(a) < value(b); });
+    }
+  }
+};
+
+// A setting in which nothing is accepted is said after few rewrites, not after all.
+[[noreturn]] void fail_probe(const std::vector<Work*>& probe) {
+  std::map<std::string, size_t> reasons;
+  std::string shown;
+  for (const Work* work : probe)
+    if (reasons[work->turn.reason]++ == 0)
+      shown += fmt::format("\n  {}, example '{}': \"{}\" for the original \"{}\"", work->turn.reason,
+                           work->turn.id, work->turn.rewrite.substr(0, 120),
+                           work->turn.original.substr(0, 120));
+  std::string counts;
+  for (const auto& [reason, count] : reasons)
+    counts += (counts.empty() ? "" : ", ") + fmt::format("{} {}", count, reason);
+  fail_input("distill",
+             fmt::format("none of the first {} rewrites was accepted ({}):{}\n ", probe.size(), counts, shown),
+             "look at answer_check and acceptance, the distill_template, max_new_tokens; probe_samples=0 "
+             "goes on all the same");
 }
 
-// The first attempt keeps the dataset's ids and so the paper's one draw; later ones draw anew.
-std::string stream_of(const std::string& id, int64_t attempt) {
-  return attempt == 1 ? id : id + " attempt " + std::to_string(attempt);
+constexpr size_t kLargeDataset = 4;  // times the probe
+
+std::vector<Work> works_of(const Dataset& dataset) {
+  std::vector<Work> works;
+  for (const Example& example : dataset.examples)
+    for (Example& turn : turns_of(example)) {
+      Work work{std::move(turn), {}, {}, true};
+      work.turn.id = work.example.id;
+      work.turn.original = work.example.response;
+      works.push_back(std::move(work));
+    }
+  return works;
 }
 
-std::string file_of(int64_t attempt) {
-  return attempt == 1 ? "rewrites.jsonl" : "rewrites-" + std::to_string(attempt) + ".jsonl";
+// The turns behind their examples, which are in the same order. An answer that calls tools, or is not
+// learned, stays as it is.
+std::vector<DistilledExample> gathered(const Dataset& dataset, std::vector<Work> works) {
+  std::vector<DistilledExample> distilled;
+  size_t at = 0;
+  for (const Example& example : dataset.examples) {
+    distilled.push_back({example.id, {}});
+    auto& turns = distilled.back().turns;
+    for (size_t left = turns_of(example).size(); left > 0; --left)
+      turns.push_back(std::move(works[at++].turn));
+    if (!turns.empty() && turns.back().id == example.id) continue;
+    turns.emplace_back();
+    turns.back().id = example.id;
+    turns.back().original = example.response;
+    turns.back().reason = answer_is_call(example) ? kToolCall : kNotLearned;
+  }
+  return distilled;
+}
+
+std::vector<DistillRound> play_all(const Distiller& distiller, std::vector<Work>* works) {
+  std::vector<DistillRound> counts;
+  for (const Round& round : rounds_of(distiller.options)) {
+    std::vector<Work*> open;
+    for (Work& work : *works)
+      if (work.open) open.push_back(&work);
+    counts.push_back({round.name, 0, 0, 0});
+    const auto probe = static_cast<size_t>(distiller.options.probe_samples);
+    if (round.candidate == 1 && probe > 0 && open.size() >= kLargeDataset * probe) {
+      const std::vector<Work*> first(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(probe));
+      distiller.play(round, first, &counts.back());
+      if (counts.back().accepted == 0) fail_probe(first);
+      open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(probe));
+    }
+    distiller.play(round, open, &counts.back());
+  }
+  return counts;
+}
+
+DistillSummary summarize(const std::vector<DistilledExample>& distilled, std::vector<DistillRound> rounds) {
+  DistillSummary s;
+  s.rounds = std::move(rounds);
+  size_t original_length = 0, rewrite_length = 0;
+  AnswerLikelihood originals, rewrites;
+  auto add = [](AnswerLikelihood* sum, const AnswerLikelihood& one) {
+    sum->log_prob += one.log_prob;
+    sum->tokens += one.tokens;
+  };
+  for (const DistilledExample& example : distilled)
+    for (const DistilledTurn& turn : example.turns) {
+      s.answers++;
+      if (turn.reason == kPromptTooLong) s.too_long.push_back(turn.id);
+      if (!turn.accepted) {
+        s.rejected[turn.reason]++;
+        continue;
+      }
+      s.accepted++;
+      s.unchanged += turn.rewrite == strip(turn.original);
+      original_length += turn.original.size();
+      rewrite_length += turn.rewrite.size();
+      add(&originals, turn.of_original);
+      add(&rewrites, turn.of_rewrite);
+    }
+  if (originals.tokens > 0) s.logprob_original = originals.per_token();
+  if (rewrites.tokens > 0) s.logprob_rewrite = rewrites.per_token();
+  if (original_length > 0)
+    s.length_ratio = static_cast<double>(rewrite_length) / static_cast<double>(original_length);
+  return s;
 }
 }  // namespace
 
-std::vector<DistilledExample> distill(ModelView model, const Formatter& formatter, const Dataset& dataset,
-                                      const DistillOptions& options, const fs::path& dir,
-                                      const std::function<void(int64_t, size_t, size_t)>& on_progress) {
-  make_directories(dir);
-  const PromptTemplate& prompt = find_prompt_template(options.distill_template);
-  const std::vector<const Check*> checks = acceptance_checks(options.answer_check);
-  std::vector<DistilledExample> result(dataset.examples.size());
-  const bool opened = prompt.chat && opens_thinking(formatter);
-  std::vector<size_t> open = rewritable(dataset, &result);
-  for (int64_t attempt = 1; attempt <= options.rewrite_attempts && !open.empty(); ++attempt) {
-    std::vector<Request> requests;
-    for (size_t i : open) {
-      const Example& example = dataset.examples[i];
-      requests.push_back(
-          {stream_of(example.id, attempt), prompt_ids(formatter, prompt, example, example.response)});
-    }
-    const auto answers = answer_all(model, *formatter.tokenizer, requests, options.generation,
-                                    dir / file_of(attempt), [&](size_t done) {
-                                      if (on_progress) on_progress(attempt, done, requests.size());
-                                    });
-    std::vector<DistilledExample> drafts;
-    for (size_t k = 0; k < open.size(); ++k)
-      drafts.push_back(draft_of(dataset.examples[open[k]], answers[k], attempt, opened));
-    judge_drafts(checks, dataset, open, answers, &drafts);
-    std::vector<size_t> rejected;
-    for (size_t k = 0; k < open.size(); ++k) {
-      DistilledExample& d = drafts[k];
-      if (!d.accepted && d.reason != kPromptTooLong) rejected.push_back(open[k]);
-      if (attempt == 1 || d.accepted) result[open[k]] = std::move(d);
-    }
-    open = std::move(rejected);
-  }
-  std::string lines;
-  for (size_t i = 0; i < result.size(); ++i) {
-    DistilledExample& d = result[i];
-    d.distilled = d.accepted && drawn(options.generation.seed, d.id, options.distilled_fraction);
-    lines += line_of(dataset.examples[i], d).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  }
-  write_file_atomic(dir / "distilled.jsonl", lines);
-  return result;
+CandidateChoice find_candidate_choice(const std::string& name) {
+  if (name == "first") return CandidateChoice::kFirst;
+  if (name == "likeliest") return CandidateChoice::kLikeliest;
+  fail_usage("candidate_choice '" + name + "' is not known", "first or likeliest");
 }
 
-DistillSummary summarize(ModelView model, const Formatter& formatter, const Dataset& dataset,
-                         const std::vector<DistilledExample>& distilled, const DistillOptions& options) {
-  DistillSummary s;
-  s.examples = distilled.size();
-  size_t used = 0, original_length = 0, rewrite_length = 0;
-  std::vector<Example> originals, rewrites;
+bool DistilledExample::accepted() const {
+  return std::all_of(turns.begin(), turns.end(), [](const DistilledTurn& turn) { return turn.accepted; });
+}
+
+namespace {
+Json json_of(const DistilledTurn& turn) {
+  Json json = {{"id", turn.id},
+               {"accepted", turn.accepted},
+               {"source", !turn.accepted ? "original" : turn.candidate == 0 ? "own" : "rewrite"},
+               {"reason", turn.reason},
+               {"candidate", turn.candidate},
+               {"original", turn.original},
+               {"rewrite", turn.rewrite}};
+  if (!turn.matched.empty()) json["matched"] = turn.matched;
+  auto add = [&](const std::string& what, const AnswerLikelihood& likelihood) {
+    if (likelihood.tokens == 0) return;
+    json["logprob_" + what] = likelihood.per_token();
+    json["tokens_" + what] = likelihood.tokens;
+  };
+  add("original", turn.of_original);
+  add("rewrite", turn.of_rewrite);
+  return json;
+}
+
+DistilledTurn turn_of(const Json& json, const std::string& where) {
+  DistilledTurn turn;
+  turn.id = require<std::string>(json, "id", where);
+  turn.accepted = require<bool>(json, "accepted", where);
+  turn.reason = require<std::string>(json, "reason", where);
+  turn.matched = value_or<std::string>(json, "matched", "", where);
+  turn.candidate = require<int64_t>(json, "candidate", where);
+  turn.original = require<std::string>(json, "original", where);
+  turn.rewrite = require<std::string>(json, "rewrite", where);
+  auto likelihood = [&](const std::string& what) {
+    const auto tokens = value_or<int64_t>(json, "tokens_" + what, 0, where);
+    const auto mean = value_or<double>(json, "logprob_" + what, 0, where);
+    return AnswerLikelihood{mean * static_cast<double>(tokens), tokens};
+  };
+  turn.of_original = likelihood("original");
+  turn.of_rewrite = likelihood("rewrite");
+  return turn;
+}
+
+// The example with its rewrites where they were accepted.
+Example rewritten(const Example& example, const DistilledExample& distilled) {
+  std::map<std::string, std::string> texts;
+  for (const DistilledTurn& turn : distilled.turns)
+    if (turn.accepted) texts[turn.id] = turn.rewrite;
+  return texts.empty() ? example : with_responses(example, texts);
+}
+
+// A line is the record as it would be learned, the answer's turn, and `turns` for earlier ones.
+void write_distilled(const Dataset& dataset, const std::vector<DistilledExample>& distilled,
+                     const fs::path& path) {
+  std::string lines;
   for (size_t i = 0; i < distilled.size(); ++i) {
-    const DistilledExample& d = distilled[i];
-    used += d.distilled;
-    if (d.reason == kPromptTooLong) s.too_long.push_back(d.id);
-    if (!d.accepted) {
-      s.rejected[d.reason]++;
-      continue;
-    }
-    s.accepted++;
-    s.accepted_at.resize(std::max(s.accepted_at.size(), static_cast<size_t>(d.attempt)));
-    s.accepted_at[static_cast<size_t>(d.attempt) - 1]++;
-    s.unchanged += d.rewrite == strip(d.original);
-    original_length += d.original.size();
-    rewrite_length += d.rewrite.size();
-    originals.push_back(dataset.examples[i]);
-    rewrites.push_back(dataset.examples[i]);
-    rewrites.back().response = d.rewrite;
+    const Example learned = rewritten(dataset.examples[i], distilled[i]);
+    Json json = record_of(learned, learned.response);
+    const auto& turns = distilled[i].turns;
+    json.update(json_of(turns.back()));
+    for (size_t k = 0; k + 1 < turns.size(); ++k) json["turns"].push_back(json_of(turns[k]));
+    lines += json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
-  if (s.examples > 0) s.distilled_fraction = static_cast<double>(used) / static_cast<double>(s.examples);
-  if (s.accepted == 0) return s;
-  s.length_ratio = static_cast<double>(rewrite_length) / static_cast<double>(original_length);
-  const PromptTemplate& prompt = find_prompt_template(options.training_template);
-  const auto before = answers_log_prob(model, formatter, prompt, originals);
-  const auto after = answers_log_prob(model, formatter, prompt, rewrites);
-  if (before.second > 0) s.logprob_original = before.first / static_cast<double>(before.second);
-  if (after.second > 0) s.logprob_rewrite = after.first / static_cast<double>(after.second);
-  return s;
+  write_file_atomic(path, lines);
 }
 
 Json to_json(const DistillSummary& s) {
-  return {{"examples", s.examples},
+  Json rounds = Json::array();
+  for (const DistillRound& round : s.rounds)
+    rounds.push_back({{"name", round.name},
+                      {"asked", round.asked},
+                      {"accepted", round.accepted},
+                      {"tokens", round.tokens}});
+  return {{"answers", s.answers},
           {"accepted", s.accepted},
-          {"accepted_at", s.accepted_at},
           {"unchanged", s.unchanged},
+          {"rounds", rounds},
           {"rejected", s.rejected},
           {"too_long", s.too_long},
           {"length_ratio", s.length_ratio},
           {"logprob_original", s.logprob_original},
           {"logprob_rewrite", s.logprob_rewrite},
-          {"distribution_gap", s.logprob_rewrite - s.logprob_original},
-          {"distilled_fraction", s.distilled_fraction}};
+          {"distribution_gap", s.logprob_rewrite - s.logprob_original}};
+}
+}  // namespace
+
+std::vector<DistilledExample> distill(ModelView model, const Formatter& formatter, const Dataset& dataset,
+                                      const DistillOptions& options, const fs::path& dir,
+                                      const DistillProgress& on_progress) {
+  for (const fs::path& folder : {dir, options.rewrites_dir, options.own_answers_dir})
+    if (!folder.empty()) make_directories(folder);
+  const Distiller distiller{model, formatter, options, on_progress, acceptance_checks(options.answer_check)};
+  std::vector<Work> works = works_of(dataset);
+  const std::vector<DistillRound> rounds = play_all(distiller, &works);
+  distiller.choose(&works);
+  std::vector<DistilledExample> distilled = gathered(dataset, std::move(works));
+  write_distilled(dataset, distilled, dir / "distilled.jsonl");
+  write_file_atomic(dir / "summary.json", to_json(summarize(distilled, rounds)).dump(2) + "\n");
+  return distilled;
 }
 
-DistillSummary summary_from_json(const Json& json, const std::string& where) {
+DistillSummary read_summary(const fs::path& path) {
+  const Json json = read_json(path);
+  const std::string where = path.string();
   DistillSummary s;
-  s.examples = require<size_t>(json, "examples", where);
+  s.answers = require<size_t>(json, "answers", where);
   s.accepted = require<size_t>(json, "accepted", where);
-  s.accepted_at = require<std::vector<size_t>>(json, "accepted_at", where);
   s.unchanged = require<size_t>(json, "unchanged", where);
+  for (const Json& round : require<Json>(json, "rounds", where))
+    s.rounds.push_back({require<std::string>(round, "name", where), require<size_t>(round, "asked", where),
+                        require<size_t>(round, "accepted", where), require<int64_t>(round, "tokens", where)});
   s.rejected = require<std::map<std::string, size_t>>(json, "rejected", where);
   s.too_long = require<std::vector<std::string>>(json, "too_long", where);
   s.length_ratio = require<double>(json, "length_ratio", where);
   s.logprob_original = require<double>(json, "logprob_original", where);
   s.logprob_rewrite = require<double>(json, "logprob_rewrite", where);
-  s.distilled_fraction = require<double>(json, "distilled_fraction", where);
   return s;
 }
 
@@ -236,12 +435,9 @@ std::vector<DistilledExample> read_distilled(const fs::path& path, const Dataset
         if (d.id != dataset.examples[i].id)
           fail_input(where, "is example '" + d.id + "', expected '" + dataset.examples[i].id + "'",
                      "the file must have every example of " + dataset.path.string() + " in its order");
-        d.original = require<std::string>(json, "original", where);
-        d.rewrite = require<std::string>(json, "rewrite", where);
-        d.accepted = require<bool>(json, "accepted", where);
-        d.reason = require<std::string>(json, "reason", where);
-        d.attempt = require<int64_t>(json, "attempt", where);
-        d.distilled = require<std::string>(json, "source", where) == "rewrite";
+        for (const Json& turn : value_or<Json>(json, "turns", Json::array(), where))
+          d.turns.push_back(turn_of(turn, where));
+        d.turns.push_back(turn_of(json, where));
         result.push_back(std::move(d));
       },
       true);
@@ -251,6 +447,21 @@ std::vector<DistilledExample> read_distilled(const fs::path& path, const Dataset
                    std::to_string(dataset.examples.size()),
                "run `sdft distill` again");
   return result;
+}
+
+std::vector<Example> targets_of(const Dataset& dataset, const std::vector<DistilledExample>& distilled,
+                                const TargetOptions& options) {
+  std::vector<Example> targets;
+  for (size_t i = 0; i < distilled.size(); ++i) {
+    const Example& example = dataset.examples[i];
+    const bool drawn = options.distilled_fraction >= 1.0 ||
+                       Random(options.seed, "mix " + example.id).uniform() < options.distilled_fraction;
+    if (!drawn)
+      targets.push_back(example);
+    else if (distilled[i].accepted() || !options.drop_rejected)
+      targets.push_back(rewritten(example, distilled[i]));
+  }
+  return targets;
 }
 
 }  // namespace sdft

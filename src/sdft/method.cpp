@@ -1,26 +1,25 @@
 #include "sdft/method.h"
 
 #include "base/error.h"
-#include "sdft/distiller.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-std::vector<Example> own_answers(const Dataset& dataset, const fs::path&) { return dataset.examples; }
+std::vector<Example> own_answers(const Dataset& dataset, const fs::path&, const TargetOptions&) {
+  return dataset.examples;
+}
 
-std::vector<Example> accepted_rewrites(const Dataset& dataset, const fs::path& distill_dir) {
-  std::vector<Example> targets = dataset.examples;
-  const auto distilled = read_distilled(distill_dir / "distilled.jsonl", dataset);
-  for (size_t i = 0; i < distilled.size(); ++i) targets[i].response = distilled[i].target();
-  return targets;
+std::vector<Example> accepted_rewrites(const Dataset& dataset, const fs::path& distill_dir,
+                                       const TargetOptions& options) {
+  return targets_of(dataset, read_distilled(distill_dir / "distilled.jsonl", dataset), options);
 }
 }  // namespace
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> kRows = {
       {"sft", "learns the dataset's own answers", false, true, own_answers},
-      {"self_distillation", "learns the accepted rewrites, elsewhere the dataset's own answers", true, false,
+      {"self_distillation", "learns the accepted rewrites, elsewhere what `fallback` says", true, false,
        accepted_rewrites}};
   return kRows;
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "sdft/distiller.h"
 
 namespace sdft {
 
@@ -15,7 +15,8 @@ struct Method {
   bool rewrites;  // its targets need a finished distill stage
   bool baseline;  // the plain one: what a report holds the other variants against
   // The dataset's examples with the targets that are learned. distill_dir: the stage's folder.
-  std::vector<Example> (*targets)(const Dataset& dataset, const std::filesystem::path& distill_dir);
+  std::vector<Example> (*targets)(const Dataset& dataset, const std::filesystem::path& distill_dir,
+                                  const TargetOptions& options);
 };
 
 // Error(kUsage) with the nearest, or with all.

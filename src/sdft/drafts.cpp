@@ -1,0 +1,57 @@
+#include "sdft/drafts.h"
+
+#include <map>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+void add_answers(const fs::path& path, std::map<std::string, Answer>* answers) {
+  std::error_code none;
+  if (!fs::exists(path, none)) return;
+  for (Answer& answer : read_answers(path)) answers->insert_or_assign(answer.id, answer);
+}
+
+void write_answers(const std::map<std::string, Answer>& answers, const fs::path& path) {
+  std::string lines;
+  for (const auto& [id, answer] : answers) lines += line_of(answer) + "\n";
+  write_file_atomic(path, lines);
+}
+}  // namespace
+
+std::vector<Answer> draft(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
+                          const GenerateOptions& options, const fs::path& file,
+                          const std::function<void(size_t)>& on_progress) {
+  std::map<std::string, Answer> known;
+  const fs::path more = file.string() + ".more", part = more.string() + ".part";
+  add_answers(file, &known);
+  const size_t before = known.size();
+  add_answers(more, &known);  // of a call that was killed; it may have asked something else
+  add_answers(part, &known);
+  std::error_code none;
+  if (known.size() > before) write_answers(known, file);
+  fs::remove(more, none);
+  fs::remove(part, none);
+
+  std::vector<Request> open;
+  for (const Request& request : requests)
+    if (!known.count(request.id)) open.push_back(request);
+  const size_t there = requests.size() - open.size();
+  if (on_progress) on_progress(there);
+  if (!open.empty()) {
+    for (Answer& answer : answer_all(model, tokenizer, open, options, more, [&](size_t done) {
+           if (on_progress) on_progress(there + done);
+         }))
+      known.insert_or_assign(answer.id, answer);
+    write_answers(known, file);
+    fs::remove(more, none);
+  }
+  std::vector<Answer> answers;
+  for (const Request& request : requests) answers.push_back(known.at(request.id));
+  return answers;
+}
+
+}  // namespace sdft
