@@ -145,7 +145,7 @@ Json run_overview(const fs::path& dir) {
   for (const fs::path& folder : folders) {
     Json stage = Json::object();
     for (const char* name :
-         {"rewrites.jsonl", "distilled.jsonl", "metrics.jsonl", "answers.jsonl", "scores.jsonl"}) {
+         {"distilled.jsonl", "train.jsonl", "metrics.jsonl", "answers.jsonl", "scores.jsonl"}) {
       if (!fs::exists(folder / name)) continue;
       stage[name] = for_each_line(folder / name, [](std::string_view, size_t) {});
     }

@@ -453,6 +453,10 @@ void emit(YAML::Emitter& out, const Setting& setting) {
   out << YAML::Key << setting.name << YAML::Value;
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
     out << YAML::Flow << **list;
+  } else if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target)) {
+    out << YAML::Flow << YAML::BeginSeq;
+    for (const double number : **numbers) out << fmt::format("{}", number);
+    out << YAML::EndSeq;
   } else if (auto* text = std::get_if<std::string*>(&setting.target)) {
     out << **text;
   } else {

@@ -36,7 +36,7 @@ std::string short_value(const std::string& value) {
   }
   std::string plain;
   for (const char c : text)
-    if (is_plain(c) || c == '.')
+    if (is_plain(c) || c == '.' || c == '=')
       plain += c;
     else if (c == ',' || c == '/')
       plain += c == ',' ? '+' : '_';

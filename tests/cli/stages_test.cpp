@@ -132,17 +132,43 @@ TEST_F(Stages, AListOfVariants) {
   EXPECT_THAT(unknown.err, HasSubstr("did you mean 'again'?"));
 }
 
-TEST_F(Stages, SeveralSeedsEndInATable) {
-  const std::string table = good("run", "out", {"--seeds", "2"}).out;
-  EXPECT_THAT(table, HasSubstr("| task | kind | seed model | vanilla | sdft | sdft − vanilla |"));
-  EXPECT_THAT(table, HasSubstr("| sums | target |"));
-  EXPECT_THAT(table, Not(HasSubstr("lost"))) << "no task is of a kind that can be lost";
-  EXPECT_THAT(table, HasSubstr(read_text(dir_ / "out/seeds.md")));
-  EXPECT_NE(results("out/seed-1").at("distill/rewrites.jsonl"),
-            results("out/seed-2").at("distill/rewrites.jsonl"));
-  EXPECT_EQ(good("run", "out", {"--seeds", "2"}).out, table);
+TEST_F(Stages, ASweepEndsInATable) {
+  const std::string table = good("run", "out", {"--seeds", "2", "--over", "lora_rank=2,4"}).out;
+  EXPECT_THAT(table, AllOf(HasSubstr("lora_rank"), HasSubstr("target"), HasSubstr("sweep.html")));
+  const auto made = results("out");
+  EXPECT_TRUE(made.count("sdft,seed=2,lora_rank=4/adapter/adapter_model.safetensors"));
+  EXPECT_TRUE(made.count("vanilla,seed=1,lora_rank=2/adapter/adapter_model.safetensors"));
+  EXPECT_NE(made.at("distill/distilled.jsonl"), made.at("distill,seed=2/distilled.jsonl"));
+  EXPECT_EQ(std::count_if(made.begin(), made.end(),
+                          [](const auto& file) { return file.first.rfind("drafts/", 0) == 0; }),
+            2)
+      << "one a seed, whatever the rank";
+  const Json sweep = read_json(dir_ / "out/sweep.json");
+  EXPECT_EQ(sweep["runs"].size(), 8u);
+  EXPECT_EQ(good("run", "out", {"--seeds", "2", "--over", "lora_rank=2,4"}).out, table);
   for (const char* count : {"0", "-1", "two"})
     EXPECT_EQ(stage("run", "out", {"--seeds", count}).exit_code, 2) << count;
+  EXPECT_EQ(stage("run", "out", {"--over", "seed"}).exit_code, 2);
+}
+
+// Each link of the chain starts from the one before, and is rewritten by it.
+TEST_F(Stages, AContinualRunGoesFromTaskToTask) {
+  write("second.jsonl", small_dataset(12, 100));
+  const std::string tasks = "continual=[{name: first, dataset: " + path("train.jsonl") +
+                            "}, {name: second, dataset: " + path("second.jsonl") + "}]";
+  EXPECT_THAT(good("run", "out", {tasks}).out, HasSubstr("stage"));
+  const auto made = results("out");
+  const std::string first = "sdft,stage=1-first", second = "sdft,stage=2-second";
+  for (const std::string& name : {first, second})
+    EXPECT_TRUE(made.count("eval/" + name + "/sums/scores.jsonl")) << name;
+  // The first is what it is alone, and the second goes on with its adapter.
+  good("run", "alone");
+  EXPECT_EQ(made.at(first + "/adapter/adapter_model.safetensors"),
+            results("alone").at("sdft/adapter/adapter_model.safetensors"));
+  good("run", "by_hand", {"adapter_name_or_path=" + path("alone/sdft/adapter"),
+                          "dataset=" + path("second.jsonl")});
+  EXPECT_EQ(made.at(second + "/adapter/adapter_model.safetensors"),
+            results("by_hand").at("sdft/adapter/adapter_model.safetensors"));
 }
 
 TEST_F(Stages, WithoutAVariantOfRewritesNothingIsRewritten) {
@@ -158,17 +184,17 @@ TEST_F(Stages, ChangedDataIsRefusedThenMadeAnew) {
   for (const char* command : {"run", "distill", "train"}) refused(stage(command, "out"), "another content");
   EXPECT_EQ(results("out"), before) << "a refusal changes nothing";
   good("run", "out", {"--fresh"});
-  EXPECT_NE(results("out").at("distill/rewrites.jsonl"), before.at("distill/rewrites.jsonl"));
+  EXPECT_NE(results("out").at("distill/distilled.jsonl"), before.at("distill/distilled.jsonl"));
   write("eval.jsonl", small_dataset(6, 51));
   refused(stage("eval", "out"), "the task's examples");
 }
 
 TEST_F(Stages, RewritesAreKeptWhenTrainingChanges) {
   good("run", "out");
-  const auto written = fs::last_write_time(dir_ / "out/distill/rewrites.jsonl");
+  const auto written = fs::last_write_time(dir_ / "out/distill/distilled.jsonl");
   refused(stage("run", "out", {"learning_rate=0.01"}), "learning_rate was 0.0001, is 0.01");
   const CommandResult fresh = good("run", "out", {"learning_rate=0.01", "--fresh"});
-  EXPECT_EQ(fs::last_write_time(dir_ / "out/distill/rewrites.jsonl"), written);
+  EXPECT_EQ(fs::last_write_time(dir_ / "out/distill/distilled.jsonl"), written);
   EXPECT_THAT(fresh.err, Not(HasSubstr("distill")));
   EXPECT_THAT(fresh.err, HasSubstr("train sdft"));
 }
@@ -187,7 +213,7 @@ TEST_F(Stages, AnotherModelOrAdapterIsNotTakenForThisOne) {
 TEST_F(Stages, TheSeedsAdapterIsUsedByEveryStage) {
   good("distill", "plain", {"temperature=0"});
   good("distill", "adapted", {"temperature=0", "adapter_name_or_path=" + adapter()});
-  EXPECT_NE(results("plain").at("distill/rewrites.jsonl"), results("adapted").at("distill/rewrites.jsonl"));
+  EXPECT_NE(results("plain").at("distill/distilled.jsonl"), results("adapted").at("distill/distilled.jsonl"));
   good("train", "trained", {"adapter_name_or_path=" + adapter()});
   const Json config = read_json(dir_ / "trained/vanilla/adapter/adapter_config.json");
   EXPECT_EQ(config["r"], read_json(fs::path(adapter()) / "adapter_config.json")["r"]);

@@ -78,7 +78,7 @@ TEST(Library, RunsAWholeRecipe) {
   const std::vector<std::string> settings = {"output_dir=" + (dir / "run").string()};
   const std::string report = run(dir / "recipe.yaml", settings);
   EXPECT_THAT(report, HasSubstr("target"));
-  for (const char* made : {"distill/rewrites.jsonl", "sdft/adapter/adapter_model.safetensors",
+  for (const char* made : {"distill/distilled.jsonl", "sdft/adapter/adapter_model.safetensors",
                            "vanilla/adapter/adapter_model.safetensors", "report.html"})
     EXPECT_TRUE(std::filesystem::exists(dir / "run" / made)) << made;
   EXPECT_EQ(run(dir / "recipe.yaml", settings), report);

@@ -103,7 +103,8 @@ TEST(Recipe, NumbersOutOfRangeAreRefused) {
                           "max_grad_norm=-1",
                           "max_steps=-5",
                           "cutoff_len=-1",
-                          "rewrite_attempts=0",
+                          "num_candidates=0",
+                          "candidate_temperatures=-1",
                           "distilled_fraction=1.1",
                           "seed=-1",
                           "seed=1.5",
@@ -176,6 +177,92 @@ TEST(Recipe, TheShortFormIsTwoVariants) {
   EXPECT_EQ(names(known_variants(own)), names(wanted_variants(own)));
   EXPECT_EQ(baseline_of(own), "b");
   EXPECT_EQ(baseline_of(read_recipe("", {"variants=[{name: a, method: self_distillation}]"})), "");
+}
+
+TEST(Recipe, VariantsHaveSettingsOfTheirOwn) {
+  const Recipe r = read_recipe("", {"lora_rank=16", "lora_target=q_proj",
+                                    "variants=[{name: a, method: sft}, {name: b, method: self_distillation, "
+                                    "lora_rank: 64, lora_target: [k_proj, o_proj], dataset: '/x/a #b', "
+                                    "columns: {prompt: q}, candidate_temperatures: [0.9, 0.5], num_candidates: 2}]"});
+  const Recipe a = recipe_of(r, r.variants[0]), b = recipe_of(r, r.variants[1]);
+  EXPECT_EQ(a.train.lora.rank, 16);
+  EXPECT_EQ(b.train.lora.rank, 64);
+  EXPECT_EQ(b.train.lora.target_modules, (std::vector<std::string>{"k_proj", "o_proj"}));
+  EXPECT_EQ(b.dataset, "/x/a #b");
+  EXPECT_EQ(b.columns.prompt, "q");
+  EXPECT_EQ(b.candidate_temperatures, (std::vector<double>{0.9, 0.5}));
+  EXPECT_EQ(distill_folder(r, r.variants[0]), "distill");
+  EXPECT_EQ(distill_folder(r, r.variants[1]),
+            "distill,dataset=x_ab,num_candidates=2,candidate_temperatures=0.9+0.5");
+  ScratchDir dir;
+  write_file_atomic(dir / "r.yaml", resolved_recipe(r));
+  EXPECT_EQ(resolved_recipe(read_recipe(dir / "r.yaml", {})), resolved_recipe(r));
+}
+
+std::string names_of(const Recipe& recipe) {
+  std::string text;
+  for (const Variant& variant : wanted_variants(recipe))
+    text += variant.name + (variant.after.empty() ? "" : " after " + variant.after) + "\n";
+  return text;
+}
+
+// What the method does not use is not swept over, nor what a variant sets itself.
+TEST(Recipe, ASweepIsManyVariants) {
+  const Recipe r = read_recipe(
+      "", {"variants=[{name: plain, method: sft, lora_rank: 4}, {name: ours, method: self_distillation}]",
+           "sweep={lora_rank: [8, 64]}", "sweep.distilled_fraction=0.5,1", "seed=3"});
+  EXPECT_EQ(names_of(r),
+            "plain\n"
+            "ours,lora_rank=8,distilled_fraction=0.5\n"
+            "ours,lora_rank=8,distilled_fraction=1\n"
+            "ours,lora_rank=64,distilled_fraction=0.5\n"
+            "ours,lora_rank=64,distilled_fraction=1\n");
+  for (const Variant& variant : wanted_variants(r)) EXPECT_EQ(distill_folder(r, variant), "distill");
+  EXPECT_EQ(recipe_of(r, wanted_variants(r)[3]).train.lora.rank, 64);
+  EXPECT_EQ(recipe_of(r, wanted_variants(r)[3]).distilled_fraction, 0.5);
+  ScratchDir dir;
+  write_file_atomic(dir / "r.yaml", resolved_recipe(r));
+  EXPECT_EQ(names_of(read_recipe(dir / "r.yaml", {})), names_of(r));
+}
+
+TEST(Recipe, AContinualRunIsAChainOfEachVariant) {
+  const Recipe r = read_recipe("", {"baseline=true", "sweep.seed=1,2",
+                                    "continual=[{name: a, dataset: a.jsonl}, {name: b, dataset: b.jsonl, "
+                                    "num_train_epochs: 2}]"});
+  EXPECT_EQ(names_of(r),
+            "vanilla,seed=1,stage=1-a\nvanilla,seed=1,stage=2-b after vanilla,seed=1,stage=1-a\n"
+            "vanilla,seed=2,stage=1-a\nvanilla,seed=2,stage=2-b after vanilla,seed=2,stage=1-a\n"
+            "sdft,seed=1,stage=1-a\nsdft,seed=1,stage=2-b after sdft,seed=1,stage=1-a\n"
+            "sdft,seed=2,stage=1-a\nsdft,seed=2,stage=2-b after sdft,seed=2,stage=1-a\n");
+  EXPECT_EQ(recipe_of(r, wanted_variants(r)[1]).dataset, "b.jsonl");
+  EXPECT_EQ(recipe_of(r, wanted_variants(r)[1]).train.num_train_epochs, 2);
+  EXPECT_EQ(distill_folder(r, wanted_variants(r)[7]),
+            "distill,after=sdft+seed=2+stage=1-a,seed=2,dataset=b.jsonl");
+}
+
+TEST(Recipe, SettingsThatCannotGoTogether) {
+  for (const auto& [bad, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"num_candidates=2", "temperature=0"}, "come out the same"},
+           {{"num_candidates=1", "candidate_temperatures=0.9,0.5"}, "2 of them for 1 candidates"},
+           {{"candidate_choice=likeliest"}, "set num_candidates"},
+           {{"own_answer_first=true"}, "needs an answer_check"},
+           {{"variants=[{name: a, method: self_distillation, own_answer_first: true}]"},
+            "variant 'a': 'own_answer_first'"},
+           {{"rewrite_attempts=3"}, "now called num_candidates"},
+           {{"sweep={seeds: [1]}"}, "did you mean 'seed'?"},
+           {{"sweep={threads: [1, 2]}"}, "the same for the whole run"},
+           {{"sweep={seed: 3}"}, "expected a list of values"},
+           {{"sweep={seed: [1, 1]}"}, "stands there twice"},
+           {{"sweep={lora_rank: [8, many]}"}, "expected a whole number"},
+           {{"sweep=[1]"}, "expected a map"},
+           {{"sweep.dataset=a/x/t.json,b/x/t.json"}, "two combinations"},
+           {{"continual=[{name: a, dataset: a}]"}, "two tasks or more"},
+           {{"continual=[{name: a/b, dataset: a}, {name: c, dataset: c}]"}, "names a folder"},
+           {{"variants=[{name: a, method: sft, after: b}]"}, "no variant before it"},
+           {{"variants=[{name: a, method: sft}, {name: b, method: sft, after: a}]", "sweep.seed=1,2"},
+            "cannot stand beside"},
+           {{"variants=[{name: a, method: sft, output_dir: x}]"}, "the same for the whole run"}})
+    EXPECT_NE(problem_of(bad).find(message), std::string::npos) << bad[0] << "\n" << problem_of(bad);
 }
 
 TEST(Recipe, VariantsAreChecked) {
