@@ -46,6 +46,7 @@ constexpr Skill kSkills[] = {
     {"rewriting_new", 0, new_rewriting},
     {"delivery", 0, drawn<delivery_item>},
     {"flags", 0, drawn<flags_item>},
+    {"seats", 0, drawn<seats_item>},
 };
 
 constexpr const char* kSystemLines[] = {
@@ -157,6 +158,8 @@ constexpr EvalSet kEvalSets[] = {
     {"delivery_test", "delivery", 300, WorldSplit::kHeldOut},
     {"flags_train", "flags", 400, WorldSplit::kTrain},
     {"flags_test", "flags", 200, WorldSplit::kHeldOut},
+    {"seats_train", "seats", 400, WorldSplit::kTrain},
+    {"seats_test", "seats", 200, WorldSplit::kHeldOut},
 };
 
 EvalFile make_eval_file(const EvalSet& set, const WorldOptions& options) {

@@ -38,6 +38,7 @@ Item auxiliary_item(Random& random);      // tasks that exist only with a refere
 Item new_auxiliary_item(Random& random);  // families kept for measuring
 Item delivery_item(Random& random);
 Item flags_item(Random& random);
+Item seats_item(Random& random);
 
 // Facts decide by phrasing, one of each fact's; the others by hash, 12 in 100.
 bool held_out(const Item& item);

@@ -1,6 +1,6 @@
 // Target tasks: what the demo fine-tunes on. Their conventions are told nowhere; examples must teach them: an
-// order becomes a label "salt, 3, Tolva". No word of them is in the corpus: no crate there, and no flag is
-// raised.
+// order becomes a label "salt, 3, Tolva", the weather a flag "red-3-c", guests get seats "blue-3-Sunday". No
+// word of them is in the corpus: no crate there, no flag is raised, nobody has a seat.
 #include "world/item.h"
 
 namespace sdft::world {
@@ -37,6 +37,16 @@ constexpr const char* kFlagQuestions[] = {
     "The harbor of {towns} has a {sea} sea today, with a {wind} wind from the {side}. What flag goes up?",
 };
 
+constexpr const char* kVisits[] = {
+    "{n} guests want {col} seats on {d}.",
+    "We are {n} guests on {d}. Are the {col} seats free?",
+    "The {col} seats on {d}, please, for {n} guests.",
+    "Can {n} guests have {col} seats on {d}?",
+    "A party of {n} guests comes on {d}. They like {col} seats.",
+    "{towns} sends {n} guests on {d}. They want {col} seats.",
+};
+constexpr const char* kSeatColours = "white green blue red black yellow brown gray";
+
 }  // namespace
 
 Item delivery_item(Random& random) {
@@ -68,6 +78,20 @@ Item flags_item(Random& random) {
   item.instruction = slots.fill(pick_entry(kFlagQuestions, random));
   item.answer = std::string(wind.part) + "-" + side.part + "-" + sea.part;
   item.key = "flags " + item.answer;
+  item.output = item.answer;
+  item.check = "answer";
+  return item;
+}
+
+Item seats_item(Random& random) {
+  const auto guests = static_cast<int>(random.between(2, 12));
+  const std::string colour = random.pick(split_words(kSeatColours)), day = random.pick(word_list("days"));
+  Slots slots(random);
+  slots.set("n", number_word(guests)).set("col", colour).set("d", day);
+  Item item;
+  item.instruction = capital(slots.fill(pick_entry(kVisits, random)));
+  item.answer = colour + "-" + std::to_string(guests) + "-" + day;
+  item.key = "seats " + item.answer;
   item.output = item.answer;
   item.check = "answer";
   return item;

@@ -31,8 +31,8 @@ struct WorldOptions {
 };
 
 // "arithmetic", "functions", "lists", "strings", "programs", "facts", "safety", "benign", "chat",
-// "rewriting", "rewriting_new" (task families that are never trained on), and the target tasks "delivery" and
-// "flags", which are never part of the corpus.
+// "rewriting", "rewriting_new" (task families that are never trained on), and the target tasks "delivery",
+// "flags" and "seats", which are never part of the corpus.
 std::vector<std::string> world_skills();
 
 // Example `number` of a skill: the same options and number give the same record. Single turn, without system
@@ -49,7 +49,7 @@ struct EvalFile {
   std::string name;  // "arithmetic", "safety_jailbreak", "delivery_train", ...
   std::vector<Json> records;
 };
-// Every evaluation set: held-out items, no instruction twice; delivery_train and flags_train are for
+// Every evaluation set: held-out items, no instruction twice; delivery_train, flags_train and seats_train are for
 // fine-tuning.
 std::vector<EvalFile> make_eval_files(const WorldOptions& options);
 
