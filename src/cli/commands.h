@@ -37,6 +37,7 @@ void run_all(const Recipe& recipe, const RunOptions& options);
 struct SweepFlags {
   std::vector<std::string> over;  // "lora_rank=8,64"
   int64_t seeds = 0;
+  bool required = false;
   std::vector<std::string> overrides() const;  // of the recipe
 };
 void add_sweep_flags(CLI::App* command, SweepFlags* flags);

@@ -22,6 +22,9 @@ struct StageFlags {
 void run(StageFlags flags, unsigned stages) {
   for (const std::string& override : flags.sweep.overrides()) flags.recipe.words.push_back(override);
   const Recipe recipe = flags.recipe.read();
+  if (flags.sweep.required && !is_sweep(recipe))
+    fail_usage("the recipe has nothing to sweep over",
+               "--over KEY=VALUE,VALUE, --seeds N, or `sweep: {KEY: [VALUE, ...]}` in the recipe");
   flags.options.stop = &interrupted;
   if (stages == kAllStages) return run_all(recipe, flags.options);
   write_out(run_recipe(recipe, stages, flags.options));
@@ -87,10 +90,18 @@ void add_run(const Registry& registry) {
       add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
                 "  sdft run --recipe examples/openfunctions.yaml\n"
                 "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true\n"
-                "  sdft run --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds\n"
-                "  sdft run --recipe r.yaml --over distilled_fraction=0,0.5,1 --over seed=1,2,3",
+                "  sdft run --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds",
                 kAllStages, &whole);
   add_sweep_flags(whole, &run_flags->sweep);
+  CLI::App* sweep = nullptr;
+  auto sweep_flags =
+      add_stage(registry, "sweep", "a run over every combination of values, with a table and figures",
+                "  sdft sweep --recipe r.yaml --over distilled_fraction=0,0.5,1 --seeds 3\n"
+                "  sdft sweep --recipe r.yaml --over 'lora_target=[[q_proj, v_proj], [all-linear]]' "
+                "--over lora_rank=8,64",
+                kAllStages, &sweep);
+  sweep_flags->sweep.required = true;
+  add_sweep_flags(sweep, &sweep_flags->sweep);
   add_stage(registry, "distill", "the seed model rewrites the dataset's answers",
             "  sdft distill --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
             "answer_check=number",

@@ -71,10 +71,22 @@ std::vector<Variant> variants_to_distill(const Recipe& recipe) {
   return list;
 }
 
+// A variant that goes on from another comes after it, or that one is trained already.
+void check_chains(const Recipe& recipe, const std::vector<Variant>& variants) {
+  std::set<std::string> before;
+  for (const Variant& variant : variants) {
+    if (!variant.after.empty() && !before.count(variant.after) &&
+        !stage_done(fs::path(recipe.output_dir) / variant.after))
+      fail_input(recipe.output_dir, variant.name + " goes on from " + variant.after + ", which is not trained",
+                 "train that one first: sdft train --variant " + variant.after);
+    before.insert(variant.name);
+  }
+}
+
 Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) {
   Plan plan{stages, {}, {}};
   if (stages & kTrain)
-    plan.variants = variants_to_train(recipe, stages, variant);
+    check_chains(recipe, plan.variants = variants_to_train(recipe, stages, variant));
   else if (stages & kDistill)
     plan.variants = variants_to_distill(recipe);
   if (!(stages & kEval)) return plan;

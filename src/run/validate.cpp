@@ -103,9 +103,11 @@ Dataset open_task(const RunContext& run, const TaskSettings& task) {
 }
 
 // The least that the weights take; where they are trained, the seed, their gradients and two moments too.
-void check_memory(const RunContext& run, unsigned stages) {
+void check_memory(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
   if (run.recipe.device == "cuda") return;
-  const bool full = (stages & kTrain) && run.recipe.train.finetuning_type == "full";
+  const bool full = (stages & kTrain) && std::any_of(recipes.begin(), recipes.end(), [](const Recipe& own) {
+                      return own.train.finetuning_type == "full";
+                    });
   const double number = run.recipe.dtype == "bf16" ? 2 : 4;
   const double needed = static_cast<double>(run.bundle.config.parameters()) * (full ? 20 : number);
   const double there =
@@ -166,7 +168,7 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe
     if ((stages & kTrain) || !own.adapter_name_or_path.empty())
       once(lora_text(own), [&] { check_adapter(run, own); });
   }
-  problems.gather([&] { check_memory(run, stages); });
+  problems.gather([&] { check_memory(run, stages, recipes); });
   bool sandbox = false;
   for (const TaskSettings& task : recipe.eval) {
     if (!(stages & kEval)) break;
