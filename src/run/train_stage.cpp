@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "model/shift.h"
 #include "run/stages.h"
 #include "train/checkpoint.h"
 
@@ -13,22 +14,36 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
+std::vector<Sample> samples_of(const RunContext& run, const std::vector<const Example*>& examples) {
+  std::vector<Sample> samples;
+  for (const Example* example : examples)
+    samples.push_back(sample_of(run.bundle.formatter, run.samples(), *example));
+  return samples;
+}
+
+// Whether all samples were cut before their answers.
+bool nothing_to_learn(const std::vector<Sample>& samples) {
+  return std::all_of(samples.begin(), samples.end(),
+                     [](const Sample& s) { return supervised_tokens(s) == 0; });
+}
+
 // DIR/samples.json and warnings: what of the samples training will not see as it was. Error(kInput) where
-// that leaves nothing to learn.
-void note_samples(const RunContext& run, const std::string& variant, const std::vector<Example>& examples,
-                  const std::vector<Sample>& samples, const fs::path& dir) {
+// that leaves nothing to learn, or to validate with.
+void note_samples(const RunContext& run, const std::string& variant, const std::vector<Sample>& samples,
+                  const std::vector<Sample>& held_back, const fs::path& dir) {
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
   size_t spelled = 0;    // special tokens in the dataset's own texts
-  for (size_t i = 0; i < samples.size(); ++i) {
-    const auto& supervised = samples[i].supervised;
+  for (const Sample& sample : samples) {
+    const auto& supervised = sample.supervised;
     const bool learned = std::find(supervised.begin(), supervised.end(), uint8_t{1}) != supervised.end();
     unlearned += !learned;
-    spelled += samples[i].special_spelled;
-    if (samples[i].cut > 0)
-      cut_ids.push_back({{"id", examples[i].id}, {"tokens_cut", samples[i].cut}, {"answer_left", learned}});
+    spelled += sample.special_spelled;
+    if (sample.cut > 0)
+      cut_ids.push_back({{"id", sample.id}, {"tokens_cut", sample.cut}, {"answer_left", learned}});
   }
   write_note(dir / "samples.json", {{"samples", samples.size()},
+                                    {"held_back", held_back.size()},
                                     {"unlearned", unlearned},
                                     {"special_spelled", spelled},
                                     {"cut", cut_ids}});
@@ -45,6 +60,10 @@ void note_samples(const RunContext& run, const std::string& variant, const std::
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
                "raise cutoff_len, or use a model with a longer context");
+  if (!held_back.empty() && nothing_to_learn(held_back))
+    fail_input(dir.string(),
+               "every sample that val_size holds back is cut before its answer: none can be measured",
+               "raise cutoff_len, or val_size");
 }
 
 // A new adapter, or the seed's own to go on with.
@@ -61,6 +80,27 @@ Adapter first_adapter(RunContext& run, LoraConfig* config) {
                recipe.adapter_name_or_path);
   *config = adapter.config;
   return adapter;
+}
+
+void tell_validation(const std::string& variant, const Trainer& trainer, const TrainingHistory& history) {
+  if (trainer.steps() < trainer.total())
+    spdlog::info("train {}: stopped after step {} of {}: {} measurements without a new best", variant,
+                 trainer.steps(), trainer.total(), history.since_best);
+  if (history.best_step > 0)
+    spdlog::info("train {}: lowest validation loss {:.4f} after step {}{}", variant, history.best_loss,
+                 history.best_step,
+                 trainer.options().load_best_model_at_end ? ", whose parameters are kept" : "");
+}
+
+// DIR/shift.json, in six digits: what they are does not depend on the order in which threads sum.
+void note_shift(const ParameterShift& shift, const fs::path& dir) {
+  const auto rounded = [](double value) { return std::stod(fmt::format("{:.5e}", value)); };
+  Json modules = Json::array();
+  for (const ModuleShift& module : shift.modules)
+    modules.push_back({{"layer", module.layer ? Json(*module.layer) : Json()},
+                       {"module", module.module},
+                       {"shift", rounded(module.shift)}});
+  write_note(dir / "shift.json", {{"total", rounded(shift.total)}, {"modules", modules}});
 }
 
 void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapter, const fs::path& dir) {
@@ -85,10 +125,10 @@ void train_stage(RunContext& run, const std::string& variant, const std::vector<
   TrainOptions options = run.recipe.train;
   options.seed = run.recipe.seed;
   load_weights(run);
-  std::vector<Sample> samples;
-  for (const Example& example : examples)
-    samples.push_back(sample_of(run.bundle.formatter, run.samples(), example));
-  note_samples(run, variant, examples, samples, dir);
+  const Split split = split_validation(examples, options.val_size, options.seed);
+  const std::vector<Sample> samples = samples_of(run, split.train),
+                            held_back = samples_of(run, split.validation);
+  note_samples(run, variant, samples, held_back, dir);
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
   Model own;  // what full fine-tuning changes: the seed stays
@@ -103,14 +143,19 @@ void train_stage(RunContext& run, const std::string& variant, const std::vector<
                     make_objective(options.objective, {run.seed_model()}), options,
                     total_steps(options, source->steps_per_epoch()));
     Progress progress("train " + variant, static_cast<size_t>(trainer.total()), "steps", run.progress);
-    train(
-        trainer, *source, options.save_steps, dir,
+    std::string validation;  // as it was last measured
+    const TrainingHistory history = train(
+        trainer, *source, held_back, dir,
         [&](const StepMetrics& m) {
-          progress.update(static_cast<size_t>(m.step),
-                          fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second));
+          if (m.validation_loss) validation = fmt::format("  validation {:.4f}", *m.validation_loss);
+          progress.update(static_cast<size_t>(m.step), fmt::format("loss {:.4f}{}  {:.0f} tok/s", m.loss,
+                                                                   validation, m.tokens_per_second));
         },
         run.stop);
+    tell_validation(variant, trainer, history);
   }
+  const ModelView trained(lora ? run.bundle.model : own, lora ? &adapter : nullptr);
+  note_shift(parameter_shift(run.seed_model(), trained), dir);
   save_trained(run.recipe, own, lora ? &adapter : nullptr, dir);
   finish_training(dir);
   end_stage(dir);

@@ -67,6 +67,7 @@ void open_training(const RunContext& run, unsigned stages, Dataset* dataset) {
   if (stages & kDistill) templates.push_back(recipe.distill_template);
   check_renderable(run.bundle.formatter, templates, dataset, recipe.skip_bad);
   tell_skipped(*dataset);
+  if (stages & kTrain) split_validation(dataset->examples, recipe.train.val_size, recipe.seed);
 }
 
 Dataset open_task(const RunContext& run, const TaskSettings& task) {
