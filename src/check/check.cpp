@@ -19,6 +19,7 @@ Check answer_check();
 Check program_check();
 Check refusal_check();
 Check similarity_check();
+Check bleu4_check();
 
 namespace {
 constexpr size_t kShown = 20;  // examples in a message
@@ -39,7 +40,8 @@ const std::vector<Check>& table() {
       answer_check(),
       program_check(),
       refusal_check(),
-      similarity_check()};
+      similarity_check(),
+      bleu4_check()};
   return kRows;
 }
 

@@ -109,6 +109,32 @@ Estimate bootstrap_difference(const std::vector<double>& before, const std::vect
   return bootstrap_mean(differences, options);
 }
 
+Transitions transitions(const std::vector<bool>& before, const std::vector<bool>& after, double chance) {
+  if (before.size() != after.size()) throw std::logic_error("transitions: the examples are not paired");
+  if (!(chance >= 0 && chance < 1)) throw std::logic_error("transitions: chance is not in [0, 1)");
+  Transitions t;
+  t.examples = before.size();
+  for (size_t i = 0; i < before.size(); ++i) {
+    t.forgotten += before[i] && !after[i];
+    t.gained += !before[i] && after[i];
+  }
+  const auto n = static_cast<double>(t.examples);
+  const auto wrong = [&](const std::vector<bool>& verdicts) {
+    return static_cast<double>(std::count(verdicts.begin(), verdicts.end(), false)) / n;
+  };
+  t.forgotten_rate = static_cast<double>(t.forgotten) / n;
+  t.gained_rate = static_cast<double>(t.gained) / n;
+  const double guessed = wrong(before) * wrong(after) * chance / (1 - chance);
+  // In this order NaN of no examples stays NaN.
+  t.adjusted_forgotten = std::max(t.forgotten_rate - guessed, 0.0);
+  t.adjusted_gained = std::max(t.gained_rate - guessed, 0.0);
+  const auto fewer = static_cast<double>(std::min(t.forgotten, t.gained));
+  const auto changes = static_cast<double>(t.forgotten + t.gained);
+  // P(at most `fewer` of `changes` fair coins) = I_1/2(changes - fewer, fewer + 1).
+  if (changes > 0) t.p_value = std::min(1.0, 2 * incomplete_beta(changes - fewer, fewer + 1, 0.5));
+  return t;
+}
+
 double standard_deviation(const std::vector<double>& values) {
   if (values.size() < 2) return kNan;
   const double centre = mean(values);

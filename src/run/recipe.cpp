@@ -377,6 +377,13 @@ void check_together(const Recipe& r, const std::string& whose, Problems& problem
     add("'own_answer_first': needs an answer_check, which tells whether the seed's own answer is right");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
     add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
+  const std::pair<const char*, bool> validating[] = {
+      {"eval_steps", r.train.eval_steps > 0},
+      {"early_stopping_patience", r.train.early_stopping_patience > 0},
+      {"load_best_model_at_end", r.train.load_best_model_at_end}};
+  for (const auto& [name, set] : validating)
+    if (set && r.train.val_size == 0)
+      add(std::string("'") + name + "': needs held-back examples; set val_size, as 0.1");
 }
 
 YAML::Node parse_yaml(const std::string& text, const std::string& where) {

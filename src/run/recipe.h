@@ -46,6 +46,7 @@ struct TaskSettings {
   std::string prompt_template;    // "": the recipe's `template`
   int64_t max_samples = 0;        // 0: the recipe's eval_max_samples
   int64_t max_new_tokens = 0;     // 0: the recipe's max_new_tokens
+  double chance = 0;              // that a guess is right, as 0.25 of four choices; 0: open answers
   Columns columns;
 };
 

@@ -152,6 +152,15 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
   add("weight_decay", &t.adam.weight_decay, "on matrices").between(0, 100);
   add("bf16", &t.bf16, "matrix products of training in bf16 with f32 accumulation (CPU)");
   add("save_steps", &t.save_steps, "steps between checkpoints").changes(kNoStage).between(0, kMany);
+  add("val_size", &t.val_size, "share of the examples that is held back to measure the loss on; 0: none")
+      .between(0, 0.99);
+  add("eval_steps", &t.eval_steps, "steps between these measurements; 0: one after each epoch")
+      .between(0, kMany);
+  add("early_stopping_patience", &t.early_stopping_patience,
+      "stop after so many measurements without a new best; 0: never")
+      .between(0, kMany);
+  add("load_best_model_at_end", &t.load_best_model_at_end,
+      "keep the parameters of the lowest validation loss, not the last step's");
 }
 }  // namespace
 
@@ -177,13 +186,15 @@ std::vector<Setting> task_settings(TaskSettings& task) {
                                {"", "check", &task.check, ""},
                                {"", "template", &task.prompt_template, ""},
                                {"", "max_samples", &task.max_samples, ""},
-                               {"", "max_new_tokens", &task.max_new_tokens, ""}};
+                               {"", "max_new_tokens", &task.max_new_tokens, ""},
+                               {"", "chance", &task.chance, ""}};
   list[1].one_of(kinds);
   list[2].is_path();
   list[3].one_of(check_names(kTaskCheck));
   list[4].one_of(prompt_template_names());
   list[5].between(0, kMany);
   list[6].between(0, 1e9);
+  list[7].between(0, 0.99);
   return list;
 }
 

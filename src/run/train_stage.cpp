@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "model/shift.h"
 #include "run/stages.h"
 #include "train/checkpoint.h"
 
@@ -14,23 +15,38 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
+std::vector<Sample> samples_of(const RunContext& run, const VariantJob& job,
+                               const std::vector<const Example*>& examples) {
+  std::vector<Sample> samples;
+  for (const Example* example : examples)
+    samples.push_back(sample_of(run.bundle.formatter, run.samples(job.recipe), *example));
+  return samples;
+}
+
+// Whether all samples were cut before their answers.
+bool nothing_to_learn(const std::vector<Sample>& samples) {
+  return std::all_of(samples.begin(), samples.end(),
+                     [](const Sample& s) { return supervised_tokens(s) == 0; });
+}
+
 // DIR/samples.json and warnings: what of the samples training will not see as it was. Error(kInput) where
-// that leaves nothing to learn.
-void note_samples(const RunContext& run, const VariantJob& job, const std::vector<Example>& examples,
-                  const std::vector<Sample>& samples, const fs::path& dir) {
+// that leaves nothing to learn, or to validate with.
+void note_samples(const RunContext& run, const VariantJob& job, const std::vector<Sample>& samples,
+                  const std::vector<Sample>& held_back, const fs::path& dir) {
   const std::string& variant = job.variant.name;
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
   size_t spelled = 0;    // special tokens in the dataset's own texts
-  for (size_t i = 0; i < samples.size(); ++i) {
-    const auto& supervised = samples[i].supervised;
+  for (const Sample& sample : samples) {
+    const auto& supervised = sample.supervised;
     const bool learned = std::find(supervised.begin(), supervised.end(), uint8_t{1}) != supervised.end();
     unlearned += !learned;
-    spelled += samples[i].special_spelled;
-    if (samples[i].cut > 0)
-      cut_ids.push_back({{"id", examples[i].id}, {"tokens_cut", samples[i].cut}, {"answer_left", learned}});
+    spelled += sample.special_spelled;
+    if (sample.cut > 0)
+      cut_ids.push_back({{"id", sample.id}, {"tokens_cut", sample.cut}, {"answer_left", learned}});
   }
   write_note(dir / "samples.json", {{"samples", samples.size()},
+                                    {"held_back", held_back.size()},
                                     {"unlearned", unlearned},
                                     {"special_spelled", spelled},
                                     {"cut", cut_ids}});
@@ -47,6 +63,10 @@ void note_samples(const RunContext& run, const VariantJob& job, const std::vecto
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",
                "raise cutoff_len, or use a model with a longer context");
+  if (!held_back.empty() && nothing_to_learn(held_back))
+    fail_input(dir.string(),
+               "every sample that val_size holds back is cut before its answer: none can be measured",
+               "raise cutoff_len, or val_size");
 }
 
 // A new adapter, or that of the model that training goes on from.
@@ -64,6 +84,27 @@ Adapter first_adapter(RunContext& run, const VariantJob& job, LoraConfig* config
                from.string());
   *config = adapter.config;
   return adapter;
+}
+
+void tell_validation(const std::string& variant, const Trainer& trainer, const TrainingHistory& history) {
+  if (trainer.steps() < trainer.total())
+    spdlog::info("train {}: stopped after step {} of {}: {} measurements without a new best", variant,
+                 trainer.steps(), trainer.total(), history.since_best);
+  if (history.best_step > 0)
+    spdlog::info("train {}: lowest validation loss {:.4f} after step {}{}", variant, history.best_loss,
+                 history.best_step,
+                 trainer.options().load_best_model_at_end ? ", whose parameters are kept" : "");
+}
+
+// DIR/shift.json, in six digits: what they are does not depend on the order in which threads sum.
+void note_shift(const ParameterShift& shift, const fs::path& dir) {
+  const auto rounded = [](double value) { return std::stod(fmt::format("{:.5e}", value)); };
+  Json modules = Json::array();
+  for (const ModuleShift& module : shift.modules)
+    modules.push_back({{"layer", module.layer ? Json(*module.layer) : Json()},
+                       {"module", module.module},
+                       {"shift", rounded(module.shift)}});
+  write_note(dir / "shift.json", {{"total", rounded(shift.total)}, {"modules", modules}});
 }
 
 void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapter, const fs::path& dir) {
@@ -106,10 +147,10 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
   options.seed = job.recipe.seed;
   load_weights(run);
   write_targets(targets, dir / "train.jsonl");
-  std::vector<Sample> samples;
-  for (const Example& example : targets)
-    samples.push_back(sample_of(run.bundle.formatter, run.samples(job.recipe), example));
-  note_samples(run, job, targets, samples, dir);
+  const Split split = split_validation(targets, options.val_size, options.seed);
+  const std::vector<Sample> samples = samples_of(run, job, split.train),
+                            held_back = samples_of(run, job, split.validation);
+  note_samples(run, job, samples, held_back, dir);
   const TrainedModel start(run, job.after(run));
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
@@ -125,14 +166,19 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
                     make_objective(options.objective, {start.view}), options,
                     total_steps(options, source->steps_per_epoch()));
     Progress progress("train " + variant, static_cast<size_t>(trainer.total()), "steps", run.progress);
-    train(
-        trainer, *source, options.save_steps, dir,
+    std::string validation;  // as it was last measured
+    const TrainingHistory history = train(
+        trainer, *source, held_back, dir,
         [&](const StepMetrics& m) {
-          progress.update(static_cast<size_t>(m.step),
-                          fmt::format("loss {:.4f}  {:.0f} tok/s", m.loss, m.tokens_per_second));
+          if (m.validation_loss) validation = fmt::format("  validation {:.4f}", *m.validation_loss);
+          progress.update(static_cast<size_t>(m.step), fmt::format("loss {:.4f}{}  {:.0f} tok/s", m.loss,
+                                                                   validation, m.tokens_per_second));
         },
         run.stop);
+    tell_validation(variant, trainer, history);
   }
+  const ModelView trained(lora ? run.bundle.model : own, lora ? &adapter : nullptr);
+  note_shift(parameter_shift(run.seed_model(), trained), dir);
   save_trained(job.recipe, own, lora ? &adapter : nullptr, dir);
   finish_training(dir);
   end_stage(dir);

@@ -165,6 +165,10 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe
   for (const Recipe& own : recipes) {
     if (stages & (kDistill | kTrain))
       once(key_of(own), [&] { inputs.datasets[key_of(own)] = open_training(run, stages, own); });
+    if ((stages & kTrain) && own.train.val_size > 0 && inputs.datasets.count(key_of(own)))
+      problems.gather([&] {
+        split_validation(selected(inputs.all(own), own).examples, own.train.val_size, own.seed);
+      });
     if ((stages & kTrain) || !own.adapter_name_or_path.empty())
       once(lora_text(own), [&] { check_adapter(run, own); });
   }

@@ -18,6 +18,18 @@ void cut_metrics(const fs::path& path, int64_t steps) {
   });
   write_file_atomic(path, kept);
 }
+
+fs::path best_path(const fs::path& dir, int64_t step) {
+  return dir / ("best-" + std::to_string(step) + ".safetensors");
+}
+
+void restore(const SafetensorsFile& file, const std::string& stored, const fs::path& path, Tensor& to) {
+  const Tensor from = file.get(stored);
+  if (from.sizes() != to.sizes())
+    fail_input(path.string(), "'" + stored + "' has another shape",
+               "does it belong to another recipe? remove it to start anew");
+  to.copy_(from);
+}
 }  // namespace
 
 void save_checkpoint(const fs::path& dir, const AdamW& optimizer) {
@@ -40,24 +52,42 @@ void load_checkpoint(const fs::path& dir, AdamW& optimizer) {
   if (steps == file.metadata().end()) fail_input(path.string(), "is no checkpoint of sdft");
   for (size_t i = 0; i < optimizer.parameters.size(); ++i) {
     auto& [name, parameter] = optimizer.parameters[i];
-    auto restore = [&](const std::string& stored, Tensor& to) {
-      Tensor from = file.get(stored);
-      if (from.sizes() != to.sizes())
-        fail_input(path.string(), "'" + stored + "' has another shape",
-                   "does the checkpoint belong to another recipe? remove it to start anew");
-      to.copy_(from);
-    };
-    restore(name, parameter);
-    restore(name + ".m", optimizer.m[i]);
-    restore(name + ".v", optimizer.v[i]);
+    restore(file, name, path, parameter);
+    restore(file, name + ".m", path, optimizer.m[i]);
+    restore(file, name + ".v", path, optimizer.v[i]);
   }
   optimizer.steps = std::stoll(steps->second);
   cut_metrics(dir / "metrics.jsonl", optimizer.steps);
 }
 
+void save_best(const fs::path& dir, const AdamW& optimizer) {
+  write_safetensors(best_path(dir, optimizer.steps), optimizer.parameters, {});
+}
+
+void load_best(const fs::path& dir, int64_t step, AdamW& optimizer) {
+  at::NoGradGuard no_grad;
+  const fs::path path = best_path(dir, step);
+  const SafetensorsFile file(path);
+  for (auto& [name, parameter] : optimizer.parameters) restore(file, name, path, parameter);
+}
+
+void keep_best(const fs::path& dir, const std::set<int64_t>& steps) {
+  std::set<fs::path> kept;
+  for (const int64_t step : steps) kept.insert(best_path(dir, step).filename());
+  std::vector<fs::path> others;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(dir, ignored)) {
+    const fs::path name = entry.path().filename();
+    if (name.string().rfind("best-", 0) == 0 && name.extension() == ".safetensors" && !kept.count(name))
+      others.push_back(entry.path());
+  }
+  for (const fs::path& path : others) fs::remove(path, ignored);
+}
+
 void finish_training(const fs::path& dir) {
   std::error_code ignored;
   fs::remove(dir / kFile, ignored);
+  keep_best(dir, {});
 }
 
 }  // namespace sdft

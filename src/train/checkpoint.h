@@ -1,8 +1,10 @@
 // The state between two optimizer steps: parameters, moments, number of steps. One file, so that it is there
-// or not.
+// or not. Beside it the parameters of the best step, in a file named after that step: a killed training that
+// goes on from an older checkpoint still finds the best that the checkpoint knows, whatever came after it.
 #pragma once
 
 #include <filesystem>
+#include <set>
 
 #include "train/optimizer.h"
 
@@ -13,6 +15,16 @@ void save_checkpoint(const std::filesystem::path& dir, const AdamW& optimizer);
 // metrics.jsonl back to its step; without one, metrics.jsonl is emptied. Error(kInput) where the checkpoint
 // is of another model or adapter.
 void load_checkpoint(const std::filesystem::path& dir, AdamW& optimizer);
+
+// The parameters as they are, as dir/best-STEPS.safetensors.
+void save_best(const std::filesystem::path& dir, const AdamW& optimizer);
+// Puts those of `step` into the optimizer's parameters; its moments stay. Error(kInput) where they are not
+// there.
+void load_best(const std::filesystem::path& dir, int64_t step, AdamW& optimizer);
+// Removes the best parameters of all other steps.
+void keep_best(const std::filesystem::path& dir, const std::set<int64_t>& steps);
+
+// Removes checkpoint and best parameters.
 void finish_training(const std::filesystem::path& dir);
 
 }  // namespace sdft

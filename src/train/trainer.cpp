@@ -49,6 +49,15 @@ NamedTensors trainable(Model& model, Adapter* adapter) {
   return list;
 }
 
+// Of one forward pass.
+int64_t max_tokens(const TrainOptions& options) {
+  return options.per_device_train_batch_size * std::max<int64_t>(1, options.cutoff_len);
+}
+
+ops::MatmulPrecision precision(const TrainOptions& options) {
+  return options.bf16 ? ops::MatmulPrecision::kBf16 : ops::MatmulPrecision::kFull;
+}
+
 Schedule schedule_of(const TrainOptions& options, int64_t total) {
   check_schedule(options.lr_scheduler_type);
   Schedule schedule{options.lr_scheduler_type, options.learning_rate, options.warmup_steps, total};
@@ -84,12 +93,11 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
     m.tokens += supervised_tokens(*sample);
     tokens_seen += static_cast<int64_t>(sample->ids.size());
   }
-  const int64_t max_tokens = options_.per_device_train_batch_size * std::max<int64_t>(1, options_.cutoff_len);
   const Dropout dropout{adapter_ ? options_.lora.dropout : 0.0,
                         Random(options_.seed, "dropout " + std::to_string(step)).next()};
-  const auto precision = options_.bf16 ? ops::MatmulPrecision::kBf16 : ops::MatmulPrecision::kFull;
   m.step = step + 1;
-  m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens, {dropout, precision});
+  m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens(options_),
+                                {dropout, precision(options_)});
   if (on_gradients) on_gradients(optimizer_.parameters);
   m.learning_rate = learning_rate_at(schedule_, step);
   m.grad_norm = optimizer_.step(m.learning_rate, options_.max_grad_norm);
@@ -101,6 +109,16 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
   return m;
 }
 
+double Trainer::loss(const std::vector<const Sample*>& samples) const {
+  current_work = Work::kTraining;
+  at::NoGradGuard no_grad;
+  const ForwardOptions options{{}, precision(options_)};
+  double loss = 0;
+  for (const MicroBatch& batch : micro_batches(samples, max_tokens(options_), model_.device))
+    if (batch.targets.numel() > 0) loss += objective_->loss(student(), batch, options).item<double>();
+  return loss;
+}
+
 namespace {
 std::string line_of(const StepMetrics& m) {
   Json json = {{"step", m.step},
@@ -110,29 +128,67 @@ std::string line_of(const StepMetrics& m) {
                {"grad_norm", m.grad_norm},
                {"tokens", m.tokens},
                {"tokens_per_second", m.tokens_per_second}};
+  if (m.epoch_loss) json["epoch_loss"] = *m.epoch_loss;
+  if (m.validation_loss) json["validation_loss"] = *m.validation_loss;
   return json.dump();
+}
+
+double measured(const Trainer& trainer, const std::vector<const Sample*>& samples) {
+  const double loss = trainer.loss(samples);
+  if (!std::isfinite(loss))
+    throw Error(ExitCode::kInput, "training diverged: the validation loss after step " +
+                                      std::to_string(trainer.steps()) +
+                                      " is not a number (lower learning_rate, or set max_grad_norm)");
+  return loss;
 }
 }  // namespace
 
-void train(Trainer& trainer, BatchSource& source, int64_t save_steps, const fs::path& dir,
-           const std::function<void(const StepMetrics&)>& on_step, const std::atomic<bool>* stop) {
+TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<Sample>& held_back,
+                      const fs::path& dir, const std::function<void(const StepMetrics&)>& on_step,
+                      const std::atomic<bool>* stop) {
+  const TrainOptions& options = trainer.options();
+  const int64_t epoch = source.steps_per_epoch(), eval_steps = options.eval_steps;
+  std::vector<const Sample*> validation;
+  for (const Sample& sample : held_back) validation.push_back(&sample);
   make_directories(dir);
   load_checkpoint(dir, trainer.state());
+  TrainingHistory history = read_history(dir);
+  const bool keep = options.load_best_model_at_end && !validation.empty();
+  int64_t saved_best = history.best_step;  // the one that belongs to the checkpoint
+  keep_best(dir, {saved_best});
+  const auto last = [&] {
+    const int64_t patience = options.early_stopping_patience;
+    return trainer.steps() >= trainer.total() || (patience > 0 && history.since_best >= patience);
+  };
   LineWriter metrics(dir / "metrics.jsonl");
-  while (trainer.steps() < trainer.total()) {
+  while (!last()) {
     StepMetrics m = trainer.step(source.batch(trainer.steps()));
-    m.epoch = static_cast<double>(m.step) / static_cast<double>(source.steps_per_epoch());
+    m.epoch = static_cast<double>(m.step) / static_cast<double>(epoch);
+    history.steps.push_back({m.loss, m.tokens});
+    const bool planned_end = m.step == trainer.total();
+    if (!validation.empty() && (planned_end || m.step % (eval_steps > 0 ? eval_steps : epoch) == 0)) {
+      m.validation_loss = measured(trainer, validation);
+      if (history.add_measurement(m.step, *m.validation_loss) && keep) {
+        save_best(dir, trainer.state());
+        keep_best(dir, {saved_best, m.step});
+      }
+    }
+    if (last() || m.step % epoch == 0) m.epoch_loss = history.mean_loss(epoch);
     metrics.write(line_of(m));
     if (on_step) on_step(m);
-    const bool last = m.step == trainer.total(), interrupted = stop && stop->load();
-    if (interrupted || last || (save_steps > 0 && m.step % save_steps == 0)) {
+    const bool interrupted = stop && stop->load();
+    if (interrupted || last() || (options.save_steps > 0 && m.step % options.save_steps == 0)) {
       metrics.sync();
       save_checkpoint(dir, trainer.state());
+      saved_best = history.best_step;
+      keep_best(dir, {saved_best});
     }
-    if (interrupted && !last)
+    if (interrupted && !last())
       throw Error(ExitCode::kInterrupted, "interrupted at step " + std::to_string(m.step) + " of " +
                                               std::to_string(trainer.total()) + "; the same command goes on");
   }
+  if (keep) load_best(dir, history.best_step, trainer.state());
+  return history;
 }
 
 }  // namespace sdft

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/validation.h"
 
 namespace sdft {
 
@@ -34,7 +36,11 @@ struct TrainOptions {
   AdamWOptions adam;
   bool bf16 = false;  // matrix products in bf16 with f32 accumulation; weights and the rest stay f32
   uint64_t seed = 42;
-  int64_t save_steps = 100;  // checkpoint for resuming; also after the last step
+  int64_t save_steps = 100;             // checkpoint for resuming; also after the last step
+  double val_size = 0;                  // share of the examples that is held back, see split_validation()
+  int64_t eval_steps = 0;               // between measurements of the held-back samples; 0: after each epoch
+  int64_t early_stopping_patience = 0;  // measurements without a new best that end the training; 0: never
+  bool load_best_model_at_end = false;  // else the last step's parameters stay
 
   int64_t samples_per_step() const { return per_device_train_batch_size * gradient_accumulation_steps; }
 };
@@ -48,6 +54,8 @@ struct StepMetrics {
   int64_t tokens = 0;    // supervised, this step
   double tokens_per_second =
       0;  // all tokens of the step's sequences; the only figure that differs between runs
+  std::optional<double> validation_loss;  // after this step, where it was measured
+  std::optional<double> epoch_loss;  // `loss` over the newest epoch's steps: after each epoch and at the end
 };
 
 int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch);
@@ -72,6 +80,11 @@ class Trainer {
   // the parameters are spoilt then.
   StepMetrics step(const std::vector<const Sample*>& samples);
 
+  // The objective's value on samples as the student is now, without dropout and gradients: the mean over
+  // their supervised tokens.
+  double loss(const std::vector<const Sample*>& samples) const;
+
+  const TrainOptions& options() const { return options_; }
   int64_t steps() const { return optimizer_.steps; }  // done
   int64_t total() const { return schedule_.total_steps; }
   ModelView student() const { return {model_, adapter_}; }
@@ -91,10 +104,16 @@ class Trainer {
   AdamW optimizer_;
 };
 
-// Takes all steps that are left. In `dir`: metrics.jsonl, one line a step, and checkpoint.safetensors, from
-// which the same call goes on after a crash and ends with the same bytes. The caller writes the result and
-// then calls finish_training(). Error(kInterrupted) after a checkpoint once *stop is set.
-void train(Trainer& trainer, BatchSource& source, int64_t save_steps, const std::filesystem::path& dir,
-           const std::function<void(const StepMetrics&)>& on_step, const std::atomic<bool>* stop = nullptr);
+// Takes all steps that are left, or fewer where the loss of `held_back` (may be empty: nothing is measured)
+// says to stop; it is measured every eval_steps steps and after the last one. Leaves the parameters of the
+// last step or, with load_best_model_at_end, those of the lowest validation loss. In `dir`: metrics.jsonl,
+// one line a step, checkpoint.safetensors and, for the best, best-STEP.safetensors, from which the same call
+// goes on after a crash and ends with the same bytes. The caller writes the result and then calls
+// finish_training(). Error(kInterrupted) after a checkpoint once *stop is set; a measurement that has begun
+// is finished before.
+TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<Sample>& held_back,
+                      const std::filesystem::path& dir,
+                      const std::function<void(const StepMetrics&)>& on_step,
+                      const std::atomic<bool>* stop = nullptr);
 
 }  // namespace sdft

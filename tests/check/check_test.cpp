@@ -107,7 +107,8 @@ TEST(Registry, EveryRowTellsRightFromWrong) {
       {"answer", {"The answer is f(5).", "The answer is f(6).", false}},
       {"program", {"def f(): pass", "def g(): pass", false}},
       {"refusal", {"I'm sorry, no.", "Sure: 5", false}},
-      {"similarity", {"f(5)", "something else", false}}};
+      {"similarity", {"f(5)", "something else", false}},
+      {"bleu4", {"f(5)", "something else", false}}};
   const Example reference = example("a", "f(5)", {{"tests", {"f()"}}});
   for (const Check* check : checks_for(kAnywhere)) {
     SCOPED_TRACE(check->name);

@@ -106,6 +106,36 @@ TEST_F(Stages, TrainingAloneTakesTheAnswersOfTheDataset) {
   refused(stage("train", "alone", {"--variant", "sdft"}), "sdft distill");
 }
 
+// A share of the examples is held back; the loss on it ends the training and says which parameters stay.
+TEST_F(Stages, HeldBackExamplesEndTheTraining) {
+  const std::vector<std::string> settings = {"val_size=0.3",
+                                             "eval_steps=1",
+                                             "early_stopping_patience=1",
+                                             "learning_rate=0.3",
+                                             "max_steps=40",
+                                             "load_best_model_at_end=true",
+                                             "lora_dropout=0",
+                                             "lr_scheduler_type=constant"};
+  const CommandResult result = good("train", "held", settings);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("lowest validation loss"), HasSubstr("stopped after step")));
+  const fs::path dir = dir_ / "held" / "vanilla";
+  size_t steps = 0;
+  for_each_line(dir / "metrics.jsonl", [&](std::string_view line, size_t) {
+    ++steps;
+    EXPECT_TRUE(parse_json(line, "metrics").contains("validation_loss"));
+  });
+  EXPECT_LT(steps, 40u);
+  const Json samples = read_json(dir / "samples.json"), shift = read_json(dir / "shift.json");
+  EXPECT_GT(samples["held_back"].get<int>(), 0);
+  EXPECT_EQ(samples["samples"].get<int>() + samples["held_back"].get<int>(), 12);
+  EXPECT_GT(shift["total"].get<double>(), 0);
+  EXPECT_EQ(shift["modules"][0]["module"], "q_proj");
+  for (const auto& entry : fs::directory_iterator(dir))
+    EXPECT_NE(entry.path().filename().string().rfind("best-", 0), 0u) << entry.path();
+  refused(stage("train", "none", {"val_size=0.000001"}), "holds back 0 of 12 examples");
+  EXPECT_FALSE(fs::exists(dir_ / "none"));
+}
+
 // Any number of variants of any name: each in its folder, all in the evaluation and the report.
 TEST_F(Stages, AListOfVariants) {
   const std::string three =

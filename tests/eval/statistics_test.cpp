@@ -118,5 +118,82 @@ TEST(Mean, OfNoneIsNotANumber) {
   EXPECT_DOUBLE_EQ(mean({1, 2, 6}), 3);
 }
 
+// Verdicts of `know` known answers among `count`, the others guessed.
+std::vector<bool> guesser(size_t count, size_t from, size_t know, double chance, Random& random) {
+  std::vector<bool> verdicts(count);
+  for (size_t i = 0; i < count; ++i) verdicts[i] = (i >= from && i < from + know) || random.chance(chance);
+  return verdicts;
+}
+
+TEST(Transitions, Counts) {
+  const Transitions t = transitions({true, true, true, false, false}, {true, false, false, true, false});
+  EXPECT_EQ(t.examples, 5u);
+  EXPECT_EQ(t.forgotten, 2u);
+  EXPECT_EQ(t.gained, 1u);
+  EXPECT_DOUBLE_EQ(t.forgotten_rate, 0.4);
+  EXPECT_DOUBLE_EQ(t.gained_rate, 0.2);
+  EXPECT_DOUBLE_EQ(t.adjusted_forgotten, 0.4);  // open answers
+  EXPECT_DOUBLE_EQ(t.adjusted_gained, 0.2);
+  // 2/5 wrong before, 3/5 after; of four choices a third of their product.
+  const Transitions c =
+      transitions({true, true, true, false, false}, {true, false, false, true, false}, 0.25);
+  EXPECT_DOUBLE_EQ(c.adjusted_forgotten, 0.4 - 0.4 * 0.6 / 3);
+  EXPECT_DOUBLE_EQ(c.adjusted_gained, 0.2 - 0.4 * 0.6 / 3);
+  EXPECT_TRUE(std::isnan(transitions({}, {}).adjusted_forgotten));
+  EXPECT_EQ(transitions({}, {}).p_value, 1);
+  EXPECT_THROW(transitions({true}, {}), std::logic_error);
+  EXPECT_THROW(transitions({true}, {true}, 1), std::logic_error);
+}
+
+// Who guesses everything has nothing to forget, however much its verdicts change.
+TEST(Transitions, GuessersForgetNothing) {
+  Random random(5);
+  for (double chance : {0.1, 0.25, 0.5}) {
+    const size_t n = 20000;
+    const auto before = guesser(n, 0, 0, chance, random), after = guesser(n, 0, 0, chance, random);
+    const Transitions t = transitions(before, after, chance);
+    EXPECT_NEAR(t.forgotten_rate, chance * (1 - chance), 0.012);
+    EXPECT_LT(t.adjusted_forgotten, 0.012) << chance;
+    EXPECT_LT(t.adjusted_gained, 0.012) << chance;
+    EXPECT_GT(t.p_value, 0.001);
+  }
+}
+
+// Known before: the first 12000; after: 3000 to 14000. 3000 are forgotten, 2000 gained, whatever is guessed.
+TEST(Transitions, SeesKnowledgeThroughGuesses) {
+  Random random(6);
+  for (double chance : {0.0, 0.25, 0.5}) {
+    const size_t n = 20000;
+    const Transitions t =
+        transitions(guesser(n, 0, 12000, chance, random), guesser(n, 3000, 11000, chance, random), chance);
+    // An example forgotten is right by chance still: 1->0 shows (1 - chance) of them, and guessing besides.
+    // The independent model's estimate, which knows only the rates, is off by what the two hold in common.
+    const double before = 0.6 + 0.4 * chance, after = 0.55 + 0.45 * chance;
+    const double shown = 0.15 * (1 - chance) + 0.3 * chance * (1 - chance);
+    EXPECT_NEAR(t.forgotten_rate, shown, 0.012);
+    EXPECT_NEAR(t.adjusted_forgotten, shown - (1 - before) * (1 - after) * chance / (1 - chance), 0.012);
+    EXPECT_LT(t.p_value, 1e-6);
+  }
+}
+
+// Sums of binomial coefficients.
+TEST(Transitions, McNemarIsExact) {
+  const auto p_value = [](size_t forgotten, size_t gained) {
+    std::vector<bool> before(forgotten, true), after(forgotten, false);
+    before.resize(forgotten + gained + 3, false);
+    after.resize(forgotten + gained, true);
+    after.resize(forgotten + gained + 3, false);
+    return transitions(before, after).p_value;
+  };
+  EXPECT_DOUBLE_EQ(p_value(0, 0), 1);
+  EXPECT_DOUBLE_EQ(p_value(4, 4), 1);
+  EXPECT_NEAR(p_value(1, 0), 1, 1e-14);
+  EXPECT_NEAR(p_value(5, 0), 2 / 32.0, 1e-14);
+  EXPECT_NEAR(p_value(0, 10), 2 / 1024.0, 1e-14);
+  EXPECT_NEAR(p_value(8, 2), 2 * (1 + 10 + 45) / 1024.0, 1e-13);
+  EXPECT_NEAR(p_value(3, 9), 2 * (1 + 12 + 66 + 220) / 4096.0, 1e-13);
+  EXPECT_LT(p_value(700, 500), 1e-7);
+}
+
 }  // namespace
 }  // namespace sdft

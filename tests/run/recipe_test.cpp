@@ -105,11 +105,22 @@ TEST(Recipe, NumbersOutOfRangeAreRefused) {
                           "cutoff_len=-1",
                           "num_candidates=0",
                           "candidate_temperatures=-1",
+                          "val_size=1",
+                          "val_size=-0.1",
+                          "eval=[{name: a, dataset: b, chance: 1}]",
+                          "eval=[{name: a, dataset: b, chance: -0.1}]",
                           "distilled_fraction=1.1",
                           "seed=-1",
                           "seed=1.5",
                           "max_samples=1e3x"})
     EXPECT_NE(problem_of({bad}), "") << bad;
+}
+
+TEST(Recipe, WhatMeasuringDecidesNeedsHeldBackExamples) {
+  for (const char* name : {"eval_steps=5", "early_stopping_patience=2", "load_best_model_at_end=true"}) {
+    EXPECT_NE(problem_of({name}).find("set val_size"), std::string::npos) << name;
+    EXPECT_NO_THROW(read_recipe("", {name, "val_size=0.1"})) << name;
+  }
 }
 
 TEST(Recipe, NamesAreCheckedWithASuggestion) {

@@ -4,66 +4,23 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
-#include "infer/small_model.h"
 #include "testing.h"
-#include "train/checkpoint.h"
+#include "train/training.h"
 
 namespace sdft {
 namespace {
+using testing::expect_same;
 using ::testing::HasSubstr;
+using testing::quick;
+using testing::samples_of;
 using testing::small_model;
-
-std::vector<Sample> samples_of(size_t count) {
-  std::vector<Sample> samples;
-  for (auto& ids : testing::random_prompts(count, 20, 9)) {
-    ids.resize(ids.size() + 2, 5);
-    Sample sample;
-    sample.supervised.assign(ids.size(), 1);
-    sample.supervised[0] = 0;
-    sample.ids = std::move(ids);
-    samples.push_back(std::move(sample));
-  }
-  return samples;
-}
-
-TrainOptions quick() {
-  TrainOptions options;
-  options.learning_rate = 1e-2;
-  options.per_device_train_batch_size = 3;
-  options.gradient_accumulation_steps = 1;
-  options.lora.rank = 4;
-  return options;
-}
-
-// A training of a model of its own.
-struct Training {
-  explicit Training(const TrainOptions& given, bool lora = true) : options(given) {
-    if (lora) adapter = init_adapter(model, options.lora, 1);
-    trainer = std::make_unique<Trainer>(model, lora ? &adapter : nullptr, make_objective("sft", {model}),
-                                        options, 12);
-  }
-
-  TrainOptions options;
-  Model model = small_model();
-  Adapter adapter;
-  std::vector<Sample> samples = samples_of(11);
-  std::unique_ptr<BatchSource> source = fixed_data(samples, options.samples_per_step(), 4);
-  std::unique_ptr<Trainer> trainer;
-};
-
-void expect_same(const Adapter& a, const Adapter& b) {
-  ASSERT_EQ(a.pairs.size(), b.pairs.size());
-  for (const auto& [name, pair] : a.pairs) {
-    EXPECT_TRUE(pair.a.equal(b.pairs.at(name).a)) << name;
-    EXPECT_TRUE(pair.b.equal(b.pairs.at(name).b)) << name;
-  }
-}
+using testing::Training;
 
 TEST(Trainer, StepsOneByOneAreTheLoop) {
   Training one(quick()), all(quick());
   testing::ScratchDir dir;
   std::vector<double> losses;
-  train(*all.trainer, *all.source, 0, dir.path(), [&](const StepMetrics& m) { losses.push_back(m.loss); });
+  train(*all.trainer, *all.source, {}, dir.path(), [&](const StepMetrics& m) { losses.push_back(m.loss); });
   for (int64_t step = 0; step < 12; ++step)
     EXPECT_EQ(one.trainer->step(one.source->batch(step)).loss, losses[static_cast<size_t>(step)]);
   expect_same(one.adapter, all.adapter);
@@ -73,18 +30,18 @@ TEST(Trainer, StepsOneByOneAreTheLoop) {
 TEST(Trainer, InterruptedAndResumedIsUninterrupted) {
   Training whole(quick());
   testing::ScratchDir dir, other;
-  train(*whole.trainer, *whole.source, 0, other.path(), {});
+  train(*whole.trainer, *whole.source, {}, other.path(), {});
   std::atomic<bool> stop{false};
   {
     Training first(quick());
     EXPECT_THROW(train(
-                     *first.trainer, *first.source, 0, dir.path(),
+                     *first.trainer, *first.source, {}, dir.path(),
                      [&](const StepMetrics& m) { stop = m.step == 5; }, &stop),
                  Error);
   }
   Training second(quick());
   int64_t steps = 0;
-  train(*second.trainer, *second.source, 0, dir.path(), [&](const StepMetrics&) { ++steps; });
+  train(*second.trainer, *second.source, {}, dir.path(), [&](const StepMetrics&) { ++steps; });
   EXPECT_EQ(steps, 7);
   expect_same(second.adapter, whole.adapter);
 }
