@@ -13,6 +13,7 @@ DistillOptions distill_options(const RunContext& run) {
   DistillOptions options;
   options.distill_template = run.recipe.distill_template;
   options.training_template = run.recipe.prompt_template;
+  options.acceptance = run.recipe.acceptance;
   options.answer_check = run.recipe.answer_check;
   options.rewrite_attempts = run.recipe.rewrite_attempts;
   options.distilled_fraction = run.recipe.distilled_fraction;
@@ -24,6 +25,9 @@ DistillOptions distill_options(const RunContext& run) {
 Fingerprint distill_fingerprint(const RunContext& run, const std::vector<Example>& examples) {
   Fingerprint result = run.seed;
   add_settings(&result, run.recipe, kDistill);
+  for (const ChosenCheck& check : acceptance_checks(run.recipe.acceptance, run.recipe.answer_check))
+    if (!check.argument.file.empty())
+      result.emplace_back("the file " + check.argument.text, sha256(check.argument.file));
   result.emplace_back("the dataset's examples", examples_sha256(examples));
   return result;
 }

@@ -113,6 +113,11 @@ void check_value(const Setting& setting, const Reading& reading) {
       !(*number <= setting.high && (setting.above_low ? *number > setting.low : *number >= setting.low)))
     reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
   auto* text = std::get_if<std::string*>(&setting.target);
+  if (setting.fault) {
+    auto* list = std::get_if<std::vector<std::string>*>(&setting.target);
+    for (const std::string& one : list ? **list : std::vector<std::string>{**text})
+      if (const std::string fault = setting.fault(one); !fault.empty()) reading.add(name + fault);
+  }
   if (!text || setting.choices.empty()) return;
   if (std::find(setting.choices.begin(), setting.choices.end(), **text) != setting.choices.end()) return;
   const std::string near = nearest(**text, setting.choices);

@@ -9,7 +9,7 @@
 #include "data/turn_end.h"
 #include "infer/answers.h"
 #include "infer/scorer.h"
-#include "sdft/acceptance.h"
+#include "sdft/seed_judge.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -68,7 +68,7 @@ DistilledExample draft_of(const Example& example, const Answer& answer, int64_t 
 }
 
 // Accepts and rejects drafts of examples `open`, of which each has its draft and its answer.
-void judge_drafts(const std::vector<const Check*>& checks, const Dataset& dataset,
+void judge_drafts(const std::vector<ChosenCheck>& checks, const JudgeOptions& judging, const Dataset& dataset,
                   const std::vector<size_t>& open, const std::vector<Answer>& answers,
                   std::vector<DistilledExample>* drafts) {
   std::vector<CheckItem> items;
@@ -78,9 +78,8 @@ void judge_drafts(const std::vector<const Check*>& checks, const Dataset& datase
     const bool cut = answers[k].finish != name_of(FinishReason::kStop);
     // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
     items.push_back(check_item(dataset.examples[open[k]], cut ? answers[k].text : draft.rewrite, cut));
-    items.back().fields = nullptr;  // a rewrite is held against the words of its original alone
   }
-  const auto results = by_id(judge_rewrites(checks, items));
+  const auto results = by_id(judge_rewrites(checks, items, judging));
   for (DistilledExample& draft : *drafts) {
     if (draft.reason == kPromptTooLong) continue;
     const EvalResult& result = results.at(draft.id);
@@ -120,7 +119,10 @@ std::vector<DistilledExample> distill(ModelView model, const Formatter& formatte
                                       const std::function<void(int64_t, size_t, size_t)>& on_progress) {
   make_directories(dir);
   const PromptTemplate& prompt = find_prompt_template(options.distill_template);
-  const std::vector<const Check*> checks = acceptance_checks(options.answer_check);
+  const std::vector<ChosenCheck> checks = acceptance_checks(options.acceptance, options.answer_check);
+  JudgeOptions judging;
+  judging.probability_of_yes =
+      seed_judge(model, formatter, options.training_template, options.generation.stop);
   std::vector<DistilledExample> result(dataset.examples.size());
   const bool opened = prompt.chat && opens_thinking(formatter);
   std::vector<size_t> open = rewritable(dataset, &result);
@@ -138,7 +140,7 @@ std::vector<DistilledExample> distill(ModelView model, const Formatter& formatte
     std::vector<DistilledExample> drafts;
     for (size_t k = 0; k < open.size(); ++k)
       drafts.push_back(draft_of(dataset.examples[open[k]], answers[k], attempt, opened));
-    judge_drafts(checks, dataset, open, answers, &drafts);
+    judge_drafts(checks, judging, dataset, open, answers, &drafts);
     std::vector<size_t> rejected;
     for (size_t k = 0; k < open.size(); ++k) {
       DistilledExample& d = drafts[k];

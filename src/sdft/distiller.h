@@ -11,12 +11,14 @@
 #include "data/dataset.h"
 #include "data/prompt.h"
 #include "infer/generator.h"
+#include "sdft/acceptance.h"
 
 namespace sdft {
 
 struct DistillOptions {
   std::string distill_template = "chat_distill_using";
   std::string training_template = "chat";  // under which the distribution gap is measured
+  std::vector<std::string> acceptance = default_acceptance();
   std::string answer_check = "none";
   int64_t rewrite_attempts =
       1;  // the paper: one. More: a rejected rewrite is sampled again, from a stream of its own
