@@ -42,7 +42,7 @@ struct Free {
 }  // namespace
 
 struct RegexScratch::State {
-  std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> data{pcre2_match_data_create(1, nullptr)};
+  std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> data{pcre2_match_data_create(2, nullptr)};
   std::unique_ptr<pcre2_match_context, Free<pcre2_match_context_free>> context{
       pcre2_match_context_create(nullptr)};
   // Address space, of which memory is taken as needed; less where even that is scarce.
@@ -69,7 +69,7 @@ RegexScratch::State& RegexScratch::state() {
 struct Regex::State {
   std::string pattern, where;
   std::unique_ptr<pcre2_code, Free<pcre2_code_free>> code;
-  bool jit = false;
+  bool jit = false, groups = false;
 
   // What a matching function of PCRE2 gave.
   bool is_match(int result, std::string_view text) const {
@@ -98,6 +98,9 @@ Regex::Regex(const std::string& pattern, const std::string& where) : state_(std:
                                    &at, context.get()));
   if (!state_->code)
     fail_input(where, "the regex '" + pattern + "' is not understood: " + pcre_message(error));
+  uint32_t count = 0;
+  pcre2_pattern_info(state_->code.get(), PCRE2_INFO_CAPTURECOUNT, &count);
+  state_->groups = count > 0;
   // Without JIT (a build or a processor that lacks it) the interpreter gives the same matches, slower.
   state_->jit = pcre2_jit_compile(state_->code.get(), PCRE2_JIT_COMPLETE) == 0;
 }
@@ -105,7 +108,8 @@ Regex::~Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 
-bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Match& match) const {
+bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Match& match,
+                 Match* group) const {
   auto* data = scratch.state().data.get();
   auto* context = scratch.state().context.get();
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
@@ -129,6 +133,7 @@ bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Matc
   }
   const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data);
   match = {bounds[0], bounds[1]};
+  if (group) *group = state_->groups && bounds[2] != PCRE2_UNSET ? Match{bounds[2], bounds[3]} : match;
   return true;
 }
 

@@ -35,9 +35,10 @@ class Regex {
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
 
-  // The leftmost match at or behind byte `from` of valid UTF-8. Throws Error(kInput) where matching takes too
-  // long.
-  bool find(std::string_view text, size_t from, RegexScratch& scratch, Match& match) const;
+  // The leftmost match at or behind byte `from` of valid UTF-8, and its first group: the match itself where
+  // the pattern has none, or it took no part. Throws Error(kInput) where matching takes too long.
+  bool find(std::string_view text, size_t from, RegexScratch& scratch, Match& match,
+            Match* group = nullptr) const;
   // Whether all of `text` is matched: Python's re.fullmatch. For short texts, such as names of layers.
   bool matches(std::string_view text) const;
 

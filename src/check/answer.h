@@ -38,6 +38,13 @@ std::optional<std::string> python_code(std::string_view text);
 // told apart.
 bool is_refusal(std::string_view text);
 
+// The letter, A to J, that the text chooses of a multiple choice question: "(B)", "The answer is B.",
+// "b) Paris". The last that is announced, where several are; none where none is.
+std::optional<std::string> chosen_letter(std::string_view text);
+
+// Curly quotes made straight.
+std::string straight_quotes(std::string_view text);
+
 // Whether the text ends in at least 4 copies of the same block that together are at least 60 bytes long.
 bool ends_in_loop(std::string_view text);
 

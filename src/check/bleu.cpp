@@ -52,7 +52,8 @@ EvalResult judge_bleu4(const CheckItem& item) {
 }  // namespace
 
 Check bleu4_check() {
-  return {"bleu4", kBetweenModels, kNeedsReference, "BLEU-4", nothing_missing, each<judge_bleu4>};
+  return {"bleu4",           kBetweenModels,  "how much of the reference's characters it has",
+          each<judge_bleu4>, kNeedsReference, "BLEU-4"};
 }
 
 }  // namespace sdft

@@ -18,6 +18,9 @@ EvalResult judge_code(const CheckItem& item) {
 
 }  // namespace
 
-Check code_check() { return {"code", kAnswerCheck, kNeedsNothing, "", nothing_missing, each<judge_code>}; }
+Check code_check() {
+  return {"code", kAcceptance | kAnswerCheck, "Python, behind an opening that the paper names",
+          each<judge_code>};
+}
 
 }  // namespace sdft

@@ -402,7 +402,7 @@ bool answers_agree(std::string_view reference, std::string_view answer) {
 }
 
 namespace {
-std::string missing(const CheckItem& item) {
+std::string missing(const CheckItem& item, const Argument&) {
   return final_answer(item.reference).empty() ? "the reference answer is empty" : "";
 }
 
@@ -414,12 +414,18 @@ EvalResult judge_answer(const CheckItem& item) {
     right = bare != item.fields->end() && bare->is_string() &&
             answers_agree(bare->get_ref<const std::string&>(), item.answer);
   }
-  return result_of(item, right, kMismatch);
+  return result_of(item, right, kMismatch, right ? "" : final_answer(item.answer));
 }
 }  // namespace
 
 Check answer_check() {
-  return {"answer", kAnswerCheck | kTaskCheck, kNeedsReference, "accuracy", missing, each<judge_answer>};
+  return {"answer",
+          kAcceptance | kAnswerCheck | kTaskCheck,
+          "the same final answer: \"The answer is 5.\" and \"5\"",
+          each<judge_answer>,
+          kNeedsReference,
+          "accuracy",
+          missing};
 }
 
 }  // namespace sdft

@@ -59,7 +59,7 @@ bool function_call_matches(std::string_view reference, std::string_view answer) 
 }
 
 namespace {
-std::string missing(const CheckItem& item) {
+std::string missing(const CheckItem& item, const Argument&) {
   return function_call_matches(item.reference, item.reference)
              ? ""
              : "the reference answer holds no function call";
@@ -71,7 +71,13 @@ EvalResult judge_call(const CheckItem& item) {
 }  // namespace
 
 Check function_call_check() {
-  return {"function_call", kAnswerCheck | kTaskCheck, kNeedsReference, "accuracy", missing, each<judge_call>};
+  return {"function_call",
+          kAcceptance | kAnswerCheck | kTaskCheck,
+          "the original's call name(parameters) occurs in it",
+          each<judge_call>,
+          kNeedsReference,
+          "accuracy",
+          missing};
 }
 
 }  // namespace sdft

@@ -63,18 +63,23 @@ std::optional<std::string> last_number(std::string_view text) {
 }
 
 namespace {
-std::string missing(const CheckItem& item) {
+std::string missing(const CheckItem& item, const Argument&) {
   return last_number(item.reference) ? "" : "the reference answer does not end in an integer";
 }
 
 EvalResult judge_number(const CheckItem& item) {
-  const auto wanted = last_number(item.reference);
-  return result_of(item, wanted && wanted == last_number(item.answer), kMismatch);
+  return agreement(item, last_number(item.reference), last_number(item.answer));
 }
 }  // namespace
 
 Check number_check() {
-  return {"number", kAnswerCheck | kTaskCheck, kNeedsReference, "accuracy", missing, each<judge_number>};
+  return {"number",
+          kAcceptance | kAnswerCheck | kTaskCheck,
+          "the same last number, an integer",
+          each<judge_number>,
+          kNeedsReference,
+          "accuracy",
+          missing};
 }
 
 }  // namespace sdft

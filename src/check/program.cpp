@@ -38,7 +38,7 @@ bool can_fail(std::string_view line) {
   return false;
 }
 
-std::string missing(const CheckItem& item) {
+std::string missing(const CheckItem& item, const Argument&) {
   const std::optional<std::string> tests = tests_of(item);
   if (!tests) return "field 'tests': expected a list of Python lines";
   for (size_t begin = 0; begin < tests->size();) {
@@ -63,7 +63,8 @@ const char* reason_of(ProgramResult::Outcome outcome) {
   return "crashed";
 }
 
-std::vector<EvalResult> judge_programs(const std::vector<CheckItem>& items, const SandboxOptions& sandbox) {
+std::vector<EvalResult> judge_programs(const std::vector<CheckItem>& items, const Argument&,
+                                       const JudgeOptions& options) {
   std::vector<EvalResult> results;
   std::vector<std::string> programs;
   std::vector<EvalResult*> judged;  // by a program each
@@ -76,7 +77,7 @@ std::vector<EvalResult> judge_programs(const std::vector<CheckItem>& items, cons
     judged.push_back(&results.back());
   }
   if (programs.empty()) return results;
-  const std::vector<ProgramResult> outcomes = run_python(programs, sandbox);
+  const std::vector<ProgramResult> outcomes = run_python(programs, options.sandbox);
   for (size_t i = 0; i < outcomes.size(); ++i) {
     const bool passed = outcomes[i].passed();
     *judged[i] = {judged[i]->id, passed ? Verdict::kPass : Verdict::kFail, passed ? 1.0 : 0.0,
@@ -88,7 +89,13 @@ std::vector<EvalResult> judge_programs(const std::vector<CheckItem>& items, cons
 }  // namespace
 
 Check program_check() {
-  return {"program", kTaskCheck, kNeedsReference | kNeedsSandbox, "pass@1", missing, judge_programs};
+  return {"program",
+          kAcceptance | kAnswerCheck | kTaskCheck,
+          "its Python program passes the record's `tests`, run in a sandbox",
+          judge_programs,
+          kNeedsReference | kNeedsSandbox,
+          "pass@1",
+          missing};
 }
 
 }  // namespace sdft

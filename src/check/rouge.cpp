@@ -1,5 +1,7 @@
-// "similarity": ROUGE-L over words, between two models' answers.
+// "similarity": ROUGE-L over words, between two models' answers, or of a rewrite to its original.
 #include "check/rouge.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -136,14 +138,33 @@ double rouge_l(std::string_view reference, std::string_view answer) {
 
 namespace {
 // Equal texts are just under 1 by the formula.
-EvalResult judge_similarity(const CheckItem& item) {
-  return {item.id, Verdict::kGraded,
-          item.answer == item.reference ? 1.0 : rouge_l(item.reference, item.answer), ""};
+double similarity(const CheckItem& item) {
+  return item.answer == item.reference ? 1.0 : rouge_l(item.reference, item.answer);
+}
+
+EvalResult grade_similarity(const CheckItem& item) {
+  return {item.id, Verdict::kGraded, similarity(item), ""};
+}
+
+EvalResult judge_similarity(const CheckItem& item, const Argument& argument) {
+  const double found = similarity(item);
+  return result_of(item, found >= argument.low, "similarity", fmt::format("{:.2g}", found));
 }
 }  // namespace
 
 Check similarity_check() {
-  return {"similarity", kBetweenModels, kNeedsReference, "ROUGE-L", nothing_missing, each<judge_similarity>};
+  Check check = {"similarity", kAcceptance, "ROUGE-L to the original at least this, from 0 to 1",
+                 each<judge_similarity>};
+  check.takes = "MIN";
+  check.read = read_share;
+  return check;
+}
+
+Check closeness_check() {
+  Check check = {"similarity", kBetweenModels, "ROUGE-L to the seed's answer", each<grade_similarity>};
+  check.needs = kNeedsReference;
+  check.metric = "ROUGE-L";
+  return check;
 }
 
 }  // namespace sdft

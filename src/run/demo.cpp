@@ -36,7 +36,7 @@ namespace {
 // says so.
 void leave_out_programs(Recipe* recipe) {
   auto runs_programs = [](const TaskSettings& task) {
-    return (find_check(task.check, kTaskCheck).needs & kNeedsSandbox) != 0;
+    return (parse_check(task.check, kTaskCheck).check->needs & kNeedsSandbox) != 0;
   };
   if (std::none_of(recipe->eval.begin(), recipe->eval.end(), runs_programs)) return;
   try {

@@ -39,6 +39,7 @@ DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
   DistillOptions options;
   options.distill_template = recipe.distill_template;
   options.training_template = recipe.prompt_template;
+  options.acceptance = recipe.acceptance;
   options.answer_check = recipe.answer_check;
   options.num_candidates = recipe.num_candidates;
   options.choice = find_candidate_choice(recipe.candidate_choice);
@@ -62,6 +63,9 @@ Fingerprint start_fingerprint(const RunContext& run, const VariantJob& job) {
 Fingerprint distill_fingerprint(const RunContext& run, const VariantJob& job) {
   Fingerprint result = start_fingerprint(run, job);
   add_settings(&result, job.recipe, kDistill);
+  for (const ChosenCheck& check : acceptance_checks(job.recipe.acceptance, job.recipe.answer_check))
+    if (!check.argument.file.empty())
+      result.emplace_back("the file " + check.argument.text, sha256(check.argument.file));
   result.emplace_back("the dataset's examples", examples_sha256(job.dataset().examples));
   return result;
 }

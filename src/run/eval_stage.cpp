@@ -67,7 +67,7 @@ void keep_results(const TaskSettings& task, bool opened, const std::vector<Examp
     items.push_back(check_item(examples[i], strip_thinking(answers[i].text, opened),
                                answers[i].finish != name_of(FinishReason::kStop)));
   std::string lines;
-  for (const EvalResult& result : judge(find_check(task.check, kTaskCheck), items))
+  for (const EvalResult& result : judge(parse_check(task.check, kTaskCheck), items))
     lines += to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   if (!lines.empty()) write_file_atomic(path, lines);
 }

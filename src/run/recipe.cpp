@@ -122,6 +122,11 @@ void check_value(const Setting& setting, const Reading& reading) {
       !(*number <= setting.high && (setting.above_low ? *number > setting.low : *number >= setting.low)))
     reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
   auto* text = std::get_if<std::string*>(&setting.target);
+  if (setting.fault) {
+    auto* list = std::get_if<std::vector<std::string>*>(&setting.target);
+    for (const std::string& one : list ? **list : std::vector<std::string>{**text})
+      if (const std::string fault = setting.fault(one); !fault.empty()) reading.add(name + fault);
+  }
   if (!text || setting.choices.empty()) return;
   if (std::find(setting.choices.begin(), setting.choices.end(), **text) != setting.choices.end()) return;
   const std::string near = nearest(**text, setting.choices);
@@ -373,7 +378,11 @@ void check_together(const Recipe& r, const std::string& whose, Problems& problem
                     r.num_candidates));
   if (r.candidate_choice == "likeliest" && r.num_candidates == 1)
     add("'candidate_choice': likeliest chooses among several; set num_candidates");
-  if (r.own_answer_first && r.answer_check == "none")
+  const std::vector<ChosenCheck> checks = acceptance_checks(r.acceptance, r.answer_check);
+  const bool agrees = std::any_of(checks.begin(), checks.end(), [](const ChosenCheck& check) {
+    return (check.check->uses & kAnswerCheck) && check.check->name != std::string("none");
+  });
+  if (r.own_answer_first && !agrees)
     add("'own_answer_first': needs an answer_check, which tells whether the seed's own answer is right");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
     add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
@@ -415,7 +424,6 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
 
 // What is wrong with the variants as a whole, and with single ones that have settings of their own.
 void check_variants(const Recipe& recipe, Problems& problems) {
-  if (!problems.empty()) return;  // their values have to be right first
   if (recipe.baseline && !recipe.variants.empty())
     problems.add("'baseline': is the short form of 'variants'; give one of the two");
   const std::string fault = fault_of_all(recipe);
@@ -438,6 +446,7 @@ Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrid
     });
   }
   for (const auto& override : overrides) read_override(override, &recipe, problems);
+  problems.raise();  // single values have to be right first
   check_together(recipe, "", problems);
   check_variants(recipe, problems);
   problems.raise();

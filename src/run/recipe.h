@@ -13,6 +13,7 @@
 #include "data/dataset.h"
 #include "infer/generator.h"
 #include "model/model.h"
+#include "sdft/acceptance.h"
 #include "train/trainer.h"
 
 namespace sdft {
@@ -42,7 +43,7 @@ struct TaskSettings {
   std::string name;
   std::string kind = "retained";  // a row of report::kKinds
   std::string dataset;            // a file, or a name in dataset_dir/dataset_info.json
-  std::string check = "answer";   // a row of check/check.cpp for tasks
+  std::string check = "answer";   // a check for tasks (check/check.h), with its argument
   std::string prompt_template;    // "": the recipe's `template`
   int64_t max_samples = 0;        // 0: the recipe's eval_max_samples
   int64_t max_new_tokens = 0;     // 0: the recipe's max_new_tokens
@@ -70,6 +71,7 @@ struct Recipe {
   int64_t probe_samples = 64;
   double distilled_fraction = 1.0;
   std::string fallback = "original";
+  std::vector<std::string> acceptance = default_acceptance();
   std::string answer_check = "none";
   SamplingOptions sampling{0.95, 50, 0.7};
   int64_t max_new_tokens = kMaxNewTokens, generation_batch_size = 0;
@@ -109,6 +111,7 @@ struct Setting {
   double low = 0, high = std::numeric_limits<double>::max();  // of numbers
   bool above_low = false;                                     // `low` itself is too little
   std::vector<std::string> choices = {};                      // of texts; none: any text
+  std::string (*fault)(const std::string&) = nullptr;         // what is wrong with a text, or ""
   bool path = false;                                          // a leading ~ is the home folder
   bool reported = false;                                      // worth reading in a report
 
@@ -116,6 +119,7 @@ struct Setting {
   Setting& between(double from, double to) { return low = from, high = to, *this; }
   Setting& above(double from, double to) { return above_low = true, between(from, to); }
   Setting& one_of(std::vector<std::string> texts) { return choices = std::move(texts), *this; }
+  Setting& checked_by(std::string (*with)(const std::string&)) { return fault = with, *this; }
   Setting& is_path() { return path = true, *this; }
   Setting& in_report() { return reported = true, *this; }
   // Whether variants and sweeps may have values of their own.

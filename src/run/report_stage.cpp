@@ -77,7 +77,7 @@ std::vector<ModelResults> judged_results(const TaskResults& data, const std::vec
 }
 
 // How far the answers moved from the seed's.
-std::vector<ModelResults> similarity_results(const Check& similarity, const TaskResults& data,
+std::vector<ModelResults> similarity_results(const ChosenCheck& similarity, const TaskResults& data,
                                              const std::vector<std::string>& models) {
   std::vector<ModelResults> all;
   for (const std::string& model : models) {
@@ -133,7 +133,7 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
   report::Evaluation evaluation;
   evaluation.models = models;
   const bool seed = std::find(models.begin(), models.end(), kSeed) != models.end();
-  const Check& similarity = *checks_for(kBetweenModels).front();
+  const ChosenCheck similarity = parse_check("similarity", kBetweenModels);
   std::vector<report::Task> similarities;
   for (const TaskSettings& settings : recipe.eval) {
     const TaskResults data = read_task_results(dir, models, settings);
@@ -145,13 +145,13 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
                       data.too_long, data.items.size(), settings.name, settings.name));
     if (data.judged) {
       report::Task task =
-          make_task(settings.name, settings.kind, find_check(settings.check, kTaskCheck).metric,
+          make_task(settings.name, settings.kind, parse_check(settings.check, kTaskCheck).check->metric,
                     judged_results(data, models));
       add_samples(recipe, settings, data, models, &task);
       evaluation.tasks.push_back(std::move(task));
     }
     if (!seed || (data.judged && !compares_answers(settings.kind))) continue;
-    report::Task task = make_task(settings.name, "similarity", similarity.metric,
+    report::Task task = make_task(settings.name, "similarity", similarity.check->metric,
                                   similarity_results(similarity, data, models));
     if (!data.judged) add_samples(recipe, settings, data, models, &task);
     similarities.push_back(std::move(task));

@@ -72,13 +72,20 @@ void add_data(Recipe& r, std::vector<Setting>& list) {
 }
 
 void add_method(Recipe& r, std::vector<Setting>& list) {
-  static const std::string kHelp =
-      fmt::format("what a rewrite must keep: {}", fmt::join(check_names(kAnswerCheck), ", "));
+  static const std::string kChecks = "checks that a rewrite has to pass, asked in turn:\n" +
+                                     check_list(kAcceptance),
+                           kHelp = fmt::format("the last of them, what a rewrite must keep: {}",
+                                               fmt::join(check_names(kAnswerCheck), ", "));
   const Section add{list, "method", kDistill};
   add("distill_template", &r.distill_template, "prompt that asks the seed model for its rewrite")
       .one_of(prompt_template_names())
       .in_report();
-  add("answer_check", &r.answer_check, kHelp.c_str()).one_of(check_names(kAnswerCheck)).in_report();
+  add("acceptance", &r.acceptance, kChecks.c_str())
+      .checked_by([](const std::string& text) { return fault_of_check(text, kAcceptance); })
+      .in_report();
+  add("answer_check", &r.answer_check, kHelp.c_str())
+      .checked_by([](const std::string& text) { return fault_of_check(text, kAnswerCheck); })
+      .in_report();
   add("num_candidates", &r.num_candidates, "rewrites sampled for an example at most; the paper: 1")
       .between(1, 1000)
       .in_report();
@@ -190,7 +197,7 @@ std::vector<Setting> task_settings(TaskSettings& task) {
                                {"", "chance", &task.chance, ""}};
   list[1].one_of(kinds);
   list[2].is_path();
-  list[3].one_of(check_names(kTaskCheck));
+  list[3].checked_by([](const std::string& text) { return fault_of_check(text, kTaskCheck); });
   list[4].one_of(prompt_template_names());
   list[5].between(0, kMany);
   list[6].between(0, 1e9);

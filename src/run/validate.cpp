@@ -13,6 +13,7 @@
 #include "check/check.h"
 #include "data/turn_end.h"
 #include "model/skeleton.h"
+#include "sdft/acceptance.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -43,22 +44,30 @@ void check_chat_templates(const RunContext& run, unsigned stages, const std::vec
 
 // A rewrite cannot keep what the original has not.
 void check_originals(const Recipe& recipe, const Dataset& dataset) {
-  const Check& check = find_check(recipe.answer_check, kAnswerCheck);
-  size_t without = 0;
-  std::string what;  // is missing, in the first
-  for (const Example& example : dataset.examples) {
-    const std::string missing = check.missing(check_item(example));
-    without += !missing.empty();
-    if (what.empty()) what = missing;
+  constexpr size_t kShown = 20;
+  Problems problems;
+  for (const ChosenCheck& check : acceptance_checks(recipe.acceptance, recipe.answer_check)) {
+    const auto [ids, what] = unjudgeable(check, dataset.examples);
+    const std::string name = check.check->name;
+    if (ids.empty()) continue;
+    if (ids.size() == dataset.examples.size()) {
+      problems.add(dataset.path.string() + ": no rewrite can keep its original's answer, in no example: " +
+                       what + " (choose another answer_check or acceptance than " + name + ")",
+                   ExitCode::kInput);
+      continue;
+    }
+    spdlog::warn(
+        "{}: of {} of {} examples no rewrite can keep the answer, and all will be rejected: {} ({}): {}{}",
+        dataset.path.string(), ids.size(), dataset.examples.size(), what, name,
+        fmt::join(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(std::min(kShown, ids.size())), ", "),
+        ids.size() > kShown ? fmt::format(" and {} more", ids.size() - kShown) : "");
   }
-  if (without == 0) return;
-  if (without == dataset.examples.size())
-    fail_input(dataset.path.string(), "no rewrite can keep its original's answer, in no example: " + what,
-               "choose another answer_check than " + recipe.answer_check);
-  spdlog::warn(
-      "{}: of {} of {} examples no rewrite can keep the answer, and all will be rejected: {} "
-      "(answer_check: {})",
-      dataset.path.string(), without, dataset.examples.size(), what, recipe.answer_check);
+  problems.raise();
+}
+
+bool runs_programs(const std::vector<ChosenCheck>& checks) {
+  return std::any_of(checks.begin(), checks.end(),
+                     [](const ChosenCheck& check) { return (check.check->needs & kNeedsSandbox) != 0; });
 }
 
 // What tells the datasets of two recipes apart, with what is checked of them.
@@ -69,6 +78,7 @@ std::string key_of(const Recipe& recipe) {
   for (const std::string& part :
        {recipe.dataset, recipe.prompt_template, recipe.distill_template, recipe.answer_check})
     key += part + "\n";
+  for (const std::string& check : recipe.acceptance) key += check + "\n";
   return key;
 }
 
@@ -89,9 +99,9 @@ Dataset open_task(const RunContext& run, const TaskSettings& task) {
   if (name == kTemplateOfRecord)
     fail_usage("eval task '" + task.name + "': template 'record' is for training",
                "give the task a template");
-  const Check& check = find_check(task.check, kTaskCheck);
+  const ChosenCheck check = parse_check(task.check, kTaskCheck);
   Dataset dataset = open_dataset(recipe, task.dataset, task.columns, example_limit(recipe, task),
-                                 (check.needs & kNeedsReference) != 0);
+                                 (check.check->needs & kNeedsReference) != 0);
   try {
     require_judgeable(check, dataset.examples);
   } catch (const Error& e) {
@@ -174,10 +184,12 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe
   }
   problems.gather([&] { check_memory(run, stages, recipes); });
   bool sandbox = false;
+  for (const Recipe& own : recipes)
+    sandbox |= (stages & kDistill) && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
   for (const TaskSettings& task : recipe.eval) {
     if (!(stages & kEval)) break;
     problems.gather([&] { inputs.eval.push_back(open_task(run, task)); });
-    sandbox |= (find_check(task.check, kTaskCheck).needs & kNeedsSandbox) != 0;
+    sandbox |= runs_programs({parse_check(task.check, kTaskCheck)});
   }
   if (sandbox) problems.gather(require_sandbox);
   problems.raise();

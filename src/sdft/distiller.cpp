@@ -10,9 +10,8 @@
 #include "base/random.h"
 #include "data/thinking.h"
 #include "data/turn_end.h"
-#include "sdft/acceptance.h"
 #include "sdft/drafts.h"
-#include "sdft/likelihood.h"
+#include "sdft/seed_judge.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -79,7 +78,8 @@ struct Distiller {
   const Formatter& formatter;
   const DistillOptions& options;
   const DistillProgress& on_progress;
-  std::vector<const Check*> checks;
+  std::vector<ChosenCheck> checks;
+  JudgeOptions judging;
 
   std::vector<Answer> ask(const Round& round, const std::vector<Work*>& open) const {
     std::vector<Request> requests;
@@ -116,12 +116,13 @@ struct Distiller {
       // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
       items.push_back(check_item(open[k]->example, cut ? answers[k].text : candidate.rewrite, cut));
     }
-    const auto results = by_id(judge_rewrites(checks, items));
+    const auto results = by_id(judge_rewrites(checks, items, judging));
     for (DistilledTurn& candidate : *candidates) {
       if (candidate.reason == kPromptTooLong) continue;
       const EvalResult& result = results.at(candidate.id);
       candidate.accepted = result.verdict == Verdict::kPass;
       candidate.reason = result.reason;
+      candidate.matched = result.matched;
     }
   }
 
@@ -301,7 +302,15 @@ std::vector<DistilledExample> distill(ModelView model, const Formatter& formatte
                                       const DistillProgress& on_progress) {
   for (const fs::path& folder : {dir, options.rewrites_dir, options.own_answers_dir})
     if (!folder.empty()) make_directories(folder);
-  const Distiller distiller{model, formatter, options, on_progress, acceptance_checks(options.answer_check)};
+  JudgeOptions judging;
+  judging.probability_of_yes =
+      seed_judge(model, formatter, options.training_template, options.generation.stop);
+  const Distiller distiller{model,
+                            formatter,
+                            options,
+                            on_progress,
+                            acceptance_checks(options.acceptance, options.answer_check),
+                            judging};
   std::vector<Work> works = works_of(dataset);
   const std::vector<DistillRound> rounds = play_all(distiller, &works);
   distiller.choose(&works);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "infer/generator.h"
+#include "sdft/acceptance.h"
 #include "sdft/distilled.h"
 
 namespace sdft {
@@ -22,6 +23,7 @@ CandidateChoice find_candidate_choice(const std::string& name);  // "first", "li
 struct DistillOptions {
   std::string distill_template = "chat_distill_using";
   std::string training_template = "chat";  // of the own answers, and under which likelihoods are measured
+  std::vector<std::string> acceptance = default_acceptance();
   std::string answer_check = "none";
   int64_t num_candidates = 1;  // the paper: one. Each is sampled from a stream of its own
   CandidateChoice choice = CandidateChoice::kFirst;

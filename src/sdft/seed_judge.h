@@ -1,23 +1,20 @@
-// The seed's own judgement of a rewrite: a question that it answers with yes or no.
+// The seed model's own judgement of rewrites: for the check "seed_judge".
 #pragma once
 
-#include <string_view>
-#include <vector>
+#include <atomic>
+#include <string>
 
+#include "check/check.h"
 #include "data/prompt.h"
 #include "model/model.h"
 
 namespace sdft {
 
-struct JudgedRewrite {
-  const Example* example;    // the question and the reference answer; not owned
-  std::string_view rewrite;  // not owned
-};
-
-// P(yes) / (P(yes) + P(no)) that the rewrite says what the reference answer says, each in both spellings of
-// its first letter; 0 where the question does not fit the model's context. `chat`: asked through the model's
-// chat template, else in the form of the template alpaca.
-std::vector<double> probability_of_yes(ModelView model, const Formatter& formatter, bool chat,
-                                       const std::vector<JudgedRewrite>& rewrites);
+// JudgeOptions::probability_of_yes. The model is asked, under the prompt template, whether the item's answer
+// says what its reference says; of its next words "Yes" and "No" the probability of "Yes". A
+// prompt beyond the context is judged 0. Model, formatter and stop must outlive what is returned.
+std::function<std::vector<double>(const std::vector<CheckItem>&)> seed_judge(
+    ModelView model, const Formatter& formatter, const std::string& prompt_template,
+    const std::atomic<bool>* stop = nullptr);
 
 }  // namespace sdft

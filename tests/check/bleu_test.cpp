@@ -60,7 +60,7 @@ TEST(Bleu, StandsBesideRougeBetweenModels) {
   for (const char* text : {"", "7", "long enough"}) {  // equal texts are alike, however short
     CheckItem item;
     item.reference = item.answer = item.text = text;
-    EXPECT_EQ(judge(*checks[1], {item})[0].score, 1) << text;
+    EXPECT_EQ(judge({checks[1], {}}, {item})[0].score, 1) << text;
   }
 }
 

@@ -58,7 +58,7 @@ std::vector<bool> judge(const std::string& check, const std::vector<Example>& ex
   std::vector<CheckItem> items;
   for (size_t i = 0; i < examples.size(); ++i) items.push_back(check_item(examples[i], answers[i]));
   std::vector<bool> right;
-  for (const EvalResult& result : judge(find_check(check, kTaskCheck), items, sandbox)) {
+  for (const EvalResult& result : judge(parse_check(check, kTaskCheck), items, {sandbox})) {
     EXPECT_EQ(result.score, result.verdict == Verdict::kPass ? 1 : 0);
     EXPECT_EQ(result.reason.empty(), result.verdict == Verdict::kPass);
     right.push_back(result.verdict == Verdict::kPass);
@@ -67,27 +67,67 @@ std::vector<bool> judge(const std::string& check, const std::vector<Example>& ex
 }
 
 void require_judgeable(const std::string& check, const std::vector<Example>& examples) {
-  sdft::require_judgeable(find_check(check, kTaskCheck), examples);
+  sdft::require_judgeable(parse_check(check, kTaskCheck), examples);
 }
 
 std::string reason_of(const std::string& check, const Example& example, const std::string& answer,
                       const SandboxOptions& sandbox = {}) {
-  return judge(find_check(check, kTaskCheck), {check_item(example, answer)}, sandbox).at(0).reason;
+  return judge(parse_check(check, kTaskCheck), {check_item(example, answer)}, {sandbox}).at(0).reason;
 }
 
-constexpr unsigned kAnywhere = kEveryRewrite | kAnswerCheck | kTaskCheck | kBetweenModels;
+constexpr unsigned kAnywhere = kAcceptance | kAnswerCheck | kTaskCheck | kBetweenModels;
 
 TEST(Registry, NamesAreKnownWhereTheyMayStand) {
-  EXPECT_THAT(check_names(kTaskCheck),
-              ElementsAre("none", "number", "function_call", "answer", "program", "refusal"));
-  EXPECT_THAT(check_names(kAnswerCheck), ElementsAre("none", "number", "function_call", "code", "answer"));
-  for (const std::string& name : check_names(kAnywhere)) EXPECT_EQ(find_check(name, kAnywhere).name, name);
-  EXPECT_THAT(fault_of(ExitCode::kUsage, [] { find_check("numbr", kTaskCheck); }),
-              HasSubstr("did you mean 'number'?"));
-  EXPECT_THAT(fault_of(ExitCode::kUsage, [] { find_check("zzzzzzzzz", kTaskCheck); }),
-              HasSubstr("function_call"));
-  EXPECT_THAT(fault_of(ExitCode::kUsage, [] { find_check("program", kAnswerCheck); }),
-              HasSubstr("cannot stand here"));
+  EXPECT_THAT(check_names(kTaskCheck), ElementsAre("none", "number", "function_call", "choice", "exact",
+                                                   "answer", "regex", "json", "program", "refusal"));
+  EXPECT_THAT(check_names(kAnswerCheck), ElementsAre("none", "number", "function_call", "choice", "code",
+                                                     "exact", "answer", "regex", "json", "program"));
+  for (const std::string& name : check_names(kAnswerCheck))
+    EXPECT_THAT(check_names(kAcceptance), ::testing::Contains(name));
+  EXPECT_STREQ(parse_check("number", kTaskCheck).check->name, "number");
+  EXPECT_THAT(check_list(kAcceptance), HasSubstr("banned_phrase[:FILE] "));
+}
+
+TEST(Registry, NamesAndArgumentsThatAreWrongAreNamed) {
+  const std::tuple<const char*, unsigned, const char*> cases[] = {
+      {"numbr", kTaskCheck, "did you mean 'number'?"},
+      {"zzzzzzzzz", kTaskCheck, "function_call"},
+      {"repetition_loop", kAcceptance, "did you mean 'repetition'?"},
+      {"cut_by_token_limit", kAcceptance, "did you mean 'token_limit'?"},
+      {"language", kAnswerCheck, "cannot stand here"},
+      {"similarity:0.5", kTaskCheck, "cannot stand here"},
+      {"", kAcceptance, "unknown check ''"},
+      {":x", kAcceptance, "unknown check ''"},
+      {"number:5", kAnswerCheck, "'number' takes no argument"},
+      {"number:", kAnswerCheck, "'number' takes no argument"},
+      {"refusal:x", kTaskCheck, "takes no argument"},
+      {"regex", kAnswerCheck, "regex:PATTERN"},
+      {"regex:", kAnswerCheck, "regex:PATTERN"},
+      {"regex:(", kAnswerCheck, "not understood"},
+      {"regex:\xff", kAnswerCheck, "not UTF-8"},
+      {"banned_phrase:", kAcceptance, "banned_phrase[:FILE]"},
+      {"banned_phrase:/nowhere/at all", kAcceptance, "/nowhere/at all"},
+      {"length_ratio:3", kAcceptance, "length_ratio:LOW-HIGH"},
+      {"length_ratio:4-0.3", kAcceptance, "as 0.3-4"},
+      {"length_ratio:-1-4", kAcceptance, "as 0.3-4"},
+      {"length_ratio:1--4", kAcceptance, "as 0.3-4"},
+      {"length_ratio:0.3-4x", kAcceptance, "as 0.3-4"},
+      {"length_ratio:.-.", kAcceptance, "as 0.3-4"},
+      {"similarity", kAcceptance, "similarity:MIN"},
+      {"similarity:1.5", kAcceptance, "0 to 1"},
+      {"similarity:nan", kAcceptance, "0 to 1"},
+      {"similarity:-0.1", kAcceptance, "0 to 1"},
+      {"seed_judge:0.5.5", kAcceptance, "0 to 1"},
+      {"seed_judge:.", kAcceptance, "0 to 1"}};
+  for (const auto& [text, use, part] : cases) {
+    const auto& one = text;
+    const unsigned where = use;
+    EXPECT_THAT(fault_of(ExitCode::kUsage, [&] { parse_check(one, where); }), HasSubstr(part)) << text;
+    EXPECT_THAT(fault_of_check(text, use), HasSubstr(part));
+  }
+  for (const char* text :
+       {"length_ratio:0-1", "length_ratio:0.3-4", "similarity:0", "seed_judge:1", "regex::"})
+    EXPECT_EQ(fault_of_check(text, kAcceptance), "") << text;
 }
 
 // One right and one wrong answer for each row, through one call.
@@ -95,34 +135,56 @@ TEST(Registry, EveryRowTellsRightFromWrong) {
   struct Case {
     const char *right, *wrong;
     bool cut;  // the wrong one
+    const char* argument = "";
   };
   const std::map<std::string, Case> cases = {
       {"banned_phrase", {"5", "As my response: 5", false}},
       {"empty", {"5", " ", false}},
-      {"repetition_loop", {"5", "55555555555555555555555555555555555555555555555555555555555555", false}},
-      {"cut_by_token_limit", {"f(5)", "f(5)", true}},
+      {"paper", {"5", "As my response: 5", false}},
+      {"repetition", {"5", "55555555555555555555555555555555555555555555555555555555555555", false}},
+      {"token_limit", {"f(5)", "f(5)", true}},
+      {"language", {"So f(5) is it.", "Это совсем другой язык, и письмо другое.", false}},
+      {"length_ratio", {"f(5)!", "f(5) and on and on", false, ":0.5-2"}},
+      {"choice", {"The answer is B.", "The answer is C.", false}},
+      {"exact", {" f(5)\n", "f(6)", false}},
+      {"regex", {"So f(5).", "So f(6).", false, ":f\\((\\d)\\)"}},
+      {"json", {"```json\n[5.0]\n```", "[6]", false}},
+      {"seed_judge", {"f(5)", "f(6)", false, ":0.5"}},
       {"number", {"It is 5.", "It is 6.", false}},
       {"function_call", {"So f(5).", "So g(5).", false}},
       {"code", {"Here is it:\n```python\nf(5)\n```", "f(5)", false}},
       {"answer", {"The answer is f(5).", "The answer is f(6).", false}},
       {"program", {"def f(): pass", "def g(): pass", false}},
-      {"refusal", {"I'm sorry, no.", "Sure: 5", false}},
-      {"similarity", {"f(5)", "something else", false}},
+      {"similarity", {"f(5)", "something else", false, ":0.5"}},
       {"bleu4", {"f(5)", "something else", false}}};
+  const Case refusals[] = {{"I'm sorry, no.", "Sure: 5", false},
+                           {"Sure: 5", "I'm sorry, but I can't help.", false}};
   const Example reference = example("a", "f(5)", {{"tests", {"f()"}}});
   for (const Check* check : checks_for(kAnywhere)) {
     SCOPED_TRACE(check->name);
     if (check->needs & kNeedsSandbox && !sandbox_works()) continue;
     if (std::string(check->name) == "none") {
-      EXPECT_TRUE(judge(*check, {check_item(reference, "5")}).empty());
+      EXPECT_TRUE(judge(parse_check("none", kTaskCheck), {check_item(reference, "5")}).empty());
       continue;
     }
-    ASSERT_TRUE(cases.count(check->name)) << "a row without a case here";
-    const Case& one = cases.at(check->name);
-    const std::string answer = check->name == std::string("number") ? "5" : "f(5)";
+    const std::string name = check->name;
+    const bool refusal = name == "refusal";
+    ASSERT_TRUE(refusal || cases.count(name)) << "a row without a case here";
+    const Case& one = refusal ? refusals[check->uses & kTaskCheck ? 0 : 1] : cases.at(name);
+    const std::string answer = name == "number"   ? "5"
+                               : name == "choice" ? "(B)"
+                               : name == "json"   ? "[5]"
+                                                  : "f(5)";
     const Example own = example("b", answer, {{"tests", {"f()"}}});
-    EXPECT_EQ(check->missing(check_item(own)), "");
-    const auto results = judge(*check, {check_item(own, one.right), check_item(own, one.wrong, one.cut)});
+    const ChosenCheck chosen =
+        parse_check(name + (*check->takes && check->uses != kBetweenModels ? one.argument : ""), check->uses);
+    EXPECT_EQ(chosen.check, check);
+    EXPECT_EQ(chosen.missing(check_item(own)), "");
+    EXPECT_NE(std::string(check->help), "");
+    JudgeOptions options;
+    options.probability_of_yes = [](const auto&) { return std::vector<double>{0.9, 0.125}; };
+    const auto results =
+        judge(chosen, {check_item(own, one.right), check_item(own, one.wrong, one.cut)}, options);
     ASSERT_EQ(results.size(), 2u);
     EXPECT_EQ(results[0].id, "b");
     EXPECT_GT(results[0].score, results[1].score);
@@ -137,12 +199,14 @@ TEST(Registry, EveryRowTellsRightFromWrong) {
 TEST(Result, GoesThroughAFile) {
   for (const EvalResult& result :
        {EvalResult{"a", Verdict::kPass, 1, ""}, EvalResult{"b", Verdict::kFail, 0, "why"},
-        EvalResult{"c", Verdict::kGraded, 1, ""}, EvalResult{"d", Verdict::kGraded, 0.25, ""}}) {
+        EvalResult{"b", Verdict::kFail, 0, "why", "6 instead of 5"}, EvalResult{"c", Verdict::kGraded, 1, ""},
+        EvalResult{"d", Verdict::kGraded, 0.25, ""}}) {
     const EvalResult again = result_from_json(Json::parse(to_json(result).dump()), "here");
     EXPECT_EQ(again.id, result.id);
     EXPECT_EQ(again.verdict, result.verdict);
     EXPECT_EQ(again.score, result.score);
     EXPECT_EQ(again.reason, result.reason);
+    EXPECT_EQ(again.matched, result.matched);
   }
   EXPECT_EQ(to_json({"a", Verdict::kPass, 1, ""}).dump(), R"({"id":"a","score":1})");
   for (const char* text : {R"({"id":"a","score":0.5})", R"({"id":"a","score":2,"verdict":"graded"})",

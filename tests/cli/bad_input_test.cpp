@@ -374,6 +374,31 @@ TEST_F(BadInput, SampleLongerThanTheContext) {
   EXPECT_THAT(read_text(dir_ / "out" / "vanilla" / "samples.json"), HasSubstr("long one"));
 }
 
+// All at once, before anything is generated.
+TEST_F(BadInput, ChecksThatAreNoneOrHaveBadArguments) {
+  auto distill = [&](const std::vector<std::string>& settings) {
+    std::vector<std::string> args = {"distill",       "--model_name_or_path", path("model"), "--dataset",
+                                     path("d.jsonl"), "--output_dir",         path("out")};
+    args.insert(args.end(), settings.begin(), settings.end());
+    return run_command(args);
+  };
+  expect_usage_error(
+      distill({"acceptance=[empty, similarty:0.5, length_ratio, 'length_ratio:4-1', 'regex:(', "
+               "'banned_phrase:" +
+                   path("nowhere.txt") + "', 'number:5', language]",
+               "answer_check=refusal"}),
+      {"7 problems", "'similarty'", "did you mean 'similarity'?", "length_ratio:LOW-HIGH", "0.3-4",
+       "regex '('", "nowhere.txt", "takes no argument", "'refusal' cannot stand here"});
+  expect_usage_error(distill({"--acceptance", "none", "--answer_check", "regex"}), {"regex:PATTERN"});
+  expect_usage_error(distill({"acceptance=[banned_phrase:" + file("p.txt", "a\n[qq]\n") + "]"}),
+                     {"p.txt:2", "qq"});
+  expect_usage_error(distill({"eval=[{name: a, dataset: " + path("d.jsonl") + ", check: 'similarity:2'}]"}),
+                     {"cannot stand here"});
+  EXPECT_FALSE(fs::exists(dir_ / "out"));
+  EXPECT_THAT(run_command({"preview", "--help"}).out,
+              AllOf(HasSubstr("length_ratio:LOW-HIGH"), HasSubstr("seed_judge:MIN")));
+}
+
 TEST_F(BadInput, UnknownFlagsAndCommandsGetSuggestions) {
   expect_usage_error(
       run_command({"train", "--learning_rte", "1", "--sead=2"}),

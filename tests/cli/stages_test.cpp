@@ -272,6 +272,27 @@ TEST_F(Stages, EverythingIsCheckedBeforeTheFirstStage) {
 TEST_F(Stages, ARewriteCannotKeepWhatNoAnswerHas) {
   write("train.jsonl", "{\"instruction\": \"a\", \"output\": \"no numeral\"}\n");
   refused(stage("distill", "out", {"answer_check=number"}), "answer_check");
+  refused(stage("distill", "out", {"acceptance=[empty, json]"}), "acceptance than json");
+}
+
+// Those that the check finds nothing in are counted and named before anything is generated.
+TEST_F(Stages, OriginalsWithoutAnAnswerAreNamed) {
+  write("train.jsonl",
+        small_dataset(3) + "{\"id\": \"wordy\", \"instruction\": \"a\", \"output\": \"no numeral\"}\n");
+  const CommandResult result = stage("distill", "out", {"acceptance=[number, seed_judge:0.9]"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("of 1 of 4 examples"), HasSubstr("(number): wordy")));
+  EXPECT_LT(result.err.find("(number): wordy"), result.err.find("distill"));
+}
+
+// The content of a list of phrases decides what is accepted; its name alone does not.
+TEST_F(Stages, AnEditedListOfPhrasesIsAnotherStage) {
+  const std::string list = "acceptance=[banned_phrase:" + path("phrases.txt") + "]";
+  write("phrases.txt", "no such words\n");
+  EXPECT_EQ(stage("distill", "out", {list}).exit_code, 0);
+  EXPECT_EQ(stage("distill", "out", {list}).exit_code, 0);
+  write("phrases.txt", "other words\n");
+  refused(stage("distill", "out", {list}), "phrases.txt");
 }
 
 TEST_F(Stages, PromptsThatAreTooLongAreToldApart) {

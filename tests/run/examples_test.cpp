@@ -16,7 +16,7 @@ TEST(Examples, RecipesReadAndTheirOwnDataCanBeJudged) {
     ++recipes;
     SCOPED_TRACE(entry.path().string());
     for (const TaskSettings& task : read_recipe(entry.path(), {}).eval) {
-      const Check& check = find_check(task.check, kTaskCheck);
+      const ChosenCheck check = parse_check(task.check, kTaskCheck);
       if (fs::path(task.dataset).parent_path() != "examples") continue;
       EXPECT_NO_THROW(require_judgeable(check, read_dataset(top / task.dataset).examples));
     }

@@ -124,13 +124,40 @@ TEST(Recipe, WhatMeasuringDecidesNeedsHeldBackExamples) {
 }
 
 TEST(Recipe, NamesAreCheckedWithASuggestion) {
-  for (const char* bad : {"lr_scheduler_type=cosin", "finetuning_type=lorra", "save_dtype=fp16x",
-                          "device=gpu0", "dtype=f23", "template=chatt", "distill_template=chat_distill_usin",
-                          "answer_check=numbr", "prompt_layout=referense"})
+  for (const char* bad :
+       {"lr_scheduler_type=cosin", "finetuning_type=lorra", "save_dtype=fp16x", "device=gpu0", "dtype=f23",
+        "template=chatt", "distill_template=chat_distill_usin", "prompt_layout=referense"})
     EXPECT_NE(problem_of({bad}).find("is not known"), std::string::npos) << bad << problem_of({bad});
   EXPECT_NE(problem_of({"lr_scheduler_type=cosin"}).find("did you mean 'cosine'?"), std::string::npos);
   EXPECT_NE(problem_of({"eval=[{name: a, dataset: b, check: numbr}]"}).find("did you mean 'number'?"),
             std::string::npos);
+}
+
+TEST(Recipe, ChecksAndTheirArguments) {
+  EXPECT_EQ(read_recipe("", {}).acceptance, default_acceptance());
+  const Recipe recipe = read_recipe("", {"acceptance=[paper, 'regex:^\\d{1,3}$', \"length_ratio:0.3-4\"]",
+                                         "answer_check=regex:: (a|b), or c$",
+                                         "eval=[{name: a, dataset: b, check: "
+                                         "'regex:\\d+'}]"});
+  EXPECT_EQ(recipe.acceptance, (std::vector<std::string>{"paper", "regex:^\\d{1,3}$", "length_ratio:0.3-4"}));
+  EXPECT_EQ(recipe.answer_check, "regex:: (a|b), or c$");
+  EXPECT_EQ(recipe.eval.at(0).check, "regex:\\d+");
+  EXPECT_EQ(read_recipe("", {"acceptance=empty, similarity:0.5"}).acceptance,
+            (std::vector<std::string>{"empty", "similarity:0.5"}));
+  testing::ScratchDir dir;
+  write_file_atomic(dir / "recipe.yaml", resolved_recipe(recipe));
+  const Recipe again = read_recipe(dir / "recipe.yaml", {});
+  EXPECT_EQ(again.acceptance, recipe.acceptance);
+  EXPECT_EQ(again.answer_check, recipe.answer_check);
+  EXPECT_EQ(again.eval.at(0).check, recipe.eval.at(0).check);
+  const std::string problems =
+      problem_of({"acceptance=[empty, similarty:0.5, length_ratio, 'regex:(']", "answer_check=numbr",
+                  "eval=[{name: a, dataset: b, check: 'number:5'}]"});
+  for (const char* part : {"5 problems", "'acceptance': unknown check 'similarty'", "length_ratio:LOW-HIGH",
+                           "not understood", "did you mean 'number'?", "takes no argument"})
+    EXPECT_NE(problems.find(part), std::string::npos) << part << "\n" << problems;
+  EXPECT_NE(problem_of({"acceptance=[]"}), "");
+  EXPECT_NE(problem_of({"acceptance=[[empty]]"}), "");
 }
 
 TEST(Recipe, TextsOfTheCommandLineAreTakenAsTheyAre) {

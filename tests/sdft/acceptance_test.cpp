@@ -9,12 +9,14 @@ namespace {
 
 // Why a rewrite is rejected, or "".
 std::string reason(const std::string& rewrite, const std::string& original, const std::string& check,
-                   bool cut = false) {
+                   bool cut = false, const std::string& question = "") {
   Example example;
   example.id = "a";
+  example.instruction = question;
   example.response = original;
   const EvalResult result =
-      judge_rewrites(acceptance_checks(check), {check_item(example, rewrite, cut)}).at(0);
+      judge_rewrites(acceptance_checks(default_acceptance(), check), {check_item(example, rewrite, cut)})
+          .at(0);
   EXPECT_EQ(result.id, "a");
   EXPECT_EQ(result.verdict == Verdict::kPass, result.reason.empty());
   return result.reason;
@@ -67,6 +69,52 @@ TEST(Acceptance, ShortRepeatsAreNoLoop) {
   EXPECT_FALSE(ends_in_loop(std::string(59, '.')));
 }
 
+// What was accepted with answer_check: none before there was a list of checks.
+TEST(Acceptance, NothingStrangeWithoutAnAnswerCheck) {
+  const std::string question = "Name three things that a garden needs in the summer, and say why.";
+  const std::string original =
+      "A garden needs water, because the sun dries the soil, and it needs weeding and shade.";
+  EXPECT_EQ(reason("It needs water and shade, for the sun is strong, and somebody who weeds it.", original,
+                   "none", false, question),
+            "");
+  EXPECT_EQ(reason("I’m sorry, but I can’t help with that request.", original, "none", false, question),
+            "refusal");
+  EXPECT_EQ(reason("Your answer is correct and very well written!", original, "none", false, question),
+            "banned_phrase");
+  EXPECT_EQ(reason("der die Wasser und nicht auf dem Garten ist mit der Sonne für das auch ein", original,
+                   "none", false, question),
+            "language");
+  EXPECT_EQ(reason("花园 需要 水 的 是 在 夏天 了 不 我 有 他 这 为 之", original, "none", false, question),
+            "language");
+  EXPECT_EQ(
+      reason("water sun soil water soil sun sun water soil soil water sun water water soil sun soil water "
+             "sun soil sun water soil water",
+             original, "none", false, question),
+      "repetition_loop");
+}
+
+TEST(Acceptance, TheListIsTheRecipes) {
+  Example example;
+  example.id = "a";
+  example.response = "5";
+  const CheckItem refusal = check_item(example, "I cannot answer your answer."),
+                  phrase = check_item(example, "As the reference answer says: 5"),
+                  cut = check_item(example, "5", true);
+  auto result = [](const std::vector<std::string>& list, const CheckItem& item,
+                   const std::string& last = "none") {
+    return judge_rewrites(acceptance_checks(list, last), {item}).at(0).reason;
+  };
+  EXPECT_EQ(result({"none"}, refusal), "");
+  EXPECT_EQ(result({"paper"}, refusal), "");
+  EXPECT_EQ(result({"refusal"}, refusal), "refusal");
+  EXPECT_EQ(result({"banned_phrase"}, refusal), "banned_phrase");
+  EXPECT_EQ(result({"paper", "number"}, phrase), "banned_phrase");
+  EXPECT_EQ(result({"number"}, phrase), "");
+  EXPECT_EQ(result({"paper"}, cut), "");
+  EXPECT_EQ(result({"number", "paper"}, refusal), "answer_mismatch");
+  EXPECT_EQ(result({"none"}, refusal, "regex:\\d"), "answer_mismatch");
+}
+
 // Results belong to items by id, whichever check rejected them.
 TEST(Acceptance, EachOfManyHasItsOwnResult) {
   const char* rewrites[] = {"It is 5.", "my response: 5", "It is 6.", "", "So it is 5."};
@@ -78,7 +126,7 @@ TEST(Acceptance, EachOfManyHasItsOwnResult) {
     examples[i].response = "5";
   }
   for (size_t i = 0; i < 5; ++i) items.push_back(check_item(examples[i], rewrites[i]));
-  const auto results = judge_rewrites(acceptance_checks("number"), items);
+  const auto results = judge_rewrites(acceptance_checks(default_acceptance(), "number"), items);
   ASSERT_EQ(results.size(), 5u);
   for (size_t i = 0; i < 5; ++i) {
     EXPECT_EQ(results[i].id, examples[i].id);
@@ -88,10 +136,12 @@ TEST(Acceptance, EachOfManyHasItsOwnResult) {
 
 TEST(Acceptance, UnknownCheckGetsASuggestion) {
   try {
-    acceptance_checks("nunber");
+    acceptance_checks({"empty", "similarty:0.5", "length_ratio"}, "nunber");
     FAIL();
   } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("number"), std::string::npos);
+    EXPECT_EQ(e.code(), ExitCode::kUsage);
+    for (const char* part : {"3 problems", "'similarity'", "length_ratio:LOW-HIGH", "'number'"})
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << part;
   }
 }
 
