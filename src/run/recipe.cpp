@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/problems.h"
+#include "data/prompt.h"
 #include "run/variants.h"
 
 namespace sdft {
@@ -86,6 +87,10 @@ const char* put(const Setting& setting, const YAML::Node& node) {
                ? nullptr
                : "a list of names";
   }
+  if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target)) {
+    const YAML::Node list = node.IsScalar() ? YAML::Node(comma_separated(node.Scalar())) : node;
+    return list.IsSequence() && convert(list, *numbers) ? nullptr : "a list of numbers";
+  }
   if (auto* flag = std::get_if<bool*>(&setting.target))
     return convert(node, *flag) ? nullptr : "true or false";
   if (auto* real = std::get_if<double*>(&setting.target)) return convert(node, *real) ? nullptr : "a number";
@@ -106,14 +111,16 @@ std::string range_of(const Setting& s) {
 // Range and choice of a value that has the right type.
 void check_value(const Setting& setting, const Reading& reading) {
   const std::string name = "'" + std::string(setting.name) + "': ";
-  std::optional<double> number;
-  if (auto* real = std::get_if<double*>(&setting.target)) number = **real;
-  if (auto* whole = std::get_if<int64_t*>(&setting.target)) number = static_cast<double>(**whole);
-  if (number &&
-      !(*number <= setting.high && (setting.above_low ? *number > setting.low : *number >= setting.low)))
-    reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
+  std::vector<double> numbers;
+  if (auto* real = std::get_if<double*>(&setting.target)) numbers = {**real};
+  if (auto* whole = std::get_if<int64_t*>(&setting.target)) numbers = {static_cast<double>(**whole)};
+  if (auto* list = std::get_if<std::vector<double>*>(&setting.target)) numbers = **list;
+  const bool in_range = std::all_of(numbers.begin(), numbers.end(), [&](double number) {
+    return number <= setting.high && (setting.above_low ? number > setting.low : number >= setting.low);
+  });
+  if (!in_range) reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
   auto* text = std::get_if<std::string*>(&setting.target);
-  if (!text || setting.choices.empty()) return;
+  if (!text || setting.choices.empty() || (setting.prompt && names_prompt_file(**text))) return;
   if (std::find(setting.choices.begin(), setting.choices.end(), **text) != setting.choices.end()) return;
   const std::string near = nearest(**text, setting.choices);
   std::string all;
@@ -131,12 +138,28 @@ void expand_home(std::string* path, const Reading& reading) {
   *path = home + path->substr(1);
 }
 
+// "~/a.jsonl, ~/b.jsonl"
+void expand_homes(std::string* paths, const Reading& reading) {
+  std::string expanded;
+  for (size_t begin = 0; begin <= paths->size();) {
+    const size_t end = std::min(paths->find(',', begin), paths->size());
+    std::string part = paths->substr(begin, end - begin);
+    const size_t space = std::min(part.find_first_not_of(' '), part.size());
+    std::string path = part.substr(space);
+    expand_home(&path, reading);
+    expanded += (begin > 0 ? "," : "") + part.substr(0, space) + path;
+    begin = end + 1;
+  }
+  *paths = expanded;
+}
+
 void assign(const Setting& setting, const YAML::Node& node, const Reading& reading) {
   if (const char* expected = put(setting, node))
     return reading.add(std::string("'") + setting.name + "': expected " + expected + ", found " +
                        found(node));
   check_value(setting, reading);
   if (setting.path) expand_home(*std::get_if<std::string*>(&setting.target), reading);
+  if (setting.paths) expand_homes(*std::get_if<std::string*>(&setting.target), reading);
 }
 
 void read_columns(const YAML::Node& node, const Reading& reading, Columns* columns) {
@@ -170,7 +193,7 @@ Json scalar_json(const YAML::Node& node) {
 // `left`: how many values there may still be; aliases of aliases make many of a few lines.
 Json json_of(const YAML::Node& node, const Reading& reading, size_t* left) {
   if (*left == 0) return nullptr;
-  if (--*left == 0) reading.add("'template_variables': has too many values");
+  if (--*left == 0) reading.add("'chat_template_kwargs': has too many values");
   if (node.IsNull()) return nullptr;
   if (node.IsScalar()) return scalar_json(node);
   Json json = node.IsMap() ? Json::object() : Json::array();
@@ -239,16 +262,18 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
   for (const Setting& setting : table)
     if (key == setting.name) return assign(setting, node, reading);
   if (key == "columns") return read_columns(node, reading, &recipe->columns);
-  if (key == "template_variables") {
+  if (key == "chat_template_kwargs") {
     if (!node.IsMap())
-      return reading.add("'template_variables': expected a map, as {enable_thinking: false}");
+      return reading.add("'chat_template_kwargs': expected a map, as {enable_thinking: false}");
     size_t left = 10000;
-    recipe->template_variables = json_of(node, reading, &left);
+    recipe->chat_template_kwargs = json_of(node, reading, &left);
     return;
   }
+  if (key == "template_variables")
+    return reading.add("'template_variables' is now called 'chat_template_kwargs'");
   if (key == "variants") return read_variants(node, reading, &recipe->variants);
   if (key != "eval")
-    return reading.unknown(key, names_of(table, {"columns", "eval", "template_variables", "variants"}));
+    return reading.unknown(key, names_of(table, {"columns", "eval", "chat_template_kwargs", "variants"}));
   if (!node.IsSequence()) return reading.add("'eval': expected a list of tasks, found " + found(node));
   recipe->eval.clear();
   for (size_t i = 0; i < node.size(); ++i)
@@ -257,6 +282,8 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
 
 // What single values do not show.
 void check_together(const Recipe& r, Problems& problems) {
+  if (r.reasoning == "keep" && r.train_on_prompt)
+    problems.add("'train_on_prompt': learns all tokens, which 'reasoning: keep' forbids of traces");
   if (r.rewrite_attempts > 1 && r.sampling.temperature == 0)
     problems.add("'rewrite_attempts': greedy rewrites (temperature 0) come out the same each time");
   if (r.baseline && !r.variants.empty())
@@ -279,7 +306,7 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) return reading.add("expected key=value");
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
-  const bool structured = key == "eval" || key == "columns" || key == "template_variables" ||
+  const bool structured = key == "eval" || key == "columns" || key == "chat_template_kwargs" ||
                           key == "variants" || (!value.empty() && value[0] == '[');
   bool text = false;  // taken as it is, with what YAML would read as a comment or a quote
   for (const Setting& setting : settings(*recipe))
@@ -292,6 +319,7 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
 Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrides) {
   Recipe recipe;
   Problems problems;
+  reread_prompt_files();
   if (!file.empty()) {
     const YAML::Node root = parse_yaml(read_text(file), file.string());
     if (!root.IsMap() && !root.IsNull()) fail_usage(file.string() + ": expected a map of settings");
@@ -311,6 +339,8 @@ void emit(YAML::Emitter& out, const Setting& setting) {
   out << YAML::Key << setting.name << YAML::Value;
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
     out << YAML::Flow << **list;
+  } else if (std::holds_alternative<std::vector<double>*>(setting.target)) {
+    out << YAML::Load(value_text(setting));
   } else if (auto* text = std::get_if<std::string*>(&setting.target)) {
     out << **text;
   } else {
@@ -357,8 +387,8 @@ std::string resolved_recipe(const Recipe& recipe) {
   }
   out << YAML::EndMap;
   std::string text = std::string(out.c_str()) + "\n";
-  if (!copy.template_variables.empty())  // JSON is YAML, and keeps texts apart from numbers
-    text += "template_variables: " + copy.template_variables.dump() + "\n";
+  if (!copy.chat_template_kwargs.empty())  // JSON is YAML, and keeps texts apart from numbers
+    text += "chat_template_kwargs: " + copy.chat_template_kwargs.dump() + "\n";
   return text;
 }
 

@@ -42,12 +42,16 @@ struct Recipe {
   uint64_t seed = 42;
   std::string dataset, dataset_dir;
   Columns columns;
+  std::vector<double> dataset_weights;  // empty: all of each dataset
   int64_t max_samples = 0;
+  std::string replay_dataset;
+  double replay_fraction = 0.1;
   bool skip_bad = false;
   std::string prompt_template = "chat", distill_template = "chat_distill_using", prompt_layout = "chat";
-  Json template_variables =
+  Json chat_template_kwargs =
       Json::object();  // what the chat template reads besides: {"enable_thinking": false}
-  std::string date;    // what the chat template's clock shows, "2026-11-28"; "": the day the run began
+  std::string reasoning = "drop";
+  std::string date;  // what the chat template's clock shows, "2026-11-28"; "": the day the run began
   int64_t rewrite_attempts = 1;
   double distilled_fraction = 1.0;
   std::string answer_check = "none";
@@ -67,7 +71,8 @@ enum Stages : unsigned { kNoStage = 0, kDistill = 1, kTrain = 2, kEval = 4, kAll
 
 // One setting: where it is kept, what it means, what it may be.
 struct Setting {
-  using Target = std::variant<std::string*, int64_t*, uint64_t*, double*, bool*, std::vector<std::string>*>;
+  using Target = std::variant<std::string*, int64_t*, uint64_t*, double*, bool*, std::vector<std::string>*,
+                              std::vector<double>*>;
   const char* section;  // "model", "data", "method", "generation", "training", "evaluation"
   const char* name;
   Target target;
@@ -77,13 +82,19 @@ struct Setting {
   bool above_low = false;                                     // `low` itself is too little
   std::vector<std::string> choices = {};                      // of texts; none: any text
   bool path = false;                                          // a leading ~ is the home folder
-  bool reported = false;                                      // worth reading in a report
+  bool paths = false;     // the same of each name in a comma-separated list
+  bool prompt = false;    // a prompt template: one of `choices` or a file, whose content counts
+  bool reported = false;  // worth reading in a report
 
   Setting& changes(unsigned these) { return stages = these, *this; }
   Setting& between(double from, double to) { return low = from, high = to, *this; }
   Setting& above(double from, double to) { return above_low = true, between(from, to); }
   Setting& one_of(std::vector<std::string> texts) { return choices = std::move(texts), *this; }
   Setting& is_path() { return path = true, *this; }
+  Setting& is_paths() { return paths = true, *this; }
+  Setting& is_prompt(std::vector<std::string> names) {
+    return path = prompt = true, one_of(std::move(names));
+  }
   Setting& in_report() { return reported = true, *this; }
 };
 std::vector<Setting> settings(Recipe& recipe);

@@ -95,6 +95,7 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, unsigned stage
                    {"parameters", run.bundle.config.parameters()}};
   if (stages & (kDistill | kTrain)) {
     json["dataset"] = file_note(inputs.train);
+    if (!inputs.replay.examples.empty()) json["replay_dataset"] = file_note(inputs.replay);
     json["skipped"] = Json::array();
     for (const SkippedRecord& record : inputs.train.skipped)
       json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
@@ -113,8 +114,10 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, unsigned stage
   write_note(path, json);
 }
 
-std::vector<Example> targets_of(const RunContext& run, const Variant& variant, const Dataset& dataset) {
-  return find_method(variant.method).targets(dataset, run.dir() / "distill");
+std::vector<Example> targets_of(const RunContext& run, const Variant& variant, const Inputs& inputs) {
+  std::vector<Example> targets = find_method(variant.method).targets(inputs.train, run.dir() / "distill");
+  if (run.recipe.replay_dataset.empty()) return targets;
+  return with_replay(std::move(targets), inputs.replay, run.recipe.replay_fraction, run.recipe.seed);
 }
 
 // Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.
@@ -127,7 +130,7 @@ void check_folders(const RunContext& run, const Plan& plan, const Inputs& inputs
   if (plan.stages & kDistill) check(run.dir() / "distill", distill_fingerprint(run, inputs.train.examples));
   for (const Variant& variant : plan.train)
     if (!needs_rewrites(variant) || stage_done(run.dir() / "distill"))
-      check(run.dir() / variant.name, train_fingerprint(run, targets_of(run, variant, inputs.train)));
+      check(run.dir() / variant.name, train_fingerprint(run, targets_of(run, variant, inputs)));
   for (const std::string& variant : plan.eval) {
     const Fingerprint trained = trained_fingerprint(run.dir(), variant);
     for (size_t i = 0; i < inputs.eval.size(); ++i) {
@@ -176,7 +179,7 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   std::string said;
   if (stages & kDistill) said += distilled_line(distill_stage(run, inputs.train), dir);
   for (const Variant& variant : plan.train) {
-    train_stage(run, variant.name, targets_of(run, variant, inputs.train));
+    train_stage(run, variant.name, targets_of(run, variant, inputs));
     said += trained_line(recipe, dir / variant.name);
   }
   for (const std::string& variant : plan.eval) eval_stage(run, variant, inputs.eval);

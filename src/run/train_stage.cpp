@@ -19,14 +19,19 @@ void note_samples(const RunContext& run, const std::string& variant, const std::
                   const std::vector<Sample>& samples, const fs::path& dir) {
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
-  size_t spelled = 0;    // special tokens in the dataset's own texts
+  size_t cut_prompts = 0;
+  size_t spelled = 0;  // special tokens in the dataset's own texts
   for (size_t i = 0; i < samples.size(); ++i) {
     const auto& supervised = samples[i].supervised;
     const bool learned = std::find(supervised.begin(), supervised.end(), uint8_t{1}) != supervised.end();
     unlearned += !learned;
     spelled += samples[i].special_spelled;
     if (samples[i].cut > 0)
-      cut_ids.push_back({{"id", examples[i].id}, {"tokens_cut", samples[i].cut}, {"answer_left", learned}});
+      cut_ids.push_back({{"id", examples[i].id},
+                         {"tokens_cut", samples[i].cut},
+                         {"prompt_tokens_cut", samples[i].cut_prompt},
+                         {"answer_left", learned}});
+    cut_prompts += samples[i].cut_prompt > 0;
   }
   write_note(dir / "samples.json", {{"samples", samples.size()},
                                     {"unlearned", unlearned},
@@ -38,9 +43,10 @@ void note_samples(const RunContext& run, const std::string& variant, const std::
         variant, spelled);
   if (!cut_ids.empty())
     spdlog::warn(
-        "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer "
-        "left to learn (listed in {})",
-        variant, cut_ids.size(), samples.size(), run.samples().cutoff_len, unlearned,
+        "train {}: {} of {} samples are longer than {} tokens and were cut, {} of them within a prompt, {} "
+        "with "
+        "nothing of their answer left to learn (listed in {})",
+        variant, cut_ids.size(), samples.size(), run.samples().cutoff_len, cut_prompts, unlearned,
         (dir / "samples.json").string());
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",

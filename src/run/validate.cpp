@@ -16,16 +16,30 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-void check_chat_templates(const RunContext& run, unsigned stages) {
-  const Recipe& recipe = run.recipe;
+// The names of the prompt templates that are used, each a problem of its own where it cannot be.
+std::vector<std::string> checked_prompts(const Recipe& recipe, unsigned stages, Problems& problems) {
   std::vector<std::string> names;
-  if (stages & (kTrain | kDistill)) names.push_back(recipe.prompt_template);
-  if (stages & kDistill) names.push_back(recipe.distill_template);
+  auto add = [&](const std::string& name, TemplateUse use, const std::string& where) {
+    if (name == kTemplateOfRecord) return;
+    try {
+      check_use(find_prompt_template(name), use);
+      names.push_back(name);
+    } catch (const Error& error) {
+      problems.add(where + ": " + error.what(), error.code());
+    }
+  };
+  if (stages & (kTrain | kDistill)) add(recipe.prompt_template, TemplateUse::kAnswering, "template");
+  if (stages & kDistill) add(recipe.distill_template, TemplateUse::kRewriting, "distill_template");
   for (const TaskSettings& task : recipe.eval)
-    if (stages & kEval) names.push_back(template_of(recipe, task));
-  const auto chat = std::find_if(names.begin(), names.end(), [](const std::string& name) {
-    return name != kTemplateOfRecord && find_prompt_template(name).chat;
-  });
+    if (stages & kEval)
+      add(template_of(recipe, task), TemplateUse::kAnswering, "eval task '" + task.name + "': template");
+  return names;
+}
+
+void check_chat_templates(const RunContext& run, const std::vector<std::string>& names) {
+  const Recipe& recipe = run.recipe;
+  const auto chat = std::find_if(names.begin(), names.end(),
+                                 [](const std::string& name) { return find_prompt_template(name).chat; });
   if (chat == names.end()) return;
   require_chat_template(
       run.bundle, *chat,
@@ -57,19 +71,40 @@ void check_originals(const Recipe& recipe, const Dataset& dataset) {
       dataset.path.string(), without, dataset.examples.size(), what, recipe.answer_check);
 }
 
-void open_training(const RunContext& run, unsigned stages, Dataset* dataset) {
+// Those of the names that can be used; the others are problems already.
+std::vector<std::string> usable(const std::vector<std::string>& names,
+                                const std::vector<std::string>& checked) {
+  std::vector<std::string> good;
+  for (const std::string& name : names)
+    if (name == kTemplateOfRecord || std::find(checked.begin(), checked.end(), name) != checked.end())
+      good.push_back(name);
+  return good;
+}
+
+void open_training(const RunContext& run, unsigned stages, const std::vector<std::string>& prompts,
+                   Dataset* dataset) {
   const Recipe& recipe = run.recipe;
-  *dataset =
-      open_dataset(recipe, recipe.dataset, recipe.columns, static_cast<size_t>(recipe.max_samples), true);
+  *dataset = select(open_datasets(recipe, recipe.dataset), selection_of(recipe));
   if (stages & kDistill) check_originals(recipe, *dataset);
   std::vector<std::string> templates;
   if (stages & kTrain) templates.push_back(recipe.prompt_template);
   if (stages & kDistill) templates.push_back(recipe.distill_template);
-  check_renderable(run.bundle.formatter, templates, dataset, recipe.skip_bad);
+  check_renderable(run.bundle.formatter, usable(templates, prompts), dataset, recipe.skip_bad,
+                   find_reasoning(recipe.reasoning));
   tell_skipped(*dataset);
 }
 
-Dataset open_task(const RunContext& run, const TaskSettings& task) {
+void open_replay(const RunContext& run, const std::vector<std::string>& prompts, const Dataset& train,
+                 Dataset* replay) {
+  const Recipe& recipe = run.recipe;
+  *replay = open_datasets(recipe, recipe.replay_dataset);
+  check_renderable(run.bundle.formatter, usable({recipe.prompt_template}, prompts), replay, recipe.skip_bad,
+                   find_reasoning(recipe.reasoning));
+  tell_skipped(*replay);
+  with_replay(train.examples, *replay, recipe.replay_fraction, recipe.seed);  // whether there are enough
+}
+
+Dataset open_task(const RunContext& run, const TaskSettings& task, const std::vector<std::string>& prompts) {
   const Recipe& recipe = run.recipe;
   const std::string& name = template_of(recipe, task);
   if (name == kTemplateOfRecord)
@@ -83,7 +118,8 @@ Dataset open_task(const RunContext& run, const TaskSettings& task) {
   } catch (const Error& e) {
     throw Error(e.code(), "eval task '" + task.name + "': " + dataset.path.string() + ": " + e.what());
   }
-  check_renderable(run.bundle.formatter, {name}, &dataset, recipe.skip_bad);
+  check_renderable(run.bundle.formatter, usable({name}, prompts), &dataset, recipe.skip_bad,
+                   Reasoning::kDrop);
   tell_skipped(dataset);
   return dataset;
 }
@@ -126,14 +162,18 @@ Inputs validate(const RunContext& run, unsigned stages) {
   Inputs inputs;
   Problems problems;
   problems.gather([&] { check_output(recipe.output_dir); });
-  problems.gather([&] { check_chat_templates(run, stages); });
-  if (stages & (kDistill | kTrain)) problems.gather([&] { open_training(run, stages, &inputs.train); });
+  const std::vector<std::string> prompts = checked_prompts(recipe, stages, problems);
+  problems.gather([&] { check_chat_templates(run, prompts); });
+  if (stages & (kDistill | kTrain))
+    problems.gather([&] { open_training(run, stages, prompts, &inputs.train); });
+  if ((stages & kTrain) && !recipe.replay_dataset.empty())
+    problems.gather([&] { open_replay(run, prompts, inputs.train, &inputs.replay); });
   if ((stages & kTrain) || !recipe.adapter_name_or_path.empty()) problems.gather([&] { check_adapter(run); });
   problems.gather([&] { check_memory(run, stages); });
   bool sandbox = false;
   for (const TaskSettings& task : recipe.eval) {
     if (!(stages & kEval)) break;
-    problems.gather([&] { inputs.eval.push_back(open_task(run, task)); });
+    problems.gather([&] { inputs.eval.push_back(open_task(run, task, prompts)); });
     sandbox |= (find_check(task.check, kTaskCheck).needs & kNeedsSandbox) != 0;
   }
   if (sandbox) problems.gather(require_sandbox);

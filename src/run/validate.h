@@ -12,6 +12,7 @@ namespace sdft {
 // The datasets that the stages use.
 struct Inputs {
   Dataset train;              // empty where neither distill nor train is wanted
+  Dataset replay;             // empty where the recipe has none, or does not train
   std::vector<Dataset> eval;  // as recipe.eval; empty where eval is not wanted
 };
 
