@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
-#include "data/template_variables.h"
+#include "data/chat_template_kwargs.h"
 #include "run/context.h"
 
 namespace sdft::cli {
@@ -43,16 +43,23 @@ void add_loading_flags(CLI::App* command, ModelFlags* flags) {
 void add_template_flags(CLI::App* command, PromptFlags* flags) {
   command
       ->add_option_function<std::string>(
-          "--variables",
+          spelled("chat_template_kwargs"),
           [flags](const std::string& text) {
             try {
-              flags->variables = read_variables(text, "--variables");
+              flags->variables = read_variables(text, "--chat_template_kwargs");
             } catch (const Error& e) {
               throw CLI::ValidationError(e.what());
             }
           },
           "JSON object of further variables that the chat template reads")
       ->type_name("JSON");
+  command
+      ->add_option_function<std::string>(
+          "--variables",
+          [](const std::string&) {
+            throw CLI::ValidationError("--variables is now called --chat_template_kwargs");
+          })
+      ->group("");
   command->add_option("--date", flags->date, "what the chat template takes for today; else the clock's")
       ->type_name("YYYY-MM-DD");
 }

@@ -25,7 +25,7 @@ void add_model_flag(CLI::App* command, ModelFlags* flags);
 void add_loading_flags(CLI::App* command, ModelFlags* flags);
 
 // --template, --prompt_layout, --column, --max_samples, --skip_bad: how examples of a file become prompts;
-// --variables and --date: what the chat template reads besides.
+// --chat_template_kwargs and --date: what the chat template reads besides.
 struct PromptFlags {
   std::string prompt_template = "chat", layout = "chat";
   std::vector<std::string> columns;  // "query=question"
@@ -34,7 +34,7 @@ struct PromptFlags {
   Json variables = Json::object();
   std::string date;  // "": the clock
 };
-// --variables, --date.
+// --chat_template_kwargs, --date.
 void add_template_flags(CLI::App* command, PromptFlags* flags);
 // All of them.
 void add_prompt_flags(CLI::App* command, PromptFlags* flags);

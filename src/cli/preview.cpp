@@ -79,8 +79,13 @@ void show(const RunContext& run, const PreviewFlags& flags, const Example& examp
                                     example, example.response),
                          false);
   if (flags.json) {
-    Json line = {{"id", example.id},        {"ids", sample.ids},           {"supervised", sample.supervised},
-                 {"tokens", Json::array()}, {"length", sample.ids.size()}, {"cut", sample.cut}};
+    Json line = {{"id", example.id},
+                 {"ids", sample.ids},
+                 {"supervised", sample.supervised},
+                 {"tokens", Json::array()},
+                 {"length", sample.ids.size()},
+                 {"cut", sample.cut},
+                 {"cut_prompt", sample.cut_prompt}};
     for (const Piece& piece : pieces) line["tokens"].push_back(piece.text);
     if (flags.rewriting) line["rewriting_prompt"] = rewriting;
     return write_line(line);
@@ -89,6 +94,7 @@ void show(const RunContext& run, const PreviewFlags& flags, const Example& examp
   std::string text =
       fmt::format("── example {}: {} tokens, {} learned", shown(example.id), sample.ids.size(), learned);
   if (sample.cut > 0) text += fmt::format(", {} cut at {}", sample.cut, run.samples().cutoff_len);
+  if (sample.cut_prompt > 0) text += fmt::format(" ({} of them of a prompt)", sample.cut_prompt);
   text += "\n" + (flags.tokens ? shown(token_table(pieces))
                                : marked_text(pieces, ::isatty(1) ? kTerminalMarks : kPlainMarks) + "\n");
   if (flags.rewriting)

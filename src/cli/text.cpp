@@ -98,12 +98,13 @@ void add_tokenize(const Registry& registry) {
 
 void add_render(const Registry& registry) {
   auto flags = std::make_shared<RenderFlags>();
-  CLI::App* render = registry.add(
-      "render", "the chat template's text of some messages, exactly, without a line break added",
-      "  sdft render --model MODEL --messages messages.json --add-generation-prompt\n"
-      "  sdft render --model MODEL --messages messages.json --tools tools.json\n"
-      "  sdft render --model MODEL --messages messages.json --variables '{\"enable_thinking\": false}'",
-      [flags] { run_render(*flags); });
+  CLI::App* render =
+      registry.add("render", "the chat template's text of some messages, exactly, without a line break added",
+                   "  sdft render --model MODEL --messages messages.json --add-generation-prompt\n"
+                   "  sdft render --model MODEL --messages messages.json --tools tools.json\n"
+                   "  sdft render --model MODEL --messages messages.json --chat_template_kwargs "
+                   "'{\"enable_thinking\": false}'",
+                   [flags] { run_render(*flags); });
   add_model_flag(render, &flags->model);
   render
       ->add_option("--messages", flags->messages,

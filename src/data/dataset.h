@@ -32,6 +32,7 @@ struct MessageTags {
 // output|answer|response|target|completion; id; system; history; tools|functions.
 struct Columns {
   std::string id, prompt, query, response, system, history, messages, tools;
+  std::string weight;   // a number, 0 or more: Example::weight; "weight" where it is there
   std::string kto_tag;  // false in it: an answer that must not be learned
   MessageTags tags;
 };
@@ -52,6 +53,7 @@ struct DatasetOptions {
   Columns columns;
   std::vector<Slice> slices;
   bool response_required = true;  // false for prompts to generate from
+  bool weights = false;           // read the examples' weights
   size_t limit = 0;               // first so many examples; 0: all
   // What to do with a bad record (broken line, missing field, wrong type, empty answer, duplicate id): by
   // default all problems of the file (the first 20) are reported in one Error(kInput); true: skipped, and
@@ -67,7 +69,8 @@ struct SkippedRecord {
 struct Dataset {
   std::string name;
   std::filesystem::path path;
-  std::string sha256;  // of the file
+  std::string sha256;              // of the file
+  std::vector<std::string> parts;  // the names of the datasets that it is joined of; empty: one (selection.h)
   std::vector<Example> examples;
   std::vector<SkippedRecord> skipped;
   std::vector<std::string> notes;  // what was left out without harm: "column 1 has no name (pandas' index)"

@@ -65,6 +65,7 @@ void take_columns(const Json& info, const std::string& where, Columns& columns) 
               {"history", &columns.history},
               {"messages", &columns.messages},
               {"tools", &columns.tools},
+              {"weight", &columns.weight},
               {"kto_tag", &columns.kto_tag},
               {"chosen", nullptr},
               {"rejected", nullptr}});

@@ -9,6 +9,12 @@ bool ends_with_answer(const Json& messages) { return !messages.empty() && is_ans
 
 }  // namespace
 
+std::string instruction_alone(const Example& example) {
+  const size_t input = example.input.size(), whole = example.instruction.size();
+  if (input == 0) return example.instruction;
+  return example.instruction.substr(0, whole > input ? whole - input - 1 : 0);
+}
+
 std::string place_of(const Example& example) {
   const std::string named = "example '" + example.id + "'";
   return example.where.empty() ? named : example.where + " (" + named + ")";
@@ -53,7 +59,8 @@ Json answer_of(const Example& example) {
   Json answer = example.messages.back();
   if (text_of_message(answer) == example.response) return answer;
   answer["content"] = example.response;
-  for (const char* key : {"tool_calls", "reasoning_content", "reasoning", "thinking"}) answer.erase(key);
+  answer.erase("tool_calls");
+  for (const char* key : kReasoningKeys) answer.erase(key);
   return answer;
 }
 
@@ -67,13 +74,15 @@ Json record_of(const Example& example, const std::string& response) {
     record["messages"] = context_of(other);
     record["messages"].push_back(answer_of(other));
   } else {
-    record["instruction"] = example.instruction;
+    record["instruction"] = instruction_alone(example);
+    if (!example.input.empty()) record["input"] = example.input;
     record["output"] = response;
     if (!example.system.empty()) record["system"] = example.system;
     if (!example.history.empty()) record["history"] = Json::array();
     for (const Turn& turn : example.history) record["history"].push_back({turn.query, turn.response});
   }
   if (!example.tools.is_null()) record["tools"] = example.tools;
+  if (example.weight != 1) record["weight"] = example.weight;
   return record;
 }
 

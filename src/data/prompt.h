@@ -1,6 +1,6 @@
 // Prompt templates and their token layout: an example becomes token ids with a mask of what is learned.
-// The templates are a table (prompt.cpp): literal strings of the paper (Yang et al. 2024) and its two code
-// branches.
+// The built-in templates are a table (prompt_table.cpp): literal strings of the paper (Yang et al. 2024) and
+// its two code branches. Others are files (prompt_file.cpp).
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/example.h"
+#include "data/reasoning.h"
 #include "text/jinja/chat_template.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -28,21 +29,47 @@ enum class PromptFamily {
   kAlpaca,
   kGsm8k,   // Llama 2's <<SYS>> and [INST]
   kLlama3,  // Llama 3's headers; answers end with <|eot_id|>
-  kChat,    // the model's own chat template
+  kChat,    // the model's own chat template; the system line stands in the user's message
+  kFile,    // a user's own: `system` is the system message, or stands before the first turn
 };
+
+// What a turn is filled with, once: what is put in is not looked at again. Other braces are literal.
+inline constexpr const char* kInstructionPlace = "{instruction}";  // the question
+inline constexpr const char* kInputPlace =
+    "{input}";  // the input column; kInstructionPlace is then without it
+inline constexpr const char* kResponsePlace = "{response}";  // the reference answer: of rewriting templates
+inline constexpr const char* kHistoryPlace =
+    "{history}";  // the earlier turns as text, which are then no messages
 
 struct PromptTemplate {
   std::string name;     // "alpaca", "alpaca_distill_using", "gsm8k", "chat", "chat_distill_using", ...
   std::string system;   // literal system line; "" for none. An example's own system text takes its place.
-  std::string turn;     // with {x} (query) and, in distillation templates, {y} (reference answer)
+  std::string turn;     // with the placeholders above
   std::string prefill;  // starts the answer: "Great! Let's think step by step. "
   bool chat = false;    // rendered as messages through the model's chat template
   PromptFamily family = PromptFamily::kAlpaca;
+  std::string sha256 = {};  // of the file that it was read from; "" for the built-in ones
+  bool shows(const char* placeholder) const { return turn.find(placeholder) != std::string::npos; }
 };
 
-// Throws Error(kUsage) with the known names and the nearest.
+// A built-in template, or one from a file: a name with a slash or a dot is a path. .yaml and .yml: a map with
+// turn, system, prefill and chat (default: true); any other file is the turn itself, but for one line break
+// at its end. A file is read once (see reread_prompt_files) and what is returned lives as long as the
+// program. Thread safe. Throws Error(kUsage) with the known names and the nearest, Error(kInput) with all
+// that is wrong with a file: missing, empty, unknown keys, placeholders that look misspelt.
 const PromptTemplate& find_prompt_template(const std::string& name);
-std::vector<std::string> prompt_template_names();
+std::vector<std::string> prompt_template_names();  // the built-in ones
+bool names_prompt_file(const std::string& name);
+// The next search for a template in a file reads it again: called where a run begins, so that one run has one
+// version and a program that makes several sees edits between them.
+void reread_prompt_files();
+// What results depend on: the name of a built-in template, the content of a file.
+std::string identity_of(const PromptTemplate& prompt);
+
+enum class TemplateUse { kAnswering, kRewriting };  // training and evaluation; distillation
+// Error(kUsage) saying what is amiss: a rewriting template shows question and answer, the others the question
+// alone.
+void check_use(const PromptTemplate& prompt, TemplateUse use);
 
 struct Formatter {
   const Tokenizer* tokenizer;         // not owned
@@ -57,7 +84,9 @@ struct Sample {
   std::string id;
   std::vector<int32_t> ids;
   std::vector<uint8_t> supervised;  // 1: this token is learned (response and EOS tokens)
+  double weight = 1;                // the example's: of its tokens in the loss, against those of others
   size_t cut = 0;                   // tokens that cutoff_len removed
+  size_t cut_prompt = 0;            // of them what is not learned: questions, and traces kept as context
   // Special tokens spelled out in the example's own texts ("</s>", "<|im_end|>"): they stay plain
   // characters, so that no text can end a turn or begin another one.
   size_t special_spelled = 0;
@@ -76,8 +105,14 @@ std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate
 // where the text has none. What would follow the last end of turn (a line break) is left out.
 // Throws Error(kInput) where a generation prompt is no beginning of the text with its answer, unless the chat
 // template marks answers with {% generation %}.
+//
+// A reasoning trace that begins an answer is learned (kLearn) or only context (kKeep); who wants it dropped
+// takes it out first (apply_reasoning). Its marks are structure: special tokens where the tokenizer has them
+// so. Error(kInput) where the chat template leaves the trace of the last answer out; those of earlier answers
+// many templates leave out, and then they are not learned.
 Sample training_sample(const Formatter& formatter, const PromptTemplate& prompt, const Example& example,
-                       size_t cutoff_len, const std::string& reference_answer = "");
+                       size_t cutoff_len, const std::string& reference_answer = "",
+                       Reasoning reasoning = Reasoning::kLearn);
 
 // Whether a tokenizer has what a chat template writes. Throws Error(kInput) where a special token that the
 // template reads (eos_token) is none of its tokens. Returns the control tokens that the template spells out

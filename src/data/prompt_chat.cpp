@@ -6,6 +6,7 @@
 #include "base/regex.h"
 #include "data/prompt_text.h"
 #include "data/prompt_tools.h"
+#include "data/thinking.h"
 #include "data/turn_end.h"
 
 namespace sdft {
@@ -23,6 +24,18 @@ struct LearnedTurn {
   std::string answered;  // and the text with it
   bool calls;            // a tool's result may follow, before any turn ends
 };
+
+// All texts of a message or a schema with their special tokens kept as text.
+Json guarded(Json json, SpecialGuard* guard) {
+  if (json.is_string()) return guard->guard(json.get<std::string>());
+  if (json.is_array())
+    for (Json& item : json) item = guarded(std::move(item), guard);
+  if (!json.is_object()) return json;
+  Json object = Json::object();
+  for (auto& [key, value] : json.get_ref<Json::object_t&>())
+    object.get_ref<Json::object_t&>().emplace_back(guard->guard(key), guarded(std::move(value), guard));
+  return object;
+}
 
 // A conversation on its way into the chat template.
 struct Chat {
@@ -44,11 +57,16 @@ struct Chat {
     return formatter.chat_template->render(messages, options, ranges);
   }
 
-  // The user's message inside the prompt template's turn; all of it is guarded already.
-  void wrap(Json* message, const std::string& reference) const {
-    std::string text = fill_turn(prompt.turn, (*message)["content"].get<std::string>(), reference);
-    if (!prompt.system.empty()) text = stripped(prompt.system + "\n\n" + text, 2);
-    (*message)["content"] = text;
+  // The user's message inside the prompt template's turn.
+  Json wrapped(Json message, const Fillings& given) const {
+    message.erase("content");
+    std::string text = fill_turn(prompt.turn, {guard->guard(given.instruction), guard->guard(given.input),
+                                               guard->guard(given.response), guard->guard(given.history)});
+    if (!prompt.system.empty() && prompt.family != PromptFamily::kFile)
+      text = stripped(prompt.system + "\n\n" + text, 2);
+    Json whole = {{"role", "user"}, {"content", text}};
+    whole.update(guarded(std::move(message), guard));
+    return whole;
   }
 
   void answer(Json message, const std::string& prefill, bool calls) {
@@ -64,34 +82,62 @@ struct Chat {
   }
 };
 
-// All texts of a message or a schema with their special tokens kept as text.
-Json guarded(Json json, SpecialGuard* guard) {
-  if (json.is_string()) return guard->guard(json.get<std::string>());
-  if (json.is_array())
-    for (Json& item : json) item = guarded(std::move(item), guard);
-  if (!json.is_object()) return json;
-  Json object = Json::object();
-  for (auto& [key, value] : json.get_ref<Json::object_t&>())
-    object.get_ref<Json::object_t&>().emplace_back(guard->guard(key), guarded(std::move(value), guard));
-  return object;
+// An assistant's message with its special tokens kept as text, but for the marks around its reasoning.
+Json guarded_answer(Json message, SpecialGuard* guard) {
+  std::string text;
+  const bool has_text = message["content"].is_string();
+  if (has_text) text = guard->guard_answer(message["content"].get<std::string>());
+  if (has_text) message["content"] = "";
+  message = guarded(std::move(message), guard);
+  if (has_text) message["content"] = text;
+  return message;
 }
 
-size_t last_user(const Json& messages) {
-  for (size_t i = messages.size(); i > 0; --i)
-    if (messages[i - 1]["role"] == "user") return i - 1;
-  return messages.size();
+// The trace of a guarded answer: in its content or beside it; "" where there is none.
+std::string trace_of(const Json& message) {
+  for (const char* key : kReasoningKeys)
+    if (message.contains(key) && message[key].is_string()) return stripped(message[key].get<std::string>());
+  const std::string text = message["content"].is_string() ? message["content"].get<std::string>() : "";
+  const auto parts = take_apart(text);
+  return parts ? stripped(std::string(parts->trace)) : "";
 }
 
-// How far two texts or lists are the same.
-template <typename Items>
-size_t common_prefix(const Items& a, const Items& b) {
-  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+// The same answer with its trace beside the content where it stood in it, and the other way round.
+Json with_trace_moved(Json message) {
+  std::string text = message["content"].is_string() ? message["content"].get<std::string>() : "";
+  if (const auto parts = take_apart(text)) {
+    message["reasoning_content"] = stripped(std::string(parts->trace));
+    message["content"] = std::string(parts->answer);
+    return message;
+  }
+  const auto& [open, close] = kTraceMarks[0];
+  text = std::string(open) + "\n" + trace_of(message) + "\n" + std::string(close) + "\n\n" + text;
+  for (const char* key : kReasoningKeys) message.erase(key);
+  message["content"] = text;
+  return message;
+}
+
+// The last answer as this chat template writes its reasoning: as it is, or moved.
+Json with_trace_written(const Chat& chat, Json answer) {
+  const std::string trace = trace_of(answer);
+  if (trace.empty()) return answer;
+  const std::string asked = chat.rendered(true);
+  for (const Json& form : {answer, with_trace_moved(answer)}) {
+    Chat whole = chat;
+    whole.messages.push_back(form);
+    whole.messages.back().erase("weight");
+    const std::string text = whole.rendered(false);
+    if (text.find(trace, common_prefix(asked, text)) != std::string::npos) return form;
+  }
+  fail_input("chat template", "leaves out the reasoning trace of the answer that is to be learned",
+             "reasoning: drop trains without traces; or use a chat template that writes them");
 }
 
 [[noreturn]] void fail_prefix(const std::string& prompt, const std::string& whole) {
   size_t same = common_prefix(prompt, whole);
   size_t from = same > 20 ? same - 20 : 0;
   while (from > 0 && (prompt[from] & 0xc0) == 0x80) --from;
+  const bool opens = opens_trace(prompt);
   auto quoted = [](const std::string& text) {
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
   };
@@ -99,8 +145,12 @@ size_t common_prefix(const Items& a, const Items& b) {
              "the text to generate an answer from is not how the text with the answer begins, so that "
              "answers cannot be told apart: " +
                  quoted(prompt.substr(from, 60)) + " against " + quoted(whole.substr(from, 60)),
-             "mark the answers with {% generation %} in the chat template, or set a variable it reads, such "
-             "as enable_thinking");
+             opens
+                 ? "the chat template opens a reasoning trace before every answer, which this one has not in "
+                   "that form; set a variable it reads (chat_template_kwargs), train on answers with traces "
+                   "and reasoning: learn, or mark the answers with {% generation %} in the chat template"
+                 : "mark the answers with {% generation %} in the chat template, or set a variable it reads "
+                   "(chat_template_kwargs), such as enable_thinking");
 }
 
 // Where the learned answers are in the whole text: behind their prompts, or where {% generation %} says.
@@ -159,12 +209,13 @@ struct Cutter {
     return 0;
   }
 
-  void cut(const std::vector<Span>& spans) {
+  void cut(const std::vector<Span>& spans, Reasoning reasoning) {
     std::vector<size_t> begins;
     for (const Span& span : spans) begins.push_back(token_at(span.begin));
     begins.push_back(ids.size());
     for (size_t i = 0; i < spans.size(); ++i) {
       add(begins[i], false);
+      if (reasoning == Reasoning::kKeep) add(token_at(spans[i].begin + trace_of(spans[i])), false);
       const size_t closed = closed_at(begins[i], begins[i + 1], spans[i]);
       // Without an end of turn: the answer, without the white space behind it.
       const size_t stop = closed ? closed : token_at(stripped(whole.substr(0, spans[i].end), 2).size());
@@ -174,6 +225,11 @@ struct Cutter {
       add(stop, true);
       if (!closed && nothing_behind(stop) && end) pieces.push_back({{*end}, true});
     }
+  }
+
+  // Bytes of the reasoning in front of an answer.
+  size_t trace_of(const Span& span) const {
+    return trace_size(std::string_view(whole).substr(span.begin, span.end - span.begin));
   }
 
   // Only white space at most.
@@ -186,19 +242,30 @@ struct Cutter {
 }  // namespace
 
 std::vector<PromptPiece> chat_pieces(const Formatter& formatter, const PromptTemplate& prompt,
-                                     const Example& example, const std::string& reference, bool with_answer,
-                                     SpecialGuard* guard) {
+                                     const Example& example, const Writing& writing, SpecialGuard* guard) {
   Chat chat{formatter, prompt, guard, guarded(example.tools, guard)};
   // In a distillation template only the last question: the answers of the earlier ones stand there already.
-  const bool wrap_all = prompt.turn.find("{y}") == std::string::npos;
+  const bool wrap_all = !prompt.shows(kResponsePlace);
+  const bool with_answer = writing.with_answer;
   Json context = context_of(example), answer = with_answer ? answer_of(example) : Json();
+  const std::string history = prompt.shows(kHistoryPlace) ? take_history(&context) : "";
   fit_tool_data(formatter, example.tools, &context, &answer);
-  const size_t last_question = last_user(context);
+  const bool has_system = !context.empty() && context[0]["role"] == "system";
+  if (prompt.family == PromptFamily::kFile && !prompt.system.empty() && !has_system)
+    chat.messages.push_back({{"role", "system"}, {"content", prompt.system}});
+  const size_t last = last_question(context);
   for (size_t i = 0; i < context.size(); ++i) {
-    Json message = guarded(std::move(context[i]), guard);
-    const bool is_user = message["role"] == "user";
-    if (is_user && (wrap_all || i == last_question)) chat.wrap(&message, guard->guard(reference));
-    if (message["role"] != "assistant" || !with_answer) {
+    Json message = std::move(context[i]);
+    const bool is_user = message["role"] == "user", is_answer = message["role"] == "assistant";
+    if (is_user && (wrap_all || i == last)) {
+      Fillings given{message["content"].get<std::string>(), "", writing.reference, history};
+      if (i == last && prompt.shows(kInputPlace) && example.messages.is_null())
+        given = {instruction_alone(example), example.input, writing.reference, history};
+      message = chat.wrapped(std::move(message), given);
+    } else {
+      message = is_answer ? guarded_answer(std::move(message), guard) : guarded(std::move(message), guard);
+    }
+    if (!is_answer || !with_answer) {
       message.erase("weight");
       chat.messages.push_back(std::move(message));
       continue;
@@ -209,14 +276,14 @@ std::vector<PromptPiece> chat_pieces(const Formatter& formatter, const PromptTem
   }
   if (!with_answer) return {{guard->encode(chat.rendered(true) + prompt.prefill), false}};
 
-  answer = guarded(std::move(answer), guard);
+  answer = with_trace_written(chat, guarded_answer(std::move(answer), guard));
   if (answer["content"].is_string() && !prompt.prefill.empty())
     answer["content"] = prompt.prefill + answer["content"].get<std::string>();
   const bool calls = answer.contains("tool_calls");
   chat.answer(std::move(answer), prompt.prefill, calls);
   const std::string whole = chat.rendered(false);
   Cutter cutter{*formatter.tokenizer, *guard, whole, turn_end(formatter, prompt), guard->encode(whole)};
-  cutter.cut(answer_spans(chat, whole));
+  cutter.cut(answer_spans(chat, whole), writing.reasoning);
   return std::move(cutter.pieces);
 }
 

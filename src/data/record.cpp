@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
@@ -90,6 +91,7 @@ void read_flat(const Json& given, const DatasetOptions& options, Example& exampl
     example.instruction = query;
   else if (!query.empty())
     example.instruction += "\n" + query;
+  example.input = std::move(query);
   if (is_blank(example.instruction)) bad_field(prompt.name, "the prompt is empty");
   example.history = history_of(find_field(record, columns.history, {"history"}));
 
@@ -119,6 +121,26 @@ std::string id_of(const Json& record, const std::string& named) {
   std::string id = text_of(field);
   if (id.empty()) bad_field(field.name, "the id is empty");
   return id;
+}
+
+// 1 where the record has none.
+double weight_of(const Json& record, const std::string& named) {
+  const RecordField field = find_field(record, named, {"weight"});
+  if (!field.value && !named.empty()) fail_missing(record, named, {});
+  if (!field.value || field.value->is_null()) return 1;
+  double weight = -1;
+  if (field.value->is_number()) weight = field.value->get<double>();
+  if (field.value->is_string()) {  // a table's cell
+    const std::string text = field.value->get<std::string>();
+    if (is_blank(text)) return 1;
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    if (is_blank(end)) weight = number;
+  }
+  if (!(weight >= 0 && weight <= 1e9))
+    bad_field(field.name, "expected a number from 0 to 1e9, the example's weight in training, found " +
+                              describe(*field.value) + " (columns: weight names another column)");
+  return weight;
 }
 
 // What the record says that a text cannot be trained on.
@@ -179,6 +201,7 @@ Example example_from_record(Json record, const DatasetOptions& options, std::set
   example.id = id_of(record, columns.id);
   example.system = optional_text(find_field(record, columns.system, {"system"}));
   check_kind(record, options);
+  if (options.weights) example.weight = weight_of(record, columns.weight);
   const RecordField tools = find_field(record, columns.tools, {"tools", "functions"});
   if (!columns.tools.empty() && !tools.value) fail_missing(record, columns.tools, {});
   example.tools = read_tools(tools);

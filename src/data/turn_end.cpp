@@ -84,9 +84,13 @@ std::optional<int32_t> unnamed_end(const Formatter& formatter, const std::vector
 
 bool opens_thinking(const Formatter& formatter) {
   if (!has_chat_template(formatter)) return false;
-  const std::string prompt = stripped(sample_text(formatter, true), 2);
+  return opens_trace(sample_text(formatter, true));
+}
+
+bool opens_trace(std::string_view prompt) {
+  const std::string text = stripped(std::string(prompt), 2);
   return std::any_of(std::begin(kTraceMarks), std::end(kTraceMarks),
-                     [&](const auto& mark) { return ends_with(prompt, mark.first); });
+                     [&](const auto& mark) { return ends_with(text, mark.first); });
 }
 
 std::string_view without_empty_thinking(std::string_view prompt) {

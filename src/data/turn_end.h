@@ -27,6 +27,7 @@ std::optional<int32_t> unnamed_end(const Formatter& formatter, const std::vector
 // True where the chat template's generation prompt opens a thinking block ("<think>\n", as DeepSeek-R1's
 // does): the text of an answer then begins inside the trace.
 bool opens_thinking(const Formatter& formatter);
+bool opens_trace(std::string_view prompt);  // of a prompt's text
 // A generation prompt without the empty thinking block that it may end with (Qwen3's
 // "<think>\n\n</think>\n\n" where enable_thinking is false): so it stands before answers of earlier turns.
 std::string_view without_empty_thinking(std::string_view prompt);

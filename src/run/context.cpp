@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace sdft {
@@ -15,11 +17,41 @@ const std::string& checked_folder(const Recipe& recipe) {
   set_num_threads(recipe.threads);
   return recipe.model_name_or_path;
 }
+
+Dataset open_with(const Recipe& recipe, const std::string& dataset, DatasetOptions options) {
+  if (dataset.empty())
+    fail_usage("dataset is not set",
+               "a .json, .jsonl or .csv file, or a name in dataset_dir/dataset_info.json");
+  options.skip_bad = recipe.skip_bad;
+  std::error_code none;
+  const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
+  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
+                 : read_dataset(dataset, options);
+}
+
+// "a.jsonl, b.jsonl"; one name where a file or dataset_info.json has it with its commas.
+std::vector<std::string> dataset_names(const Recipe& recipe, const std::string& list) {
+  std::error_code none;
+  const fs::path info = fs::path(recipe.dataset_dir) / "dataset_info.json";
+  if (list.find(',') == std::string::npos || fs::exists(list, none)) return {list};
+  if (!recipe.dataset_dir.empty() && fs::exists(info, none) && read_json(info).contains(list)) return {list};
+  std::vector<std::string> names;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    const std::string part = list.substr(begin, end - begin);
+    const size_t first = part.find_first_not_of(' ');
+    if (first == std::string::npos)
+      fail_usage("dataset '" + list + "' names an empty dataset between commas");
+    names.push_back(part.substr(first, part.find_last_not_of(' ') - first + 1));
+    begin = end + 1;
+  }
+  return names;
+}
 }  // namespace
 
 RunContext::RunContext(const Recipe& r) : recipe(r), bundle(checked_folder(r)) {
   bundle.formatter.layout = find_prompt_layout(recipe.prompt_layout);
-  bundle.formatter.render.extra = recipe.template_variables;
+  bundle.formatter.render.extra = recipe.chat_template_kwargs;
   bundle.formatter.render.date = recipe.date;
   for (const std::string& warning : bundle.defaults.warnings) spdlog::warn("{}", warning);
 }
@@ -36,7 +68,7 @@ GenerateOptions RunContext::generation(const Recipe& own) const {
 
 SampleSettings RunContext::samples(const Recipe& own) const {
   return {own.prompt_template, effective_cutoff(own.train.cutoff_len, bundle.config.max_position_embeddings),
-          own.train_on_prompt};
+          own.train_on_prompt, find_reasoning(own.reasoning)};
 }
 
 TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed_model()) {
@@ -66,18 +98,30 @@ void load_weights(RunContext& run) {
 
 Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
                      bool response_required) {
-  if (dataset.empty())
-    fail_usage("dataset is not set",
-               "a .json, .jsonl or .csv file, or a name in dataset_dir/dataset_info.json");
   DatasetOptions options;
   options.columns = columns;
   options.limit = limit;
   options.response_required = response_required;
-  options.skip_bad = recipe.skip_bad;
-  std::error_code none;
-  const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
-  return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
-                 : read_dataset(dataset, options);
+  return open_with(recipe, dataset, options);
+}
+
+Dataset open_datasets(const Recipe& recipe, const std::string& list) {
+  DatasetOptions options;
+  options.columns = recipe.columns;
+  options.weights = true;
+  std::vector<Dataset> datasets;
+  const std::vector<std::string> names = dataset_names(recipe, list);
+  for (const std::string& name : names) {
+    datasets.push_back(open_with(recipe, name, options));
+    const bool taken = std::any_of(datasets.begin(), datasets.end() - 1,
+                                   [&](const Dataset& other) { return other.name == datasets.back().name; });
+    if (taken) datasets.back().name = name;  // a/train.jsonl, b/train.jsonl
+  }
+  return joined(std::move(datasets));
+}
+
+Selection selection_of(const Recipe& recipe) {
+  return {static_cast<size_t>(recipe.max_samples), recipe.seed, recipe.dataset_weights};
 }
 
 }  // namespace sdft

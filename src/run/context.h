@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "data/samples.h"
+#include "data/selection.h"
 #include "infer/model_bundle.h"
 #include "run/recipe.h"
 #include "run/stage_folder.h"
@@ -46,8 +47,13 @@ struct TrainedModel {
 // The weights and the seed's adapter, unless they are there.
 void load_weights(RunContext& run);
 
-// The recipe's dataset; `response_required` false for prompts only.
+// A dataset by its path or its name in the recipe's dataset_dir; `response_required` false for prompts only.
 Dataset open_dataset(const Recipe& recipe, const std::string& dataset, const Columns& columns, size_t limit,
                      bool response_required);
+// All examples of the datasets of `list` ("a.jsonl, b.jsonl", or one whose own name holds a comma), with
+// answers and weights, to select() from.
+Dataset open_datasets(const Recipe& recipe, const std::string& list);
+// What the recipe selects of its `dataset`.
+Selection selection_of(const Recipe& recipe);
 
 }  // namespace sdft

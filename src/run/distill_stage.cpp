@@ -14,10 +14,10 @@ namespace {
 // that a variant uses, so that parts of it share what they have in common.
 Fingerprint drafts_fingerprint(const RunContext& run, const VariantJob& job, const std::string& prompt) {
   Fingerprint result = start_fingerprint(run, job);
-  result.emplace_back("prompt template", prompt);
+  result.emplace_back("prompt template", prompt_identity(prompt));
   Recipe copy = job.recipe;
   for (const Setting& setting : settings(copy))
-    for (const char* name : {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens"})
+    for (const char* name : {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens", "reasoning"})
       if (setting.name == std::string(name)) result.emplace_back(name, value_text(setting));
   result.emplace_back("the dataset's examples", examples_sha256(job.all->examples));
   return result;
@@ -46,6 +46,7 @@ DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
   options.temperatures = recipe.candidate_temperatures;
   options.own_answer_first = recipe.own_answer_first;
   options.probe_samples = recipe.probe_samples;
+  options.reasoning = find_reasoning(recipe.reasoning);
   options.generation = run.generation(recipe);
   options.rewrites_dir = drafts_dir(run, job, recipe.distill_template);
   if (recipe.own_answer_first) options.own_answers_dir = drafts_dir(run, job, recipe.prompt_template);

@@ -51,7 +51,7 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
   Fingerprint result = run.seed;
   add_settings(&result, recipe, kEval);
   result.insert(result.end(), trained.begin(), trained.end());
-  result.emplace_back("template", template_of(recipe, task));
+  result.emplace_back("template", prompt_identity(template_of(recipe, task)));
   result.emplace_back("check", task.check);
   result.emplace_back("max_new_tokens", std::to_string(answer_limit(recipe, task)));
   result.emplace_back("the task's examples", examples_sha256(examples));

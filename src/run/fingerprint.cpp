@@ -39,16 +39,22 @@ Fingerprint seed_fingerprint(const RunContext& run) {
   result.emplace_back("sdft", SDFT_VERSION);
   result.emplace_back("device", device.is_cpu() ? "cpu" : "cuda");
   result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");
-  if (!recipe.template_variables.empty())
-    result.emplace_back("template_variables", recipe.template_variables.dump());
+  if (!recipe.chat_template_kwargs.empty())
+    result.emplace_back("chat_template_kwargs", recipe.chat_template_kwargs.dump());
   if (run.bundle.chat_template.reads_clock()) result.emplace_back("date", recipe.date);
   return result;
+}
+
+std::string prompt_identity(const std::string& name) {
+  return names_prompt_file(name) ? identity_of(find_prompt_template(name)) : name;
 }
 
 void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage) {
   Recipe copy = recipe;
   for (const Setting& setting : settings(copy))
-    if (setting.stages & stage) fingerprint->emplace_back(setting.name, value_text(setting));
+    if (setting.stages & stage)
+      fingerprint->emplace_back(setting.name,
+                                setting.prompt ? prompt_identity(value_text(setting)) : value_text(setting));
 }
 
 std::string examples_sha256(const std::vector<Example>& examples) {

@@ -10,6 +10,8 @@ namespace sdft {
 // The seed model: the content of every file that loading reads, its adapter, device, number type, and what
 // its chat template is given. Reads all weights once.
 Fingerprint seed_fingerprint(const RunContext& run);
+// What results depend on of a prompt template: its name, or the content of its file.
+std::string prompt_identity(const std::string& name);
 // The recipe's settings that change the results of `stage`.
 void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage);
 // The content of examples as they are used, wherever they were read from.

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/problems.h"
+#include "data/prompt.h"
 #include "run/variants.h"
 
 namespace sdft {
@@ -87,8 +88,7 @@ const char* put(const Setting& setting, const YAML::Node& node) {
                : "a list of names";
   }
   if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target)) {
-    const YAML::Node list =
-        node.IsScalar() ? YAML::Load("[" + node.Scalar() + "]") : node;  // "0.9, 0.5" of a flag
+    const YAML::Node list = node.IsScalar() ? YAML::Node(comma_separated(node.Scalar())) : node;
     return list.IsSequence() && convert(list, *numbers) ? nullptr : "a list of numbers";
   }
   if (auto* flag = std::get_if<bool*>(&setting.target))
@@ -111,23 +111,21 @@ std::string range_of(const Setting& s) {
 // Range and choice of a value that has the right type.
 void check_value(const Setting& setting, const Reading& reading) {
   const std::string name = "'" + std::string(setting.name) + "': ";
-  if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target))
-    for (const double one : **numbers)
-      if (!(one >= setting.low && one <= setting.high))
-        reading.add(name + "expected numbers of " + range_of(setting) + ", found " + fmt::format("{}", one));
-  std::optional<double> number;
-  if (auto* real = std::get_if<double*>(&setting.target)) number = **real;
-  if (auto* whole = std::get_if<int64_t*>(&setting.target)) number = static_cast<double>(**whole);
-  if (number &&
-      !(*number <= setting.high && (setting.above_low ? *number > setting.low : *number >= setting.low)))
-    reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
+  std::vector<double> numbers;
+  if (auto* real = std::get_if<double*>(&setting.target)) numbers = {**real};
+  if (auto* whole = std::get_if<int64_t*>(&setting.target)) numbers = {static_cast<double>(**whole)};
+  if (auto* list = std::get_if<std::vector<double>*>(&setting.target)) numbers = **list;
+  const bool in_range = std::all_of(numbers.begin(), numbers.end(), [&](double number) {
+    return number <= setting.high && (setting.above_low ? number > setting.low : number >= setting.low);
+  });
+  if (!in_range) reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
   auto* text = std::get_if<std::string*>(&setting.target);
   if (setting.fault) {
     auto* list = std::get_if<std::vector<std::string>*>(&setting.target);
     for (const std::string& one : list ? **list : std::vector<std::string>{**text})
       if (const std::string fault = setting.fault(one); !fault.empty()) reading.add(name + fault);
   }
-  if (!text || setting.choices.empty()) return;
+  if (!text || setting.choices.empty() || (setting.prompt && names_prompt_file(**text))) return;
   if (std::find(setting.choices.begin(), setting.choices.end(), **text) != setting.choices.end()) return;
   const std::string near = nearest(**text, setting.choices);
   std::string all;
@@ -145,12 +143,28 @@ void expand_home(std::string* path, const Reading& reading) {
   *path = home + path->substr(1);
 }
 
+// "~/a.jsonl, ~/b.jsonl"
+void expand_homes(std::string* paths, const Reading& reading) {
+  std::string expanded;
+  for (size_t begin = 0; begin <= paths->size();) {
+    const size_t end = std::min(paths->find(',', begin), paths->size());
+    std::string part = paths->substr(begin, end - begin);
+    const size_t space = std::min(part.find_first_not_of(' '), part.size());
+    std::string path = part.substr(space);
+    expand_home(&path, reading);
+    expanded += (begin > 0 ? "," : "") + part.substr(0, space) + path;
+    begin = end + 1;
+  }
+  *paths = expanded;
+}
+
 void assign(const Setting& setting, const YAML::Node& node, const Reading& reading) {
   if (const char* expected = put(setting, node))
     return reading.add(std::string("'") + setting.name + "': expected " + expected + ", found " +
                        found(node));
   check_value(setting, reading);
   if (setting.path) expand_home(*std::get_if<std::string*>(&setting.target), reading);
+  if (setting.paths) expand_homes(*std::get_if<std::string*>(&setting.target), reading);
 }
 
 void read_columns(const YAML::Node& node, const Reading& reading, Columns* columns) {
@@ -184,7 +198,7 @@ Json scalar_json(const YAML::Node& node) {
 // `left`: how many values there may still be; aliases of aliases make many of a few lines.
 Json json_of(const YAML::Node& node, const Reading& reading, size_t* left) {
   if (*left == 0) return nullptr;
-  if (--*left == 0) reading.add("'template_variables': has too many values");
+  if (--*left == 0) reading.add("'chat_template_kwargs': has too many values");
   if (node.IsNull()) return nullptr;
   if (node.IsScalar()) return scalar_json(node);
   Json json = node.IsMap() ? Json::object() : Json::array();
@@ -346,20 +360,22 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
   for (const Setting& setting : table)
     if (key == setting.name) return assign(setting, node, reading);
   if (key == "columns") return read_columns(node, reading, &recipe->columns);
-  if (key == "template_variables") {
+  if (key == "chat_template_kwargs") {
     if (!node.IsMap())
-      return reading.add("'template_variables': expected a map, as {enable_thinking: false}");
+      return reading.add("'chat_template_kwargs': expected a map, as {enable_thinking: false}");
     size_t left = 10000;
-    recipe->template_variables = json_of(node, reading, &left);
+    recipe->chat_template_kwargs = json_of(node, reading, &left);
     return;
   }
+  if (key == "template_variables")
+    return reading.add("'template_variables' is now called 'chat_template_kwargs'");
   if (key == "variants") return read_variants(node, reading, &recipe->variants);
   if (key == "sweep") return read_sweep(node, reading, recipe);
   if (key == "continual") return read_continual(node, reading, recipe);
   if (key == "rewrite_attempts") return reading.add("'rewrite_attempts' is now called num_candidates");
   if (key != "eval")
-    return reading.unknown(key, names_of(table, {"columns", "continual", "eval", "sweep",
-                                                 "template_variables", "variants"}));
+    return reading.unknown(key, names_of(table, {"columns", "chat_template_kwargs", "continual", "eval",
+                                                 "sweep", "variants"}));
   if (!node.IsSequence()) return reading.add("'eval': expected a list of tasks, found " + found(node));
   recipe->eval.clear();
   for (size_t i = 0; i < node.size(); ++i)
@@ -384,6 +400,8 @@ void check_together(const Recipe& r, const std::string& whose, Problems& problem
   });
   if (r.own_answer_first && !agrees)
     add("'own_answer_first': needs an answer_check, which tells whether the seed's own answer is right");
+  if (r.reasoning == "keep" && r.train_on_prompt)
+    add("'train_on_prompt': learns all tokens, which 'reasoning: keep' forbids of traces");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
     add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
   const std::pair<const char*, bool> validating[] = {
@@ -408,7 +426,7 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) return reading.add("expected key=value");
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
-  static const std::vector<std::string> kStructured = {"eval", "columns", "template_variables",
+  static const std::vector<std::string> kStructured = {"eval", "columns", "chat_template_kwargs",
                                                        "variants", "sweep", "continual"};
   if (key.rfind("sweep.", 0) == 0)  // one setting of a sweep: sweep.seed=1,2,3
     return read_swept(key.substr(6), parse_yaml(value[0] == '[' ? value : "[" + value + "]", reading.where),
@@ -437,6 +455,7 @@ void check_variants(const Recipe& recipe, Problems& problems) {
 Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrides) {
   Recipe recipe;
   Problems problems;
+  reread_prompt_files();
   if (!file.empty()) {
     const YAML::Node root = parse_yaml(read_text(file), file.string());
     if (!root.IsMap() && !root.IsNull()) fail_usage(file.string() + ": expected a map of settings");
@@ -469,10 +488,8 @@ void emit(YAML::Emitter& out, const Setting& setting) {
   out << YAML::Key << setting.name << YAML::Value;
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
     out << YAML::Flow << **list;
-  } else if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target)) {
-    out << YAML::Flow << YAML::BeginSeq;
-    for (const double number : **numbers) out << fmt::format("{}", number);
-    out << YAML::EndSeq;
+  } else if (std::holds_alternative<std::vector<double>*>(setting.target)) {
+    out << YAML::Load(value_text(setting));
   } else if (auto* text = std::get_if<std::string*>(&setting.target)) {
     out << **text;
   } else {
@@ -546,8 +563,8 @@ std::string resolved_recipe(const Recipe& recipe) {
   }
   out << YAML::EndMap;
   std::string text = std::string(out.c_str()) + "\n" + emitted_variants(copy);
-  if (!copy.template_variables.empty())  // JSON is YAML, and keeps texts apart from numbers
-    text += "template_variables: " + copy.template_variables.dump() + "\n";
+  if (!copy.chat_template_kwargs.empty())  // JSON is YAML, and keeps texts apart from numbers
+    text += "chat_template_kwargs: " + copy.chat_template_kwargs.dump() + "\n";
   return text;
 }
 

@@ -58,11 +58,15 @@ struct Recipe {
   uint64_t seed = 42;
   std::string dataset, dataset_dir;
   Columns columns;
+  std::vector<double> dataset_weights;  // empty: all of each dataset
   int64_t max_samples = 0;
+  std::string replay_dataset;
+  double replay_fraction = 0.1;
   bool skip_bad = false;
   std::string prompt_template = "chat", distill_template = "chat_distill_using", prompt_layout = "chat";
-  Json template_variables =
+  Json chat_template_kwargs =
       Json::object();  // what the chat template reads besides: {"enable_thinking": false}
+  std::string reasoning = "drop";
   std::string date;    // what the chat template's clock shows, "2026-11-28"; "": the day the run began
   int64_t num_candidates = 1;
   std::string candidate_choice = "first";
@@ -113,7 +117,9 @@ struct Setting {
   std::vector<std::string> choices = {};                      // of texts; none: any text
   std::string (*fault)(const std::string&) = nullptr;         // what is wrong with a text, or ""
   bool path = false;                                          // a leading ~ is the home folder
-  bool reported = false;                                      // worth reading in a report
+  bool paths = false;     // the same of each name in a comma-separated list
+  bool prompt = false;    // a prompt template: one of `choices` or a file, whose content counts
+  bool reported = false;  // worth reading in a report
 
   Setting& changes(unsigned these) { return stages = these, *this; }
   Setting& between(double from, double to) { return low = from, high = to, *this; }
@@ -121,6 +127,10 @@ struct Setting {
   Setting& one_of(std::vector<std::string> texts) { return choices = std::move(texts), *this; }
   Setting& checked_by(std::string (*with)(const std::string&)) { return fault = with, *this; }
   Setting& is_path() { return path = true, *this; }
+  Setting& is_paths() { return paths = true, *this; }
+  Setting& is_prompt(std::vector<std::string> names) {
+    return path = prompt = true, one_of(std::move(names));
+  }
   Setting& in_report() { return reported = true, *this; }
   // Whether variants and sweeps may have values of their own.
   bool varies() const { return stages != kNoStage && !(stages & kEval); }

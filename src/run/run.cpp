@@ -104,7 +104,7 @@ std::vector<VariantJob> jobs_of(const Recipe& recipe, const Plan& plan, const In
   std::vector<VariantJob> jobs;
   for (const Variant& variant : plan.variants) {
     const Recipe own = recipe_of(recipe, variant);
-    jobs.push_back({variant, own, &inputs.all(own),
+    jobs.push_back({variant, own, &inputs.all(own), (plan.stages & kTrain) ? inputs.replay(own) : nullptr,
                     needs_rewrites(variant) ? distill_folder(recipe, variant) : ""});
   }
   return jobs;
@@ -177,7 +177,10 @@ void timed(const RunContext& run, const std::string& part, Work work) {
 
 std::vector<Example> learned_targets(const RunContext& run, const VariantJob& job) {
   const TargetOptions options{job.recipe.seed, job.recipe.distilled_fraction, job.recipe.fallback == "drop"};
-  return find_method(job.variant.method).targets(job.dataset(), run.dir() / job.distill, options);
+  std::vector<Example> targets =
+      find_method(job.variant.method).targets(job.dataset(), run.dir() / job.distill, options);
+  if (!job.replay) return targets;
+  return with_replay(std::move(targets), *job.replay, job.recipe.replay_fraction, job.recipe.seed);
 }
 
 // Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.

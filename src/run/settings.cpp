@@ -48,17 +48,31 @@ void add_model(Recipe& r, std::vector<Setting>& list) {
 
 void add_data(Recipe& r, std::vector<Setting>& list) {
   const Section add{list, "data", kNoStage};
-  add("dataset", &r.dataset, "task dataset: .json, .jsonl, .csv, or a name in dataset_info.json")
+  add("dataset", &r.dataset,
+      "task dataset: .json, .jsonl, .csv, or a name in dataset_info.json; several separated by commas")
       .changes(kSelects)
-      .is_path();
+      .is_paths();
+  add("dataset_weights", &r.dataset_weights,
+      "shares of several datasets in the examples, as 3,1; as many as the smallest allows; empty: all")
+      .changes(kSelects)
+      .above(0, kMany);
   add("dataset_dir", &r.dataset_dir, "folder with dataset_info.json").is_path();
-  add("max_samples", &r.max_samples, "use only the first so many examples; 0: all")
+  add("max_samples", &r.max_samples, "use only so many examples, drawn by seed; more hold the fewer; 0: all")
       .changes(kSelects)
       .between(0, kMany);
+  add("replay_dataset", &r.replay_dataset,
+      "further examples that are trained with their own answers and never rewritten; as `dataset`")
+      .changes(kReplays)
+      .is_paths();
+  add("replay_fraction", &r.replay_fraction, "so many of them for each example of the task, drawn by seed")
+      .changes(kReplays)
+      .between(0, 1000);
   add("skip_bad", &r.skip_bad, "skip and count bad records instead of stopping");
-  add("template", &r.prompt_template, "prompt template of training and evaluation: chat, alpaca, gsm8k, ...")
+  add("template", &r.prompt_template,
+      "prompt template of training and evaluation: chat, alpaca, gsm8k, ..., or a file that shows "
+      "{instruction}")
       .changes(kDistill | kTrain)  // an evaluation task may have its own
-      .one_of(training_templates());
+      .is_prompt(training_templates());
   add("prompt_layout", &r.prompt_layout,
       "chat, reference or reference-main: how the paper's templates are tokenised")
       .changes(kAllStages)
@@ -68,6 +82,11 @@ void add_data(Recipe& r, std::vector<Setting>& list) {
   add("cutoff_len", &r.train.cutoff_len, "tokens of a training sample; longer ones are cut and counted")
       .changes(kTrain)
       .between(0, 1e9);
+  add("reasoning", &r.reasoning,
+      "traces (<think>) in the answers: drop before training, keep unlearned in front of the answer, or "
+      "learn")
+      .changes(kDistill | kTrain)
+      .one_of(reasoning_names());
   add("train_on_prompt", &r.train_on_prompt, "learn the prompt's tokens too").changes(kTrain);
 }
 
@@ -77,8 +96,10 @@ void add_method(Recipe& r, std::vector<Setting>& list) {
                            kHelp = fmt::format("the last of them, what a rewrite must keep: {}",
                                                fmt::join(check_names(kAnswerCheck), ", "));
   const Section add{list, "method", kDistill};
-  add("distill_template", &r.distill_template, "prompt that asks the seed model for its rewrite")
-      .one_of(prompt_template_names())
+  add("distill_template", &r.distill_template,
+      "prompt that asks the seed model for its rewrite: a name, or a file that shows {instruction} and "
+      "{response}")
+      .is_prompt(prompt_template_names())
       .in_report();
   add("acceptance", &r.acceptance, kChecks.c_str())
       .checked_by([](const std::string& text) { return fault_of_check(text, kAcceptance); })
@@ -198,7 +219,7 @@ std::vector<Setting> task_settings(TaskSettings& task) {
   list[1].one_of(kinds);
   list[2].is_path();
   list[3].checked_by([](const std::string& text) { return fault_of_check(text, kTaskCheck); });
-  list[4].one_of(prompt_template_names());
+  list[4].is_prompt(prompt_template_names());
   list[5].between(0, kMany);
   list[6].between(0, 1e9);
   list[7].between(0, 0.99);
@@ -220,15 +241,15 @@ int64_t answer_limit(const Recipe& recipe, const TaskSettings& task) {
 std::vector<std::pair<const char*, std::string*>> column_fields(Columns& c) {
   return {
       {"id", &c.id},         {"prompt", &c.prompt},   {"query", &c.query},       {"response", &c.response},
-      {"system", &c.system}, {"history", &c.history}, {"messages", &c.messages}, {"tools", &c.tools}};
+      {"system", &c.system}, {"history", &c.history}, {"messages", &c.messages}, {"tools", &c.tools},
+      {"weight", &c.weight}};
 }
 
 std::string value_text(const Setting& setting) {
   return std::visit(
       [](auto* value) -> std::string {
         using T = std::decay_t<decltype(*value)>;
-        if constexpr (std::is_same_v<T, std::vector<std::string>> ||
-                      std::is_same_v<T, std::vector<double>>) {
+        if constexpr (std::is_same_v<T, std::vector<std::string>> || std::is_same_v<T, std::vector<double>>) {
           return fmt::format("[{}]", fmt::join(*value, ", "));
         } else {
           return fmt::format("{}", *value);  // numbers: the shortest text that reads back as the same

@@ -17,6 +17,7 @@ struct VariantJob {
   Variant variant;
   Recipe recipe;        // as it holds for the variant
   const Dataset* all;   // the task's examples
+  const Dataset* replay;  // null where it replays nothing
   std::string distill;  // distill_folder(); "" where it learns no rewrites
 
   Dataset dataset() const { return selected(*all, recipe); }  // the examples that it uses

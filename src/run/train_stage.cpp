@@ -36,14 +36,19 @@ void note_samples(const RunContext& run, const VariantJob& job, const std::vecto
   const std::string& variant = job.variant.name;
   Json cut_ids = Json::array();
   size_t unlearned = 0;  // nothing of the answer is left
-  size_t spelled = 0;    // special tokens in the dataset's own texts
+  size_t cut_prompts = 0;
+  size_t spelled = 0;  // special tokens in the dataset's own texts
   for (const Sample& sample : samples) {
     const auto& supervised = sample.supervised;
     const bool learned = std::find(supervised.begin(), supervised.end(), uint8_t{1}) != supervised.end();
     unlearned += !learned;
     spelled += sample.special_spelled;
     if (sample.cut > 0)
-      cut_ids.push_back({{"id", sample.id}, {"tokens_cut", sample.cut}, {"answer_left", learned}});
+      cut_ids.push_back({{"id", sample.id},
+                         {"tokens_cut", sample.cut},
+                         {"prompt_tokens_cut", sample.cut_prompt},
+                         {"answer_left", learned}});
+    cut_prompts += sample.cut_prompt > 0;
   }
   write_note(dir / "samples.json", {{"samples", samples.size()},
                                     {"held_back", held_back.size()},
@@ -56,9 +61,9 @@ void note_samples(const RunContext& run, const VariantJob& job, const std::vecto
         variant, spelled);
   if (!cut_ids.empty())
     spdlog::warn(
-        "train {}: {} of {} samples are longer than {} tokens and were cut, {} with nothing of their answer "
-        "left to learn (listed in {})",
-        variant, cut_ids.size(), samples.size(), run.samples(job.recipe).cutoff_len, unlearned,
+        "train {}: {} of {} samples are longer than {} tokens and were cut, {} of them within a prompt, {} "
+        "with nothing of their answer left to learn (listed in {})",
+        variant, cut_ids.size(), samples.size(), run.samples(job.recipe).cutoff_len, cut_prompts, unlearned,
         (dir / "samples.json").string());
   if (unlearned == samples.size())
     fail_input(dir.string(), "every sample is cut before its answer, so that there is nothing to learn",

@@ -19,18 +19,34 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-void check_chat_templates(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
-  const Recipe& recipe = run.recipe;
+// The names of the prompt templates that are used, each a problem of its own where it cannot be.
+std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector<Recipe>& recipes,
+                                         unsigned stages, Problems& problems) {
   std::vector<std::string> names;
+  std::set<std::string> seen;  // variants have most in common
+  auto add = [&](const std::string& name, TemplateUse use, const std::string& where) {
+    if (name == kTemplateOfRecord || !seen.insert(where + ": " + name).second) return;
+    try {
+      check_use(find_prompt_template(name), use);
+      names.push_back(name);
+    } catch (const Error& error) {
+      problems.add(where + ": " + error.what(), error.code());
+    }
+  };
   for (const Recipe& own : recipes) {
-    if (stages & (kTrain | kDistill)) names.push_back(own.prompt_template);
-    if (stages & kDistill) names.push_back(own.distill_template);
+    if (stages & (kTrain | kDistill)) add(own.prompt_template, TemplateUse::kAnswering, "template");
+    if (stages & kDistill) add(own.distill_template, TemplateUse::kRewriting, "distill_template");
   }
   for (const TaskSettings& task : recipe.eval)
-    if (stages & kEval) names.push_back(template_of(recipe, task));
-  const auto chat = std::find_if(names.begin(), names.end(), [](const std::string& name) {
-    return name != kTemplateOfRecord && find_prompt_template(name).chat;
-  });
+    if (stages & kEval)
+      add(template_of(recipe, task), TemplateUse::kAnswering, "eval task '" + task.name + "': template");
+  return names;
+}
+
+void check_chat_templates(const RunContext& run, const std::vector<std::string>& names) {
+  const Recipe& recipe = run.recipe;
+  const auto chat = std::find_if(names.begin(), names.end(),
+                                 [](const std::string& name) { return find_prompt_template(name).chat; });
   if (chat == names.end()) return;
   require_chat_template(
       run.bundle, *chat,
@@ -70,30 +86,62 @@ bool runs_programs(const std::vector<ChosenCheck>& checks) {
                      [](const ChosenCheck& check) { return (check.check->needs & kNeedsSandbox) != 0; });
 }
 
+// Those of the names that can be used; the others are problems already.
+std::vector<std::string> usable(const std::vector<std::string>& names,
+                                const std::vector<std::string>& checked) {
+  std::vector<std::string> good;
+  for (const std::string& name : names)
+    if (name == kTemplateOfRecord || std::find(checked.begin(), checked.end(), name) != checked.end())
+      good.push_back(name);
+  return good;
+}
+
 // What tells the datasets of two recipes apart, with what is checked of them.
 std::string key_of(const Recipe& recipe) {
   Recipe copy = recipe;
   std::string key;
   for (const auto& [name, column] : column_fields(copy.columns)) key += *column + "\n";
   for (const std::string& part :
-       {recipe.dataset, recipe.prompt_template, recipe.distill_template, recipe.answer_check})
+       {recipe.dataset, recipe.prompt_template, recipe.distill_template, recipe.answer_check,
+        recipe.reasoning})
     key += part + "\n";
   for (const std::string& check : recipe.acceptance) key += check + "\n";
   return key;
 }
 
-Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe) {
-  Dataset dataset = open_dataset(recipe, recipe.dataset, recipe.columns, 0, true);
+Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe,
+                      const std::vector<std::string>& prompts) {
+  Dataset dataset = open_datasets(recipe, recipe.dataset);
   if (stages & kDistill) check_originals(recipe, dataset);
   std::vector<std::string> templates;
   if (stages & kTrain) templates.push_back(recipe.prompt_template);
   if (stages & kDistill) templates.push_back(recipe.distill_template);
-  check_renderable(run.bundle.formatter, templates, &dataset, recipe.skip_bad);
+  check_renderable(run.bundle.formatter, usable(templates, prompts), &dataset, recipe.skip_bad,
+                   find_reasoning(recipe.reasoning));
   tell_skipped(dataset);
   return dataset;
 }
 
-Dataset open_task(const RunContext& run, const TaskSettings& task) {
+std::string replay_key(const Recipe& recipe) { return recipe.replay_dataset + "\n" + key_of(recipe); }
+
+// What of a dataset a recipe uses, and what it replays.
+void check_selection(const RunContext& run, unsigned stages, const Recipe& recipe,
+                     const std::vector<std::string>& prompts, Inputs* inputs) {
+  const Dataset part = selected(inputs->all(recipe), recipe);
+  if (!(stages & kTrain)) return;
+  split_validation(part.examples, recipe.train.val_size, recipe.seed);
+  if (recipe.replay_dataset.empty()) return;
+  Dataset& replay = inputs->replays[replay_key(recipe)];
+  if (replay.examples.empty()) {
+    replay = open_datasets(recipe, recipe.replay_dataset);
+    check_renderable(run.bundle.formatter, usable({recipe.prompt_template}, prompts), &replay,
+                     recipe.skip_bad, find_reasoning(recipe.reasoning));
+    tell_skipped(replay);
+  }
+  with_replay(part.examples, replay, recipe.replay_fraction, recipe.seed);  // whether there are enough
+}
+
+Dataset open_task(const RunContext& run, const TaskSettings& task, const std::vector<std::string>& prompts) {
   const Recipe& recipe = run.recipe;
   const std::string& name = template_of(recipe, task);
   if (name == kTemplateOfRecord)
@@ -107,7 +155,8 @@ Dataset open_task(const RunContext& run, const TaskSettings& task) {
   } catch (const Error& e) {
     throw Error(e.code(), "eval task '" + task.name + "': " + dataset.path.string() + ": " + e.what());
   }
-  check_renderable(run.bundle.formatter, {name}, &dataset, recipe.skip_bad);
+  check_renderable(run.bundle.formatter, usable({name}, prompts), &dataset, recipe.skip_bad,
+                   Reasoning::kDrop);
   tell_skipped(dataset);
   return dataset;
 }
@@ -139,6 +188,12 @@ void check_adapter(const RunContext& run, const Recipe& recipe) {
   }
 }
 
+// The settings of a recipe that check_selection() looks at.
+std::string selection_text(const Recipe& recipe) {
+  return fmt::format("{}{} {} {} {} {}", replay_key(recipe), recipe.max_samples, recipe.seed,
+                     fmt::join(recipe.dataset_weights, ","), recipe.replay_fraction, recipe.train.val_size);
+}
+
 // The settings of a recipe that check_adapter() looks at.
 std::string lora_text(const Recipe& recipe) {
   const LoraConfig& lora = recipe.train.lora;
@@ -155,30 +210,28 @@ void check_output(const fs::path& dir) {
 
 const Dataset& Inputs::all(const Recipe& own) const { return datasets.at(key_of(own)); }
 
-Dataset selected(const Dataset& all, const Recipe& own) {
-  Dataset part = all;
-  const auto most = static_cast<size_t>(own.max_samples);
-  if (most > 0 && most < part.examples.size()) part.examples.resize(most);
-  return part;
+const Dataset* Inputs::replay(const Recipe& own) const {
+  return own.replay_dataset.empty() ? nullptr : &replays.at(replay_key(own));
 }
+
+Dataset selected(const Dataset& all, const Recipe& own) { return select(all, selection_of(own)); }
 
 Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
   const Recipe& recipe = run.recipe;
   Inputs inputs;
   Problems problems;
   problems.gather([&] { check_output(recipe.output_dir); });
-  problems.gather([&] { check_chat_templates(run, stages, recipes); });
-  std::set<std::string> seen;  // variants have most in common
+  const std::vector<std::string> prompts = checked_prompts(recipe, recipes, stages, problems);
+  problems.gather([&] { check_chat_templates(run, prompts); });
+  std::set<std::string> seen;
   auto once = [&](const std::string& what, auto check) {
     if (seen.insert(what).second) problems.gather(check);
   };
   for (const Recipe& own : recipes) {
     if (stages & (kDistill | kTrain))
-      once(key_of(own), [&] { inputs.datasets[key_of(own)] = open_training(run, stages, own); });
-    if ((stages & kTrain) && own.train.val_size > 0 && inputs.datasets.count(key_of(own)))
-      problems.gather([&] {
-        split_validation(selected(inputs.all(own), own).examples, own.train.val_size, own.seed);
-      });
+      once(key_of(own), [&] { inputs.datasets[key_of(own)] = open_training(run, stages, own, prompts); });
+    if (inputs.datasets.count(key_of(own)))
+      once(selection_text(own), [&] { check_selection(run, stages, own, prompts, &inputs); });
     if ((stages & kTrain) || !own.adapter_name_or_path.empty())
       once(lora_text(own), [&] { check_adapter(run, own); });
   }
@@ -188,7 +241,7 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe
     sandbox |= (stages & kDistill) && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
   for (const TaskSettings& task : recipe.eval) {
     if (!(stages & kEval)) break;
-    problems.gather([&] { inputs.eval.push_back(open_task(run, task)); });
+    problems.gather([&] { inputs.eval.push_back(open_task(run, task, prompts)); });
     sandbox |= runs_programs({parse_check(task.check, kTaskCheck)});
   }
   if (sandbox) problems.gather(require_sandbox);

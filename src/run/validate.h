@@ -13,9 +13,11 @@ namespace sdft {
 // The datasets that the stages use.
 struct Inputs {
   std::map<std::string, Dataset> datasets;  // to rewrite and to train on, whole
+  std::map<std::string, Dataset> replays;   // to train on besides
   std::vector<Dataset> eval;                // as recipe.eval; empty where eval is not wanted
 
-  const Dataset& all(const Recipe& own) const;  // the dataset of a recipe that was validated
+  const Dataset& all(const Recipe& own) const;     // the dataset of a recipe that was validated
+  const Dataset* replay(const Recipe& own) const;  // null where it has none; only where training was wanted
 };
 // The examples of it that the recipe uses.
 Dataset selected(const Dataset& all, const Recipe& own);

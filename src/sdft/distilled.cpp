@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "data/turns.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -14,12 +15,6 @@ bool DistilledExample::accepted() const {
 }
 
 namespace {
-Example with_responses(const Example& example, const std::map<std::string, std::string>& texts) {
-  Example copy = example;
-  copy.response = texts.at(example.id);
-  return copy;
-}
-
 Json json_of(const DistilledTurn& turn) {
   Json json = {{"id", turn.id},
                {"accepted", turn.accepted},

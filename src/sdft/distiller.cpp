@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "data/thinking.h"
 #include "data/turn_end.h"
+#include "data/turns.h"
 #include "sdft/drafts.h"
 #include "sdft/seed_judge.h"
 
@@ -20,12 +21,6 @@ namespace {
 std::string strip(const std::string& text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
   return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
-// In place of data/'s until that is merged.
-std::vector<Example> turns_of(const Example& example) {
-  if (answer_is_call(example)) return {};
-  return {example};
 }
 
 // A turn that shall be rewritten, with the candidates it has so far.
@@ -95,11 +90,13 @@ struct Distiller {
     });
   }
 
-  // What the model wrote for a turn, not judged yet; of a thinking model only what follows its trace.
+  // What the model wrote for a turn, not judged yet; of a thinking model with or without its trace.
   DistilledTurn candidate_of(const Round& round, const Work& work, const Answer& answer) const {
     const bool opened = round.prompt->chat && opens_thinking(formatter);
     DistilledTurn turn = work.turn;
-    turn.rewrite = strip(std::string(strip_thinking(answer.text, opened)));
+    turn.rewrite = strip(options.reasoning == Reasoning::kDrop
+                             ? std::string(strip_thinking(answer.text, opened))
+                             : answer.text);
     turn.candidate = round.candidate;
     turn.reason = answer.finish == name_of(FinishReason::kPromptTooLong) ? kPromptTooLong : "";
     return turn;
@@ -209,10 +206,11 @@ struct Distiller {
 
 constexpr size_t kLargeDataset = 4;  // times the probe
 
-std::vector<Work> works_of(const Dataset& dataset) {
+std::vector<Work> works_of(const Dataset& dataset, Reasoning reasoning) {
   std::vector<Work> works;
   for (const Example& example : dataset.examples)
     for (Example& turn : turns_of(example)) {
+      turn.response = apply_reasoning(reasoning, turn.response);
       Work work{std::move(turn), {}, {}, true};
       work.turn.id = work.example.id;
       work.turn.original = work.example.response;
@@ -311,7 +309,7 @@ std::vector<DistilledExample> distill(ModelView model, const Formatter& formatte
                             on_progress,
                             acceptance_checks(options.acceptance, options.answer_check),
                             judging};
-  std::vector<Work> works = works_of(dataset);
+  std::vector<Work> works = works_of(dataset, options.reasoning);
   const std::vector<DistillRound> rounds = play_all(distiller, &works);
   distiller.choose(&works);
   std::vector<DistilledExample> distilled = gathered(dataset, std::move(works));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/reasoning.h"
 #include "infer/generator.h"
 #include "sdft/acceptance.h"
 #include "sdft/distilled.h"
@@ -33,6 +34,7 @@ struct DistillOptions {
   bool own_answer_first = false;
   // Error(kInput) where none of the first so many rewrites of a large dataset is accepted; 0: never.
   int64_t probe_samples = 0;
+  Reasoning reasoning = Reasoning::kDrop;  // whether a rewrite keeps its trace, and the prompt the original's
   GenerateOptions generation;
   // Where drafts (drafts.h) are kept: those under the distill template, and own answers.
   std::filesystem::path rewrites_dir, own_answers_dir;

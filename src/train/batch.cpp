@@ -29,9 +29,11 @@ std::vector<std::vector<const Sample*>> divide(const std::vector<const Sample*>&
   return parts;
 }
 
-MicroBatch packed(const std::vector<const Sample*>& samples, float weight, at::Device device) {
+// unit: the weight of a token whose sample has the weight `base`.
+MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double base, at::Device device) {
   std::vector<std::vector<int32_t>> sequences;
   std::vector<int64_t> rows, targets;
+  std::vector<float> weights;
   int64_t begin = 0;
   for (const Sample* sample : samples) {
     sequences.push_back(sample->ids);
@@ -39,15 +41,15 @@ MicroBatch packed(const std::vector<const Sample*>& samples, float weight, at::D
       if (sample->supervised[t]) {
         rows.push_back(begin + static_cast<int64_t>(t) - 1);
         targets.push_back(sample->ids[t]);
+        weights.push_back(static_cast<float>(unit * (sample->weight / base)));
       }
     begin += static_cast<int64_t>(sample->ids.size());
   }
   auto on_device = [&](const std::vector<int64_t>& x) {
     return at::tensor(at::ArrayRef<int64_t>(x), at::kLong).to(device);
   };
-  const Tensor weights = at::full({static_cast<int64_t>(rows.size())}, weight,
-                                  at::TensorOptions().dtype(at::kFloat).device(device));
-  return {pack(sequences, device), on_device(rows), on_device(targets), weights};
+  const Tensor of_targets = at::tensor(at::ArrayRef<float>(weights), at::kFloat).to(device);
+  return {pack(sequences, device), on_device(rows), on_device(targets), of_targets};
 }
 
 class FixedData final : public BatchSource {
@@ -87,11 +89,14 @@ class FixedData final : public BatchSource {
 
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device) {
-  int64_t tokens = 0;
-  for (const Sample* sample : samples) tokens += supervised_tokens(*sample);
-  const auto weight = static_cast<float>(1.0 / static_cast<double>(std::max<int64_t>(1, tokens)));
+  // Against the first one's, so that equal weights are exactly 1.
+  const double base = samples.empty() ? 1 : samples[0]->weight;
+  double whole = 0;
+  for (const Sample* sample : samples)
+    whole += static_cast<double>(supervised_tokens(*sample)) * (sample->weight / base);
+  const double unit = 1.0 / (whole > 0 ? whole : 1.0);
   std::vector<MicroBatch> batches;
-  for (const auto& part : divide(samples, max_tokens)) batches.push_back(packed(part, weight, device));
+  for (const auto& part : divide(samples, max_tokens)) batches.push_back(packed(part, unit, base, device));
   return batches;
 }
 

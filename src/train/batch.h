@@ -20,8 +20,9 @@ struct MicroBatch {
 // Tokens of a sample that are learned. The first one is predicted from nothing and does not count.
 int64_t supervised_tokens(const Sample& sample);
 
-// Consecutive samples whose tokens together stay within max_tokens; a longer sample is alone. Each learned
-// token of the step weighs the same, however it is divided.
+// Consecutive samples whose tokens together stay within max_tokens; a longer sample is alone. A learned token
+// weighs its sample's weight / the sum of these over the step's learned tokens, however they are divided: all
+// the same where the samples' weights are equal.
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device);
 

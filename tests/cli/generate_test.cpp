@@ -185,7 +185,7 @@ TEST_F(GenerateCommand, TemplateVariablesAndDateReachTheTemplate) {
                                                {"chat", "--model", model(), "--max_new_tokens", "4"}};
   for (std::vector<std::string> command : commands) {
     EXPECT_EQ(run_command(command, "Hi\n").exit_code, 3) << command[0];
-    for (const char* word : {"--variables", R"({"mood": "glad"})", "--date", "1999-07-10"})
+    for (const char* word : {"--chat_template_kwargs", R"({"mood": "glad"})", "--date", "1999-07-10"})
       command.emplace_back(word);
     const CommandResult result = run_command(command, "Hi\n");
     EXPECT_EQ(result.exit_code, 0) << command[0] << ": " << result.err;
@@ -194,12 +194,12 @@ TEST_F(GenerateCommand, TemplateVariablesAndDateReachTheTemplate) {
 
 TEST_F(GenerateCommand, VariablesThatMakeNoSenseAreNamed) {
   for (const char* variables : {"{", "[1]", R"({"messages": []})", R"({"tools": 1})", ""}) {
-    const CommandResult result = run_command(args({"--prompt", "a", "--variables", variables}));
+    const CommandResult result = run_command(args({"--prompt", "a", "--chat_template_kwargs", variables}));
     EXPECT_EQ(result.exit_code, 2) << variables;
-    EXPECT_THAT(result.err, HasSubstr("--variables")) << variables;
+    EXPECT_THAT(result.err, HasSubstr("--chat_template_kwargs")) << variables;
   }
   const CommandResult unread =
-      run_command(args({"--prompt", "a", "--variables", R"({"enable_thinking": false})"}));
+      run_command(args({"--prompt", "a", "--chat_template_kwargs", R"({"enable_thinking": false})"}));
   EXPECT_EQ(unread.exit_code, 0);
   EXPECT_THAT(unread.err, HasSubstr("reads no variable enable_thinking"));
   EXPECT_EQ(run_command(args({"--prompt", "a", "--date", "tomorrow"})).exit_code, 2);

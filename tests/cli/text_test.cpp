@@ -86,11 +86,13 @@ TEST_F(TextCommands, RenderTakesToolsVariablesAndWrappedMessages) {
   const std::string messages = file("m.json", R"({"messages": [{"role": "user", "content": "Hi"}]})");
   const std::string tools = file("t.json", R"([{"name": "clock"}])");
   EXPECT_EQ(run_command({"render", "--model", model(), "--messages", messages, "--tools", tools,
-                         "--variables", R"({"mood": "glad"})"})
+                         "--chat_template_kwargs", R"({"mood": "glad"})"})
                 .out,
             "clock|glad|Hi");
   EXPECT_EQ(
-      run_command({"render", "--model", model(), "--messages", messages, "--variables", "[1]"}).exit_code, 2);
+      run_command({"render", "--model", model(), "--messages", messages, "--chat_template_kwargs", "[1]"})
+          .exit_code,
+      2);
 }
 
 TEST_F(TextCommands, RenderErrorsNameTheirPlace) {

@@ -195,14 +195,14 @@ TEST_F(ToolPrompts, ExamplesThatCannotBeWrittenAreFoundBefore) {
   for (const char* said : {"good", "bad", "bad"})
     lines += Json{{"prompt", said}, {"answer", "yes"}}.dump() + "\n";
   Dataset data = read(lines), strict = data;
-  check_renderable(formatter, {"chat", "chat_distill_using"}, &data, true);
+  check_renderable(formatter, {"chat", "chat_distill_using"}, &data, true, Reasoning::kDrop);
   EXPECT_EQ(data.examples.size(), 1u);
   ASSERT_EQ(data.skipped.size(), 2u);
   EXPECT_THAT(data.skipped[0].where, HasSubstr("t.jsonl:2 (example '1')"));
   EXPECT_THAT(data.skipped[0].reason, HasSubstr("refused"));
   EXPECT_THAT(data.skipped[0].reason, Not(HasSubstr("example")));
   try {
-    check_renderable(formatter, {"chat"}, &strict, false);
+    check_renderable(formatter, {"chat"}, &strict, false, Reasoning::kDrop);
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("2 of 3 records are bad"));

@@ -179,7 +179,7 @@ TEST(Recipe, TheHomeFolderIsUnderstood) {
 
 TEST(Recipe, KeysMustBeNames) {
   for (const char* text : {"? {a: b}\n: c\n", "? [a, b]\n: 1\n", "columns:\n  ? [a]\n  : b\n",
-                           "eval:\n  - ? [x]\n    : 1\n", "template_variables:\n  ? [x]\n  : 1\n"}) {
+                           "eval:\n  - ? [x]\n    : 1\n", "chat_template_kwargs:\n  ? [x]\n  : 1\n"}) {
     ScratchDir dir;
     write_file_atomic(dir / "r.yaml", text);
     try {
@@ -326,17 +326,17 @@ TEST(Recipe, VariantsAreChecked) {
 
 TEST(Recipe, TemplateVariablesKeepTheirTypes) {
   const Recipe r =
-      read_recipe("", {"template_variables={enable_thinking: false, n: 3, s: '3', list: [a, 1.5]}"});
-  EXPECT_EQ(r.template_variables.dump(), R"({"enable_thinking":false,"n":3,"s":"3","list":["a",1.5]})");
+      read_recipe("", {"chat_template_kwargs={enable_thinking: false, n: 3, s: '3', list: [a, 1.5]}"});
+  EXPECT_EQ(r.chat_template_kwargs.dump(), R"({"enable_thinking":false,"n":3,"s":"3","list":["a",1.5]})");
   ScratchDir dir;
   write_file_atomic(dir / "r.yaml", resolved_recipe(r));
-  EXPECT_EQ(read_recipe(dir / "r.yaml", {}).template_variables, r.template_variables);
-  EXPECT_NE(problem_of({"template_variables=[1]"}), "");
+  EXPECT_EQ(read_recipe(dir / "r.yaml", {}).chat_template_kwargs, r.chat_template_kwargs);
+  EXPECT_NE(problem_of({"chat_template_kwargs=[1]"}), "");
 }
 
 TEST(Recipe, AliasesOfAliasesAreBounded) {
   ScratchDir dir;
-  std::string text = "template_variables:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  std::string text = "chat_template_kwargs:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {
     const std::string before = "*a" + std::to_string(i - 1);
     text += "  a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;

@@ -1,4 +1,4 @@
-#include "data/template_variables.h"
+#include "data/chat_template_kwargs.h"
 
 #include "base/error.h"
 #include "base/json.h"

@@ -1,4 +1,5 @@
-// Variables that a user gives to a chat template: --variables, and a recipe's template_variables.
+// Variables that a user gives to a chat template: --chat_template_kwargs, and a recipe's
+// chat_template_kwargs.
 #pragma once
 
 #include <string>
