@@ -37,15 +37,15 @@ TEST(Document, ComesBackAsItWas) {
 
 TEST(Document, WhatWasNotMeasuredIsNullAndComesBackMissing) {
   Document document = make_document();
-  document.distillation->length_ratio = kMissing;
+  document.distillations[0].length_ratio = kMissing;
   document.training[0].loss[1] = INFINITY;
   document.evaluation->tasks[1].scores[0].interval = {};
   document.evaluation->tasks[0].samples[0].answers[0].correct.reset();
   Json json = Json::parse(to_json(document).dump());
-  EXPECT_TRUE(json["distillation"]["length_ratio"].is_null());
+  EXPECT_TRUE(json["distillations"][0]["length_ratio"].is_null());
   EXPECT_TRUE(json["evaluation"]["tasks"][1]["scores"][0]["interval"].is_null());
   Document again = from_json(json, "report.json");
-  EXPECT_TRUE(std::isnan(again.distillation->length_ratio));
+  EXPECT_TRUE(std::isnan(again.distillations[0].length_ratio));
   EXPECT_TRUE(std::isnan(again.training[0].loss[1]));
   EXPECT_EQ(again.training[0].loss[2], 0.5);
   EXPECT_TRUE(std::isnan(again.evaluation->tasks[1].scores[0].interval.low));
@@ -53,8 +53,8 @@ TEST(Document, WhatWasNotMeasuredIsNullAndComesBackMissing) {
 }
 
 TEST(Document, NeedsOnlyATitle) {
-  Document document = from_json({{"format", 1}, {"run", {{"title", "t"}}}}, "r");
-  EXPECT_FALSE(document.distillation);
+  Document document = from_json({{"format", 2}, {"run", {{"title", "t"}}}}, "r");
+  EXPECT_TRUE(document.distillations.empty());
   EXPECT_FALSE(document.evaluation);
   EXPECT_TRUE(std::isnan(document.peak_memory_bytes));
 }
@@ -62,8 +62,8 @@ TEST(Document, NeedsOnlyATitle) {
 TEST(Document, FaultsNameTheirPlace) {
   const Json good = to_json(make_document());
   Json bad = good;
-  bad["format"] = 2;
-  EXPECT_THAT(error_of(bad), HasSubstr("report format 2"));
+  bad["format"] = 1;
+  EXPECT_THAT(error_of(bad), HasSubstr("report format 1"));
   bad = good;
   bad.erase("format");
   EXPECT_THAT(error_of(bad), HasSubstr("'format' is missing"));
@@ -74,15 +74,16 @@ TEST(Document, FaultsNameTheirPlace) {
   bad["run"].erase("title");
   EXPECT_THAT(error_of(bad), AllOf(HasSubstr("report.json.run"), HasSubstr("'title' is missing")));
   bad = good;
-  bad["distillation"]["accepted"] = -1;
-  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillation.accepted"), HasSubstr("not negative")));
-  bad["distillation"]["accepted"] = 1.5;
+  bad["distillations"][0]["accepted"] = -1;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillations[0].accepted"), HasSubstr("not negative")));
+  bad["distillations"][0]["accepted"] = 1.5;
   EXPECT_THAT(error_of(bad), HasSubstr("whole number"));
-  bad["distillation"]["accepted"] = 18446744073709551615ull;
+  bad["distillations"][0]["accepted"] = 18446744073709551615ull;
   EXPECT_THAT(error_of(bad), HasSubstr("whole number"));
   bad = good;
-  bad["distillation"]["rejected"][1]["reason"] = nullptr;
-  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillation.rejected[1].reason"), HasSubstr("found null")));
+  bad["distillations"][0]["rejected"][1]["reason"] = nullptr;
+  EXPECT_THAT(error_of(bad),
+              AllOf(HasSubstr("distillations[0].rejected[1].reason"), HasSubstr("found null")));
   EXPECT_THAT(error_of(Json::array()), HasSubstr("expected an object"));
 }
 
