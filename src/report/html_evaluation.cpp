@@ -62,30 +62,32 @@ std::string table_of_few(const Document& document) {
                     std::clamp<size_t>(evaluation.models.size(), 1, 3));
 }
 
-// Models below each other, tasks of a kind side by side.
+// Models below each other, tasks side by side, some at a time.
 std::string tables_of_many(const Document& document) {
   const Evaluation& evaluation = *document.evaluation;
   const std::string seed = find_roles(document).seed;
+  std::vector<std::pair<const Kind*, const Task*>> tasks;
+  for (const Kind& kind : kKinds)
+    for (const Task* task : tasks_of(evaluation, kind)) tasks.emplace_back(&kind, task);
   std::string out;
-  for (const Kind& kind : kKinds) {
-    const std::vector<const Task*> tasks = tasks_of(evaluation, kind);
-    for (size_t start = 0; start < tasks.size(); start += kTasksAbreast) {
-      const size_t end = std::min(tasks.size(), start + kTasksAbreast);
-      std::vector<Column> columns = {{kind.title}};
-      for (size_t i = start; i < end; ++i) columns.push_back({name(tasks[i]->name)});
-      std::vector<TableRow> rows;
-      TableRow about{"<span class=\"sub\">measured as</span>"};
-      for (size_t i = start; i < end; ++i)
-        about.cells.push_back("<span class=\"ci\">" + subtitle_of(*tasks[i]) + "</span>");
-      rows.push_back(std::move(about));
-      for (const std::string& model : evaluation.models) {
-        TableRow row{marker_icon(model_slot(model, evaluation.models, document.baseline)) + name(model)};
-        for (size_t i = start; i < end; ++i) row.cells.push_back(score_cell(*tasks[i], model, seed));
-        rows.push_back(std::move(row));
-      }
-      out +=
-          "<div class=\"tall\">\n" + data_table(columns, rows, std::min<size_t>(end - start, 3)) + "</div>\n";
+  for (size_t start = 0; start < tasks.size(); start += kTasksAbreast) {
+    const size_t end = std::min(tasks.size(), start + kTasksAbreast);
+    std::vector<Column> columns = {{"Model"}};
+    TableRow about{"<span class=\"sub\">measured as</span>"};
+    for (size_t i = start; i < end; ++i) {
+      const auto& [kind, task] = tasks[i];
+      columns.push_back({name(task->name)});
+      about.cells.push_back("<span class=\"ci\">" + std::string(kind->title) + "</span><span class=\"ci\">" +
+                            subtitle_of(*task) + "</span>");
     }
+    std::vector<TableRow> rows = {about};
+    for (const std::string& model : evaluation.models) {
+      TableRow row{marker_icon(model_slot(model, evaluation.models, document.baseline)) + name(model)};
+      for (size_t i = start; i < end; ++i) row.cells.push_back(score_cell(*tasks[i].second, model, seed));
+      rows.push_back(std::move(row));
+    }
+    out +=
+        "<div class=\"tall\">\n" + data_table(columns, rows, std::min<size_t>(end - start, 3)) + "</div>\n";
   }
   return out;
 }

@@ -49,13 +49,13 @@ std::string delta(const Comparison& change) {
                      points(change.value), points_interval(change.interval));
 }
 
-std::string page(const std::string& title, const std::string& body) {
+std::string page(const std::string& title, const std::string& body, const char* cls) {
   return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
          "'unsafe-inline'\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-         name(title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main>\n" + body +
-         "</main>\n</body>\n</html>\n";
+         name(title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main class=\"" + cls +
+         "\">\n" + body + "</main>\n</body>\n</html>\n";
 }
 
 std::string section(const std::string& title, const std::string& lead, const std::string& body) {

@@ -27,7 +27,7 @@ std::string delta(const Comparison& change);
 
 // A whole page: no scripts, nothing loaded from elsewhere (its content policy forbids both). `title` is plain
 // text.
-std::string page(const std::string& title, const std::string& body);
+std::string page(const std::string& title, const std::string& body, const char* cls = "");
 std::string section(const std::string& title, const std::string& lead, const std::string& body);
 // Markers and names. `models` are plain text.
 std::string legend(const std::vector<std::string>& models, const std::string& baseline);

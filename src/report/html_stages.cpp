@@ -203,9 +203,15 @@ std::string distillation_section(const Document& document) {
       "check is rejected, and the original answer stays.";
   std::string out = "<figure>\n<h3>Acceptance of " + plural(d.examples, "example") + "</h3>\n" +
                     acceptance(d) + "</figure>\n" + rounds_table(d) + distribution_gap(d);
-  out += "<dl class=\"facts-row\">\n<div><dt>training targets that are rewrites</dt><dd>" +
-         percent(d.distilled_fraction) + "</dd></div>\n<div><dt>mean length against the original</dt><dd>" +
-         decimal(d.length_ratio, 2) + (known(d.length_ratio) ? " ×" : "") + "</dd></div>\n</dl>\n";
+  out += "<dl class=\"facts-row\">\n";
+  if (known(d.distilled_fraction))
+    out += "<div><dt>training targets that are rewrites</dt><dd>" + percent(d.distilled_fraction) +
+           "</dd></div>\n";
+  out += "<div><dt>mean length against the original</dt><dd>" + decimal(d.length_ratio, 2) +
+         (known(d.length_ratio) ? " ×" : "") + "</dd></div>\n";
+  if (tokens_of(d) > 0)
+    out += "<div><dt>tokens generated for rewriting</dt><dd>" + grouped(tokens_of(d)) + "</dd></div>\n";
+  out += "</dl>\n";
   out += table_of_sets(document.distillations);
   size_t shown = std::min(d.samples.size(), kMostRewrites);
   if (shown > 0) out += "<h3 class=\"gap\">Some rewrites</h3>\n";

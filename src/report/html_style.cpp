@@ -86,6 +86,19 @@ tbody th{font-weight:500;overflow-wrap:anywhere}
 tbody td{border-bottom:1px solid var(--line)}
 tbody tr>th{border-bottom:1px solid var(--line)}
 tr.group th{font-size:.85rem;font-weight:650;padding:1.15rem 0 .35rem;border-bottom:1px solid var(--line)}
+main.broad{max-width:68rem}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(21rem,1fr));gap:1.5rem 2rem}
+.pair .plot{width:100%}
+h2+figure{margin-top:.75rem}
+.scroll{overflow-x:auto}
+.grid{table-layout:auto}
+.grid th,.grid td{padding-right:1.1rem}
+.grid th{overflow-wrap:normal}.grid tbody th{min-width:6rem}
+.up .ci,.down .ci{color:var(--ink)}
+.grid .ci{white-space:nowrap}
+.grid td.up,.grid td.down{background:color-mix(in srgb,var(--t) var(--a),transparent)}
+.grid td.up,.grid td.down{padding-left:.6rem}.up{--t:var(--good)}.down{--t:var(--bad)}
+.note{color:var(--soft);font-size:.9rem;margin-top:.6rem}
 .tall+.tall,.below,.outturns{margin-top:1.5rem}
 .outturns col.first,.rounds col.first{width:18%}.outturns th:nth-child(2){width:38%}
 td .row{display:block}
@@ -144,18 +157,19 @@ section{margin-top:2.5rem}
 .wide{display:none}.narrow{display:block}
 .plot.full,.narrow .plot{width:100%}
 .charts{grid-template-columns:1fr}
-thead{display:none}
-table,tbody{display:block}
-tbody tr{display:grid;grid-template-columns:repeat(var(--models),minmax(0,1fr));column-gap:.75rem;border-bottom:1px solid var(--line);padding:.7rem 0}
-tbody tr.group{display:block;padding:1rem 0 .3rem}
-tbody tr>th,tbody td{border:0;padding:0}
-tbody tr.group th{padding:0;display:block;border:0}
+table:not(.grid) thead{display:none}
+table:not(.grid),:not(.grid)>tbody{display:block}
+:not(.grid)>tbody>tr{display:grid;grid-template-columns:repeat(var(--models),minmax(0,1fr));column-gap:.75rem;border-bottom:1px solid var(--line);padding:.7rem 0}
+:not(.grid)>tbody>tr.group{display:block;padding:1rem 0 .3rem}
+:not(.grid)>tbody>tr>*{border:0;padding:0}
+:not(.grid)>tbody>tr.group th{padding:0;display:block;border:0}
 td .delta b{display:block}
 .outturns td:first-of-type{grid-column:1/-1}
 .lead{font-size:.95rem}
 .charts .plot{max-width:300px}
 tbody tr:not(.group)>th{grid-column:1/-1;padding-bottom:.4rem}
-td::before{content:attr(data-model);display:block;font-size:.8rem;color:var(--soft);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.grid tbody tr>th{padding-bottom:.6rem}
+td[data-model]::before{content:attr(data-model);display:block;font-size:.8rem;color:var(--soft);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 td .ci,td .delta{font-size:.76rem;letter-spacing:-.015em}
 .bars{grid-template-columns:8.5rem 1fr max-content;column-gap:.65rem;font-size:.85rem}.bars .share{min-width:3.6rem}
 .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.6rem}

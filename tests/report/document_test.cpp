@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -119,6 +120,37 @@ TEST(Document, CurvesAreAsLongAsTheirSteps) {
   bad = good;
   bad["training"][0]["step"] = {10, 10, 30};
   EXPECT_THAT(error_of(bad), AllOf(HasSubstr("training[0].step[1]"), HasSubstr("rise")));
+}
+
+TEST(Document, WhatCannotBeIsRefused) {
+  const Json good = to_json(make_document());
+  Json bad = good;
+  bad["evaluation"]["tasks"][1]["transitions"][0]["forgotten"] = 300;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("tasks[1].transitions[0]"), HasSubstr("(200)")));
+  bad = good;
+  bad["evaluation"]["tasks"][1]["transitions"][0]["model"] = "vanila";
+  EXPECT_THAT(error_of(bad), HasSubstr("did you mean 'vanilla'"));
+  bad = good;
+  bad["distillations"][0]["logprobs"]["width"] = 0;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillations[0].logprobs"), HasSubstr("above 0")));
+  bad["distillations"][0]["logprobs"] = {{"low", 0}, {"width", 1}, {"originals", {1, 2}}, {"rewrites", {1}}};
+  EXPECT_THAT(error_of(bad), HasSubstr("as many bins"));
+  bad = good;
+  bad["training"][1]["validation_loss"] = {0.1};
+  EXPECT_THAT(error_of(bad), HasSubstr("training[1].validation_loss"));
+}
+
+TEST(Histogram, HoldsEveryValueOnce) {
+  const auto histogram = make_histogram({-4.05, -1, -1, kMissing}, {-0.5, 0, -INFINITY});
+  ASSERT_TRUE(histogram);
+  EXPECT_DOUBLE_EQ(histogram->width, 0.2);
+  EXPECT_NEAR(histogram->low, -4.2, 1e-12);
+  EXPECT_EQ(std::accumulate(histogram->originals.begin(), histogram->originals.end(), int64_t{0}), 3);
+  EXPECT_EQ(std::accumulate(histogram->rewrites.begin(), histogram->rewrites.end(), int64_t{0}), 2);
+  EXPECT_EQ(histogram->originals.front(), 1);
+  EXPECT_EQ(histogram->rewrites.back(), 1);
+  EXPECT_EQ(make_histogram({-1, -1}, {})->originals, std::vector<int64_t>{2});
+  EXPECT_FALSE(make_histogram({kMissing}, {}));
 }
 
 TEST(Document, IsWrittenWithItsReports) {

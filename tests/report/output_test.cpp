@@ -88,6 +88,52 @@ TEST(Html, HasItsParts) {
   EXPECT_THAT(html, HasSubstr(std::string(64, 'b')));
 }
 
+// seed, baseline and ten more, each with all there can be.
+Document document_of_many() {
+  Document document = make_document();
+  for (int i = 1; i <= 10; ++i) {
+    const std::string model = "variant-" + std::to_string(i);
+    document.evaluation->models.push_back(model);
+    for (Task& task : document.evaluation->tasks) {
+      task.scores.push_back(make_score(model, 0.05 * i, 0.03));
+      task.transitions.push_back({model, 200, i, 2, 1.5, 0.5, {"id-" + model}, {}});
+    }
+    document.training.push_back(document.training[1]);
+    document.training.back().variant = model;
+    document.shifts.push_back({model, 0.001 * i, document.shifts[0].modules});
+  }
+  return document;
+}
+
+TEST(Html, AnyNumberOfVariants) {
+  const std::string html = to_html(document_of_many());
+  EXPECT_THAT(unclosed(html), ElementsAre());
+  EXPECT_EQ(count_of(html, "<td data-model=\"sums\">"), 13u + 1) << "models stand below each other";
+  for (int slot = 0; slot < 13; ++slot)
+    EXPECT_THAT(html, HasSubstr("mark " + std::string(slot == 0 || slot > 8 ? "hollow " : "") + "m" +
+                                std::to_string(slot) + "\""));
+  EXPECT_THAT(html, HasSubstr("<b>variant-10:</b>"));
+  EXPECT_THAT(html, HasSubstr("id-variant-10"));
+  Document document = document_of_many();
+  for (int i = 0; i < 30; ++i) {
+    document.evaluation->models.push_back("more-" + std::to_string(i));
+    document.evaluation->tasks[0].scores.push_back(make_score(document.evaluation->models.back(), 0.5, 0.1));
+  }
+  for (const std::string& text : {to_html(document), to_markdown(document), to_terminal(document)})
+    EXPECT_THAT(text, HasSubstr("more-29"));
+}
+
+TEST(Html, ShowsWhatIsKnownOfRewritesAndTraining) {
+  const std::string html = plain_spaces(to_html(make_document()));
+  for (const char* part :
+       {"own answer", "candidate 2", "45.5 % of those asked", "71,000", "class=\"area m1\"",
+        "class=\"area m2\"", "found: “8 instead of 9”", "0.600 at step 30", "0.42 %", "class=\"cell\"",
+        "<b>70</b> forgotten", "<b>6</b> gained", "3.5 beyond chance", "fact-1, fact-9 and 68 more",
+        "chance 25.0 %"})
+    EXPECT_THAT(html, HasSubstr(part));
+  EXPECT_EQ(count_of(html, "class=\"cell\""), 2u * 5);
+}
+
 TEST(Html, LoadsAndRunsNothing) {
   for (const Document& document : {make_document(), hostile_document()}) {
     std::string html = to_html(document);
@@ -228,6 +274,18 @@ TEST(Markdown, HasItsParts) {
   EXPECT_THAT(text, Not(HasSubstr("\u00A0")));
 }
 
+TEST(Markdown, ManyModelsAreRows) {
+  const std::string text = plain_spaces(to_markdown(document_of_many()));
+  EXPECT_THAT(
+      text,
+      HasSubstr("| Target: sums, accuracy | variant-10 | 200 | 50.0 [47.0, 53.0] | **+38.0 [33.8, 42.2]** "
+                "| **−19.0 [−23.2, −14.8]** |"));
+  EXPECT_THAT(text, HasSubstr("| facts | vanilla | 200 | 70 | – | 4 | – | fact-1, fact-9, … | fact-3, … |"));
+  EXPECT_THAT(text, HasSubstr("| format | sdft | 200 | 8 | 3.5 | 6 | – | – | – |"));
+  EXPECT_THAT(text, HasSubstr("| candidate 1 | 1,100 | 500 | 45.5 % | 70.0 % | 20,000 |"));
+  EXPECT_THAT(text, HasSubstr("| sdft | 30 | 0.700 → 0.400 | 0.600 at step 30 | 0.42 % |"));
+}
+
 TEST(Terminal, IsATableInMiniature) {
   std::string text = to_terminal(make_document());
   EXPECT_THAT(text,
@@ -236,6 +294,8 @@ TEST(Terminal, IsATableInMiniature) {
   EXPECT_THAT(text, HasSubstr("! 2 prompts were too long"));
   EXPECT_THAT(text, HasSubstr("1,600 of 2,000 accepted (80.0 %)"));
   EXPECT_THAT(text, HasSubstr("vanilla 2.00 → 0.50 in 30 steps"));
+  EXPECT_THAT(text, HasSubstr("own answer 900 of 2,000, candidate 1 500 of 1,100"));
+  EXPECT_THAT(text, HasSubstr("sdft 0.42 %"));
 }
 
 TEST(Terminal, KeepsToItsColumns) {

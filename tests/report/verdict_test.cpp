@@ -96,6 +96,18 @@ TEST(Summary, LeavesOutTasksThatNotEveryModelHas) {
   EXPECT_THAT(text_of(document), HasSubstr("left out: 1."));
 }
 
+// Two measures of the same answers are not two tasks.
+TEST(Summary, OneMetricIsNotAveragedWithAnother) {
+  Document document = make_document();
+  document.evaluation->tasks.push_back(make_task("talk", "similarity", 1, 0.4, 0.8));
+  document.evaluation->tasks.push_back(make_task("talk, other", "similarity", 1, 0.1, 0.2));
+  document.evaluation->tasks.back().metric = "another";
+  KindSummary similarity = summarize(*document.evaluation, find_roles(document)).back();
+  EXPECT_EQ(similarity.tasks.size(), 1u);
+  EXPECT_EQ(similarity.left_out, 0u);
+  EXPECT_NEAR(similarity.tuned, 0.8, 1e-12);
+}
+
 TEST(Verdict, SaysWhatWasGainedAndLost) {
   std::string text = text_of(make_document());
   EXPECT_THAT(
