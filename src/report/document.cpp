@@ -1,45 +1,14 @@
-// The document to JSON and back. One table of fields a struct serves both ways, so that they cannot drift
-// apart.
+// The document to JSON and back.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
-#include <tuple>
-#include <type_traits>
 
-#include "base/error.h"
 #include "base/file.h"
+#include "report/fields.h"
 #include "report/report.h"
 
 namespace sdft::report {
-namespace {
 
-template <typename Struct, typename Member>
-struct Field {
-  const char* key;
-  Member Struct::*member;
-  bool required;
-};
-
-template <typename Struct, typename Member>
-constexpr Field<Struct, Member> must(const char* key, Member Struct::*member) {
-  return {key, member, true};
-}
-template <typename Struct, typename Member>
-constexpr Field<Struct, Member> may(const char* key, Member Struct::*member) {
-  return {key, member, false};
-}
-
-template <typename Struct>
-struct Fields;
-
-#define SDFT_FIELDS(Struct, ...)                                           \
-  template <>                                                              \
-  struct Fields<Struct> {                                                  \
-    static constexpr auto table() { return std::make_tuple(__VA_ARGS__); } \
-  };
-
-SDFT_FIELDS(Setting, must("name", &Setting::name), must("value", &Setting::value))
 SDFT_FIELDS(SeedModel, must("path", &SeedModel::path), may("architecture", &SeedModel::architecture),
             may("parameters", &SeedModel::parameters), may("sha256", &SeedModel::sha256))
 SDFT_FIELDS(DatasetFile, must("role", &DatasetFile::role), must("path", &DatasetFile::path),
@@ -51,18 +20,28 @@ SDFT_FIELDS(Run, must("title", &Run::title), may("date", &Run::date), may("versi
 SDFT_FIELDS(Rejection, must("reason", &Rejection::reason), must("count", &Rejection::count))
 SDFT_FIELDS(Rewrite, may("id", &Rewrite::id), may("prompt", &Rewrite::prompt),
             must("original", &Rewrite::original), must("rewrite", &Rewrite::rewrite),
-            may("outcome", &Rewrite::outcome))
-SDFT_FIELDS(Distillation, must("examples", &Distillation::examples),
-            must("accepted", &Distillation::accepted), may("accepted_at", &Distillation::accepted_at),
-            may("unchanged", &Distillation::unchanged), may("rejected", &Distillation::rejected),
-            may("too_long", &Distillation::too_long), may("length_ratio", &Distillation::length_ratio),
+            may("outcome", &Rewrite::outcome), may("matched", &Rewrite::matched))
+SDFT_FIELDS(Round, must("name", &Round::name), must("asked", &Round::asked),
+            must("accepted", &Round::accepted), may("tokens", &Round::tokens))
+SDFT_FIELDS(Histogram, must("low", &Histogram::low), must("width", &Histogram::width),
+            must("originals", &Histogram::originals), must("rewrites", &Histogram::rewrites))
+SDFT_FIELDS(Distillation, may("name", &Distillation::name), may("variants", &Distillation::variants),
+            must("examples", &Distillation::examples), must("accepted", &Distillation::accepted),
+            may("rounds", &Distillation::rounds), may("unchanged", &Distillation::unchanged),
+            may("rejected", &Distillation::rejected), may("too_long", &Distillation::too_long),
+            may("length_ratio", &Distillation::length_ratio),
             may("logprob_original", &Distillation::logprob_original),
             may("logprob_rewrite", &Distillation::logprob_rewrite),
             may("distilled_fraction", &Distillation::distilled_fraction),
-            may("samples", &Distillation::samples))
+            may("logprobs", &Distillation::logprobs), may("samples", &Distillation::samples))
 SDFT_FIELDS(Curve, must("variant", &Curve::variant), must("step", &Curve::step), may("loss", &Curve::loss),
             may("learning_rate", &Curve::learning_rate), may("grad_norm", &Curve::grad_norm),
-            may("tokens_per_second", &Curve::tokens_per_second))
+            may("tokens_per_second", &Curve::tokens_per_second),
+            may("validation_loss", &Curve::validation_loss))
+SDFT_FIELDS(ModuleShift, may("layer", &ModuleShift::layer), must("module", &ModuleShift::module),
+            must("shift", &ModuleShift::shift))
+SDFT_FIELDS(Shift, must("variant", &Shift::variant), must("total", &Shift::total),
+            may("modules", &Shift::modules))
 SDFT_FIELDS(Difference, must("against", &Difference::against), may("value", &Difference::value),
             may("interval", &Difference::interval))
 SDFT_FIELDS(Score, must("model", &Score::model), may("value", &Score::value), may("n", &Score::n),
@@ -71,126 +50,24 @@ SDFT_FIELDS(ModelAnswer, must("model", &ModelAnswer::model), must("text", &Model
             may("correct", &ModelAnswer::correct))
 SDFT_FIELDS(SampleAnswers, may("id", &SampleAnswers::id), may("prompt", &SampleAnswers::prompt),
             may("reference", &SampleAnswers::reference), may("answers", &SampleAnswers::answers))
+SDFT_FIELDS(Transition, must("model", &Transition::model), must("n", &Transition::n),
+            must("forgotten", &Transition::forgotten), must("gained", &Transition::gained),
+            may("forgotten_corrected", &Transition::forgotten_corrected),
+            may("gained_corrected", &Transition::gained_corrected),
+            may("forgotten_ids", &Transition::forgotten_ids), may("gained_ids", &Transition::gained_ids))
 SDFT_FIELDS(Task, must("name", &Task::name), must("kind", &Task::kind), may("metric", &Task::metric),
-            may("scores", &Task::scores), may("samples", &Task::samples))
+            may("scores", &Task::scores), may("samples", &Task::samples), may("chance", &Task::chance),
+            may("transitions", &Task::transitions))
 SDFT_FIELDS(Evaluation, must("models", &Evaluation::models), must("tasks", &Evaluation::tasks))
 SDFT_FIELDS(Timing, must("stage", &Timing::stage), may("seconds", &Timing::seconds))
 SDFT_FIELDS(Document, must("run", &Document::run), may("baseline", &Document::baseline),
-            may("warnings", &Document::warnings), may("distillation", &Document::distillation),
-            may("training", &Document::training), may("evaluation", &Document::evaluation),
-            may("timings", &Document::timings), may("peak_memory_bytes", &Document::peak_memory_bytes),
+            may("warnings", &Document::warnings), may("distillations", &Document::distillations),
+            may("training", &Document::training), may("shifts", &Document::shifts),
+            may("evaluation", &Document::evaluation), may("timings", &Document::timings),
+            may("peak_memory_bytes", &Document::peak_memory_bytes),
             may("peak_device_memory_bytes", &Document::peak_device_memory_bytes))
-#undef SDFT_FIELDS
 
-template <typename T>
-struct is_vector : std::false_type {};
-template <typename T>
-struct is_vector<std::vector<T>> : std::true_type {};
-template <typename T>
-struct is_optional : std::false_type {};
-template <typename T>
-struct is_optional<std::optional<T>> : std::true_type {};
-
-// --- Writing ---
-
-template <typename T>
-Json write(const T& value) {
-  if constexpr (std::is_same_v<T, double>) {
-    return std::isfinite(value) ? Json(value) : Json(nullptr);
-  } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
-    return value;
-  } else if constexpr (std::is_same_v<T, Interval>) {
-    if (!std::isfinite(value.low) || !std::isfinite(value.high)) return nullptr;
-    return Json::array({value.low, value.high});
-  } else if constexpr (is_optional<T>::value) {
-    return value ? write(*value) : Json(nullptr);
-  } else if constexpr (is_vector<T>::value) {
-    Json array = Json::array();
-    for (const auto& item : value) array.push_back(write(item));
-    return array;
-  } else {
-    Json object = Json::object();
-    auto add = [&](const auto&... field) { ((object[field.key] = write(value.*field.member)), ...); };
-    std::apply(add, Fields<T>::table());
-    return object;
-  }
-}
-
-// --- Reading ---
-
-[[noreturn]] void expected(const char* what, const Json& found, const std::string& where) {
-  fail_input(where, std::string("expected ") + what + ", found " + describe(found));
-}
-
-template <typename T>
-void read_struct(const Json& json, const std::string& where, T& out);
-
-// Counts, and the seed, which alone may need all 64 bits.
-template <typename Integer>
-void read_integer(const Json& json, const std::string& where, Integer& out) {
-  bool fits = json.is_number_integer() && (json.is_number_unsigned() || json.get<int64_t>() >= 0) &&
-              json.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<Integer>::max());
-  if (!fits) expected("a whole number that is not negative", json, where);
-  out = json.get<Integer>();
-}
-
-template <typename T>
-void read(const Json& json, const std::string& where, T& out) {
-  if constexpr (std::is_same_v<T, std::string>) {
-    if (!json.is_string()) expected("a string", json, where);
-    out = json.get<std::string>();
-  } else if constexpr (std::is_same_v<T, bool>) {
-    if (!json.is_boolean()) expected("true or false", json, where);
-    out = json.get<bool>();
-  } else if constexpr (std::is_same_v<T, double>) {
-    if (json.is_null()) return;
-    if (!json.is_number()) expected("a number or null", json, where);
-    out = json.get<double>();
-  } else if constexpr (std::is_integral_v<T>) {
-    read_integer(json, where, out);
-  } else if constexpr (std::is_same_v<T, Interval>) {
-    if (json.is_null()) return;
-    if (!json.is_array() || json.size() != 2) expected("an interval [low, high] or null", json, where);
-    read(json[0], where + "[0]", out.low);
-    read(json[1], where + "[1]", out.high);
-  } else if constexpr (is_optional<T>::value) {
-    if (!json.is_null()) read(json, where, out.emplace());
-  } else if constexpr (is_vector<T>::value) {
-    if (!json.is_array()) expected("an array", json, where);
-    out.clear();
-    out.reserve(json.size());
-    for (const Json& item : json) {
-      typename T::value_type value{};
-      if constexpr (std::is_same_v<typename T::value_type, double>) value = kMissing;
-      read(item, where + "[" + std::to_string(out.size()) + "]", value);
-      out.push_back(std::move(value));
-    }
-  } else {
-    read_struct(json, where, out);
-  }
-}
-
-template <typename T>
-void read_struct(const Json& json, const std::string& where, T& out) {
-  if (!json.is_object()) expected("an object", json, where);
-  std::vector<std::string> known;
-  if constexpr (std::is_same_v<T, Document>) known.push_back("format");
-  auto take = [&](const auto& field) {
-    known.push_back(field.key);
-    auto found = json.find(field.key);
-    if (found != json.end())
-      read(*found, where + "." + field.key, out.*field.member);
-    else if (field.required)
-      fail_input(where, std::string("field '") + field.key + "' is missing");
-  };
-  std::apply([&](const auto&... field) { (take(field), ...); }, Fields<T>::table());
-  for (const auto& item : json.items()) {
-    if (std::find(known.begin(), known.end(), item.key()) != known.end()) continue;
-    std::string guess = nearest(item.key(), known);
-    fail_input(where, "unknown field '" + item.key() + "'",
-               guess.empty() ? "" : "did you mean '" + guess + "'?");
-  }
-}
+namespace {
 
 // --- What the types do not say ---
 
@@ -239,6 +116,15 @@ void check_task(const Task& task, const std::vector<std::string>& models, const 
       check_interval(score.differences[k].interval, -1, 1, at + ".interval");
     }
   }
+  check_range(task.chance, 0, 1, where + ".chance");
+  for (size_t i = 0; i < task.transitions.size(); ++i) {
+    const Transition& t = task.transitions[i];
+    const std::string place = where + ".transitions[" + std::to_string(i) + "]";
+    check_model(t.model, models, place);
+    if (t.forgotten > t.n || t.gained > t.n - t.forgotten)
+      fail_input(place,
+                 "more examples were forgotten and gained than there are (" + std::to_string(t.n) + ")");
+  }
   for (size_t i = 0; i < task.samples.size(); ++i)
     for (const ModelAnswer& answer : task.samples[i].answers)
       check_model(answer.model, models, where + ".samples[" + std::to_string(i) + "]");
@@ -271,7 +157,8 @@ void check_curve(const Curve& curve, const std::string& where) {
       {"loss", &curve.loss},
       {"learning_rate", &curve.learning_rate},
       {"grad_norm", &curve.grad_norm},
-      {"tokens_per_second", &curve.tokens_per_second}};
+      {"tokens_per_second", &curve.tokens_per_second},
+      {"validation_loss", &curve.validation_loss}};
   for (const auto& [name, column] : columns)
     if (!column->empty() && column->size() != curve.step.size())
       fail_input(where + "." + name, "expected as many values as steps (" +
@@ -279,9 +166,22 @@ void check_curve(const Curve& curve, const std::string& where) {
                                          std::to_string(column->size()));
 }
 
+void check_histogram(const Histogram& histogram, const std::string& where) {
+  if (!std::isfinite(histogram.low) || !(histogram.width > 0) || !std::isfinite(histogram.width))
+    fail_input(where, "expected a finite low end and a width above 0");
+  if (histogram.originals.size() != histogram.rewrites.size())
+    fail_input(where, "expected as many bins of rewrites as of originals (" +
+                          std::to_string(histogram.originals.size()) + "), found " +
+                          std::to_string(histogram.rewrites.size()));
+}
+
 void check(const Document& document, const std::string& where) {
-  if (document.distillation)
-    check_range(document.distillation->distilled_fraction, 0, 1, where + ".distillation.distilled_fraction");
+  for (size_t i = 0; i < document.distillations.size(); ++i) {
+    const Distillation& d = document.distillations[i];
+    const std::string place = where + ".distillations[" + std::to_string(i) + "]";
+    check_range(d.distilled_fraction, 0, 1, place + ".distilled_fraction");
+    if (d.logprobs) check_histogram(*d.logprobs, place + ".logprobs");
+  }
   for (size_t i = 0; i < document.training.size(); ++i)
     check_curve(document.training[i], where + ".training[" + std::to_string(i) + "]");
   if (document.evaluation) check_evaluation(*document.evaluation, where + ".evaluation");
@@ -289,21 +189,35 @@ void check(const Document& document, const std::string& where) {
 
 }  // namespace
 
-Json to_json(const Document& document) {
-  Json json = {{"format", kFormat}};
-  json.update(write(document));
-  return json;
+std::optional<Histogram> make_histogram(const std::vector<double>& originals,
+                                        const std::vector<double>& rewrites) {
+  double low = INFINITY, high = -INFINITY;
+  for (const auto* values : {&originals, &rewrites})
+    for (double value : *values)
+      if (std::isfinite(value)) low = std::min(low, value), high = std::max(high, value);
+  if (!(low <= high)) return std::nullopt;
+  const double raw = std::max((high - low) / 30, 1e-3), power = std::pow(10.0, std::floor(std::log10(raw)));
+  Histogram histogram;
+  for (double step : {10.0, 5.0, 2.0, 1.0})
+    if (step * power >= raw * (1 - 1e-9)) histogram.width = step * power;
+  histogram.low = std::floor(low / histogram.width) * histogram.width;
+  const auto bins = static_cast<size_t>(std::floor((high - histogram.low) / histogram.width)) + 1;
+  auto count = [&](const std::vector<double>& values) {
+    std::vector<int64_t> counts(bins);
+    for (double value : values)
+      if (std::isfinite(value))
+        ++counts[std::min(bins - 1, static_cast<size_t>((value - histogram.low) / histogram.width))];
+    return counts;
+  };
+  histogram.originals = count(originals);
+  histogram.rewrites = count(rewrites);
+  return histogram;
 }
 
+Json to_json(const Document& document) { return write_document(document, kFormat); }
+
 Document from_json(const Json& json, const std::string& where) {
-  int format = json.is_object() ? require<int>(json, "format", where) : 0;
-  if (json.is_object() && format != kFormat)
-    fail_input(where,
-               "report format " + std::to_string(format) + " is not the one this sdft reads (" +
-                   std::to_string(kFormat) + ")",
-               "use the sdft that wrote it");
-  Document document;
-  read_struct(json, where, document);
+  Document document = read_document<Document>(json, "report", kFormat, where);
   check(document, where);
   return document;
 }

@@ -13,7 +13,6 @@ namespace sdft::report {
 inline constexpr const char* kDash = "–";  // in place of what was not measured
 
 // Where the run directory has what a report shows only a part of.
-inline constexpr const char* kRewritesFile = "distill/distilled.jsonl";
 inline constexpr const char* kAnswersFiles = "eval/MODEL/TASK/answers.jsonl";
 
 // --- Numbers; NaN and infinities give kDash. The spaces in "71.0 %" and "[64.4, 76.8]" are no-break ones, so

@@ -1,60 +1,18 @@
-// The report as one HTML file: no scripts, nothing loaded from elsewhere (its content policy forbids both),
-// every text of a model or a dataset escaped.
+// The report as one HTML file, every text of a model or a dataset escaped: its order, the verdict, answers
+// and provenance; the other sections are in html_evaluation.cpp and html_stages.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "report/format.h"
-#include "report/html_style.h"
+#include "report/html_parts.h"
 #include "report/plots.h"
-#include "report/report.h"
-#include "report/verdict.h"
 
 namespace sdft::report {
 namespace {
 
-constexpr size_t kLongestText = 1200, kLongestName = 80, kMostRewrites = 6, kMostAnswers = 3;
-constexpr int kWide = 800, kNarrow = 358;
-
-std::string safe(const std::string& text) { return escape_html(clean(text)); }
-std::string name(const std::string& text) {
-  return escape_html(cut_short(one_line(clean(text)), kLongestName));
-}
-
-// A text as it was written; what is cut from its end is counted.
-std::string passage(const std::string& text, const char* cls = "text") {
-  std::string whole = clean(text), shown = cut(whole, kLongestText), mark;
-  if (size_t at = shown.rfind("… ["); shown != whole && at != std::string::npos) {
-    mark = "<span class=\"cutmark\">" + shown.substr(at) + "</span>";
-    shown.resize(at);
-  }
-  if (whole.find_first_not_of(" \n\t") == std::string::npos) mark = "<span class=\"cutmark\">(empty)</span>";
-  return fmt::format("<div class=\"{}\" dir=\"auto\">{}{}</div>", cls, escape_html(shown), mark);
-}
-
-const char* class_of(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kBetter:
-      return "good";
-    case Outcome::kWorse:
-      return "bad";
-    default:
-      return "same";
-  }
-}
-
-std::string section(const std::string& title, const std::string& lead, const std::string& body) {
-  return "<section>\n<h2>" + title + "</h2>\n" +
-         (lead.empty() ? "" : "<p class=\"lead\">" + lead + "</p>\n") + body + "</section>\n";
-}
-
-// all: may be unknown (0), as in documents of others.
-std::string shown_of(size_t shown, int64_t all, const char* file) {
-  if (static_cast<int64_t>(shown) >= all) return "";
-  return fmt::format("<p class=\"lead\">{} of {} are shown; {} has them all.</p>\n", shown, grouped(all),
-                     file);
-}
+constexpr size_t kMostAnswers = 3;
 
 // --- Top ---
 
@@ -120,208 +78,6 @@ std::string verdict_box(const Document& document) {
     out += "<p class=\"conclusion\"><b>" + escape_html(line.label) + ":</b> " + escape_html(line.text) +
            "</p>\n";
   return out + "</div>\n";
-}
-
-// --- Scores ---
-
-std::string legend(const std::vector<std::string>& models, const std::string& baseline) {
-  std::string out = "<ul class=\"legend\">";
-  for (const std::string& model : models)
-    out += "<li>" + marker_icon(model_slot(model, models, baseline)) + name(model) + "</li>";
-  return out + "</ul>\n";
-}
-
-std::string score_cell(const Task& task, const std::string& model, const std::string& seed) {
-  const Score* score = find_score(task, model);
-  std::string out = "<td data-model=\"" + name(model) + "\"><span class=\"value\">" +
-                    (score ? percent_bare(score->value) : kDash) + "</span>";
-  std::string interval = score ? percent_interval(score->interval) : "";
-  if (!interval.empty()) out += "<span class=\"ci\">" + interval + "</span>";
-  Comparison change = compare(task, model, seed);
-  if (known(change.value))
-    out += fmt::format("<span class=\"delta {}\"><b>{}</b> {}</span>", class_of(change.outcome()),
-                       points(change.value), points_interval(change.interval));
-  return out + "</td>";
-}
-
-std::string score_table(const Document& document) {
-  const Evaluation& evaluation = *document.evaluation;
-  const Roles roles = find_roles(document);
-  const std::vector<std::string>& models = evaluation.models;
-  std::string out = fmt::format(
-      "<table style=\"--models:{}\">\n<colgroup><col class=\"first\"></colgroup>\n<thead><tr><th "
-      "scope=\"col\">Task</th>",
-      std::clamp<size_t>(models.size(), 1, 3));
-  for (const std::string& model : models)
-    out += "<th scope=\"col\">" + marker_icon(model_slot(model, models, document.baseline)) + name(model) +
-           "</th>";
-  out += "</tr></thead>\n<tbody>\n";
-  for (const Kind& kind : kKinds) {
-    bool headed = false;
-    for (const Task& task : evaluation.tasks) {
-      if (task.kind != kind.name) continue;
-      if (!headed)
-        out += fmt::format("<tr class=\"group\"><th colspan=\"{}\" scope=\"rowgroup\">{}</th></tr>\n",
-                           models.size() + 1, kind.title);
-      headed = true;
-      const int64_t n = examples_of(task);
-      std::string sub = name(task.metric) + (task.metric.empty() || n == 0 ? "" : ", ") +
-                        (n > 0 ? "n = " + grouped(n) : "");
-      out += "<tr><th scope=\"row\">" + name(task.name) + "<span class=\"sub\">" + sub + "</span></th>";
-      for (const std::string& model : models) out += score_cell(task, model, roles.seed);
-      out += "</tr>\n";
-    }
-  }
-  return out + "</tbody>\n</table>\n";
-}
-
-std::string evaluation_sections(const Document& document) {
-  const Evaluation& evaluation = *document.evaluation;
-  if (evaluation.tasks.empty() || evaluation.models.empty()) return "";
-  bool seed = !find_roles(document).seed.empty();
-  std::string plot = "<figure>\n" + legend(evaluation.models, document.baseline) + "<div class=\"wide\">" +
-                     dot_plot(document, kWide) + "</div>\n<div class=\"narrow\">" +
-                     dot_plot(document, kNarrow) + "</div>\n</figure>\n";
-  std::string lead = "Score on each task in percent, with the 95&nbsp;% interval over examples.";
-  if (seed) lead += " The dashed line is the seed: left of it is forgetting, right of it is learning.";
-  std::string note = "In percent, with the 95&nbsp;% interval.";
-  if (seed && evaluation.models.size() > 1)
-    note +=
-        " Below it the difference from the seed in percentage points, over the same examples where the run "
-        "paired "
-        "them; grey where it is not measurable.";
-  return section("What was learned, what was forgotten", lead, plot) +
-         section("Scores", note, score_table(document));
-}
-
-// --- Rewrites ---
-
-struct Bar {
-  std::string label;  // HTML
-  double share = 0;
-  std::string amount;
-  const char* cls = "";
-  bool sub = false;
-};
-
-std::string bars(const std::vector<Bar>& rows) {
-  std::string out = "<dl class=\"bars\">\n";
-  for (const Bar& bar : rows) {
-    double width = known(bar.share) ? 100 * std::clamp(bar.share, 0.0, 1.0) : 0;
-    out += fmt::format(
-        "<dt{}>{}</dt><dd class=\"track\">{}</dd><dd class=\"amount\">{}</dd>\n",
-        bar.sub ? " class=\"sub\"" : "", bar.label,
-        width > 0 ? fmt::format("<i class=\"{}\" style=\"width:{:.1f}%\"></i>", bar.cls, width) : "",
-        bar.amount);
-  }
-  return out + "</dl>\n";
-}
-
-// "answer_mismatch" as "answer mismatch".
-std::string spaced(std::string reason) {
-  std::replace(reason.begin(), reason.end(), '_', ' ');
-  return reason;
-}
-
-std::string acceptance(const Distillation& d) {
-  std::vector<Bar> rows;
-  auto add = [&](const std::string& label, int64_t count, const char* cls, bool sub) {
-    double share = d.examples > 0 ? static_cast<double>(count) / d.examples : kMissing;
-    rows.push_back(
-        {label, share,
-         grouped(count) + (known(share) ? "<span class=\"share\">" + percent(share) + "</span>" : ""), cls,
-         sub});
-  };
-  add("accepted", d.accepted, "m2", false);
-  for (size_t i = 0; d.accepted_at.size() > 1 && i < d.accepted_at.size(); ++i)
-    add("at attempt " + std::to_string(i + 1), d.accepted_at[i], "m2", true);
-  if (d.unchanged > 0) add("of these, unchanged", d.unchanged, "m2", true);
-  int64_t rejected = 0;
-  for (const Rejection& rejection : d.rejected) rejected += rejection.count;
-  add("rejected", rejected, "m0", false);
-  for (const Rejection& rejection : d.rejected)
-    add(name(spaced(rejection.reason)), rejection.count, "m0", true);
-  if (!d.too_long.empty()) add("prompt too long", static_cast<int64_t>(d.too_long.size()), "m0", false);
-  return bars(rows);
-}
-
-std::string distribution_gap(const Distillation& d) {
-  double most = std::fmax(std::fabs(d.logprob_original), std::fabs(d.logprob_rewrite));
-  auto share = [&](double value) { return known(value) && most > 0 ? std::fabs(value) / most : 0.0; };
-  return bars({{"originals", share(d.logprob_original), decimal(d.logprob_original, 2), "m1"},
-               {"rewrites", share(d.logprob_rewrite), decimal(d.logprob_rewrite, 2), "m2"}});
-}
-
-std::string rewrite_sample(const Rewrite& sample) {
-  bool accepted = sample.outcome == "accepted";
-  std::string outcome = spaced(sample.outcome);
-  std::string out = "<article class=\"sample\">\n<header><span>" + name(sample.id) + "</span>";
-  if (!outcome.empty())
-    out += fmt::format("<span class=\"tag {}\">{}{}</span>", accepted ? "good" : "bad",
-                       accepted ? "✓ " : "✗ rejected: ", name(outcome));
-  out += "</header>\n" + passage(sample.prompt, "text prompt") + "\n<div class=\"sides\">\n";
-  out += "<div><h4>Original</h4>" + passage(sample.original) + "</div>\n";
-  out += "<div><h4>Rewrite</h4>" + passage(sample.rewrite) + "</div>\n";
-  return out + "</div>\n</article>\n";
-}
-
-std::string distillation_section(const Distillation& d) {
-  std::string lead =
-      "The seed model wrote the answers of the training examples in its own words. A rewrite that fails a "
-      "check is rejected, and the original answer stays.";
-  std::string gap =
-      "<h3>Distance from the seed</h3>\n" + distribution_gap(d) +
-      "<figcaption>Mean log-probability per token under the seed. A shorter bar is nearer to what the seed "
-      "would have written itself.</figcaption>\n";
-  std::string out = "<figure>\n<h3>Acceptance of " + plural(d.examples, "example") + "</h3>\n" +
-                    acceptance(d) + "</figure>\n<figure>\n" + gap + "</figure>\n";
-  out += "<dl class=\"facts-row\">\n<div><dt>training targets that are rewrites</dt><dd>" +
-         percent(d.distilled_fraction) + "</dd></div>\n<div><dt>mean length against the original</dt><dd>" +
-         decimal(d.length_ratio, 2) + (known(d.length_ratio) ? " ×" : "") + "</dd></div>\n</dl>\n";
-  size_t shown = std::min(d.samples.size(), kMostRewrites);
-  if (shown > 0) out += "<h3 class=\"gap\">Some rewrites</h3>\n";
-  for (size_t i = 0; i < shown; ++i) out += rewrite_sample(d.samples[i]);
-  if (shown > 0) out += shown_of(shown, d.examples, kRewritesFile);
-  return section("Rewrites", lead, out);
-}
-
-// --- Training ---
-
-std::string training_section(const std::vector<Curve>& curves, const std::string& baseline) {
-  if (curves.empty()) return "";
-  std::vector<std::string> variants;
-  size_t longest = 0;
-  for (const Curve& curve : curves) {
-    variants.push_back(curve.variant);
-    longest = std::max(longest, curve.step.size());
-  }
-  auto series = [&](std::vector<double> Curve::*column) {
-    std::vector<Series> all;
-    for (const Curve& curve : curves)
-      if (!(curve.*column).empty())
-        all.push_back(
-            {model_slot(curve.variant, variants, baseline), curve.variant, curve.step, curve.*column});
-    return all;
-  };
-  std::vector<Series> loss = series(&Curve::loss);
-  std::string out = "<figure>\n" + legend(variants, baseline);
-  out += "<div class=\"wide\">" + line_chart("Loss", loss, {kWide, 280}) + "</div>\n";
-  out += "<div class=\"narrow\">" + line_chart("Loss", loss, {kNarrow, 230}) +
-         "</div>\n<div class=\"charts\">\n";
-  const std::pair<const char*, std::vector<double> Curve::*> small[] = {
-      {"Learning rate", &Curve::learning_rate},
-      {"Gradient norm", &Curve::grad_norm},
-      {"Tokens per second", &Curve::tokens_per_second}};
-  for (const auto& [title, column] : small)
-    if (std::vector<Series> lines = series(column); !lines.empty())
-      out += line_chart(title, lines, {260, 160});
-  out += "</div>\n";
-  if (longest > kMostPoints)
-    out += "<figcaption>Long curves are drawn as means of neighbouring steps.</figcaption>\n";
-  return section("Training",
-                 "Each variant is judged on its own targets, so only the shapes of the losses compare, not "
-                 "their heights.",
-                 out + "</figure>\n");
 }
 
 // --- Answers ---
@@ -412,22 +168,16 @@ std::string provenance(const Run& run) {
 }  // namespace
 
 std::string to_html(const Document& document) {
-  std::string out =
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-      name(document.run.title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main>\n";
-  out += page_header(document.run) + warning_list(document) + verdict_box(document);
-  if (document.evaluation) out += evaluation_sections(document);
-  if (document.distillation) out += distillation_section(*document.distillation);
-  out += training_section(document.training, document.baseline);
+  std::string out = page_header(document.run) + warning_list(document) + verdict_box(document);
+  out += expectation_section(document) + evaluation_sections(document) + transition_section(document);
+  out += distillation_section(document) + training_section(document);
   if (document.evaluation) out += answers_section(*document.evaluation, document.baseline);
   out += cost(document) + provenance(document.run);
-  return out +
-         "<footer>Scores are means over examples, intervals hold with 95&nbsp;% confidence; a difference is "
-         "called "
-         "measurable where its interval does not hold 0.</footer>\n</main>\n</body>\n</html>\n";
+  return page(
+      document.run.title,
+      out +
+          "<footer>Scores are means over examples, intervals hold with 95&nbsp;% confidence; a difference is "
+          "called measurable where its interval does not hold 0.</footer>\n");
 }
 
 }  // namespace sdft::report

@@ -2,13 +2,15 @@
 
 namespace sdft::report {
 
-// Colours: grey for the seed, orange for vanilla, blue for the tuned model; they stay apart for colour-blind
-// readers and in greyscale the markers differ. Two columns fold into one below 40 rem.
+// Colours: grey for the seed, orange for the baseline, blue for the tuned model; they stay apart for
+// colour-blind readers and in greyscale the markers differ. Two columns fold into one below 40 rem.
 const char* const kStyle = R"css(
 :root{color-scheme:light dark;--page:#f6f6f4;--card:#fff;--ink:#1b1c1e;--soft:#5c6066;--line:#e2e2dd;--fill:#e9e9e4;
---m0:#6b7078;--m1:#b9540a;--m2:#0a63ad;--m3:#8a3f98;--m4:#00776a;--good:#0b6e4f;--bad:#a8201a;--warn:#8a5a00;--warnbg:#fdf4dc}
+--m0:#6b7078;--m1:#b9540a;--m2:#0a63ad;--m3:#8a3f98;--m4:#00776a;
+--m5:#80640a;--m6:#c2185b;--m7:#5646c0;--m8:#4a7525;--m9:#7a4a2b;--m10:#00708f;--m11:#b0362b;--m12:#47617f;--good:#0b6e4f;--bad:#a8201a;--warn:#8a5a00;--warnbg:#fdf4dc}
 @media (prefers-color-scheme:dark){:root{--page:#131416;--card:#1b1d20;--ink:#e9e9e6;--soft:#a0a4ab;--line:#31343a;
---fill:#25282c;--m0:#a3a8b0;--m1:#f0954f;--m2:#62b1f0;--m3:#d194e0;--m4:#45c4a9;--good:#5cc9a0;--bad:#ff8a80;
+--fill:#25282c;--m0:#a3a8b0;--m1:#f0954f;--m2:#62b1f0;--m3:#d194e0;--m4:#45c4a9;
+--m5:#d9b945;--m6:#f47fb0;--m7:#a79bff;--m8:#9ccc65;--m9:#cba68b;--m10:#5cc3e0;--m11:#f28b7d;--m12:#9db4d6;--good:#5cc9a0;--bad:#ff8a80;
 --warn:#f0c060;--warnbg:#2b2616}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
@@ -25,7 +27,8 @@ section{margin-top:3rem}
 .meta{color:var(--soft);font-size:.9rem;margin-top:.6rem;overflow-wrap:anywhere}
 .soft{color:var(--soft)}
 .nowrap{white-space:nowrap}
-.m0{--c:var(--m0)}.m1{--c:var(--m1)}.m2{--c:var(--m2)}.m3{--c:var(--m3)}.m4{--c:var(--m4)}
+.m0{--c:var(--m0)}.m1{--c:var(--m1)}.m2{--c:var(--m2)}.m3{--c:var(--m3)}.m4{--c:var(--m4)}.m5{--c:var(--m5)}.m6{--c:var(--m6)}
+.m7{--c:var(--m7)}.m8{--c:var(--m8)}.m9{--c:var(--m9)}.m10{--c:var(--m10)}.m11{--c:var(--m11)}.m12{--c:var(--m12)}
 .good{color:var(--good)}.bad{color:var(--bad)}.same{color:var(--soft)}
 
 .warnings{padding:.85rem 1.1rem .95rem;margin-top:1.5rem;background:var(--warnbg);border-radius:.5rem;
@@ -54,7 +57,7 @@ border-top:1px solid var(--line)}
 .conclusion b{font-weight:600}
 
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.25rem;list-style:none;padding:0;margin-bottom:.9rem;font-size:.9rem}
-.legend .icon,th .icon{vertical-align:-2px;margin-right:.4rem}
+.legend .icon,th .icon,.over .icon{vertical-align:-2px;margin-right:.4rem}
 .wide{display:block}.narrow{display:none}
 .plot{display:block;max-width:100%;height:auto;overflow:visible;font-size:12px}
 .plot text{fill:var(--ink)}
@@ -68,6 +71,9 @@ border-top:1px solid var(--line)}
 .mark{fill:var(--c);stroke:var(--card);stroke-width:1}
 .mark.hollow{fill:var(--card);stroke:var(--c);stroke-width:1.8}
 .curve{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
+.curve.dashed{stroke-dasharray:5 4}
+.area{fill:var(--c);fill-opacity:.25;stroke:var(--c);stroke-width:1.4}
+.plot .cell{fill:var(--m2)}
 .charts{display:grid;grid-template-columns:repeat(3,1fr);gap:1.5rem;margin-top:1.75rem}
 .charts .plot{width:100%}
 figcaption{color:var(--soft);font-size:.875rem;margin-top:.75rem}
@@ -80,6 +86,22 @@ tbody th{font-weight:500;overflow-wrap:anywhere}
 tbody td{border-bottom:1px solid var(--line)}
 tbody tr>th{border-bottom:1px solid var(--line)}
 tr.group th{font-size:.85rem;font-weight:650;padding:1.15rem 0 .35rem;border-bottom:1px solid var(--line)}
+main.broad{max-width:68rem}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(21rem,1fr));gap:1.5rem 2rem}
+.pair .plot{width:100%}
+h2+figure{margin-top:.75rem}
+.scroll{overflow-x:auto}
+.grid{table-layout:auto}
+.grid th,.grid td{padding-right:1.1rem}
+.grid th{overflow-wrap:normal}.grid tbody th{min-width:6rem}
+.up .ci,.down .ci{color:var(--ink)}
+.grid .ci{white-space:nowrap}
+.grid td.up,.grid td.down{background:color-mix(in srgb,var(--t) var(--a),transparent)}
+.grid td.up,.grid td.down{padding-left:.6rem}.up{--t:var(--good)}.down{--t:var(--bad)}
+.note{color:var(--soft);font-size:.9rem;margin-top:.6rem}
+.tall+.tall,.below,.outturns{margin-top:1.5rem}
+.outturns col.first,.rounds col.first{width:18%}.outturns th:nth-child(2){width:38%}
+td .row{display:block}
 td .value{font-weight:600}
 td .ci,td .delta{display:block;font-size:.82rem;line-height:1.4}
 th .sub{display:block;font-size:.82rem;font-weight:400;color:var(--soft)}
@@ -135,24 +157,27 @@ section{margin-top:2.5rem}
 .wide{display:none}.narrow{display:block}
 .plot.full,.narrow .plot{width:100%}
 .charts{grid-template-columns:1fr}
-thead{display:none}
-table,tbody{display:block}
-tbody tr{display:grid;grid-template-columns:repeat(var(--models),minmax(0,1fr));column-gap:.75rem;border-bottom:1px solid var(--line);padding:.7rem 0}
-tbody tr.group{display:block;padding:1rem 0 .3rem}
-tbody tr>th,tbody td{border:0;padding:0}
-tbody tr.group th{padding:0;display:block;border:0}
+table:not(.grid) thead{display:none}
+table:not(.grid),:not(.grid)>tbody{display:block}
+:not(.grid)>tbody>tr{display:grid;grid-template-columns:repeat(var(--models),minmax(0,1fr));column-gap:.75rem;border-bottom:1px solid var(--line);padding:.7rem 0}
+:not(.grid)>tbody>tr.group{display:block;padding:1rem 0 .3rem}
+:not(.grid)>tbody>tr>*{border:0;padding:0}
+:not(.grid)>tbody>tr.group th{padding:0;display:block;border:0}
 td .delta b{display:block}
+.outturns td:first-of-type{grid-column:1/-1}
 .lead{font-size:.95rem}
 .charts .plot{max-width:300px}
 tbody tr:not(.group)>th{grid-column:1/-1;padding-bottom:.4rem}
-td::before{content:attr(data-model);display:block;font-size:.8rem;color:var(--soft);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.grid tbody tr>th{padding-bottom:.6rem}
+td[data-model]::before{content:attr(data-model);display:block;font-size:.8rem;color:var(--soft);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 td .ci,td .delta{font-size:.76rem;letter-spacing:-.015em}
 .bars{grid-template-columns:8.5rem 1fr max-content;column-gap:.65rem;font-size:.85rem}.bars .share{min-width:3.6rem}
 .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.6rem}
 }
 @media print{
 :root{color-scheme:light;--page:#fff;--card:#fff;--ink:#000;--soft:#50545a;--line:#d5d5d0;--fill:#eeeeea;
---m0:#6b7078;--m1:#b9540a;--m2:#0a63ad;--m3:#8a3f98;--m4:#00776a;--good:#0b6e4f;--bad:#a8201a;--warn:#8a5a00;--warnbg:#fdf4dc}
+--m0:#6b7078;--m1:#b9540a;--m2:#0a63ad;--m3:#8a3f98;--m4:#00776a;
+--m5:#80640a;--m6:#c2185b;--m7:#5646c0;--m8:#4a7525;--m9:#7a4a2b;--m10:#00708f;--m11:#b0362b;--m12:#47617f;--good:#0b6e4f;--bad:#a8201a;--warn:#8a5a00;--warnbg:#fdf4dc}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 body{font-size:11pt}main{max-width:none;padding:0}
 section{margin-top:2rem}

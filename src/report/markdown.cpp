@@ -1,66 +1,191 @@
 // The report as Markdown (GitHub's flavour): reads well as plain text, too.
 #include <algorithm>
 
+#include "report/expectation.h"
 #include "report/format.h"
-#include "report/report.h"
+#include "report/markdown_parts.h"
+#include "report/summary.h"
 #include "report/verdict.h"
 
 namespace sdft::report {
+
+using namespace markdown;
+
 namespace {
 
-constexpr size_t kLongestText = 1200, kLongestCell = 80, kMostSamples = 5, kMostAnswers = 2;
+constexpr size_t kLongestText = 1200, kMostSamples = 5, kMostAnswers = 2, kColumns = 4, kNamedIds = 5;
 
-std::string cell(const std::string& text) { return escape_markdown(cut_short(clean(text), kLongestCell)); }
-std::string full(const std::string& text) { return escape_markdown(clean(text)); }
 std::string block(const std::string& text) { return fenced(cut(clean(text), kLongestText)); }
 
-std::string shown_of(size_t shown, int64_t all, const char* file) {
+std::string shown_of(size_t shown, int64_t all, const std::string& file) {
   if (shown == 0 || static_cast<int64_t>(shown) >= all) return "";
-  return std::to_string(shown) + " of " + grouped(all) + " are shown; " + file + " has them all.\n\n";
+  return std::to_string(shown) + " of " + grouped(all) + " are shown; " + full(file) + " has them all.\n\n";
 }
 
-std::string row(const std::vector<std::string>& cells) { return "| " + join(cells, " | ") + " |\n"; }
-
-// The first column to the left, the others to the right.
-std::string head(const std::vector<std::string>& cells) {
-  std::string rule = "|:--|";
-  for (size_t i = 1; i < cells.size(); ++i) rule += "--:|";
-  return row(cells) + rule + "\n";
+std::string score_text(const Task& task, const std::string& model) {
+  const Score* score = find_score(task, model);
+  std::string interval = score ? percent_interval(score->interval) : "";
+  return (score ? percent_bare(score->value) : kDash) + (interval.empty() ? "" : " " + interval);
 }
 
-std::string scores(const Evaluation& evaluation, const Roles& roles) {
-  if (evaluation.tasks.empty() || evaluation.models.empty()) return "";
+std::string change_text(const Task& task, const std::string& model, const std::string& against) {
+  Comparison change = compare(task, model, against);
+  std::string text = points(change.value);
+  if (known(change.interval)) text += " " + points_interval(change.interval);
+  if (change.outcome() == Outcome::kBetter || change.outcome() == Outcome::kWorse) text = "**" + text + "**";
+  return text;
+}
+
+std::string task_text(const Kind& kind, const Task& task) {
+  return std::string(kind.title) + ": " + cell(task.name) +
+         (task.metric.empty() ? "" : ", " + cell(task.metric));
+}
+
+std::string count_text(const Task& task) {
+  const int64_t n = examples_of(task);
+  return n > 0 ? grouped(n) : kDash;
+}
+
+// A row a task, models side by side.
+std::string scores_of_few(const Evaluation& evaluation, const Roles& roles) {
   std::vector<std::string> titles = {"Task", "n"};
   for (const std::string& model : evaluation.models) {
     titles.push_back(cell(model) + ", %");
     if (model != roles.seed && !roles.seed.empty()) titles.push_back("against seed");
   }
-  std::string out = "## Scores\n\n" + head(titles);
+  std::string out = head(titles);
   for (const Kind& kind : kKinds)
     for (const Task& task : evaluation.tasks) {
       if (task.kind != kind.name) continue;
-      const int64_t n = examples_of(task);
-      std::vector<std::string> cells = {std::string(kind.title) + ": " + cell(task.name) +
-                                            (task.metric.empty() ? "" : ", " + cell(task.metric)),
-                                        n > 0 ? grouped(n) : kDash};
+      std::vector<std::string> cells = {task_text(kind, task), count_text(task)};
       for (const std::string& model : evaluation.models) {
-        const Score* score = find_score(task, model);
-        std::string interval = score ? percent_interval(score->interval) : "";
-        cells.push_back((score ? percent_bare(score->value) : kDash) +
-                        (interval.empty() ? "" : " " + interval));
-        if (model == roles.seed || roles.seed.empty()) continue;
-        Comparison change = compare(task, model, roles.seed);
-        std::string text = points(change.value);
-        if (known(change.interval)) text += " " + points_interval(change.interval);
-        if (change.outcome() == Outcome::kBetter || change.outcome() == Outcome::kWorse)
-          text = "**" + text + "**";
-        cells.push_back(text);
+        cells.push_back(score_text(task, model));
+        if (model != roles.seed && !roles.seed.empty()) cells.push_back(change_text(task, model, roles.seed));
       }
       out += row(cells);
     }
-  return out +
+  return out;
+}
+
+// A row a task and model.
+std::string scores_of_many(const Evaluation& evaluation, const Roles& roles) {
+  std::string out = head({"Task", "Model", "n", "Score, %", "against seed", "against baseline"}, 2);
+  for (const Kind& kind : kKinds)
+    for (const Task& task : evaluation.tasks) {
+      if (task.kind != kind.name) continue;
+      for (const std::string& model : evaluation.models)
+        out += row({task_text(kind, task), cell(model), count_text(task), score_text(task, model),
+                    change_text(task, model, roles.seed), change_text(task, model, roles.baseline)});
+    }
+  return out;
+}
+
+std::string scores(const Evaluation& evaluation, const Roles& roles) {
+  if (evaluation.tasks.empty() || evaluation.models.empty()) return "";
+  return "## Scores\n\n" +
+         (evaluation.models.size() > kColumns ? scores_of_many(evaluation, roles)
+                                              : scores_of_few(evaluation, roles)) +
          "\n[a, b] is the 95 % interval over examples. Differences are in percentage points over the same "
          "examples; **bold** where the interval does not hold 0.\n\n";
+}
+
+std::string some_ids(const std::vector<std::string>& ids, int64_t count) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < std::min(ids.size(), kNamedIds); ++i) shown.push_back(cell(ids[i]));
+  const bool more = count > static_cast<int64_t>(shown.size());
+  return shown.empty() ? kDash : join(shown, ", ") + (more ? ", …" : "");
+}
+
+std::string transitions(const Evaluation& evaluation) {
+  std::string rows;
+  for (const Task& task : evaluation.tasks)
+    for (const Transition& t : task.transitions) {
+      auto corrected = [&](double value) { return task.chance > 0 ? decimal(value, 1) : std::string(kDash); };
+      rows += row({cell(task.name), cell(t.model), grouped(t.n), grouped(t.forgotten),
+                   corrected(t.forgotten_corrected), grouped(t.gained), corrected(t.gained_corrected),
+                   some_ids(t.forgotten_ids, t.forgotten), some_ids(t.gained_ids, t.gained)});
+    }
+  if (rows.empty()) return "";
+  return "## Example by example\n\n" +
+         head({"Task", "Model", "n", "Forgotten", "beyond chance", "Gained", "beyond chance",
+               "Forgotten, some", "Gained, some"},
+              2) +
+         rows +
+         "\nForgotten: the seed had it right and the model has it wrong; gained: the other way round. Beyond "
+         "chance: without what guessing alone would show, where answers can be guessed.\n\n";
+}
+
+std::string expectations(const Document& document) {
+  const std::vector<Expectation> all = find_expectations(document);
+  std::string out;
+  for (const Expectation& expectation : all) {
+    if (all.size() > 1) out += "### " + cell(expectation.distillation) + "\n\n";
+    std::vector<std::string> titles = {"Known before training", "Value", "Warning", "Foretold"};
+    for (const Outturn& outturn : expectation.outturns) titles.push_back(cell(outturn.variant));
+    out += head(titles, titles.size());
+    for (size_t i = 0; i < expectation.indicators.size(); ++i) {
+      const Indicator& one = expectation.indicators[i];
+      std::vector<std::string> cells = {one.name, one.value, one.threshold, in_words(one.foretold)};
+      for (const Outturn& outturn : expectation.outturns) cells.push_back(in_words(outturn.judgements[i]));
+      out += row(cells);
+    }
+    out += "\n";
+    for (const Outturn& outturn : expectation.outturns)
+      out += "- What came out of " + cell(outturn.variant) +
+             ", retained and safety tasks against the baseline: " + full(outturn.words) + "\n";
+    if (!expectation.outturns.empty()) out += "\n";
+  }
+  return out.empty() ? out : "## Was it to be expected?\n\n" + out;
+}
+
+// --- Rewrites ---
+
+std::string share_of(int64_t part, int64_t whole) {
+  return whole > 0 ? percent(static_cast<double>(part) / static_cast<double>(whole)) : kDash;
+}
+
+std::string rounds(const Distillation& d) {
+  if (d.rounds.empty()) return "";
+  std::string out =
+      head({"Round", "Asked", "Accepted", "of those asked", "Accepted so far", "Tokens generated"});
+  int64_t accepted = 0;
+  for (const Round& round : d.rounds) {
+    accepted += round.accepted;
+    out += row({cell(round_in_words(round)), grouped(round.asked), grouped(round.accepted),
+                share_of(round.accepted, round.asked), share_of(accepted, d.examples),
+                round.tokens > 0 ? grouped(round.tokens) : kDash});
+  }
+  return out + "\n";
+}
+
+std::string histogram(const Histogram& h) {
+  int64_t most = 1;
+  for (const auto* counts : {&h.originals, &h.rewrites})
+    for (int64_t count : *counts) most = std::max(most, count);
+  auto bar = [&](int64_t count) {
+    std::string text = grouped(count);
+    if (count > 0) text += " ";
+    const double blocks = 20.0 * static_cast<double>(count) / static_cast<double>(most);
+    for (int i = 0; i < std::max(count > 0 ? 1 : 0, static_cast<int>(blocks + 0.5)); ++i) text += "█";
+    return text;
+  };
+  std::string out = head({"Mean log-probability from", "Originals", "Rewrites"}, 3);
+  for (size_t i = 0; i < h.originals.size(); ++i)
+    out += row(
+        {significant(h.low + h.width * static_cast<double>(i), 3), bar(h.originals[i]), bar(h.rewrites[i])});
+  return out + "\n";
+}
+
+std::string all_sets(const std::vector<Distillation>& sets) {
+  if (sets.size() < 2) return "";
+  std::string out = "### All sets of rewrites\n\n" + head({"Set", "Accepted", "Unchanged, of the accepted",
+                                                           "Length", "Log-probability", "Tokens generated"});
+  for (const Distillation& d : sets)
+    out += row({cell(d.name), share_of(d.accepted, d.examples), share_of(d.unchanged, d.accepted),
+                decimal(d.length_ratio, 2),
+                decimal(d.logprob_original, 2) + " → " + decimal(d.logprob_rewrite, 2),
+                tokens_of(d) > 0 ? grouped(tokens_of(d)) : kDash});
+  return out + "\n";
 }
 
 std::string distillation(const Distillation& d) {
@@ -70,37 +195,50 @@ std::string distillation(const Distillation& d) {
         {name, grouped(count), d.examples > 0 ? percent(static_cast<double>(count) / d.examples) : kDash});
   };
   line("accepted", d.accepted);
-  for (size_t i = 0; d.accepted_at.size() > 1 && i < d.accepted_at.size(); ++i)
-    line("of these, at attempt " + std::to_string(i + 1), d.accepted_at[i]);
   line("of these, equal to the original", d.unchanged);
   for (const Rejection& rejection : d.rejected) line("rejected: " + cell(rejection.reason), rejection.count);
   line("prompt too long", static_cast<int64_t>(d.too_long.size()));
   line("all", d.examples);
-  out += "\n- Mean log-probability per token under the seed: originals " + decimal(d.logprob_original, 2) +
+  out += "\n" + rounds(d);
+  out += "- Mean log-probability per token under the seed: originals " + decimal(d.logprob_original, 2) +
          ", rewrites " + decimal(d.logprob_rewrite, 2) + " (nearer to 0: nearer to the seed's own words)\n";
   out += "- Mean length of a rewrite: " + decimal(d.length_ratio, 2) + " times the original's\n";
-  out += "- Training targets that are rewrites: " + percent(d.distilled_fraction) + "\n\n";
+  if (known(d.distilled_fraction))
+    out += "- Training targets that are rewrites: " + percent(d.distilled_fraction) + "\n";
+  out += "\n";
+  if (d.logprobs) out += histogram(*d.logprobs);
+  return out;
+}
+
+std::string rewrite_samples(const Distillation& d) {
+  std::string out;
   for (size_t i = 0; i < std::min(d.samples.size(), kMostSamples); ++i) {
     const Rewrite& sample = d.samples[i];
     out += "### Rewrite " + std::to_string(i + 1) + ": " + cell(sample.id) + " (" + cell(sample.outcome) +
-           ")\n\n";
+           (sample.matched.empty() ? "" : ": " + cell(sample.matched)) + ")\n\n";
     out += "Prompt\n\n" + block(sample.prompt) + "\nOriginal\n\n" + block(sample.original) + "\nRewrite\n\n" +
            block(sample.rewrite) + "\n";
   }
-  return out + shown_of(std::min(kMostSamples, d.samples.size()), d.examples, kRewritesFile);
+  return out + shown_of(std::min(kMostSamples, d.samples.size()), d.examples, rewrites_file(d));
 }
 
-std::string training(const std::vector<Curve>& curves) {
-  if (curves.empty()) return "";
-  std::string out =
-      "## Training\n\n" + head({"Variant", "Steps", "First loss", "Last loss", "Tokens/s, mean"});
-  for (const Curve& curve : curves) {
-    double sum = 0;
-    for (double rate : curve.tokens_per_second) sum += rate;
-    double rate = curve.tokens_per_second.empty() ? kMissing : sum / curve.tokens_per_second.size();
-    out += row({cell(curve.variant), curve.step.empty() ? kDash : grouped(curve.step.back()),
-                curve.loss.empty() ? kDash : decimal(curve.loss.front(), 3),
-                curve.loss.empty() ? kDash : decimal(curve.loss.back(), 3), decimal(rate, 0)});
+std::string training(const Document& document) {
+  std::vector<std::string> variants;
+  for (const Curve& curve : document.training) variants.push_back(curve.variant);
+  for (const Shift& shift : document.shifts)
+    if (std::find(variants.begin(), variants.end(), shift.variant) == variants.end())
+      variants.push_back(shift.variant);
+  if (variants.empty()) return "";
+  std::string out = "## Training\n\n" + head({"Variant", "Steps", "Loss, first → last",
+                                              "Best validation loss", "Weights moved by", "Tokens/s, mean"});
+  for (const std::string& variant : variants) {
+    double sum = 0, n = 0;
+    for (const Curve& curve : document.training)
+      if (curve.variant == variant)
+        for (double rate : curve.tokens_per_second) sum += rate, ++n;
+    const VariantFacts facts = facts_of(document, variant);
+    out += row({cell(variant), facts.steps, facts.loss, facts.validation, facts.shift,
+                decimal(n > 0 ? sum / n : kMissing, 0)});
   }
   return out + "\n";
 }
@@ -165,9 +303,13 @@ std::string to_markdown(const Document& document) {
   for (const auto& lines : {verdict.kinds, verdict.conclusion})
     for (const VerdictLine& line : lines) out += "- **" + line.label + ":** " + full(line.text) + "\n";
   if (!verdict.kinds.empty()) out += "\n";
+  out += expectations(document);
   if (document.evaluation) out += scores(*document.evaluation, find_roles(document));
-  if (document.distillation) out += distillation(*document.distillation);
-  out += training(document.training);
+  if (document.evaluation) out += transitions(*document.evaluation);
+  if (!document.distillations.empty())
+    out += distillation(document.distillations.front()) + all_sets(document.distillations) +
+           rewrite_samples(document.distillations.front());
+  out += training(document);
   if (document.evaluation) out += answers(*document.evaluation);
   return plain_spaces(out + provenance(document));
 }

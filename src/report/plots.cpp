@@ -19,51 +19,14 @@ int model_slot(const std::string& model, const std::vector<std::string>& models,
     if (other == model) break;
     if (other != "seed" && other != baseline) ++slot;
   }
-  return std::min(slot, 4);
-}
-
-// Shapes differ as well as colours, for those who cannot tell the colours apart.
-static std::string marker(int slot, double x, double y) {
-  std::string cls = fmt::format("class=\"mark m{}\"", slot);
-  switch (slot) {
-    case 1:
-      return fmt::format("<path {} d=\"M{:.1f} {:.1f}l5 5-5 5-5-5z\"/>", cls, x, y - 5);
-    case 2:
-      return fmt::format("<circle {} cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\"/>", cls, x, y);
-    case 3:
-      return fmt::format("<path {} d=\"M{:.1f} {:.1f}h8v8h-8z\"/>", cls, x - 4, y - 4);
-    case 4:
-      return fmt::format("<path {} d=\"M{:.1f} {:.1f}l5 9h-10z\"/>", cls, x, y - 5);
-    default:
-      return fmt::format("<circle class=\"mark hollow m0\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"/>", x, y);
-  }
-}
-
-std::string marker_icon(int slot) {
-  return "<svg class=\"icon\" viewBox=\"0 0 14 14\" width=\"14\" height=\"14\" aria-hidden=\"true\">" +
-         marker(slot, 7, 7) + "</svg>";
-}
-
-static std::string text(double x, double y, const char* cls, const std::string& words) {
-  return fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", cls, x, y, escape_html(words));
-}
-
-static std::string line(double x1, double y1, double x2, double y2, const std::string& cls) {
-  return fmt::format("<line class=\"{}\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", cls, x1,
-                     y1, x2, y2);
-}
-
-static std::string open_svg(int width, double height, const std::string& label) {
-  return fmt::format(
-      "<svg class=\"plot\" viewBox=\"0 0 {0} {1:.0f}\" width=\"{0}\" height=\"{1:.0f}\" role=\"img\" "
-      "aria-label=\"{2}\">",
-      width, height, escape_html(label));
+  return 2 + (slot - 2) % (kSlots - 2);
 }
 
 // --- Dot plot ---
 
 namespace {
 
+constexpr size_t kFewModels = 5;
 constexpr double kLane = 15, kRowGap = 16, kHeading = 26, kAxis = 22, kLabel = 18;
 
 struct Frame {
@@ -73,35 +36,50 @@ struct Frame {
 
 std::string score_mark(const Task& task, const std::string& model, int slot, double y, const Frame& frame) {
   const Score* score = find_score(task, model);
-  if (!score || !known(score->value)) return text(frame.left + 4, y + 4, "faint", kDash);
+  if (!score || !known(score->value)) return svg_text(frame.left + 4, y + 4, "faint", kDash);
   std::string interval = percent_interval(score->interval);
   std::string out = "<g><title>" +
                     escape_html(one_line(clean(model)) + " " + percent(score->value) +
                                 (interval.empty() ? "" : " " + interval) + ", n = " + grouped(score->n)) +
                     "</title>";
   if (!interval.empty()) {
-    double low = frame.x(score->interval.low), high = frame.x(score->interval.high);
-    std::string cls = fmt::format("whisker m{}", slot);
-    out +=
-        line(low, y, high, y, cls) + line(low, y - 3, low, y + 3, cls) + line(high, y - 3, high, y + 3, cls);
+    out += whisker_across(frame.x(score->interval.low), frame.x(score->interval.high), y, slot);
   }
   return out + marker(slot, frame.x(score->value), y) + "</g>";
 }
 
-std::string task_rows(const Task& task, const Document& document, const Frame& frame, bool beside,
-                      double& y) {
+// How the lanes of a plot are laid out: where there are many models, each lane has its name in front and the
+// task's stands above them all.
+struct Layout {
+  Frame frame;
+  bool named;      // lanes have their models' names
+  bool beside;     // the task's name is beside the lanes, not above
+  size_t longest;  // of a model's name
+};
+
+Layout layout_of(size_t models, int width) {
+  const bool named = models > kFewModels, wide = width >= 560;
+  const double left = wide ? 212.0 : named ? 96.0 : 6.0;
+  return {{left, width - 8.0}, named, wide && !named, wide ? 28u : 13u};
+}
+
+std::string task_rows(const Task& task, const Document& document, const Layout& layout, double& y) {
   const Evaluation& evaluation = *document.evaluation;
+  const Frame& frame = layout.frame;
   double lanes = kLane * static_cast<double>(evaluation.models.size());
   std::string name = one_line(clean(task.name)), out;
-  if (beside) {
-    out += text(0, y + lanes / 2 + 4, "label", cut_short(name, 29));
+  if (layout.beside) {
+    out += svg_text(0, y + lanes / 2 + 4, "label", cut_short(name, 29));
   } else {
-    out += text(0, y + 12, "label", cut_short(name, 44));
+    out += svg_text(0, y + 12, "label", cut_short(name, 44));
     y += kLabel;
   }
   double seed = score_value(task, find_roles(document).seed);
-  if (known(seed)) out += line(frame.x(seed), y, frame.x(seed), y + lanes, "seedline");
+  if (known(seed)) out += svg_line(frame.x(seed), y, frame.x(seed), y + lanes, "seedline");
   for (const std::string& model : evaluation.models) {
+    if (layout.named)
+      out += svg_text(frame.left - 10, y + kLane / 2 + 4, "tick end",
+                      cut_short(one_line(clean(model)), layout.longest));
     out += score_mark(task, model, model_slot(model, evaluation.models, document.baseline), y + kLane / 2,
                       frame);
     y += kLane;
@@ -114,9 +92,9 @@ std::string percent_axis(const Frame& frame, double top, double bottom) {
   std::string out;
   for (int mark = 0; mark <= 100; mark += 25) {
     double x = frame.x(mark / 100.0);
-    out += line(x, top, x, bottom, "grid");
+    out += svg_line(x, top, x, bottom, "grid");
     const char* cls = mark == 0 ? "tick" : mark == 100 ? "tick end" : "tick mid";
-    out += text(x, bottom + 16, cls, std::to_string(mark) + (mark == 100 ? " %" : ""));
+    out += svg_text(x, bottom + 16, cls, std::to_string(mark) + (mark == 100 ? " %" : ""));
   }
   return out;
 }
@@ -124,55 +102,46 @@ std::string percent_axis(const Frame& frame, double top, double bottom) {
 }  // namespace
 
 std::string dot_plot(const Document& document, int width) {
-  bool beside = width >= 560;
-  Frame frame{beside ? 212.0 : 6.0, width - 8.0};
+  const Layout layout = layout_of(document.evaluation->models.size(), width);
   double y = 4;
   std::string rows;
   for (const Kind& kind : kKinds) {
     bool headed = false;
     for (const Task& task : document.evaluation->tasks) {
       if (task.kind != kind.name) continue;
-      if (!headed) rows += text(0, y + 14, "kind", kind.title);
+      if (!headed) rows += svg_text(0, y + 14, "kind", kind.title);
       if (!headed) y += kHeading;
       headed = true;
-      rows += task_rows(task, document, frame, beside, y);
+      rows += task_rows(task, document, layout, y);
     }
   }
   double bottom = y - kRowGap / 2;
   return open_svg(width, bottom + kAxis,
                   "Scores of each model on each task, in percent, with 95 % intervals") +
-         percent_axis(frame, 0, bottom) + rows + "</svg>\n";
+         percent_axis(layout.frame, 0, bottom) + rows + "</svg>\n";
 }
 
 // --- Line chart ---
 
 namespace {
 
-struct Axis {
-  double low = 0, high = 1, step = 1;
-};
-
 constexpr double kHuge = 1e30;  // beyond it nothing is drawn: a diverged run
 
-// Round steps of 1, 2 or 5 times a power of ten; starts at 0 unless that would waste more than half of the
-// height.
-Axis nice_axis(double low, double high, int ticks) {
-  if (low > 0 && low < high / 2) low = 0;
-  if (!(high > low)) {  // flat
-    double pad = std::max(std::fabs(high) * 0.1, 1e-9);
-    low = high == 0 ? 0 : low - pad;
-    high += pad;
+// Of a dashed series the points that were measured.
+Series measured(const Series& series) {
+  Series out{series.slot, series.name, {}, {}, series.dashed};
+  for (size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
+    if (!known(series.y[i])) continue;
+    out.x.push_back(series.x[i]);
+    out.y.push_back(series.y[i]);
   }
-  double raw = (high - low) / ticks;
-  double power = std::pow(10.0, std::floor(std::log10(raw)));
-  double step = power * (raw / power <= 1 ? 1 : raw / power <= 2 ? 2 : raw / power <= 5 ? 5 : 10);
-  return {std::floor(low / step + 1e-9) * step, std::ceil(high / step - 1e-9) * step, step};
+  return out;
 }
 
 Series thinned(const Series& series) {
   size_t n = std::min(series.x.size(), series.y.size());
   size_t bucket = (n + kMostPoints - 1) / kMostPoints;
-  Series out{series.slot, series.name, {}, {}};
+  Series out{series.slot, series.name, {}, {}, series.dashed};
   for (size_t start = 0; start < n; start += std::max<size_t>(bucket, 1)) {
     size_t end = std::min(n, start + bucket);
     double sum = 0;
@@ -203,19 +172,14 @@ std::string polyline(const Series& series, const Plane& plane) {
     if (!pen_down) path += "h0";  // a lone point is drawn as a dot
     pen_down = true;
   }
-  return fmt::format("<path class=\"curve m{}\" d=\"{}\"><title>{}</title></path>", series.slot, path,
-                     escape_html(one_line(clean(series.name))));
-}
-
-// One way of writing for all ticks of an axis: "5e-5" below a thousandth, "2,000" above.
-std::string tick_label(double value, double most) {
-  if (value == 0) return "0";
-  if (most < 1e-3 || most >= 1e6) {
-    int exponent = static_cast<int>(std::floor(std::log10(std::fabs(value)) + 1e-9));
-    std::string digits = significant(value / std::pow(10.0, exponent), 3);
-    return digits + "e" + std::to_string(exponent);
-  }
-  return most >= 1000 ? grouped(std::llround(value)) : significant(value, 4);
+  std::string out = fmt::format("<path class=\"curve{} m{}\" d=\"{}\"><title>{}</title></path>",
+                                series.dashed ? " dashed" : "", series.slot, path,
+                                escape_html(one_line(clean(series.name))));
+  const auto best = std::min_element(series.y.begin(), series.y.end());
+  if (series.dashed && best != series.y.end() && known(*best))
+    out += marker(series.slot, plane.px(static_cast<double>(series.x[best - series.y.begin()])),
+                  plane.py(*best));
+  return out;
 }
 
 std::string axes(const Plane& plane) {
@@ -224,12 +188,12 @@ std::string axes(const Plane& plane) {
   for (int i = 0; i <= 20 && plane.y.low + i * plane.y.step <= plane.y.high + plane.y.step / 2; ++i) {
     double value = plane.y.low + i * plane.y.step;
     if (std::fabs(value) < plane.y.step * 1e-6) value = 0;
-    out += line(plane.left, plane.py(value), plane.right, plane.py(value), "grid");
-    out += text(plane.left - 8, plane.py(value) + 4, "tick end", tick_label(value, most));
+    out += svg_line(plane.left, plane.py(value), plane.right, plane.py(value), "grid");
+    out += svg_text(plane.left - 8, plane.py(value) + 4, "tick end", tick_label(value, most));
   }
-  out += text(plane.left, plane.bottom + 18, "tick", grouped(static_cast<int64_t>(plane.x.low)));
-  out +=
-      text(plane.right, plane.bottom + 18, "tick end", "step " + grouped(static_cast<int64_t>(plane.x.high)));
+  out += svg_text(plane.left, plane.bottom + 18, "tick", grouped(static_cast<int64_t>(plane.x.low)));
+  out += svg_text(plane.right, plane.bottom + 18, "tick end",
+                  "step " + grouped(static_cast<int64_t>(plane.x.high)));
   return out;
 }
 
@@ -239,7 +203,7 @@ std::string line_chart(const std::string& title, const std::vector<Series>& seri
   std::vector<Series> drawn;
   double low = INFINITY, high = -INFINITY, first = INFINITY, last = -INFINITY;
   for (const Series& one : series) {
-    drawn.push_back(thinned(one));
+    drawn.push_back(thinned(one.dashed ? measured(one) : one));
     for (double& y : drawn.back().y)
       if (!(std::fabs(y) < kHuge)) y = kMissing;
     for (double y : drawn.back().y)
@@ -250,14 +214,117 @@ std::string line_chart(const std::string& title, const std::vector<Series>& seri
     }
   }
   std::string out =
-      open_svg(size.width, size.height, title + " over training steps") + text(0, 13, "kind", title);
-  if (!(low <= high)) return out + text(0, 40, "faint", "no values") + "</svg>\n";
+      open_svg(size.width, size.height, title + " over training steps") + svg_text(0, 13, "kind", title);
+  if (!(low <= high)) return out + svg_text(0, 40, "faint", "no values") + "</svg>\n";
   if (first == last) first -= 1, last += 1;
   Plane plane{{first, last, 1},  nice_axis(low, high, size.height >= 200 ? 5 : 3), 52, size.width - 6.0, 28,
               size.height - 26.0};
   out += axes(plane);
   for (const Series& one : drawn) out += polyline(one, plane);
   return out + "</svg>\n";
+}
+
+// --- Histogram ---
+
+static std::string outline(const std::vector<int64_t>& counts, int slot, const char* name, double bin,
+                           double left, double bottom, double unit) {
+  std::string path = fmt::format("M{:.1f} {:.1f}", left, bottom);
+  for (size_t i = 0; i < counts.size(); ++i)
+    path +=
+        fmt::format("L{:.1f} {:.1f}H{:.1f}", left + bin * static_cast<double>(i),
+                    bottom - unit * static_cast<double>(counts[i]), left + bin * static_cast<double>(i + 1));
+  return fmt::format("<path class=\"area m{}\" d=\"{}V{:.1f}z\"><title>{}</title></path>", slot, path, bottom,
+                     name);
+}
+
+std::string histogram_chart(const Histogram& histogram, const ChartSize& size) {
+  std::string out = open_svg(size.width, size.height,
+                             "Examples by their mean log-probability per token under the seed: originals and "
+                             "rewrites");
+  int64_t most = 0;
+  for (const auto* counts : {&histogram.originals, &histogram.rewrites})
+    for (int64_t count : *counts) most = std::max(most, count);
+  if (most == 0) return out + svg_text(0, 40, "faint", "no values") + "</svg>\n";
+  const double left = 44, right = size.width - 8.0, top = 8, bottom = size.height - 26.0;
+  const Axis y = nice_axis(0, static_cast<double>(most), 4);
+  const double unit = (bottom - top) / y.high,
+               bin = (right - left) / static_cast<double>(histogram.originals.size());
+  for (int i = 0; i <= 10 && i * y.step <= y.high + y.step / 2; ++i) {
+    if (y.step < 1 && i % 2 == 1) continue;  // half an example is no tick
+    const double at = bottom - unit * i * y.step;
+    out += svg_line(left, at, right, at, "grid");
+    out += svg_text(left - 8, at + 4, "tick end", tick_label(i * y.step, y.high));
+  }
+  out += outline(histogram.originals, 1, "originals", bin, left, bottom, unit);
+  out += outline(histogram.rewrites, 2, "rewrites", bin, left, bottom, unit);
+  const auto bins = histogram.originals.size();
+  for (size_t i = 0; i <= 4; ++i) {
+    const size_t edge = i * bins / 4;
+    if (i > 0 && edge == (i - 1) * bins / 4) continue;
+    const char* cls = i == 0 ? "tick" : i == 4 ? "tick end" : "tick mid";
+    const double value = histogram.low + histogram.width * static_cast<double>(edge);
+    out += svg_text(
+        left + bin * static_cast<double>(edge), bottom + 18, cls,
+        std::fabs(value) < 1e6 ? decimal(value, histogram.width < 0.1 ? 2 : 1) : significant(value, 3));
+  }
+  return out + "</svg>\n";
+}
+
+// --- Heat map ---
+
+namespace {
+
+struct Grid {
+  std::vector<std::string> modules;
+  std::vector<std::optional<int64_t>> layers;  // in the order of the model, what has no layer last
+};
+
+Grid grid_of(const Shift& shift) {
+  Grid grid;
+  for (const ModuleShift& m : shift.modules) {
+    if (std::find(grid.modules.begin(), grid.modules.end(), m.module) == grid.modules.end())
+      grid.modules.push_back(m.module);
+    if (std::find(grid.layers.begin(), grid.layers.end(), m.layer) == grid.layers.end())
+      grid.layers.push_back(m.layer);
+  }
+  std::stable_partition(grid.layers.begin(), grid.layers.end(),
+                        [](const auto& layer) { return layer.has_value(); });
+  return grid;
+}
+
+}  // namespace
+
+std::string heat_map(const Shift& shift, double most, int width) {
+  const Grid grid = grid_of(shift);
+  if (grid.modules.empty()) return "";
+  const bool wide = width >= 560;
+  const double left = wide ? 112 : 78, row = 20, top = 4;
+  const double column = std::min(72.0, (width - left - 2.0) / static_cast<double>(grid.layers.size()));
+  const double bottom = top + row * static_cast<double>(grid.modules.size());
+  std::string out =
+      open_svg(width, bottom + 22, "How far each module of each layer moved, in percent of its norm");
+  for (size_t i = 0; i < grid.modules.size(); ++i)
+    out += svg_text(left - 8, top + row * static_cast<double>(i) + 14, "tick end",
+                    cut_short(one_line(clean(grid.modules[i])), wide ? 15 : 10));
+  for (const ModuleShift& m : shift.modules) {
+    const auto i = std::find(grid.modules.begin(), grid.modules.end(), m.module) - grid.modules.begin();
+    const auto k = std::find(grid.layers.begin(), grid.layers.end(), m.layer) - grid.layers.begin();
+    const double x = left + column * static_cast<double>(k), y = top + row * static_cast<double>(i);
+    const double share = known(m.shift) && most > 0 ? std::clamp(m.shift / most, 0.0, 1.0) : 0;
+    const std::string value = known(m.shift) ? significant(100 * m.shift, 2) : kDash;
+    out += fmt::format(
+        "<g><title>{} {}: {}&#160;%</title><rect class=\"cell\" x=\"{:.1f}\" y=\"{:.1f}\" "
+        "width=\"{:.1f}\" height=\"{:.1f}\" fill-opacity=\"{:.2f}\"/>",
+        m.layer ? "layer " + std::to_string(*m.layer) : "no layer", escape_html(one_line(clean(m.module))),
+        value, x + 0.5, y + 0.5, std::max(column - 1, 0.5), row - 1, 0.04 + 0.6 * share);
+    if (column >= 34) out += svg_text(x + column / 2, y + 14, "tick mid", value);
+    out += "</g>";
+  }
+  const size_t apart = static_cast<size_t>(std::ceil(28.0 / std::max(column, 0.1)));
+  for (size_t k = 0; k < grid.layers.size(); k += apart)
+    out += svg_text(left + column * (static_cast<double>(k) + 0.5), bottom + 16, "tick mid",
+                    grid.layers[k] ? std::to_string(*grid.layers[k]) : kDash);
+  return out + svg_text(left - 8, bottom + 16, "tick end", "layer") + "</svg>\n";
 }
 
 }  // namespace sdft::report

@@ -1,21 +1,20 @@
-// Plots as inline SVG. Colours and fonts come from the page's style sheet (classes m0 … m4 for models), so
-// that one drawing serves the light theme, the dark one and print.
+// The figures of a run's report, as inline SVG (svg.h).
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "report/report.h"
+#include "report/svg.h"
 
 namespace sdft::report {
 
-// Colour and marker of a model: 0 the seed, 1 the baseline, 2 the tuned one, 3 and 4 others.
+// A model's slot among `models`.
 int model_slot(const std::string& model, const std::vector<std::string>& models, const std::string& baseline);
-// A model's marker alone, for legends.
-std::string marker_icon(int slot);
 
 // Per task the score of each model with its interval; a dashed line marks the seed. The document has an
-// evaluation. `width` in pixels: wide enough, the names stand beside the lanes, else above them.
+// evaluation. `width` in pixels: wide enough, the names of the tasks stand beside the lanes, else above them;
+// of more than five models each lane has its name.
 std::string dot_plot(const Document& document, int width);
 
 struct Series {
@@ -23,6 +22,7 @@ struct Series {
   std::string name;
   std::vector<int64_t> x;
   std::vector<double> y;  // NaN leaves a gap
+  bool dashed = false;    // its gaps are bridged and its lowest value marked: a loss measured now and then
 };
 struct ChartSize {
   int width = 0;
@@ -31,5 +31,12 @@ struct ChartSize {
 // Lines over steps; a series of more points than can be told apart is drawn as means of neighbours.
 inline constexpr size_t kMostPoints = 240;
 std::string line_chart(const std::string& title, const std::vector<Series>& series, const ChartSize& size);
+
+// Two histograms over each other: of the originals' log-probabilities and of the rewrites'.
+std::string histogram_chart(const Histogram& histogram, const ChartSize& size);
+
+// Layers × modules, the darker the further a module moved; `most` is the darkest. "" where there are no
+// modules.
+std::string heat_map(const Shift& shift, double most, int width);
 
 }  // namespace sdft::report

@@ -20,7 +20,7 @@
 namespace sdft::report {
 
 inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-inline constexpr int kFormat = 1;  // raised when a document of today could be misread
+inline constexpr int kFormat = 2;  // raised when a document of today could be misread
 
 // 95 % interval over examples.
 struct Interval {
@@ -71,14 +71,33 @@ struct Rewrite {
   std::string original;
   std::string rewrite;
   std::string outcome;  // "accepted", or the reason why not
+  std::string matched;  // of a rejected one: what the check found, "as the reference says"; may be empty
+};
+
+// One round of asking the seed model: those examples that had no accepted rewrite yet.
+struct Round {
+  std::string name;  // "own": the answer without seeing the reference; "1", "2", …: the candidates
+  int64_t asked = 0;
+  int64_t accepted = 0;
+  int64_t tokens = 0;  // generated; 0 where they were not counted
+};
+
+// Values counted in bins of one width; bin i begins at low + i · width, the last one includes its end.
+struct Histogram {
+  double low = kMissing;
+  double width = kMissing;
+  std::vector<int64_t> originals;
+  std::vector<int64_t> rewrites;
 };
 
 // Every example is accepted, rejected or too long; a difference is shown as a warning.
 struct Distillation {
+  std::string name;                   // its folder in the run directory
+  std::vector<std::string> variants;  // that learn from it; may be empty: those that are not the baseline
   int64_t examples = 0;
   int64_t accepted = 0;
-  std::vector<int64_t> accepted_at;  // of the accepted, by attempt: [0] at the first
-  int64_t unchanged = 0;             // of the accepted: equal to the original
+  std::vector<Round> rounds;
+  int64_t unchanged = 0;  // of the accepted: equal to the original
   std::vector<Rejection> rejected;
   std::vector<std::string>
       too_long;                    // ids of examples whose prompt does not fit the model; the original stays
@@ -86,6 +105,7 @@ struct Distillation {
   double logprob_original = kMissing;    // mean per-token log-probability under the seed,
   double logprob_rewrite = kMissing;     // of the same examples' originals and rewrites
   double distilled_fraction = kMissing;  // of the training targets that are rewrites, after mixing
+  std::optional<Histogram> logprobs;     // of each example's mean, those of the two means above
   std::vector<Rewrite> samples;
 };
 
@@ -98,6 +118,19 @@ struct Curve {
   std::vector<double> learning_rate;
   std::vector<double> grad_norm;
   std::vector<double> tokens_per_second;
+  std::vector<double> validation_loss;  // NaN at the steps where it was not measured
+};
+
+// How far training moved the weights: ‖ΔW‖ / ‖W‖ (Frobenius) of each module, and of all together.
+struct ModuleShift {
+  std::optional<int64_t> layer;  // none: embeddings, head
+  std::string module;
+  double shift = kMissing;
+};
+struct Shift {
+  std::string variant;
+  double total = kMissing;
+  std::vector<ModuleShift> modules;
 };
 
 // Paired over the same examples: score of the model minus that of `against`.
@@ -128,12 +161,26 @@ struct SampleAnswers {
   std::vector<ModelAnswer> answers;
 };
 
+// Examples that the seed answered right and the model wrong (forgotten), and the other way round (gained).
+struct Transition {
+  std::string model;
+  int64_t n = 0;
+  int64_t forgotten = 0;
+  int64_t gained = 0;
+  double forgotten_corrected = kMissing;   // counts without what guessing at the task's chance level makes
+  double gained_corrected = kMissing;      // of itself
+  std::vector<std::string> forgotten_ids;  // some of them
+  std::vector<std::string> gained_ids;
+};
+
 struct Task {
   std::string name;
   std::string kind;    // one of kKinds
   std::string metric;  // "accuracy", "pass@1", "safe answers", …
   std::vector<Score> scores;
   std::vector<SampleAnswers> samples;
+  double chance = 0;  // the score of guessing: 0.25 of four choices, 0 of open answers
+  std::vector<Transition> transitions;
 };
 
 // Models in the order of their columns. One name has a meaning: "seed" is the model before tuning. The first
@@ -154,8 +201,11 @@ struct Document {
   std::string baseline;
   // Plain sentences shown on top, before what the numbers themselves call for (find_warnings in verdict.h).
   std::vector<std::string> warnings;
-  std::optional<Distillation> distillation;  // absent: there was no such stage
+  // One for each set of settings under which answers were rewritten. The first is the one that warnings
+  // speak of.
+  std::vector<Distillation> distillations;
   std::vector<Curve> training;
+  std::vector<Shift> shifts;
   std::optional<Evaluation> evaluation;
   std::vector<Timing> timings;
   double peak_memory_bytes = kMissing;
@@ -167,11 +217,16 @@ struct Kind {
   const char* name;
   const char* title;
   bool compares_answers = false;  // how far answers moved from the seed's is measured too, as in the paper
+  bool one_metric = false;  // its tasks measure the same answers in several ways: means are of the first way
 };
 inline constexpr Kind kKinds[] = {{"target", "Target"},
                                   {"retained", "Retained skills"},
                                   {"safety", "Safety", true},
-                                  {"similarity", "Similarity to the seed"}};
+                                  {"similarity", "Similarity to the seed", false, true}};
+
+// In up to thirty bins over both. Values that are not finite are left out; nothing of no values.
+std::optional<Histogram> make_histogram(const std::vector<double>& originals,
+                                        const std::vector<double>& rewrites);
 
 // --- The document as JSON ---
 Json to_json(const Document& document);

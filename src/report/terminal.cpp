@@ -4,91 +4,18 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 
+#include "report/expectation.h"
 #include "report/format.h"
-#include "report/report.h"
+#include "report/summary.h"
+#include "report/terminal_writer.h"
 #include "report/verdict.h"
 
 namespace sdft::report {
 namespace {
 
-enum class Paint { kPlain, kBold, kDim, kGood, kBad, kWarn };
-
-constexpr int kFewestColumns = 40, kMostColumns = 120;
 constexpr int kLongestName = 26;
-
-struct Text {
-  std::string text;
-  Paint paint = Paint::kPlain;
-};
-using Cell = std::vector<Text>;  // its lines
-struct Row {
-  std::vector<Cell> cells;
-};
-
-class Terminal {
- public:
-  explicit Terminal(const TerminalStyle& style)
-      : colour_(style.colour), columns_(std::clamp(style.columns, kFewestColumns, kMostColumns)) {}
-
-  int columns() const { return columns_; }
-
-  std::string paint(const Text& text) const {
-    static constexpr const char* kCodes[] = {"", "\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[33m"};
-    const char* code = kCodes[static_cast<int>(text.paint)];
-    if (!colour_ || !*code || text.text.empty()) return text.text;
-    return code + text.text + "\033[0m";
-  }
-
-  void line(const Text& text = {}) { out_ += paint(text) + "\n"; }
-
-  // Wrapped, the first line after `mark` and the others indented as far.
-  void paragraph(const Text& mark, const Text& text) {
-    int indent = display_width(mark.text);
-    bool first = true;
-    for (const std::string& piece : wrap(text.text, columns_ - indent)) {
-      out_ += first ? paint(mark) : std::string(indent, ' ');
-      out_ += paint({piece, text.paint}) + "\n";
-      first = false;
-    }
-  }
-
-  // Columns as wide as their widest line, two spaces apart.
-  void table(const std::vector<Row>& rows) {
-    std::vector<int> widths;
-    for (const Row& row : rows) {
-      if (row.cells.size() > widths.size()) widths.resize(row.cells.size());
-      for (size_t i = 0; i + (row.cells.size() == 1) < row.cells.size(); ++i)  // a lone cell is a heading
-        for (const Text& text : row.cells[i]) widths[i] = std::max(widths[i], display_width(text.text));
-    }
-    for (const Row& row : rows) {
-      size_t height = 1;
-      for (const Cell& cell : row.cells) height = std::max(height, cell.size());
-      for (size_t k = 0; k < height; ++k) table_line(row, k, widths);
-    }
-  }
-
-  std::string take() { return plain_spaces(std::move(out_)); }
-
- private:
-  void table_line(const Row& row, size_t k, const std::vector<int>& widths) {
-    std::string line;
-    int pending = 0;  // spaces owed; none are left at the end of a line
-    for (size_t i = 0; i < row.cells.size(); ++i) {
-      Text text = k < row.cells[i].size() ? row.cells[i][k] : Text{};
-      if (!text.text.empty()) {
-        line += std::string(pending, ' ') + paint(text);
-        pending = 0;
-      }
-      pending += widths[i] - display_width(text.text) + 2;
-    }
-    out_ += line + "\n";
-  }
-
-  std::string out_;
-  bool colour_;
-  int columns_;
-};
 
 Paint paint_of(Outcome outcome) {
   switch (outcome) {
@@ -161,18 +88,6 @@ std::vector<Row> score_rows(const Evaluation& evaluation, const Roles& roles, co
   return rows;
 }
 
-int table_width(const std::vector<Row>& rows) {
-  std::vector<int> widths;
-  for (const Row& row : rows)
-    for (size_t i = 0; i < row.cells.size(); ++i) {
-      if (i >= widths.size()) widths.push_back(0);
-      for (const Text& text : row.cells[i]) widths[i] = std::max(widths[i], display_width(text.text));
-    }
-  int total = -2;
-  for (int width : widths) total += width + 2;
-  return total;
-}
-
 void put_evaluation(Terminal& terminal, const Evaluation& evaluation, const Roles& roles) {
   if (evaluation.tasks.empty() || evaluation.models.empty()) return;
   auto too_wide = [&](const std::vector<Row>& rows) { return table_width(rows) > terminal.columns(); };
@@ -206,7 +121,61 @@ std::string training_line(const Curve& curve) {
   std::string text = cut_columns(one_line(clean(curve.variant)), 16) + " ";
   text += first == curve.loss.end() ? kDash : decimal(*first, 2) + " → " + decimal(*last, 2);
   if (!curve.step.empty()) text += " in " + plural(curve.step.back(), "step");
+  if (!curve.validation_loss.empty()) text += ", best validation " + best_validation(curve);
   return text;
+}
+
+// "own answer 120 of 200, candidate 1 60 of 80; 12,345 tokens generated"
+std::string rounds_line(const Distillation& d) {
+  std::vector<std::string> parts;
+  for (const Round& round : d.rounds)
+    parts.push_back(cut_columns(one_line(clean(round_in_words(round))), 24) + " " + grouped(round.accepted) +
+                    " of " + grouped(round.asked));
+  const int64_t tokens = tokens_of(d);
+  return join(parts, ", ") + (tokens > 0 ? "; " + grouped(tokens) + " tokens generated" : "");
+}
+
+using Add = std::function<void(const std::string& label, const std::string& text)>;
+
+// `further`: one of the sets after the first, in a line.
+void add_rewrites(const Distillation& d, bool further, const Add& add) {
+  const std::string accepted =
+      grouped(d.accepted) + " of " + grouped(d.examples) + " accepted" +
+      (d.examples > 0 ? " (" + percent(static_cast<double>(d.accepted) / d.examples) + ")" : "");
+  const bool measured = known(d.logprob_original) || known(d.logprob_rewrite);
+  const std::string gap = decimal(d.logprob_original, 2) + " → " + decimal(d.logprob_rewrite, 2);
+  if (further) {
+    add("rewrites", one_line(clean(d.name)) + ": " + accepted + (measured ? ", log-probability " + gap : ""));
+    return;
+  }
+  add("rewrites", accepted);
+  if (!d.rounds.empty()) add("rounds", rounds_line(d));
+  std::vector<std::string> reasons;
+  for (const Rejection& r : d.rejected)
+    if (r.count > 0) reasons.push_back(cut_columns(one_line(clean(r.reason)), 24) + " " + grouped(r.count));
+  add("rejected", join(reasons, ", "));
+  if (measured) add("log-probability", gap + " per token under the seed, originals → rewrites");
+}
+
+// "plain 12 forgotten, 3 gained; ours 2 forgotten, 4 gained": over the retained and safety tasks.
+std::string transitions_line(const Document& document) {
+  std::vector<std::string> parts;
+  for (const std::string& model : document.evaluation->models) {
+    int64_t forgotten = 0, gained = 0, n = 0;
+    for (const Task& task : document.evaluation->tasks)
+      for (const Transition& t : task.transitions)
+        if (t.model == model && task.kind != "target") forgotten += t.forgotten, gained += t.gained, n += t.n;
+    if (n > 0)
+      parts.push_back(cut_columns(one_line(clean(model)), 16) + " forgot " + grouped(forgotten) +
+                      " and gained " + grouped(gained) + " of " + plural(n, "example"));
+  }
+  return join(parts, "; ");
+}
+
+// What the rewrites foretold, and whether it came true.
+void add_expectations(const Document& document, const Add& add) {
+  for (const Expectation& expectation : find_expectations(document))
+    for (const std::string& line : in_lines(expectation)) add("foretold", line);
 }
 
 std::vector<Row> stage_rows(const Document& document) {
@@ -214,25 +183,17 @@ std::vector<Row> stage_rows(const Document& document) {
   auto add = [&](const std::string& label, const std::string& text) {
     if (!text.empty()) rows.push_back({{{{label, Paint::kDim}}, {{text}}}});
   };
-  if (document.distillation) {
-    const Distillation& d = *document.distillation;
-    add("rewrites",
-        grouped(d.accepted) + " of " + grouped(d.examples) + " accepted" +
-            (d.examples > 0 ? " (" + percent(static_cast<double>(d.accepted) / d.examples) + ")" : "") +
-            (d.accepted_at.size() > 1 ? ", " + grouped(d.accepted_at[0]) + " of them at the first of " +
-                                            plural(static_cast<int64_t>(d.accepted_at.size()), "attempt")
-                                      : ""));
-    std::vector<std::string> reasons;
-    for (const Rejection& r : d.rejected)
-      if (r.count > 0) reasons.push_back(cut_columns(one_line(clean(r.reason)), 24) + " " + grouped(r.count));
-    add("rejected", join(reasons, ", "));
-    if (known(d.logprob_original) || known(d.logprob_rewrite))
-      add("log-probability", decimal(d.logprob_original, 2) + " → " + decimal(d.logprob_rewrite, 2) +
-                                 " per token under the seed, originals → rewrites");
-  }
+  for (const Distillation& d : document.distillations)
+    add_rewrites(d, &d != document.distillations.data(), add);
   std::vector<std::string> losses;
   for (const Curve& curve : document.training) losses.push_back(training_line(curve));
   add("training loss", join(losses, "; "));
+  std::vector<std::string> shifts;
+  for (const Shift& shift : document.shifts)
+    shifts.push_back(cut_columns(one_line(clean(shift.variant)), 16) + " " + small_percent(shift.total));
+  add("weights moved", join(shifts, "; "));
+  if (document.evaluation) add("by example", transitions_line(document));
+  add_expectations(document, add);
   double seconds = 0;
   for (const Timing& timing : document.timings) seconds += known(timing.seconds) ? timing.seconds : 0;
   if (!document.timings.empty()) add("time", duration(seconds));

@@ -77,10 +77,9 @@ static double mean_value(const std::vector<const Task*>& tasks, const std::strin
   return tasks.empty() ? kMissing : sum / tasks.size();
 }
 
-// The mean of the tasks' differences; their examples are independent, so the arms of the intervals add as
-// squares.
-static Comparison mean_comparison(const std::vector<const Task*>& tasks, const std::string& model,
-                                  const std::string& against) {
+// The arms of the intervals add as squares.
+Comparison mean_comparison(const std::vector<const Task*>& tasks, const std::string& model,
+                           const std::string& against) {
   if (tasks.empty() || model.empty() || against.empty()) return {};
   double sum = 0, low = 0, high = 0;
   for (const Task* task : tasks) {
@@ -98,7 +97,8 @@ static KindSummary summarize(const Evaluation& evaluation, const Kind& kind, con
   summary.kind = kind;
   std::vector<const Task*> all;
   for (const Task& task : evaluation.tasks)
-    if (task.kind == kind.name) all.push_back(&task);
+    if (task.kind == kind.name && (!kind.one_metric || all.empty() || task.metric == all.front()->metric))
+      all.push_back(&task);
   auto has = [](const Task* task, const std::string& model) { return known(score_value(*task, model)); };
   std::vector<std::string> scored;
   for (const std::string& role : {roles.seed, roles.baseline, roles.tuned})

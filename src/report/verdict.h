@@ -26,6 +26,11 @@ int64_t examples_of(const Task& task);  // the most that a model was scored on
 // interval is made of theirs as if they were independent (MOVER; wider than the paired one as a rule).
 Comparison compare(const Task& task, const std::string& model, const std::string& against);
 
+// The mean of the tasks' differences, as if their examples were independent. Without an interval where a task
+// has none.
+Comparison mean_comparison(const std::vector<const Task*>& tasks, const std::string& model,
+                           const std::string& against);
+
 // The models that are compared; "" where there is none.
 struct Roles {
   std::string seed;
@@ -36,7 +41,7 @@ struct Roles {
 Roles find_roles(const Document& document);
 
 // All tasks of one kind together: means over the tasks, each weighing the same. A task counts if every model
-// that has a score of this kind has one there.
+// that has a score of this kind has one there; of a kind of one metric, if its metric is that of the first.
 struct KindSummary {
   Kind kind{};
   std::vector<const Task*> tasks;
@@ -72,7 +77,8 @@ struct Verdict {
 Verdict find_verdict(const Document& document);
 
 // The document's warnings, then those its numbers call for: rewrites that cannot be good, few accepted,
-// examples unaccounted for or cut, no nearer to the seed, wide intervals, unequal example counts, losses that
+// mostly unchanged, examples
+// unaccounted for or cut, no nearer to the seed, wide intervals, unequal example counts, losses that
 // are not numbers.
 std::vector<std::string> find_warnings(const Document& document);
 

@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/expectation.h"
 #include "report/format.h"
 #include "report/verdict.h"
 
 namespace sdft::report {
 namespace {
 
-constexpr double kFewAccepted = 0.5;   // of the examples
 constexpr double kManyCut = 0.05;      // of the examples, by the token limit
 constexpr double kWideInterval = 0.1;  // half of the interval's width
 constexpr size_t kNamedItems = 5;
@@ -41,7 +41,13 @@ void warn_distillation(const Distillation& distillation, std::vector<std::string
   if (distillation.examples > 0 && distillation.accepted / examples < kFewAccepted)
     out.push_back("Only " + percent(distillation.accepted / examples) + " of the rewrites were accepted (" +
                   grouped(distillation.accepted) + " of " + grouped(distillation.examples) +
-                  "); the other examples keep their original answers, as in vanilla fine-tuning.");
+                  "); the other examples keep their original answers, as in plain fine-tuning.");
+  if (distillation.accepted > 0 &&
+      static_cast<double>(distillation.unchanged) / static_cast<double>(distillation.accepted) >
+          kManyUnchanged)
+    out.push_back("Most accepted rewrites are equal to their originals (" + grouped(distillation.unchanged) +
+                  " of " + grouped(distillation.accepted) +
+                  "), so what is learned is nearly what plain fine-tuning learns.");
   if (cut_off / examples > kManyCut)
     out.push_back(percent(cut_off / examples) + " of the rewrites (" + grouped(cut_off) +
                   ") were cut off by the token limit; a higher max_new_tokens would let them end.");
@@ -49,7 +55,7 @@ void warn_distillation(const Distillation& distillation, std::vector<std::string
     out.push_back(
         plural(too_long, "prompt") + (too_long == 1 ? " was" : " were") +
         " too long to be rewritten, and the original answer was kept: " + named(distillation.too_long) + ".");
-  if (distillation.logprob_rewrite <= distillation.logprob_original)  // false where either is NaN
+  if (distillation.logprob_rewrite - distillation.logprob_original <= kNoGap)  // false where either is NaN
     out.push_back("The rewrites are no nearer to the seed than the originals (log-probability per token " +
                   decimal(distillation.logprob_rewrite, 2) + " against " +
                   decimal(distillation.logprob_original, 2) +
@@ -96,7 +102,7 @@ void warn_evaluation(const Evaluation& evaluation, std::vector<std::string>& out
 std::vector<std::string> find_warnings(const Document& document) {
   std::vector<std::string> out;
   for (const std::string& warning : document.warnings) out.push_back(one_line(clean(warning)));
-  if (document.distillation) warn_distillation(*document.distillation, out);
+  if (!document.distillations.empty()) warn_distillation(document.distillations.front(), out);
   warn_training(document.training, out);
   if (document.evaluation) warn_evaluation(*document.evaluation, out);
   std::vector<std::string> once;

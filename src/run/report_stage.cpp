@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -14,6 +16,7 @@
 #include "run/results.h"
 #include "run/stages.h"
 #include "run/variants.h"
+#include "sdft/method.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -51,20 +54,53 @@ report::Score score_of(const ModelResults& model) {
   return score;
 }
 
-// A task's scores, each with its difference from those of the models before.
+// A task's scores, each with its difference from those of `references` that come before it.
 report::Task make_task(const std::string& name, const std::string& kind, const std::string& metric,
-                       const std::vector<ModelResults>& models) {
-  report::Task task{name, kind, metric, {}, {}};
+                       const std::vector<ModelResults>& models, const std::set<std::string>& references) {
+  report::Task task;
+  task.name = name;
+  task.kind = kind;
+  task.metric = metric;
   for (const ModelResults& model : models) {
     report::Score score = score_of(model);
     for (const ModelResults& other : models) {
       if (other.model == model.model) break;
+      if (!references.count(other.model)) continue;
       const Estimate difference = bootstrap_difference(other.scores(), model.scores());
       score.differences.push_back({other.model, difference.value, interval(difference)});
     }
     task.scores.push_back(std::move(score));
   }
   return task;
+}
+
+// What each model forgot and gained, where answers are right or wrong.
+void add_transitions(const TaskResults& data, const std::vector<std::string>& models, report::Task* task) {
+  constexpr size_t kNamed = 20;
+  for (const std::string& model : models) {
+    if (model == kSeed) continue;
+    report::Transition t;
+    t.model = model;
+    std::vector<bool> before, after;
+    for (const TaskItem& item : data.items) {
+      const Verdict then = item.answers.at(kSeed).result->verdict, now = item.answers.at(model).result->verdict;
+      if (then == Verdict::kGraded || now == Verdict::kGraded) return;
+      before.push_back(then == Verdict::kPass);
+      after.push_back(now == Verdict::kPass);
+      if (then == now) continue;
+      std::vector<std::string>& ids = before.back() ? t.forgotten_ids : t.gained_ids;
+      if (ids.size() < kNamed) ids.push_back(item.id);
+    }
+    const Transitions counts = transitions(before, after, task->chance);
+    const auto n = static_cast<double>(counts.examples);
+    t.n = static_cast<int64_t>(counts.examples);
+    t.forgotten = static_cast<int64_t>(counts.forgotten);
+    t.gained = static_cast<int64_t>(counts.gained);
+    t.forgotten_corrected = n * counts.adjusted_forgotten;
+    t.gained_corrected = n * counts.adjusted_gained;
+    t.p_value = counts.p_value;
+    task->transitions.push_back(std::move(t));
+  }
 }
 
 std::vector<ModelResults> judged_results(const TaskResults& data, const std::vector<std::string>& models) {
@@ -133,8 +169,9 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
   report::Evaluation evaluation;
   evaluation.models = models;
   const bool seed = std::find(models.begin(), models.end(), kSeed) != models.end();
-  const ChosenCheck similarity = parse_check("similarity", kBetweenModels);
-  std::vector<report::Task> similarities;
+  const std::set<std::string> references = {kSeed, baseline_of(recipe)};
+  const std::vector<const Check*> measures = checks_for(kBetweenModels);
+  std::vector<std::vector<report::Task>> similarities(measures.size());  // of each measure
   for (const TaskSettings& settings : recipe.eval) {
     const TaskResults data = read_task_results(dir, models, settings);
     if (data.too_long > 0)
@@ -146,21 +183,24 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
     if (data.judged) {
       report::Task task =
           make_task(settings.name, settings.kind, parse_check(settings.check, kTaskCheck).check->metric,
-                    judged_results(data, models));
+                    judged_results(data, models), references);
+      task.chance = settings.chance;
+      if (seed) add_transitions(data, models, &task);
       add_samples(recipe, settings, data, models, &task);
       evaluation.tasks.push_back(std::move(task));
     }
     if (!seed || (data.judged && !compares_answers(settings.kind))) continue;
-    report::Task task = make_task(settings.name, "similarity", similarity.check->metric,
-                                  similarity_results(similarity, data, models));
-    if (!data.judged) add_samples(recipe, settings, data, models, &task);
-    similarities.push_back(std::move(task));
+    for (size_t i = 0; i < measures.size(); ++i) {
+      const std::string name = settings.name + (data.judged ? " answers" : "") +
+                               (i == 0 ? "" : std::string(", ") + measures[i]->name);
+      report::Task task = make_task(name, "similarity", measures[i]->metric,
+                                    similarity_results({measures[i], {}}, data, models), references);
+      if (i == 0 && !data.judged) add_samples(recipe, settings, data, models, &task);
+      similarities[i].push_back(std::move(task));
+    }
   }
-  for (report::Task& task : similarities) {
-    for (const report::Task& other : evaluation.tasks)
-      if (other.name == task.name) task.name += " answers";
-    evaluation.tasks.push_back(std::move(task));
-  }
+  for (std::vector<report::Task>& tasks : similarities)  // the first measure's first: means are of them
+    for (report::Task& task : tasks) evaluation.tasks.push_back(std::move(task));
   return evaluation;
 }
 
@@ -174,17 +214,65 @@ report::Curve read_curve(const fs::path& path, const std::string& variant) {
     curve.loss.push_back(require<double>(json, "loss", where));
     curve.learning_rate.push_back(require<double>(json, "learning_rate", where));
     curve.grad_norm.push_back(require<double>(json, "grad_norm", where));
+    curve.validation_loss.push_back(value_or<double>(json, "validation_loss", report::kMissing, where));
   });
+  const auto& validation = curve.validation_loss;
+  if (std::all_of(validation.begin(), validation.end(), [](double loss) { return std::isnan(loss); }))
+    curve.validation_loss.clear();
   return curve;
 }
 
+// Nothing where the training did not measure it.
+std::optional<report::Shift> read_shift(const fs::path& path, const std::string& variant) {
+  std::error_code none;
+  if (!fs::exists(path, none)) return std::nullopt;
+  const std::string where = path.string();
+  const Json json = read_json(path);
+  report::Shift shift{variant, require<double>(json, "total", where), {}};
+  for (const Json& module : require<Json>(json, "modules", where)) {
+    report::ModuleShift one{std::nullopt, require<std::string>(module, "module", where),
+                            require<double>(module, "shift", where)};
+    if (const auto layer = value_or<int64_t>(module, "layer", -1, where); layer >= 0) one.layer = layer;
+    shift.modules.push_back(std::move(one));
+  }
+  return shift;
+}
+
+// The lines of distilled.jsonl: a few rewrites to show (three accepted and, where there are any, two of each
+// reason), and how likely the seed finds each accepted one and its original.
+void add_examples(const fs::path& path, report::Distillation* d) {
+  std::map<std::string, size_t> shown;
+  std::vector<double> originals, rewrites;
+  for_each_line(path, [&](std::string_view line, size_t number) {
+    const std::string where = path.string() + ":" + std::to_string(number);
+    const Json json = parse_json(line, where);
+    auto text = [&](const char* key) { return require<std::string>(json, key, where); };
+    const bool accepted = require<bool>(json, "accepted", where);
+    const std::string outcome = accepted ? "accepted" : text("reason");
+    if (shown[outcome]++ < (accepted ? 3u : 2u))
+      d->samples.push_back({text("id"), value_or<std::string>(json, "instruction", "", where),
+                            text("original"), text("rewrite"), outcome,
+                            value_or<std::string>(json, "matched", "", where)});
+    const auto logprob = [&](const char* key) {
+      return value_or<double>(json, key, report::kMissing, where);
+    };
+    const double original = logprob("logprob_original"), rewrite = logprob("logprob_rewrite");
+    if (!accepted || std::isnan(original) || std::isnan(rewrite)) return;
+    originals.push_back(original);
+    rewrites.push_back(rewrite);
+  });
+  d->logprobs = report::make_histogram(originals, rewrites);
+}
+
 report::Distillation read_distillation(const fs::path& dir) {
-  const fs::path path = dir / "summary.json";
-  const DistillSummary s = read_summary(path);
+  const DistillSummary s = read_summary(dir / "summary.json");
   report::Distillation d;
+  d.name = dir.filename().string();
   d.examples = static_cast<int64_t>(s.answers);
   d.accepted = static_cast<int64_t>(s.accepted);
-  for (const DistillRound& round : s.rounds) d.accepted_at.push_back(static_cast<int64_t>(round.accepted));
+  for (const DistillRound& round : s.rounds)
+    d.rounds.push_back(
+        {round.name, static_cast<int64_t>(round.asked), static_cast<int64_t>(round.accepted), round.tokens});
   d.unchanged = static_cast<int64_t>(s.unchanged);
   for (const auto& [reason, count] : s.rejected)
     if (reason != kPromptTooLong) d.rejected.push_back({reason, static_cast<int64_t>(count)});
@@ -194,20 +282,24 @@ report::Distillation read_distillation(const fs::path& dir) {
     d.logprob_original = s.logprob_original;
     d.logprob_rewrite = s.logprob_rewrite;
   }
-  // Three accepted and, where there are any, two of each reason.
-  std::map<std::string, size_t> shown;
-  const fs::path lines = dir / "distilled.jsonl";
-  for_each_line(lines, [&](std::string_view line, size_t number) {
-    const std::string where = lines.string() + ":" + std::to_string(number);
-    const Json json = parse_json(line, where);
-    auto text = [&](const char* key) { return require<std::string>(json, key, where); };
-    const bool accepted = require<bool>(json, "accepted", where);
-    const std::string outcome = accepted ? "accepted" : text("reason");
-    if (shown[outcome]++ < (accepted ? 3u : 2u))
-      d.samples.push_back({text("id"), value_or<std::string>(json, "instruction", "", where),
-                           text("original"), text("rewrite"), outcome});
-  });
+  add_examples(dir / "distilled.jsonl", &d);
   return d;
+}
+
+// Each set of rewrites once, in the order of the variants that learn it.
+std::vector<report::Distillation> read_distillations(const Recipe& recipe, const fs::path& run_dir) {
+  std::vector<report::Distillation> all;
+  for (const Variant& variant : known_variants(recipe)) {
+    if (!find_method(variant.method).rewrites) continue;
+    const fs::path dir = run_dir / distill_folder(recipe, variant);
+    if (!stage_done(dir)) continue;
+    auto found = std::find_if(all.begin(), all.end(), [&](const report::Distillation& d) {
+      return d.name == dir.filename().string();
+    });
+    if (found == all.end()) found = all.insert(all.end(), read_distillation(dir));
+    found->variants.push_back(variant.name);
+  }
+  return all;
 }
 
 void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document* document) {
@@ -262,10 +354,14 @@ std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   report::Document document;
   document.baseline = baseline_of(recipe);
   add_provenance(recipe, run_dir, &document);
-  if (stage_done(run_dir / "distill")) document.distillation = read_distillation(run_dir / "distill");
-  for (const Variant& variant : known_variants(recipe))
-    if (stage_done(run_dir / variant.name))
-      document.training.push_back(read_curve(run_dir / variant.name / "metrics.jsonl", variant.name));
+  document.distillations = read_distillations(recipe, run_dir);
+  for (const Variant& variant : known_variants(recipe)) {
+    const fs::path dir = run_dir / variant.name;
+    if (!stage_done(dir)) continue;
+    document.training.push_back(read_curve(dir / "metrics.jsonl", variant.name));
+    if (auto shift = read_shift(dir / "shift.json", variant.name))
+      document.shifts.push_back(std::move(*shift));
+  }
   const std::vector<std::string> models = evaluated_models(recipe, run_dir);
   if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
   report::write_reports(document, run_dir);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -37,15 +38,15 @@ TEST(Document, ComesBackAsItWas) {
 
 TEST(Document, WhatWasNotMeasuredIsNullAndComesBackMissing) {
   Document document = make_document();
-  document.distillation->length_ratio = kMissing;
+  document.distillations[0].length_ratio = kMissing;
   document.training[0].loss[1] = INFINITY;
   document.evaluation->tasks[1].scores[0].interval = {};
   document.evaluation->tasks[0].samples[0].answers[0].correct.reset();
   Json json = Json::parse(to_json(document).dump());
-  EXPECT_TRUE(json["distillation"]["length_ratio"].is_null());
+  EXPECT_TRUE(json["distillations"][0]["length_ratio"].is_null());
   EXPECT_TRUE(json["evaluation"]["tasks"][1]["scores"][0]["interval"].is_null());
   Document again = from_json(json, "report.json");
-  EXPECT_TRUE(std::isnan(again.distillation->length_ratio));
+  EXPECT_TRUE(std::isnan(again.distillations[0].length_ratio));
   EXPECT_TRUE(std::isnan(again.training[0].loss[1]));
   EXPECT_EQ(again.training[0].loss[2], 0.5);
   EXPECT_TRUE(std::isnan(again.evaluation->tasks[1].scores[0].interval.low));
@@ -53,8 +54,8 @@ TEST(Document, WhatWasNotMeasuredIsNullAndComesBackMissing) {
 }
 
 TEST(Document, NeedsOnlyATitle) {
-  Document document = from_json({{"format", 1}, {"run", {{"title", "t"}}}}, "r");
-  EXPECT_FALSE(document.distillation);
+  Document document = from_json({{"format", 2}, {"run", {{"title", "t"}}}}, "r");
+  EXPECT_TRUE(document.distillations.empty());
   EXPECT_FALSE(document.evaluation);
   EXPECT_TRUE(std::isnan(document.peak_memory_bytes));
 }
@@ -62,8 +63,8 @@ TEST(Document, NeedsOnlyATitle) {
 TEST(Document, FaultsNameTheirPlace) {
   const Json good = to_json(make_document());
   Json bad = good;
-  bad["format"] = 2;
-  EXPECT_THAT(error_of(bad), HasSubstr("report format 2"));
+  bad["format"] = 1;
+  EXPECT_THAT(error_of(bad), HasSubstr("report format 1"));
   bad = good;
   bad.erase("format");
   EXPECT_THAT(error_of(bad), HasSubstr("'format' is missing"));
@@ -74,15 +75,16 @@ TEST(Document, FaultsNameTheirPlace) {
   bad["run"].erase("title");
   EXPECT_THAT(error_of(bad), AllOf(HasSubstr("report.json.run"), HasSubstr("'title' is missing")));
   bad = good;
-  bad["distillation"]["accepted"] = -1;
-  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillation.accepted"), HasSubstr("not negative")));
-  bad["distillation"]["accepted"] = 1.5;
+  bad["distillations"][0]["accepted"] = -1;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillations[0].accepted"), HasSubstr("not negative")));
+  bad["distillations"][0]["accepted"] = 1.5;
   EXPECT_THAT(error_of(bad), HasSubstr("whole number"));
-  bad["distillation"]["accepted"] = 18446744073709551615ull;
+  bad["distillations"][0]["accepted"] = 18446744073709551615ull;
   EXPECT_THAT(error_of(bad), HasSubstr("whole number"));
   bad = good;
-  bad["distillation"]["rejected"][1]["reason"] = nullptr;
-  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillation.rejected[1].reason"), HasSubstr("found null")));
+  bad["distillations"][0]["rejected"][1]["reason"] = nullptr;
+  EXPECT_THAT(error_of(bad),
+              AllOf(HasSubstr("distillations[0].rejected[1].reason"), HasSubstr("found null")));
   EXPECT_THAT(error_of(Json::array()), HasSubstr("expected an object"));
 }
 
@@ -118,6 +120,37 @@ TEST(Document, CurvesAreAsLongAsTheirSteps) {
   bad = good;
   bad["training"][0]["step"] = {10, 10, 30};
   EXPECT_THAT(error_of(bad), AllOf(HasSubstr("training[0].step[1]"), HasSubstr("rise")));
+}
+
+TEST(Document, WhatCannotBeIsRefused) {
+  const Json good = to_json(make_document());
+  Json bad = good;
+  bad["evaluation"]["tasks"][1]["transitions"][0]["forgotten"] = 300;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("tasks[1].transitions[0]"), HasSubstr("(200)")));
+  bad = good;
+  bad["evaluation"]["tasks"][1]["transitions"][0]["model"] = "vanila";
+  EXPECT_THAT(error_of(bad), HasSubstr("did you mean 'vanilla'"));
+  bad = good;
+  bad["distillations"][0]["logprobs"]["width"] = 0;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("distillations[0].logprobs"), HasSubstr("above 0")));
+  bad["distillations"][0]["logprobs"] = {{"low", 0}, {"width", 1}, {"originals", {1, 2}}, {"rewrites", {1}}};
+  EXPECT_THAT(error_of(bad), HasSubstr("as many bins"));
+  bad = good;
+  bad["training"][1]["validation_loss"] = {0.1};
+  EXPECT_THAT(error_of(bad), HasSubstr("training[1].validation_loss"));
+}
+
+TEST(Histogram, HoldsEveryValueOnce) {
+  const auto histogram = make_histogram({-4.05, -1, -1, kMissing}, {-0.5, 0, -INFINITY});
+  ASSERT_TRUE(histogram);
+  EXPECT_DOUBLE_EQ(histogram->width, 0.2);
+  EXPECT_NEAR(histogram->low, -4.2, 1e-12);
+  EXPECT_EQ(std::accumulate(histogram->originals.begin(), histogram->originals.end(), int64_t{0}), 3);
+  EXPECT_EQ(std::accumulate(histogram->rewrites.begin(), histogram->rewrites.end(), int64_t{0}), 2);
+  EXPECT_EQ(histogram->originals.front(), 1);
+  EXPECT_EQ(histogram->rewrites.back(), 1);
+  EXPECT_EQ(make_histogram({-1, -1}, {})->originals, std::vector<int64_t>{2});
+  EXPECT_FALSE(make_histogram({kMissing}, {}));
 }
 
 TEST(Document, IsWrittenWithItsReports) {

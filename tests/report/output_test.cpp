@@ -25,14 +25,20 @@ Document hostile_document() {
         &run.settings[0].name, &run.settings[0].value, &run.versions[0].value})
     *text = kHostile;
   document.warnings = {kHostile};
-  document.distillation->rejected[0].reason = kHostile;
-  document.distillation->too_long[0] = kHostile;
-  for (Rewrite& sample : document.distillation->samples)
-    sample = {kHostile, kHostile, kHostile, kHostile, kHostile};
+  document.distillations[0].rejected[0].reason = kHostile;
+  document.distillations[0].too_long[0] = kHostile;
+  for (Rewrite& sample : document.distillations[0].samples)
+    sample = {kHostile, kHostile, kHostile, kHostile, kHostile, kHostile};
+  document.distillations[0].name = kHostile;
+  document.distillations[0].rounds[0].name = kHostile;
+  document.distillations.push_back(document.distillations[0]);
+  document.distillations[1].variants = {kHostile};
   document.training[1].variant = kHostile;
+  document.shifts[0].variant = document.shifts[0].modules[0].module = kHostile;
   for (Task& task : document.evaluation->tasks) {
     task.name += kHostile;
     task.metric = kHostile;
+    for (Transition& transition : task.transitions) transition.forgotten_ids = {kHostile};
     for (SampleAnswers& sample : task.samples) {
       sample.id = sample.prompt = sample.reference = kHostile;
       for (ModelAnswer& answer : sample.answers) answer.text = kHostile;
@@ -74,11 +80,58 @@ TEST(Html, HasItsParts) {
         "Answers side by side", "Where it comes from", "prefers-color-scheme:dark", "@media print",
         "width=device-width", "4 and 4 make 8.", "lora_rank", "baseline: true"})
     EXPECT_THAT(html, HasSubstr(part));
-  EXPECT_EQ(count_of(html, "<tr><th scope=\"row\">"), 4u);
-  EXPECT_EQ(count_of(html, "<td data-model=\"sdft\">"), 4u);
-  EXPECT_EQ(count_of(html, "class=\"curve "), 2u * 2 + 2 + 2 + 1);  // loss twice; no rates of sdft
+  EXPECT_EQ(count_of(html, "<tr><th scope=\"row\">"), 4u + 3 + 1 + 2 + 3 + 2);  // scores, …, variants
+  EXPECT_EQ(count_of(html, "<td data-model=\"sdft\">"), 4u + 2);                // scores, by example
+  EXPECT_EQ(count_of(html, "class=\"curve m"), 2u * 2 + 2 + 2 + 1);  // loss twice; no rates of sdft
+  EXPECT_EQ(count_of(html, "class=\"curve dashed m"), 2u);           // its validation loss, twice
   EXPECT_THAT(plain_spaces(html), HasSubstr("<b>+59.0</b> [52.0, 66.0]"));
   EXPECT_THAT(html, HasSubstr(std::string(64, 'b')));
+}
+
+// seed, baseline and ten more, each with all there can be.
+Document document_of_many() {
+  Document document = make_document();
+  for (int i = 1; i <= 10; ++i) {
+    const std::string model = "variant-" + std::to_string(i);
+    document.evaluation->models.push_back(model);
+    for (Task& task : document.evaluation->tasks) {
+      task.scores.push_back(make_score(model, 0.05 * i, 0.03));
+      task.transitions.push_back({model, 200, i, 2, 1.5, 0.5, {"id-" + model}, {}});
+    }
+    document.training.push_back(document.training[1]);
+    document.training.back().variant = model;
+    document.shifts.push_back({model, 0.001 * i, document.shifts[0].modules});
+  }
+  return document;
+}
+
+TEST(Html, AnyNumberOfVariants) {
+  const std::string html = to_html(document_of_many());
+  EXPECT_THAT(unclosed(html), ElementsAre());
+  EXPECT_EQ(count_of(html, "<td data-model=\"sums\">"), 13u + 1) << "models stand below each other";
+  for (int slot = 0; slot < 13; ++slot)
+    EXPECT_THAT(html, HasSubstr("mark " + std::string(slot == 0 || slot > 8 ? "hollow " : "") + "m" +
+                                std::to_string(slot) + "\""));
+  EXPECT_THAT(html, HasSubstr("<b>variant-10:</b>"));
+  EXPECT_THAT(html, HasSubstr("id-variant-10"));
+  Document document = document_of_many();
+  for (int i = 0; i < 30; ++i) {
+    document.evaluation->models.push_back("more-" + std::to_string(i));
+    document.evaluation->tasks[0].scores.push_back(make_score(document.evaluation->models.back(), 0.5, 0.1));
+  }
+  for (const std::string& text : {to_html(document), to_markdown(document), to_terminal(document)})
+    EXPECT_THAT(text, HasSubstr("more-29"));
+}
+
+TEST(Html, ShowsWhatIsKnownOfRewritesAndTraining) {
+  const std::string html = plain_spaces(to_html(make_document()));
+  for (const char* part :
+       {"own answer", "candidate 2", "45.5 % of those asked", "71,000", "class=\"area m1\"",
+        "class=\"area m2\"", "found: “8 instead of 9”", "0.600 at step 30", "0.42 %", "class=\"cell\"",
+        "<b>70</b> forgotten", "<b>6</b> gained", "3.5 beyond chance", "fact-1, fact-9 and 68 more",
+        "chance 25.0 %"})
+    EXPECT_THAT(html, HasSubstr(part));
+  EXPECT_EQ(count_of(html, "class=\"cell\""), 2u * 5);
 }
 
 TEST(Html, LoadsAndRunsNothing) {
@@ -107,7 +160,7 @@ TEST(Html, IsTheSameEveryTime) {
 TEST(Html, CutsLongTextsAndSaysSo) {
   Document document = make_document();
   document.evaluation->tasks[0].samples[0].answers[0].text = std::string(5000, 'w');
-  document.distillation->samples.assign(9, document.distillation->samples[0]);
+  document.distillations[0].samples.assign(9, document.distillations[0].samples[0]);
   document.evaluation->tasks[0].samples[0].answers[1].text = " \n";
   std::string html = to_html(document);
   EXPECT_THAT(html, HasSubstr("[3,800 more characters]"));
@@ -121,7 +174,7 @@ TEST(Html, CutsLongTextsAndSaysSo) {
 TEST(Html, ALongRunIsDrawnAsMeans) {
   Document document = make_document();
   Curve& curve = document.training[0];
-  curve = {"vanilla", {}, {}, {}, {}, {}};
+  curve = {"vanilla", {}, {}, {}, {}, {}, {}};
   for (int i = 1; i <= 10000; ++i) {
     curve.step.push_back(i);
     curve.loss.push_back(1.0 / i);
@@ -135,8 +188,8 @@ TEST(AllReports, ShowWhatIsMissingAsADash) {
   Document document = make_document();
   for (Task& task : document.evaluation->tasks) task.scores.resize(2);
   document.evaluation->tasks[1].scores[1].value = kMissing;
-  document.distillation->logprob_original = kMissing;
-  document.distillation->length_ratio = kMissing;
+  document.distillations[0].logprob_original = kMissing;
+  document.distillations[0].length_ratio = kMissing;
   document.timings[0].seconds = kMissing;
   document.training[0].loss = {kMissing, kMissing, kMissing};
   document.training[1].loss.clear();
@@ -153,10 +206,10 @@ TEST(AllReports, StandSmallDocuments) {
   bare.run.title = "t";
   Document empty = bare;
   empty.evaluation = Evaluation{};
-  empty.distillation = Distillation{};
+  empty.distillations = {Distillation{}};
   empty.training = {Curve{}};
   Document one = bare;
-  one.evaluation = Evaluation{{"seed"}, {Task{"t", "target", "", {make_score("seed", 0.5, 0.1)}, {}}}};
+  one.evaluation = Evaluation{{"seed"}, {Task{"t", "target", "", {make_score("seed", 0.5, 0.1)}, {}, 0, {}}}};
   Document unscored = make_document();
   for (Task& task : unscored.evaluation->tasks) task.scores.clear();
   for (const Document& document : {bare, empty, one, unscored}) {
@@ -200,7 +253,12 @@ TEST(Markdown, TablesStayTables) {
       EXPECT_THAT(line, Not(HasSubstr("<script"))) << "outside of a fence";
     }
     EXPECT_EQ(fence, "") << "a fence is left open";
-    EXPECT_EQ(rows, 1u + 4 + 1 + 8 + 1 + 2);  // scores, rewrites, training, each with its head
+    // Expectations, scores, by example, rewrites, rounds, histogram, training, each with its head; a second
+    // set of rewrites has its expectations, and both are in a table of sets.
+    const size_t sets = document.distillations.size();
+    const size_t bins = document.distillations[0].logprobs->originals.size();
+    EXPECT_EQ(rows, 4 * sets + 1 + 4 + 1 + 3 + 1 + 6 + 1 + 3 + 1 + bins + 1 + document.training.size() +
+                        (sets > 1 ? 1 + sets : 0) + (sets > 1 ? 1 : 0));
   }
 }
 
@@ -216,6 +274,18 @@ TEST(Markdown, HasItsParts) {
   EXPECT_THAT(text, Not(HasSubstr("\u00A0")));
 }
 
+TEST(Markdown, ManyModelsAreRows) {
+  const std::string text = plain_spaces(to_markdown(document_of_many()));
+  EXPECT_THAT(
+      text,
+      HasSubstr("| Target: sums, accuracy | variant-10 | 200 | 50.0 [47.0, 53.0] | **+38.0 [33.8, 42.2]** "
+                "| **−19.0 [−23.2, −14.8]** |"));
+  EXPECT_THAT(text, HasSubstr("| facts | vanilla | 200 | 70 | – | 4 | – | fact-1, fact-9, … | fact-3, … |"));
+  EXPECT_THAT(text, HasSubstr("| format | sdft | 200 | 8 | 3.5 | 6 | – | – | – |"));
+  EXPECT_THAT(text, HasSubstr("| candidate 1 | 1,100 | 500 | 45.5 % | 70.0 % | 20,000 |"));
+  EXPECT_THAT(text, HasSubstr("| sdft | 30 | 0.700 → 0.400 | 0.600 at step 30 | 0.42 % |"));
+}
+
 TEST(Terminal, IsATableInMiniature) {
   std::string text = to_terminal(make_document());
   EXPECT_THAT(text,
@@ -224,6 +294,8 @@ TEST(Terminal, IsATableInMiniature) {
   EXPECT_THAT(text, HasSubstr("! 2 prompts were too long"));
   EXPECT_THAT(text, HasSubstr("1,600 of 2,000 accepted (80.0 %)"));
   EXPECT_THAT(text, HasSubstr("vanilla 2.00 → 0.50 in 30 steps"));
+  EXPECT_THAT(text, HasSubstr("own answer 900 of 2,000, candidate 1 500 of 1,100"));
+  EXPECT_THAT(text, HasSubstr("sdft 0.42 %"));
 }
 
 TEST(Terminal, KeepsToItsColumns) {

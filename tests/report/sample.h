@@ -45,9 +45,10 @@ inline Document make_document() {
   document.run.recipe = "model: models/mini\nbaseline: true\n";
 
   Distillation distillation;
+  distillation.name = "distill";
   distillation.examples = 2000;
   distillation.accepted = 1600;
-  distillation.accepted_at = {1400, 200};
+  distillation.rounds = {{"own", 2000, 900, 40000}, {"1", 1100, 500, 20000}, {"2", 600, 200, 11000}};
   distillation.unchanged = 30;
   distillation.rejected = {{"answer_mismatch", 300}, {"banned_phrase", 98}};
   distillation.too_long = {"train-5", "train-77"};
@@ -55,13 +56,18 @@ inline Document make_document() {
   distillation.logprob_original = -1.92;
   distillation.logprob_rewrite = -0.47;
   distillation.distilled_fraction = 0.8;
-  distillation.samples = {{"train-1", "What is 2 + 3?", "5", "2 and 3 make 5.", "accepted"},
-                          {"train-2", "What is 6 + 3?", "9", "That is 8.", "answer_mismatch"}};
-  document.distillation = distillation;
+  distillation.samples = {
+      {"train-1", "What is 2 + 3?", "5", "2 and 3 make 5.", "accepted", ""},
+      {"train-2", "What is 6 + 3?", "9", "That is 8.", "answer_mismatch", "8 instead of 9"}};
+  distillation.logprobs = make_histogram({-3, -2.2, -1.9, -1.2, -1.1}, {-0.9, -0.5, -0.4, -0.3, -0.2});
+  document.distillations = {distillation};
 
   document.training = {
-      {"vanilla", {10, 20, 30}, {2.0, 1.0, 0.5}, {1e-4, 5e-5, 0}, {1, 0.5, 0.4}, {900, 910, 905}},
-      {"sdft", {10, 20, 30}, {0.7, 0.5, 0.4}, {1e-4, 5e-5, 0}, {0.6, 0.5, 0.4}, {}}};
+      {"vanilla", {10, 20, 30}, {2.0, 1.0, 0.5}, {1e-4, 5e-5, 0}, {1, 0.5, 0.4}, {900, 910, 905}, {}},
+      {"sdft", {10, 20, 30}, {0.7, 0.5, 0.4}, {1e-4, 5e-5, 0}, {0.6, 0.5, 0.4}, {}, {0.9, kMissing, 0.6}}};
+  document.shifts = {
+      {"vanilla", 0.021, {{0, "q_proj", 0.01}, {1, "q_proj", 0.03}, {std::nullopt, "lm_head", 0.002}}},
+      {"sdft", 0.0042, {{0, "q_proj", 0.003}, {1, "q_proj", 0.005}}}};
 
   Evaluation evaluation;
   evaluation.models = {"seed", "vanilla", "sdft"};
@@ -74,6 +80,10 @@ inline Document make_document() {
        "What is 4 + 4?",
        "8",
        {{"seed", "4", false}, {"vanilla", "8", true}, {"sdft", "4 and 4 make 8.", true}}}};
+  evaluation.tasks[1].transitions = {{"vanilla", 200, 70, 4, 70, 4, {"fact-1", "fact-9"}, {"fact-3"}},
+                                     {"sdft", 200, 5, 3, 5, 3, {"fact-9"}, {}}};
+  evaluation.tasks[2].chance = 0.25;
+  evaluation.tasks[2].transitions = {{"sdft", 200, 8, 6, 3.5, kMissing, {}, {}}};
   document.evaluation = evaluation;
   document.timings = {{"distill", 372.4}, {"train", 4000}};
   document.peak_memory_bytes = 1.5 * 1024 * 1024 * 1024;

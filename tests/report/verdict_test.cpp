@@ -96,6 +96,18 @@ TEST(Summary, LeavesOutTasksThatNotEveryModelHas) {
   EXPECT_THAT(text_of(document), HasSubstr("left out: 1."));
 }
 
+// Two measures of the same answers are not two tasks.
+TEST(Summary, OneMetricIsNotAveragedWithAnother) {
+  Document document = make_document();
+  document.evaluation->tasks.push_back(make_task("talk", "similarity", 1, 0.4, 0.8));
+  document.evaluation->tasks.push_back(make_task("talk, other", "similarity", 1, 0.1, 0.2));
+  document.evaluation->tasks.back().metric = "another";
+  KindSummary similarity = summarize(*document.evaluation, find_roles(document)).back();
+  EXPECT_EQ(similarity.tasks.size(), 1u);
+  EXPECT_EQ(similarity.left_out, 0u);
+  EXPECT_NEAR(similarity.tuned, 0.8, 1e-12);
+}
+
 TEST(Verdict, SaysWhatWasGainedAndLost) {
   std::string text = text_of(make_document());
   EXPECT_THAT(
@@ -204,17 +216,17 @@ TEST(Verdict, ABaselineAndOthersOfAnyName) {
 TEST(Warnings, AreOnlyThereWhenCalledFor) {
   Document document = make_document();
   EXPECT_THAT(find_warnings(document), ::testing::ElementsAre(HasSubstr("2 prompts were too long")));
-  document.distillation->too_long.clear();
-  document.distillation->accepted += 2;
+  document.distillations[0].too_long.clear();
+  document.distillations[0].accepted += 2;
   EXPECT_THAT(find_warnings(document), IsEmpty());
 }
 
 TEST(Warnings, NameWhatIsWrong) {
   Document document = make_document();
   document.warnings = {"A first\nsentence.", "A first\nsentence."};
-  document.distillation->accepted = 300;
-  document.distillation->rejected = {{"cut_by_token_limit", 1600}};
-  document.distillation->logprob_rewrite = -2.5;
+  document.distillations[0].accepted = 300;
+  document.distillations[0].rejected = {{"cut_by_token_limit", 1600}};
+  document.distillations[0].logprob_rewrite = -2.5;
   document.training[0].loss[1] = kMissing;
   document.evaluation->tasks[0] = make_task("sums", "target", 0, 0.4, 0.5, 0.2);
   document.evaluation->tasks[1].scores[0].n = 150;
@@ -231,7 +243,7 @@ TEST(Warnings, NameWhatIsWrong) {
 
 TEST(Warnings, NameOnlySomeOfManyIds) {
   Document document = make_document();
-  document.distillation->too_long.assign(1000, "id");
+  document.distillations[0].too_long.assign(1000, "id");
   EXPECT_THAT(find_warnings(document), Contains(HasSubstr("“id”, “id”, “id”, “id”, “id” and 995 more.")));
 }
 
