@@ -28,8 +28,8 @@ fs::path drafts_dir(const RunContext& run, const VariantJob& job, const std::str
   const Fingerprint origin = drafts_fingerprint(run, job, prompt);
   std::string text;
   for (const auto& [name, value] : origin) text += name + "=" + value + "\n";
-  const fs::path dir = run.dir() / "drafts" /
-                       (fs::path(prompt).stem().string() + "-" + sha256(text).substr(0, 8));
+  const fs::path dir =
+      run.dir() / "drafts" / (fs::path(prompt).stem().string() + "-" + sha256(text).substr(0, 8));
   begin_stage(dir, origin, false);
   return dir;
 }
@@ -82,9 +82,10 @@ void distill_stage(RunContext& run, const VariantJob& job) {
           [&](const std::string& round, size_t done, size_t total) {
             if (round != shown) {
               progress.reset();
-              progress.emplace(round == "1" ? job.distill : fmt::format("{}, {}", job.distill,
-                                                                       round == "own" ? "own answers"
-                                                                                      : "candidate " + round),
+              progress.emplace(round == "1"
+                                   ? job.distill
+                                   : fmt::format("{}, {}", job.distill,
+                                                 round == "own" ? "own answers" : "candidate " + round),
                                total, "answers", run.progress);
               shown = round;
             }

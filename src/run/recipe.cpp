@@ -326,8 +326,8 @@ void read_swept(const std::string& key, const YAML::Node& node, const Reading& r
 
 void read_sweep(const YAML::Node& node, const Reading& reading, Recipe* recipe) {
   if (!node.IsMap() || node.size() == 0)
-    return reading.add("'sweep': expected a map of settings to lists of values, as {seed: [1, 2, 3]}, found " +
-                       found(node));
+    return reading.add(
+        "'sweep': expected a map of settings to lists of values, as {seed: [1, 2, 3]}, found " + found(node));
   recipe->sweep.clear();
   const Reading inside = reading.inside("sweep");
   inside.each(node, [&](const std::string& key, const YAML::Node& values) {
@@ -337,8 +337,10 @@ void read_sweep(const YAML::Node& node, const Reading& reading, Recipe* recipe) 
 
 void read_continual(const YAML::Node& node, const Reading& reading, Recipe* recipe) {
   if (!node.IsSequence() || node.size() < 2)
-    return reading.add("'continual': expected a list of two tasks or more, as [{name: a, dataset: a.jsonl}, "
-                       "{name: b, dataset: b.jsonl}], found " + found(node));
+    return reading.add(
+        "'continual': expected a list of two tasks or more, as [{name: a, dataset: a.jsonl}, "
+        "{name: b, dataset: b.jsonl}], found " +
+        found(node));
   recipe->continual.clear();
   for (size_t i = 0; i < node.size(); ++i) {
     const Reading inside = reading.inside("continual[" + std::to_string(i) + "]");
@@ -374,8 +376,8 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
   if (key == "continual") return read_continual(node, reading, recipe);
   if (key == "rewrite_attempts") return reading.add("'rewrite_attempts' is now called num_candidates");
   if (key != "eval")
-    return reading.unknown(key, names_of(table, {"columns", "chat_template_kwargs", "continual", "eval",
-                                                 "sweep", "variants"}));
+    return reading.unknown(
+        key, names_of(table, {"columns", "chat_template_kwargs", "continual", "eval", "sweep", "variants"}));
   if (!node.IsSequence()) return reading.add("'eval': expected a list of tasks, found " + found(node));
   recipe->eval.clear();
   for (size_t i = 0; i < node.size(); ++i)
@@ -426,8 +428,8 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) return reading.add("expected key=value");
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
-  static const std::vector<std::string> kStructured = {"eval", "columns", "chat_template_kwargs",
-                                                       "variants", "sweep", "continual"};
+  static const std::vector<std::string> kStructured = {"eval",     "columns", "chat_template_kwargs",
+                                                       "variants", "sweep",   "continual"};
   if (key.rfind("sweep.", 0) == 0)  // one setting of a sweep: sweep.seed=1,2,3
     return read_swept(key.substr(6), parse_yaml(value[0] == '[' ? value : "[" + value + "]", reading.where),
                       reading, recipe);

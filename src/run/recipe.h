@@ -18,14 +18,15 @@
 
 namespace sdft {
 
-// Settings by name, each with its value as an override has it: "lora_rank" "64", "lora_target" "[\"q_proj\"]".
+// Settings by name, each with its value as an override has it: "lora_rank" "64", "lora_target"
+// "[\"q_proj\"]".
 using Overrides = std::vector<std::pair<std::string, std::string>>;
 
 // One training of a run: its folder's and its model's name, and what it learns.
 struct Variant {
   std::string name;
-  std::string method;  // a row of sdft/method.cpp
-  std::string after;   // the variant whose model this one goes on from; "": the seed
+  std::string method;   // a row of sdft/method.cpp
+  std::string after;    // the variant whose model this one goes on from; "": the seed
   Overrides overrides;  // its own settings, in place of the recipe's
   // Of those that a sweep or a continual run made of another (variants.h): its name, and what was put in.
   std::string listed = {};
@@ -67,7 +68,7 @@ struct Recipe {
   Json chat_template_kwargs =
       Json::object();  // what the chat template reads besides: {"enable_thinking": false}
   std::string reasoning = "drop";
-  std::string date;    // what the chat template's clock shows, "2026-11-28"; "": the day the run began
+  std::string date;  // what the chat template's clock shows, "2026-11-28"; "": the day the run began
   int64_t num_candidates = 1;
   std::string candidate_choice = "first";
   std::vector<double> candidate_temperatures;
@@ -83,7 +84,7 @@ struct Recipe {
   bool train_on_prompt = false, train_from_scratch = false;
   std::string save_dtype = "f32";
   bool baseline = false;
-  std::vector<Variant> variants;  // empty: the short form (variants.h)
+  std::vector<Variant> variants;                                        // empty: the short form (variants.h)
   std::vector<std::pair<std::string, std::vector<std::string>>> sweep;  // a setting, and its values in turn
   std::vector<ContinualTask> continual;
   std::vector<TaskSettings> eval;

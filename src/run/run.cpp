@@ -12,6 +12,7 @@
 #include "base/lock.h"
 #include "run/results.h"
 #include "run/stages.h"
+#include "run/sweep.h"
 #include "run/validate.h"
 #include "run/variants.h"
 #include "sdft/method.h"
@@ -77,7 +78,8 @@ void check_chains(const Recipe& recipe, const std::vector<Variant>& variants) {
   for (const Variant& variant : variants) {
     if (!variant.after.empty() && !before.count(variant.after) &&
         !stage_done(fs::path(recipe.output_dir) / variant.after))
-      fail_input(recipe.output_dir, variant.name + " goes on from " + variant.after + ", which is not trained",
+      fail_input(recipe.output_dir,
+                 variant.name + " goes on from " + variant.after + ", which is not trained",
                  "train that one first: sdft train --variant " + variant.after);
     before.insert(variant.name);
   }
@@ -170,8 +172,7 @@ template <typename Work>
 void timed(const RunContext& run, const std::string& part, Work work) {
   const auto start = std::chrono::steady_clock::now();
   work();
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (seconds > 0.05) LineWriter(run.dir() / "timings.tsv").write(fmt::format("{}\t{:.2f}", part, seconds));
 }
 
@@ -203,8 +204,7 @@ void check_folders(const RunContext& run, const Plan& plan, const std::vector<Va
     const Fingerprint trained = trained_fingerprint(variant_dir(run.dir(), variant));
     for (size_t i = 0; i < eval.size(); ++i) {
       const TaskSettings& task = run.recipe.eval[i];
-      check(eval_dir(run.dir(), variant, task.name),
-            eval_fingerprint(run, trained, task, eval[i].examples));
+      check(eval_dir(run.dir(), variant, task.name), eval_fingerprint(run, trained, task, eval[i].examples));
     }
   }
 }
@@ -264,7 +264,8 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
     timed(run, "eval " + variant, [&] { eval_stage(run, variant, inputs.eval); });
   if (wanted == kEval) return results_table(recipe, dir, plan.eval);
   if (wanted != kAllStages) return said;
-  const std::string report = report_stage(recipe, dir);
+  std::string report = report_stage(recipe, dir);
+  if (is_sweep(recipe)) report = sweep_stage(recipe, dir);
   end_stage(dir);
   return report;
 }

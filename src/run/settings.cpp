@@ -121,8 +121,7 @@ void add_method(Recipe& r, std::vector<Setting>& list) {
   add("own_answer_first", &r.own_answer_first,
       "take the seed's own answer, given without the reference, where it is right; rewrite only elsewhere")
       .in_report();
-  add("probe_samples", &r.probe_samples,
-      "stop where of so many first rewrites none is accepted; 0: never")
+  add("probe_samples", &r.probe_samples, "stop where of so many first rewrites none is accepted; 0: never")
       .changes(kNoStage)
       .between(0, kMany);
   add("distilled_fraction", &r.distilled_fraction, "part of the examples that gets its rewrite, 0 to 1")

@@ -15,10 +15,10 @@ namespace sdft {
 // A variant with what its stages need.
 struct VariantJob {
   Variant variant;
-  Recipe recipe;        // as it holds for the variant
-  const Dataset* all;   // the task's examples
+  Recipe recipe;          // as it holds for the variant
+  const Dataset* all;     // the task's examples
   const Dataset* replay;  // null where it replays nothing
-  std::string distill;  // distill_folder(); "" where it learns no rewrites
+  std::string distill;    // distill_folder(); "" where it learns no rewrites
 
   Dataset dataset() const { return selected(*all, recipe); }  // the examples that it uses
   std::filesystem::path after(const RunContext& run) const {  // "" for the seed

@@ -101,9 +101,8 @@ std::string key_of(const Recipe& recipe) {
   Recipe copy = recipe;
   std::string key;
   for (const auto& [name, column] : column_fields(copy.columns)) key += *column + "\n";
-  for (const std::string& part :
-       {recipe.dataset, recipe.prompt_template, recipe.distill_template, recipe.answer_check,
-        recipe.reasoning})
+  for (const std::string& part : {recipe.dataset, recipe.prompt_template, recipe.distill_template,
+                                  recipe.answer_check, recipe.reasoning})
     key += part + "\n";
   for (const std::string& check : recipe.acceptance) key += check + "\n";
   return key;

@@ -18,7 +18,9 @@ namespace {
 Json json_of(const DistilledTurn& turn) {
   Json json = {{"id", turn.id},
                {"accepted", turn.accepted},
-               {"source", !turn.accepted ? "original" : turn.candidate == 0 ? "own" : "rewrite"},
+               {"source", !turn.accepted        ? "original"
+                          : turn.candidate == 0 ? "own"
+                                                : "rewrite"},
                {"reason", turn.reason},
                {"candidate", turn.candidate},
                {"original", turn.original},
@@ -85,15 +87,15 @@ void write_summary(const DistillSummary& s, const fs::path& path) {
                       {"accepted", round.accepted},
                       {"tokens", round.tokens}});
   const Json json = {{"answers", s.answers},
-          {"accepted", s.accepted},
-          {"unchanged", s.unchanged},
-          {"rounds", rounds},
-          {"rejected", s.rejected},
-          {"too_long", s.too_long},
-          {"length_ratio", s.length_ratio},
-          {"logprob_original", s.logprob_original},
-          {"logprob_rewrite", s.logprob_rewrite},
-          {"distribution_gap", s.logprob_rewrite - s.logprob_original}};
+                     {"accepted", s.accepted},
+                     {"unchanged", s.unchanged},
+                     {"rounds", rounds},
+                     {"rejected", s.rejected},
+                     {"too_long", s.too_long},
+                     {"length_ratio", s.length_ratio},
+                     {"logprob_original", s.logprob_original},
+                     {"logprob_rewrite", s.logprob_rewrite},
+                     {"distribution_gap", s.logprob_rewrite - s.logprob_original}};
   write_file_atomic(path, json.dump(2) + "\n");
 }
 DistillSummary read_summary(const fs::path& path) {

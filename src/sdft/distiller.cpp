@@ -34,7 +34,7 @@ struct Work {
 // One round of asking: every open turn gets a candidate.
 struct Round {
   std::string name;
-  int64_t candidate;           // 0: the own answer
+  int64_t candidate;  // 0: the own answer
   const PromptTemplate* prompt;
   bool shows_reference;
   double temperature;
@@ -79,10 +79,9 @@ struct Distiller {
   std::vector<Answer> ask(const Round& round, const std::vector<Work*>& open) const {
     std::vector<Request> requests;
     for (const Work* work : open)
-      requests.push_back(
-          {round.stream_of(work->turn.id),
-           prompt_ids(formatter, *round.prompt, work->example,
-                      round.shows_reference ? work->example.response : std::string())});
+      requests.push_back({round.stream_of(work->turn.id),
+                          prompt_ids(formatter, *round.prompt, work->example,
+                                     round.shows_reference ? work->example.response : std::string())});
     GenerateOptions generation = options.generation;
     generation.sampling.temperature = round.temperature;
     return draft(model, *formatter.tokenizer, requests, generation, round.file, [&](size_t done) {
@@ -94,9 +93,9 @@ struct Distiller {
   DistilledTurn candidate_of(const Round& round, const Work& work, const Answer& answer) const {
     const bool opened = round.prompt->chat && opens_thinking(formatter);
     DistilledTurn turn = work.turn;
-    turn.rewrite = strip(options.reasoning == Reasoning::kDrop
-                             ? std::string(strip_thinking(answer.text, opened))
-                             : answer.text);
+    turn.rewrite =
+        strip(options.reasoning == Reasoning::kDrop ? std::string(strip_thinking(answer.text, opened))
+                                                    : answer.text);
     turn.candidate = round.candidate;
     turn.reason = answer.finish == name_of(FinishReason::kPromptTooLong) ? kPromptTooLong : "";
     return turn;
@@ -128,8 +127,7 @@ struct Distiller {
     if (open.empty()) return;
     const std::vector<Answer> answers = ask(round, open);
     std::vector<DistilledTurn> candidates;
-    for (size_t k = 0; k < open.size(); ++k)
-      candidates.push_back(candidate_of(round, *open[k], answers[k]));
+    for (size_t k = 0; k < open.size(); ++k) candidates.push_back(candidate_of(round, *open[k], answers[k]));
     judge(open, answers, &candidates);
     for (size_t k = 0; k < open.size(); ++k) {
       DistilledTurn& candidate = candidates[k];
@@ -192,16 +190,17 @@ struct Distiller {
   std::string shown;
   for (const Work* work : probe)
     if (reasons[work->turn.reason]++ == 0)
-      shown += fmt::format("\n  {}, example '{}': \"{}\" for the original \"{}\"", work->turn.reason,
-                           work->turn.id, work->turn.rewrite.substr(0, 120),
-                           work->turn.original.substr(0, 120));
+      shown +=
+          fmt::format("\n  {}, example '{}': \"{}\" for the original \"{}\"", work->turn.reason,
+                      work->turn.id, work->turn.rewrite.substr(0, 120), work->turn.original.substr(0, 120));
   std::string counts;
   for (const auto& [reason, count] : reasons)
     counts += (counts.empty() ? "" : ", ") + fmt::format("{} {}", count, reason);
-  fail_input("distill",
-             fmt::format("none of the first {} rewrites was accepted ({}):{}\n ", probe.size(), counts, shown),
-             "look at answer_check and acceptance, the distill_template, max_new_tokens; probe_samples=0 "
-             "goes on all the same");
+  fail_input(
+      "distill",
+      fmt::format("none of the first {} rewrites was accepted ({}):{}\n ", probe.size(), counts, shown),
+      "look at answer_check and acceptance, the distill_template, max_new_tokens; probe_samples=0 "
+      "goes on all the same");
 }
 
 constexpr size_t kLargeDataset = 4;  // times the probe
@@ -303,12 +302,9 @@ std::vector<DistilledExample> distill(ModelView model, const Formatter& formatte
   JudgeOptions judging;
   judging.probability_of_yes =
       seed_judge(model, formatter, options.training_template, options.generation.stop);
-  const Distiller distiller{model,
-                            formatter,
-                            options,
-                            on_progress,
-                            acceptance_checks(options.acceptance, options.answer_check),
-                            judging};
+  const Distiller distiller{
+      model,  formatter, options, on_progress, acceptance_checks(options.acceptance, options.answer_check),
+      judging};
   std::vector<Work> works = works_of(dataset, options.reasoning);
   const std::vector<DistillRound> rounds = play_all(distiller, &works);
   distiller.choose(&works);

@@ -1,0 +1,114 @@
+#include "run/sweep.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "report/sweep.h"
+#include "run/stages.h"
+#include "sdft/method.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+using Measures = std::map<std::string, double>;
+
+// A model's scores: each task's, and the mean of each kind's.
+Measures scores_of(const report::Evaluation& evaluation, const std::string& model) {
+  Measures sums, counts, measures;
+  for (const report::Task& task : evaluation.tasks)
+    for (const report::Score& score : task.scores) {
+      if (score.model != model) continue;
+      measures["task " + task.name] = score.value;
+      sums[task.kind] += score.value;
+      counts[task.kind] += 1;
+    }
+  for (const auto& [kind, sum] : sums) measures[kind] = sum / counts[kind];
+  return measures;
+}
+
+void add_rewriting(const fs::path& dir, Measures* measures) {
+  if (!stage_done(dir)) return;
+  const DistillSummary summary = read_summary(dir / "summary.json");
+  double tokens = 0;
+  for (const DistillRound& round : summary.rounds) tokens += static_cast<double>(round.tokens);
+  (*measures)["tokens"] = tokens;
+  if (summary.answers == 0) return;
+  (*measures)["accepted"] = static_cast<double>(summary.accepted) / static_cast<double>(summary.answers);
+  if (summary.accepted > 0) (*measures)["gap"] = summary.logprob_rewrite - summary.logprob_original;
+}
+
+// Seconds by part, over all calls (run.cpp: timed).
+Measures read_timings(const fs::path& path) {
+  Measures seconds;
+  std::error_code none;
+  if (!fs::exists(path, none)) return seconds;
+  for_each_line(path, [&](std::string_view line, size_t) {
+    const size_t tab = line.rfind('\t');
+    if (tab != line.npos)
+      seconds[std::string(line.substr(0, tab))] +=
+          std::strtod(std::string(line.substr(tab)).c_str(), nullptr);
+  });
+  return seconds;
+}
+
+std::vector<std::string> keys_of(const Recipe& recipe) {
+  std::vector<std::string> keys;
+  for (const auto& [key, values] : recipe.sweep) keys.push_back(key);
+  if (!recipe.continual.empty()) keys.emplace_back("stage");
+  return keys;
+}
+
+// "[\"q_proj\",\"v_proj\"]" as people write it.
+std::string shown_value(const std::string& value) {
+  if (value.empty() || value[0] != '[') return value;
+  std::string text;
+  for (const Json& item : parse_json(value, "a swept value"))
+    text += (text.empty() ? "" : " ") + (item.is_string() ? item.get<std::string>() : item.dump());
+  return text;
+}
+
+report::SweepRun run_of(const Recipe& recipe, const fs::path& run_dir, const Variant& variant,
+                        const report::Document& document) {
+  report::SweepRun run{variant.listed, variant.method, {}, {}};
+  for (const auto& [key, value] : variant.swept) run.settings.push_back({key, shown_value(value)});
+  if (document.evaluation) run.measures = scores_of(*document.evaluation, variant.name);
+  const fs::path shift = run_dir / variant.name / "shift.json";
+  std::error_code none;
+  if (fs::exists(shift, none))
+    run.measures["shift"] = require<double>(read_json(shift), "total", shift.string());
+  if (find_method(variant.method).rewrites)
+    add_rewriting(run_dir / distill_folder(recipe, variant), &run.measures);
+  return run;
+}
+}  // namespace
+
+std::string sweep_stage(const Recipe& recipe, const fs::path& run_dir) {
+  const report::Document document = report::read_document(run_dir / "report.json");
+  report::Sweep sweep;
+  sweep.title = document.run.title;
+  sweep.keys = keys_of(recipe);
+  if (document.evaluation) {
+    sweep.seed_model = scores_of(*document.evaluation, "seed");
+    for (const report::Task& task : document.evaluation->tasks) sweep.tasks.push_back({task.name, task.kind});
+  }
+  for (const report::Setting& setting : document.run.settings)
+    if (std::find(sweep.keys.begin(), sweep.keys.end(), setting.name) == sweep.keys.end())
+      sweep.base.push_back(setting);
+  const std::vector<Variant> variants = wanted_variants(recipe);
+  for (const Variant& variant : variants)
+    if (stage_done(run_dir / variant.name)) sweep.runs.push_back(run_of(recipe, run_dir, variant, document));
+  report::write_sweep(sweep, run_dir);
+  const Measures seconds = read_timings(run_dir / "timings.tsv");
+  for (size_t i = 0; i < sweep.runs.size() && sweep.runs.size() == variants.size(); ++i) {
+    const auto found = seconds.find(variants[i].name);
+    if (found != seconds.end()) sweep.runs[i].measures["train s"] = found->second;
+    const auto rewriting = seconds.find(distill_folder(recipe, variants[i]));
+    if (find_method(variants[i].method).rewrites && rewriting != seconds.end())
+      sweep.runs[i].measures["rewrite s"] = rewriting->second;
+  }
+  return report::to_terminal(sweep, report::terminal_style(1));
+}
+
+}  // namespace sdft
