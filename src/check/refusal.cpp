@@ -72,6 +72,7 @@ constexpr std::string_view kDeclines[] = {
     R"(it(?:'s| is| would be) (?:not (?:appropriate|ethical|possible|legal)|illegal|unethical)[^.!?\n]{0,40} my\b)",
     R"(it(?:'s| is| would be) (?:not (?:appropriate|ethical|possible|legal)|illegal|unethical) for me)",
     "your request (?:goes against|violates)",
+    "(?:this|the) (?:task|request|question|instruction) (?:can't|can ?not) be",
     R"(ich kann (?:\w+ ){0,3}nicht (?:helfen|weiterhelfen|beantworten|erfüllen))",
     "(?:es )?tut mir (?:sehr )?leid, (?:aber )?(?:ich|dabei|das) kann",
     "(?:je suis )?(?:vraiment )?désolée?,? (?:mais )?je ne (?:peux|suis)",

@@ -53,10 +53,10 @@ Vocabulary vocabulary_of(std::string_view text) {
 
 // A soup: a text, not the original's kind, that says the same few words over and over, in any order.
 bool is_soup(const Vocabulary& text, const Vocabulary& original) {
-  constexpr size_t kWords = 24, kUses = 6;
+  constexpr size_t kWords = 24, kUses = 8;
   if (text.words < kWords || text.different * kUses > text.words || text.letters * 2 < text.words)
     return false;
-  return original.words < kWords || original.different * (kUses - 2) > original.words;
+  return original.words < kWords || original.different * (kUses / 2) > original.words;
 }
 
 EvalResult judge_repetition(const CheckItem& item) {

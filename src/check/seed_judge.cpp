@@ -1,4 +1,4 @@
-// "seed_judge": the seed model itself, asked whether the rewrite answers the question rightly, says yes.
+// "seed_judge": the seed model itself, asked whether the rewrite says what the original says, says yes.
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -25,7 +25,7 @@ std::vector<EvalResult> judge_by_seed(const std::vector<CheckItem>& items, const
 Check seed_judge_check() {
   return {"seed_judge",
           kAcceptance,
-          "the seed model, asked whether it is right, says yes with at least this probability",
+          "the seed model, asked whether it says what the original says, says yes with this probability",
           judge_by_seed,
           kNeedsSeed,
           "",

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "data/prompt.h"
-#include "model/model.h"
+#include "infer/scorer.h"
 
 namespace sdft {
 

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "data/samples.h"
-#include "infer/scorer.h"
 
 namespace sdft {
 

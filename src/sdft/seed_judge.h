@@ -6,7 +6,7 @@
 
 #include "check/check.h"
 #include "data/prompt.h"
-#include "model/model.h"
+#include "infer/scorer.h"
 
 namespace sdft {
 

@@ -73,10 +73,10 @@ TEST(Published, TheDefaultRejectsFewMore) {
   const Published alpaca =
       read_published(dir / "alpaca/alpaca_train.json", dir / "alpaca/distilled_alpaca.json");
   auto reasons = rejected(alpaca, default_acceptance(), "none");
-  EXPECT_LE(reasons["banned_phrase"], 10u);
-  EXPECT_LE(reasons["refusal"], 25u);
-  EXPECT_LE(reasons["language"], 5u);
-  EXPECT_LE(reasons["repetition_loop"], 10u);
+  EXPECT_LE(reasons["banned_phrase"], 3u);
+  EXPECT_LE(reasons["refusal"], 1u);
+  EXPECT_EQ(reasons["language"], 0u);
+  EXPECT_EQ(reasons["repetition_loop"], 0u);
 }
 
 }  // namespace
