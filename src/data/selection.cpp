@@ -96,8 +96,7 @@ Dataset select(const Dataset& all, const Selection& selection) {
   if (taken.empty())
     fail_input(all.path.string(), "no example is left to train on", "those of weight 0 are left out");
 
-  Dataset chosen = all;
-  chosen.examples.clear();
+  Dataset chosen{all.name, all.path, all.sha256, all.parts, {}, all.skipped, all.notes};
   for (const size_t place : taken) chosen.examples.push_back(all.examples[place]);
   if (without_weight > 0)
     chosen.notes.push_back(all.path.string() + ": " + std::to_string(without_weight) +

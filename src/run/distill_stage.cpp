@@ -41,7 +41,6 @@ DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
   options.training_template = recipe.prompt_template;
   options.acceptance = recipe.acceptance;
   options.answer_check = recipe.answer_check;
-  options.reasoning = find_reasoning(recipe.reasoning);
   options.num_candidates = recipe.num_candidates;
   options.choice = find_candidate_choice(recipe.candidate_choice);
   options.temperatures = recipe.candidate_temperatures;

@@ -26,8 +26,7 @@ struct DistillOptions {
   std::string training_template = "chat";  // of the own answers, and under which likelihoods are measured
   std::vector<std::string> acceptance = default_acceptance();
   std::string answer_check = "none";
-  Reasoning reasoning = Reasoning::kDrop;  // whether references and rewrites have their traces
-  int64_t num_candidates = 1;              // the paper: one. Each is sampled from a stream of its own
+  int64_t num_candidates = 1;  // the paper: one. Each is sampled from a stream of its own
   CandidateChoice choice = CandidateChoice::kFirst;
   std::vector<double> temperatures;  // of the first candidate, the second, …; the last holds on; none: that
                                      // of `generation`
