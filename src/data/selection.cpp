@@ -23,9 +23,14 @@ Places drawn(const std::vector<Example>& examples, Places places, uint64_t seed,
   return places;
 }
 
-// The first `most` of the lists in turn, each by its share (Sainte-Laguë's divisors: a larger whole takes
-// nothing from any list).
+// The first of the lists in turn, each by its share, `most` in all or as many as the shortest list allows.
+// By Sainte-Laguë's divisors, with which a larger whole takes nothing from any list.
 Places shared_out(const std::vector<Places>& lists, const std::vector<double>& shares, size_t most) {
+  const double all = std::accumulate(shares.begin(), shares.end(), 0.0);
+  for (size_t i = 0; i < lists.size(); ++i) {
+    const double allowed = static_cast<double>(lists[i].size()) / (shares[i] / all);
+    most = static_cast<size_t>(std::min(static_cast<double>(most), std::floor(allowed * (1 + 1e-12))));
+  }
   Places taken;
   Places done(lists.size(), 0);
   while (taken.size() < most) {
@@ -88,10 +93,10 @@ Dataset select(const Dataset& all, const Selection& selection) {
   const size_t most = selection.max_samples > 0 ? selection.max_samples : all.examples.size();
   Places taken = shared_out(lists, shares.empty() ? std::vector<double>{1} : shares, most);
   std::sort(taken.begin(), taken.end());
-  if (taken.empty()) fail_input(all.path.string(), "no example is left to train on", "all have the weight 0");
+  if (taken.empty())
+    fail_input(all.path.string(), "no example is left to train on", "those of weight 0 are left out");
 
-  Dataset chosen = all;
-  chosen.examples.clear();
+  Dataset chosen{all.name, all.path, all.sha256, all.parts, {}, all.skipped, all.notes};
   for (const size_t place : taken) chosen.examples.push_back(all.examples[place]);
   if (without_weight > 0)
     chosen.notes.push_back(all.path.string() + ": " + std::to_string(without_weight) +

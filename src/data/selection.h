@@ -21,9 +21,9 @@ struct Selection {
 // order. A single one stays as it is. Error(kUsage) where two have one name.
 Dataset joined(std::vector<Dataset> datasets);
 
-// Leaves out examples of weight 0 (a note says how many) and draws the rest. With weights as many as the
-// smallest dataset allows without repetition: one example after another goes to the dataset that is furthest
-// behind its share, until max_samples or until that dataset has no more. Error(kUsage) where there are not as
+// Leaves out examples of weight 0 (a note says how many) and draws the rest. With dataset_weights as many as
+// the smallest dataset allows without repetition: the next example is one of the dataset that is furthest
+// behind its share. Error(kUsage) where there are not as
 // many weights as datasets, Error(kInput) where nothing is left.
 Dataset select(const Dataset& all, const Selection& selection);
 

@@ -112,6 +112,8 @@ Dataset open_datasets(const Recipe& recipe, const std::string& list) {
   std::vector<Dataset> datasets;
   const std::vector<std::string> names = dataset_names(recipe, list);
   for (const std::string& name : names) {
+    if (std::count(names.begin(), names.end(), name) > 1)
+      fail_usage("dataset '" + list + "' names '" + name + "' twice");
     datasets.push_back(open_with(recipe, name, options));
     const bool taken = std::any_of(datasets.begin(), datasets.end() - 1,
                                    [&](const Dataset& other) { return other.name == datasets.back().name; });

@@ -137,12 +137,13 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path
     json["datasets"] = Json::array();
     json["skipped"] = Json::array();
     std::set<std::string> paths;  // variants may read a file each in their own way
-    for (const auto& [key, dataset] : inputs.datasets) {
-      if (!paths.insert(dataset.path.string()).second) continue;
-      json["datasets"].push_back(file_note(dataset));
-      for (const SkippedRecord& record : dataset.skipped)
-        json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
-    }
+    for (const auto* sets : {&inputs.datasets, &inputs.replays})
+      for (const auto& [key, dataset] : *sets) {
+        if (!paths.insert(dataset.path.string()).second) continue;
+        json["datasets"].push_back(file_note(dataset));
+        for (const SkippedRecord& record : dataset.skipped)
+          json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
+      }
   }
   if (!inputs.eval.empty()) {
     json["eval"] = Json::array();

@@ -126,7 +126,9 @@ std::string replay_key(const Recipe& recipe) { return recipe.replay_dataset + "\
 // What of a dataset a recipe uses, and what it replays.
 void check_selection(const RunContext& run, unsigned stages, const Recipe& recipe,
                      const std::vector<std::string>& prompts, Inputs* inputs) {
-  const Dataset part = selected(inputs->all(recipe), recipe);
+  const Dataset& all = inputs->all(recipe);
+  const Dataset part = selected(all, recipe);
+  for (size_t i = all.notes.size(); i < part.notes.size(); ++i) spdlog::warn("{}", part.notes[i]);
   if (!(stages & kTrain)) return;
   split_validation(part.examples, recipe.train.val_size, recipe.seed);
   if (recipe.replay_dataset.empty()) return;

@@ -89,13 +89,13 @@ struct Distiller {
     });
   }
 
-  // What the model wrote for a turn, not judged yet; of a thinking model with or without its trace.
+  // What the model wrote for a turn, not judged yet; of a thinking model only what follows its trace, or with
+  // the trace in front of it where that stays.
   DistilledTurn candidate_of(const Round& round, const Work& work, const Answer& answer) const {
     const bool opened = round.prompt->chat && opens_thinking(formatter);
     DistilledTurn turn = work.turn;
-    turn.rewrite =
-        strip(options.reasoning == Reasoning::kDrop ? std::string(strip_thinking(answer.text, opened))
-                                                    : answer.text);
+    const std::string bare = strip(std::string(strip_thinking(answer.text, opened)));
+    turn.rewrite = bare.empty() || options.reasoning == Reasoning::kDrop ? bare : strip(answer.text);
     turn.candidate = round.candidate;
     turn.reason = answer.finish == name_of(FinishReason::kPromptTooLong) ? kPromptTooLong : "";
     return turn;
@@ -209,8 +209,7 @@ std::vector<Work> works_of(const Dataset& dataset, Reasoning reasoning) {
   std::vector<Work> works;
   for (const Example& example : dataset.examples)
     for (Example& turn : turns_of(example)) {
-      turn.response = apply_reasoning(reasoning, turn.response);
-      Work work{std::move(turn), {}, {}, true};
+      Work work{apply_reasoning(reasoning, std::move(turn)), {}, {}, true};
       work.turn.id = work.example.id;
       work.turn.original = work.example.response;
       works.push_back(std::move(work));

@@ -80,6 +80,18 @@ TEST_F(Prompts, LongSamplesAreCutAtTheirEnd) {
   EXPECT_EQ(cut.ids.size() + 3, whole.ids.size());
   EXPECT_EQ(cut.supervised.size(), cut.ids.size());
   EXPECT_EQ(whole.cut, 0u);
+  EXPECT_EQ(cut.cut_prompt, 0u);
+}
+
+// A cut that takes a part of a question is told apart from one of the last answer.
+TEST_F(Prompts, ACutWithinAPromptIsSaid) {
+  const size_t asked = prompt_ids(formatter(), find_prompt_template("chat"), example).size();
+  const Sample cut = sample("chat", asked - 2);
+  EXPECT_EQ(cut.cut_prompt, 2u);
+  example.history = {{"Say A.", "A."}};
+  const Sample whole = sample();
+  const auto learned = static_cast<size_t>(std::count(whole.supervised.begin(), whole.supervised.end(), 1));
+  EXPECT_EQ(sample("chat", 1).cut_prompt, whole.ids.size() - learned - 1);
 }
 
 // A text that spells out the end of a turn must not end one.

@@ -57,6 +57,31 @@ TEST(Recipe, ResolvedReadsBackTheSame) {
   EXPECT_NE(once.find("0.00012345"), std::string::npos);
 }
 
+TEST(Recipe, ListsOfNumbersAreSettings) {
+  EXPECT_EQ(read_recipe("", {"dataset_weights=[3, 0.5]"}).dataset_weights, (std::vector<double>{3, 0.5}));
+  const Recipe r = read_recipe("", {"dataset_weights=3,1", "dataset=a.jsonl, b.jsonl"});
+  EXPECT_EQ(r.dataset_weights, (std::vector<double>{3, 1}));
+  ScratchDir dir;
+  write_file_atomic(dir / "r.yaml", resolved_recipe(r));
+  EXPECT_EQ(read_recipe(dir / "r.yaml", {}).dataset_weights, r.dataset_weights);
+  EXPECT_EQ(read_recipe(dir / "r.yaml", {}).dataset, "a.jsonl, b.jsonl");
+  EXPECT_TRUE(read_recipe("", {"dataset_weights=[]"}).dataset_weights.empty());
+  for (const char* bad :
+       {"dataset_weights=[a]", "dataset_weights=[1, -1]", "dataset_weights=[.nan]", "dataset_weights={a: 1}"})
+    EXPECT_NE(problem_of({bad}).find("dataset_weights"), std::string::npos) << bad;
+}
+
+TEST(Recipe, EachNameOfAListMayBeginWithTheHomeFolder) {
+  const std::string home = std::getenv("HOME");
+  EXPECT_EQ(read_recipe("", {"dataset=~/a.jsonl, ~/b.jsonl,c~.jsonl"}).dataset,
+            home + "/a.jsonl, " + home + "/b.jsonl,c~.jsonl");
+  EXPECT_EQ(read_recipe("", {"template=~/t.txt"}).prompt_template, home + "/t.txt");
+}
+
+TEST(Recipe, ARenamedKeyIsRefusedWithItsNewName) {
+  EXPECT_NE(problem_of({"template_variables={a: 1}"}).find("chat_template_kwargs"), std::string::npos);
+}
+
 TEST(Recipe, MalformedYamlNamesTheLine) {
   ScratchDir dir;
   write_file_atomic(dir / "r.yaml", "seed: 1\n  bad: [\n");
