@@ -54,7 +54,8 @@ SDFT_FIELDS(Transition, must("model", &Transition::model), must("n", &Transition
             must("forgotten", &Transition::forgotten), must("gained", &Transition::gained),
             may("forgotten_corrected", &Transition::forgotten_corrected),
             may("gained_corrected", &Transition::gained_corrected),
-            may("forgotten_ids", &Transition::forgotten_ids), may("gained_ids", &Transition::gained_ids))
+            may("forgotten_ids", &Transition::forgotten_ids), may("gained_ids", &Transition::gained_ids),
+            may("p_value", &Transition::p_value))
 SDFT_FIELDS(Task, must("name", &Task::name), must("kind", &Task::kind), may("metric", &Task::metric),
             may("scores", &Task::scores), may("samples", &Task::samples), may("chance", &Task::chance),
             may("transitions", &Task::transitions))

@@ -107,12 +107,15 @@ std::string counted(int64_t count, double corrected, const char* what, const cha
   return "<span class=\"row\">" + out + "</span>";
 }
 
+std::string p_text(double p) { return p < 0.0001 ? "&lt; 0.0001" : "= " + significant(p, 2); }
+
 std::string transition_cell(const Task& task, const std::string& model) {
   const Transition* t = find_transition(task, model);
   if (!t) return kDash;
   const bool guessed = task.chance > 0;
   return counted(t->forgotten, guessed ? t->forgotten_corrected : kMissing, "forgotten", "bad") +
-         counted(t->gained, guessed ? t->gained_corrected : kMissing, "gained", "good");
+         counted(t->gained, guessed ? t->gained_corrected : kMissing, "gained", "good") +
+         (known(t->p_value) ? "<span class=\"ci\">p " + p_text(t->p_value) + "</span>" : "");
 }
 
 std::string ids(const char* what, const std::vector<std::string>& all, int64_t count) {
@@ -194,7 +197,9 @@ std::string transition_section(const Document& document) {
   return section(
       "Example by example",
       std::string("How many examples the seed had right and the model has wrong (forgotten), and the "
-                  "other way round (gained). A score that stands still may hide both.") +
+                  "other way round (gained). A score that stands still may hide both; "
+                  "p is the chance of so uneven a split if neither direction were favoured (McNemar's "
+                  "exact test).") +
           (chance ? " Where answers can be guessed, what guessing alone would show is taken off." : ""),
       out);
 }

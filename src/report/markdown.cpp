@@ -103,16 +103,18 @@ std::string transitions(const Evaluation& evaluation) {
       auto corrected = [&](double value) { return task.chance > 0 ? decimal(value, 1) : std::string(kDash); };
       rows += row({cell(task.name), cell(t.model), grouped(t.n), grouped(t.forgotten),
                    corrected(t.forgotten_corrected), grouped(t.gained), corrected(t.gained_corrected),
-                   some_ids(t.forgotten_ids, t.forgotten), some_ids(t.gained_ids, t.gained)});
+                   significant(t.p_value, 2), some_ids(t.forgotten_ids, t.forgotten),
+                   some_ids(t.gained_ids, t.gained)});
     }
   if (rows.empty()) return "";
   return "## Example by example\n\n" +
-         head({"Task", "Model", "n", "Forgotten", "beyond chance", "Gained", "beyond chance",
+         head({"Task", "Model", "n", "Forgotten", "beyond chance", "Gained", "beyond chance", "p",
                "Forgotten, some", "Gained, some"},
               2) +
          rows +
          "\nForgotten: the seed had it right and the model has it wrong; gained: the other way round. Beyond "
-         "chance: without what guessing alone would show, where answers can be guessed.\n\n";
+         "chance: without what guessing alone would show, where answers can be guessed. p: the chance of so "
+         "uneven a split if neither direction were favoured (McNemar's exact test).\n\n";
 }
 
 std::string expectations(const Document& document) {

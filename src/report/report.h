@@ -171,6 +171,8 @@ struct Transition {
   double gained_corrected = kMissing;      // of itself
   std::vector<std::string> forgotten_ids;  // some of them
   std::vector<std::string> gained_ids;
+  // McNemar's exact test: the chance of so uneven a split if the two directions were alike.
+  double p_value = kMissing;
 };
 
 struct Task {

@@ -83,7 +83,8 @@ void add_transitions(const TaskResults& data, const std::vector<std::string>& mo
     t.model = model;
     std::vector<bool> before, after;
     for (const TaskItem& item : data.items) {
-      const Verdict then = item.answers.at(kSeed).result->verdict, now = item.answers.at(model).result->verdict;
+      const Verdict then = item.answers.at(kSeed).result->verdict,
+                    now = item.answers.at(model).result->verdict;
       if (then == Verdict::kGraded || now == Verdict::kGraded) return;
       before.push_back(then == Verdict::kPass);
       after.push_back(now == Verdict::kPass);

@@ -128,8 +128,8 @@ TEST(Html, ShowsWhatIsKnownOfRewritesAndTraining) {
   for (const char* part :
        {"own answer", "candidate 2", "45.5 % of those asked", "71,000", "class=\"area m1\"",
         "class=\"area m2\"", "found: “8 instead of 9”", "0.600 at step 30", "0.42 %", "class=\"cell\"",
-        "<b>70</b> forgotten", "<b>6</b> gained", "3.5 beyond chance", "fact-1, fact-9 and 68 more",
-        "chance 25.0 %"})
+        "<b>70</b> forgotten", "<b>6</b> gained", "p &lt; 0.0001", "3.5 beyond chance",
+        "fact-1, fact-9 and 68 more", "chance 25.0 %"})
     EXPECT_THAT(html, HasSubstr(part));
   EXPECT_EQ(count_of(html, "class=\"cell\""), 2u * 5);
 }
@@ -280,8 +280,9 @@ TEST(Markdown, ManyModelsAreRows) {
       text,
       HasSubstr("| Target: sums, accuracy | variant-10 | 200 | 50.0 [47.0, 53.0] | **+38.0 [33.8, 42.2]** "
                 "| **−19.0 [−23.2, −14.8]** |"));
-  EXPECT_THAT(text, HasSubstr("| facts | vanilla | 200 | 70 | – | 4 | – | fact-1, fact-9, … | fact-3, … |"));
-  EXPECT_THAT(text, HasSubstr("| format | sdft | 200 | 8 | 3.5 | 6 | – | – | – |"));
+  EXPECT_THAT(
+      text, HasSubstr("| facts | vanilla | 200 | 70 | – | 4 | – | 1e-16 | fact-1, fact-9, … | fact-3, … |"));
+  EXPECT_THAT(text, HasSubstr("| format | sdft | 200 | 8 | 3.5 | 6 | – | – | – | – |"));
   EXPECT_THAT(text, HasSubstr("| candidate 1 | 1,100 | 500 | 45.5 % | 70.0 % | 20,000 |"));
   EXPECT_THAT(text, HasSubstr("| sdft | 30 | 0.700 → 0.400 | 0.600 at step 30 | 0.42 % |"));
 }

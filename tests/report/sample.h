@@ -80,7 +80,7 @@ inline Document make_document() {
        "What is 4 + 4?",
        "8",
        {{"seed", "4", false}, {"vanilla", "8", true}, {"sdft", "4 and 4 make 8.", true}}}};
-  evaluation.tasks[1].transitions = {{"vanilla", 200, 70, 4, 70, 4, {"fact-1", "fact-9"}, {"fact-3"}},
+  evaluation.tasks[1].transitions = {{"vanilla", 200, 70, 4, 70, 4, {"fact-1", "fact-9"}, {"fact-3"}, 1e-16},
                                      {"sdft", 200, 5, 3, 5, 3, {"fact-9"}, {}}};
   evaluation.tasks[2].chance = 0.25;
   evaluation.tasks[2].transitions = {{"sdft", 200, 8, 6, 3.5, kMissing, {}, {}}};
