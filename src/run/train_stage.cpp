@@ -131,11 +131,11 @@ Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
 
 namespace {
 // The very examples that are learned.
-void write_targets(const std::vector<Example>& targets, const fs::path& path) {
+void write_targets(const std::vector<const Example*>& targets, const fs::path& path) {
   std::string lines;
-  for (const Example& example : targets) {
-    Json json = record_of(example, example.response);
-    json["id"] = example.id;
+  for (const Example* example : targets) {
+    Json json = record_of(*example, example->response);
+    json["id"] = example->id;
     lines += json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
   write_file_atomic(path, lines);
@@ -151,8 +151,8 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
   TrainOptions options = job.recipe.train;
   options.seed = job.recipe.seed;
   load_weights(run);
-  write_targets(targets, dir / "train.jsonl");
   const Split split = split_validation(targets, options.val_size, options.seed);
+  write_targets(split.train, dir / "train.jsonl");
   const std::vector<Sample> samples = samples_of(run, job, split.train),
                             held_back = samples_of(run, job, split.validation);
   note_samples(run, job, samples, held_back, dir);

@@ -128,6 +128,8 @@ TEST_F(Stages, HeldBackExamplesEndTheTraining) {
   const Json samples = read_json(dir / "samples.json"), shift = read_json(dir / "shift.json");
   EXPECT_GT(samples["held_back"].get<int>(), 0);
   EXPECT_EQ(samples["samples"].get<int>() + samples["held_back"].get<int>(), 12);
+  EXPECT_EQ(for_each_line(dir / "train.jsonl", [](std::string_view, size_t) {}),
+            samples["samples"].get<size_t>());
   EXPECT_GT(shift["total"].get<double>(), 0);
   EXPECT_EQ(shift["modules"][0]["module"], "q_proj");
   for (const auto& entry : fs::directory_iterator(dir))
@@ -195,8 +197,8 @@ TEST_F(Stages, AContinualRunGoesFromTaskToTask) {
   good("run", "alone");
   EXPECT_EQ(made.at(first + "/adapter/adapter_model.safetensors"),
             results("alone").at("sdft/adapter/adapter_model.safetensors"));
-  good("run", "by_hand", {"adapter_name_or_path=" + path("alone/sdft/adapter"),
-                          "dataset=" + path("second.jsonl")});
+  good("run", "by_hand",
+       {"adapter_name_or_path=" + path("alone/sdft/adapter"), "dataset=" + path("second.jsonl")});
   EXPECT_EQ(made.at(second + "/adapter/adapter_model.safetensors"),
             results("by_hand").at("sdft/adapter/adapter_model.safetensors"));
 }
