@@ -115,7 +115,9 @@ std::string transition_cell(const Task& task, const std::string& model) {
   const bool guessed = task.chance > 0;
   return counted(t->forgotten, guessed ? t->forgotten_corrected : kMissing, "forgotten", "bad") +
          counted(t->gained, guessed ? t->gained_corrected : kMissing, "gained", "good") +
-         (known(t->p_value) ? "<span class=\"ci\">p " + p_text(t->p_value) + "</span>" : "");
+         (known(t->p_value) && t->forgotten + t->gained > 0
+              ? "<span class=\"ci\">p " + p_text(t->p_value) + "</span>"
+              : "");
 }
 
 std::string ids(const char* what, const std::vector<std::string>& all, int64_t count) {
@@ -191,7 +193,9 @@ std::string transition_section(const Document& document) {
       for (const std::string& model : shown) row.cells.push_back(transition_cell(*task, model));
       rows.push_back(std::move(row));
     }
-    out += data_table(model_columns("Task", shown, document), rows, std::clamp<size_t>(shown.size(), 1, 3));
+    out += "<div class=\"tall\">\n" +
+           data_table(model_columns("Task", shown, document), rows, std::clamp<size_t>(shown.size(), 1, 3)) +
+           "</div>\n";
   }
   for (const Task* task : tasks) out += id_details(*task, document);
   return section(

@@ -13,7 +13,7 @@
 namespace sdft::report {
 namespace {
 
-constexpr size_t kMostRewrites = 6;
+constexpr size_t kMostRewrites = 6, kMostMaps = 12;
 
 std::string share_of(int64_t part, int64_t whole) {
   return whole > 0 ? percent(static_cast<double>(part) / static_cast<double>(whole)) : kDash;
@@ -62,7 +62,7 @@ std::string rounds_table(const Distillation& d) {
                      {"Accepted"},
                      {"Accepted so far"},
                      {"Tokens generated"},
-                     {"Tokens an accepted one"}},
+                     {"Tokens for each accepted, so far"}},
                     rows, 3) +
          "<figcaption>A round asks for those examples again that have no accepted rewrite yet.</figcaption>\n"
          "</figure>\n";
@@ -178,14 +178,17 @@ std::string heat_maps(const Document& document, const std::vector<std::string>& 
     for (const ModuleShift& module : shift.modules)
       if (known(module.shift)) most = std::max(most, module.shift);
   std::string out;
+  size_t maps = 0, drawn = 0;
   for (const Shift& shift : document.shifts) {
-    if (shift.modules.empty()) continue;
+    if (shift.modules.empty() || ++maps > kMostMaps) continue;
+    drawn = maps;
     out += "<figure>\n<h4 class=\"over\">" +
            marker_icon(model_slot(shift.variant, variants, document.baseline)) + name(shift.variant) +
            ", all together " + small_percent(shift.total) + "</h4>\n" +
            both(heat_map(shift, most, kWide), heat_map(shift, most, kNarrow)) + "</figure>\n";
   }
   if (out.empty()) return "";
+  out += shown_of(drawn, static_cast<int64_t>(maps), "VARIANT/shift.json");
   return "<h3 class=\"gap\">Where the weights moved</h3>\n" + out +
          "<p class=\"lead below\">The norm of each module's change in percent of the norm of its weights, "
          "layers from "

@@ -63,7 +63,7 @@ border-top:1px solid var(--line)}
 .plot text{fill:var(--ink)}
 .plot .tick,.plot .faint{fill:var(--soft)}
 .plot .end{text-anchor:end}.plot .mid{text-anchor:middle}
-.plot .label{font-size:13px}
+.plot .label{font-size:13px;paint-order:stroke;stroke:var(--page);stroke-width:4px}
 .plot .kind{font-size:12.5px;font-weight:650}
 .plot .grid{stroke:var(--line);stroke-width:1}
 .plot .seedline{stroke:var(--m0);stroke-width:1.2;stroke-dasharray:2 3}
