@@ -260,7 +260,7 @@ class KilledRun : public BadInput {
     for (const auto& entry : fs::recursive_directory_iterator(dir)) {
       const std::string name = entry.path().filename().string();
       if (!entry.is_regular_file() || name == "recipe.yaml" || name == "metrics.jsonl" ||
-          name.rfind("report.", 0) == 0)
+          name == "timings.tsv" || name.rfind("report.", 0) == 0)
         continue;
       all[entry.path().lexically_relative(dir).string()] = read_text(entry.path());
     }
@@ -275,38 +275,51 @@ class KilledRun : public BadInput {
     }
     return all;
   }
+
+  void goes_on(const std::string& file, const std::string& made) {
+    const auto started = std::chrono::steady_clock::now();
+    const CommandResult whole = run_command({"run", "--recipe", file, "--output_dir", path("whole")});
+    ASSERT_EQ(whole.exit_code, 0) << whole.err;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    const auto expected = bytes_of(dir_ / "whole");
+    ASSERT_TRUE(expected.count(made));
+    int kills = 0;
+    for (int i = 1; i <= 40; ++i) {
+      Command command({"run", "--recipe", file, "--output_dir", path("killed")});
+      if (i < 40 && !command.run_for(seconds * (0.15 + 0.02 * i))) {
+        command.kill(SIGKILL);
+        if (command.wait().signal == SIGKILL) {
+          ++kills;
+          continue;
+        }
+        break;  // it had ended by itself; what it left is looked at below
+      }
+      const CommandResult last = command.wait();
+      ASSERT_EQ(last.exit_code, 0) << last.err;
+      break;
+    }
+    EXPECT_GT(kills, 0);
+    const auto found = bytes_of(dir_ / "killed");
+    for (const auto& [name, bytes] : expected) {
+      ASSERT_TRUE(found.count(name)) << name;
+      EXPECT_TRUE(found.at(name) == bytes) << name << " differs";
+    }
+    EXPECT_EQ(found.size(), expected.size());
+  }
 };
 
 TEST_F(KilledRun, GoesOnAndEndsWithTheSameBytes) {
-  const std::string file = recipe();
-  const auto started = std::chrono::steady_clock::now();
-  const CommandResult whole = run_command({"run", "--recipe", file, "--output_dir", path("whole")});
-  ASSERT_EQ(whole.exit_code, 0) << whole.err;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  const auto expected = bytes_of(dir_ / "whole");
-  ASSERT_TRUE(expected.count("sdft/adapter/adapter_model.safetensors"));
-  int kills = 0;
-  for (int i = 1; i <= 40; ++i) {
-    Command command({"run", "--recipe", file, "--output_dir", path("killed")});
-    if (i < 40 && !command.run_for(seconds * (0.15 + 0.02 * i))) {
-      command.kill(SIGKILL);
-      if (command.wait().signal == SIGKILL) {
-        ++kills;
-        continue;
-      }
-      break;  // it had ended by itself; what it left is looked at below
-    }
-    const CommandResult last = command.wait();
-    ASSERT_EQ(last.exit_code, 0) << last.err;
-    break;
-  }
-  EXPECT_GT(kills, 0);
-  const auto found = bytes_of(dir_ / "killed");
-  for (const auto& [name, bytes] : expected) {
-    ASSERT_TRUE(found.count(name)) << name;
-    EXPECT_TRUE(found.at(name) == bytes) << name << " differs";
-  }
-  EXPECT_EQ(found.size(), expected.size());
+  goes_on(recipe(), "sdft/adapter/adapter_model.safetensors");
+}
+
+// A continual run for each value of a sweep, with several candidates and a validation.
+TEST_F(KilledRun, SweepsAndContinualRunsGoOnToo) {
+  const std::string more =
+      "num_candidates: 2\nval_size: 0.2\nload_best_model_at_end: true\nsweep: {lora_rank: [2, 4]}\n"
+      "continual:\n  - {name: one, dataset: " +
+      path("train.jsonl") + "}\n  - {name: two, dataset: " + file("two.jsonl", small_dataset(16, 90)) + "}\n";
+  write_text(recipe(), read_text(recipe()) + more);
+  goes_on(path("r.yaml"), "sdft,lora_rank=4,stage=2-two/adapter/adapter_model.safetensors");
 }
 
 TEST_F(KilledRun, AnotherRecipeIsRefused) {

@@ -168,8 +168,8 @@ TEST_F(Stages, ASweepEndsInATable) {
   const std::string table = good("run", "out", {"--seeds", "2", "--over", "lora_rank=2,4"}).out;
   EXPECT_THAT(table, AllOf(HasSubstr("lora_rank"), HasSubstr("target"), HasSubstr("sweep.html")));
   const auto made = results("out");
-  EXPECT_TRUE(made.count("sdft,seed=2,lora_rank=4/adapter/adapter_model.safetensors"));
-  EXPECT_TRUE(made.count("vanilla,seed=1,lora_rank=2/adapter/adapter_model.safetensors"));
+  EXPECT_TRUE(made.count("sdft,lora_rank=4,seed=2/adapter/adapter_model.safetensors"));
+  EXPECT_TRUE(made.count("vanilla,lora_rank=2,seed=1/adapter/adapter_model.safetensors"));
   EXPECT_NE(made.at("distill/distilled.jsonl"), made.at("distill,seed=2/distilled.jsonl"));
   EXPECT_EQ(std::count_if(made.begin(), made.end(),
                           [](const auto& file) { return file.first.rfind("drafts/", 0) == 0; }),
