@@ -25,7 +25,7 @@ std::optional<std::string> chosen_letter(std::string_view text) {
   static const Regex kAlone(
       R"(\A\W*(?:(?i:option|choice|answer):? )?\W?([A-Ja-j])(?:[).:\]]+(?=\s|[*_]|\z)|\W*\z))", "choice"),
       kAnnounced(
-          R"(\b(?i:answer|option|choice|alternative)(?i: (?:is|was|would be|should be|must be))?(?:\s|[:=*_"'(\[])+)"
+          R"(\b(?i:answer|option|choice|alternative)(?i: (?:is|was|would be|should be|must be))?[\s:=*_"'(\[]++)"
           R"((?:(?i:option|choice|letter)\s+)?[*_"'(\[]*([A-J])(?![\w'’])(?! (?!because|since|as |is |and |or )[a-z]))",
           "choice"),
       kInBrackets(R"((?<!\w)\(([A-J])\))", "choice");

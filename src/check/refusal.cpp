@@ -51,8 +51,8 @@ namespace {
 
 // What a refusal says in its first sentences, in lower case with straight quotes. Stories in the first person
 // ("I can't wait to") and condolences ("I'm sorry to hear") do not go on like that.
-constexpr std::string_view
-    kOpening =  // may come before it, with some words, in the same sentence or one of its own
+// May come before it, with some words, in the same sentence or one of its own.
+constexpr std::string_view kOpening =
     R"((?:oh|well|hi|hello|hey|unfortunately|regrettably|sadly|sorry|(?:my )?apologies|thank you|)"
     R"(i understand|i appreciate|i apologi[sz]e|i(?:'m| am) (?:\w+ )?sorry|i(?:'m| am) afraid|)"
     R"((?:as|i(?:'m| am)(?: just| only)?) an? (?:ai|language|large|responsible))\b)";
@@ -87,8 +87,9 @@ constexpr std::string_view kDeclines[] = {
 Regex declining_rule() {
   std::string said = std::string(kUnable) + " " + std::string(kToDo);
   for (const std::string_view one : kDeclines) said.append("|").append(one);
-  const std::string opening =
-      "(?:" + std::string(kOpening) + R"([^.,!?;:\n]{0,60}[,.!;: ]+(?:but |and |so |however,? |that )?)*)";
+  // At most three openings: where words repeat, more could be taken apart in too many ways.
+  const std::string opening = "(?:" + std::string(kOpening) +
+                              R"([^.,!?;:\n]{0,60}[,.!;: ]+(?:but |and |so |however,? |that )?){0,3})";
   return {R"((?:\A|[.!?。！？\n]\s*)()" + opening + "(?:" + said + "))", "refusal"};
 }
 

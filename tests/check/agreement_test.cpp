@@ -53,6 +53,7 @@ TEST(Choice, LettersInTheirSpellings) {
                            "Because.", "The answer is Paris.", "K)", "Be quick", "5"})
     EXPECT_FALSE(chosen_letter(text)) << text << " gave " << *chosen_letter(text);
   EXPECT_TRUE(agrees("choice", "(B)", "The answer is B."));
+  EXPECT_FALSE(chosen_letter("The answer " + std::string(100000, '(')));
   EXPECT_FALSE(agrees("choice", "(B)", "The answer is C."));
   EXPECT_FALSE(agrees("choice", "(B)", "Paris"));
   EXPECT_FALSE(judgeable("choice", "Paris"));

@@ -104,6 +104,12 @@ TEST(Refusals, WhatOnlyLooksLikeOne) {
         "I can't believe I finally got the job!", "We apologize for the delay and will send a new one."})
     EXPECT_TRUE(passes("refusal", "Here it is.", text)) << text;
   EXPECT_TRUE(passes("refusal", "I'm sorry, but I can't help with that.", "Sorry, but I cannot assist."));
+  for (const char* word :
+       {"sorry ", "sorry, ", "oh ", "i'm sorry ", "i can't ", "well but ", "hi. ", "as an ai "}) {
+    std::string many;
+    while (many.size() < 2000) many += word;
+    EXPECT_TRUE(passes("refusal", "Here it is.", many)) << word << "must not take for ever";
+  }
   const std::string late = "First. Second. Third. Fourth. ";
   EXPECT_TRUE(passes("refusal", "Here it is.", late + "I cannot provide more."));
   EXPECT_EQ(matched("refusal", "1", "I’m sorry, but I can’t help."), "i'm sorry, but i can't help");
