@@ -113,7 +113,8 @@ struct ValueAxis {  // of measures that are shown in percent
   }
 };
 
-ValueAxis value_axis(const Range& range, int ticks, double start, double end) {
+ValueAxis value_axis(Range range, int ticks, double start, double end) {
+  if (range.high - range.low < 0.01) range = {range.low - 0.005, range.high + 0.005};  // a point at least
   return {nice_axis(100 * range.low, 100 * range.high, ticks), start, end};
 }
 
