@@ -1,5 +1,6 @@
 // The report as Markdown (GitHub's flavour): reads well as plain text, too.
 #include <algorithm>
+#include <cmath>
 
 #include "report/expectation.h"
 #include "report/format.h"
@@ -168,7 +169,7 @@ std::string histogram(const Histogram& h) {
     std::string text = grouped(count);
     if (count > 0) text += " ";
     const double blocks = 20.0 * static_cast<double>(count) / static_cast<double>(most);
-    for (int i = 0; i < std::max(count > 0 ? 1 : 0, static_cast<int>(blocks + 0.5)); ++i) text += "█";
+    for (long i = 0; i < std::max(count > 0 ? 1L : 0L, std::lround(blocks)); ++i) text += "█";
     return text;
   };
   std::string out = head({"Mean log-probability from", "Originals", "Rewrites"}, 3);
