@@ -45,6 +45,18 @@ std::vector<Answer> read_answers(const fs::path& path) {
   return answers;
 }
 
+void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
+                 const GenerateOptions& options, const fs::path& part,
+                 const std::function<void(Answer)>& on_answer) {
+  LineWriter file(part);
+  generate(model, requests, options, [&](const Completion& completion) {
+    Answer answer{completion.id, tokenizer.decode(completion.ids), name_of(completion.finish),
+                  static_cast<int64_t>(completion.ids.size())};
+    file.write(line_of(answer));
+    on_answer(std::move(answer));
+  });
+}
+
 std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
                                const fs::path& path, const std::function<void(size_t)>& on_progress) {
@@ -75,16 +87,11 @@ std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
     if (!answered[i]) open.push_back(requests[i]);
   size_t done = requests.size() - open.size();
   report(done);
-  {
-    LineWriter file(part);
-    generate(model, open, options, [&](Completion completion) {
-      Answer answer{completion.id, tokenizer.decode(completion.ids), name_of(completion.finish),
-                    static_cast<int64_t>(completion.ids.size())};
-      file.write(line_of(answer));
-      answers[places.at(answer.id)] = std::move(answer);
-      report(++done);
-    });
-  }
+  answer_into(model, tokenizer, open, options, part, [&](Answer answer) {
+    const size_t place = places.at(answer.id);
+    answers[place] = std::move(answer);
+    report(++done);
+  });
   std::string lines;
   for (const Answer& answer : answers) lines += line_of(answer) + "\n";
   write_file_atomic(path, lines);

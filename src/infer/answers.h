@@ -20,6 +20,11 @@ struct Answer {
 // {"id", "text", "finish", "tokens"}
 std::string line_of(const Answer& answer);
 
+// Generates, and appends each answer to the file `part` as it is finished.
+void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
+                 const GenerateOptions& options, const std::filesystem::path& part,
+                 const std::function<void(Answer)>& on_answer);
+
 // Lines of answers in `path`, in the order of the requests, whose ids must differ. While they
 // are written each answer goes to PATH.part as it is finished; a call that goes on answers only what is not
 // there yet. An answer does not depend on its neighbours, so that the file ends with the same bytes.

@@ -26,29 +26,22 @@ std::vector<Answer> draft(ModelView model, const Tokenizer& tokenizer, const std
                           const GenerateOptions& options, const fs::path& file,
                           const std::function<void(size_t)>& on_progress) {
   std::map<std::string, Answer> known;
-  const fs::path more = file.string() + ".more", part = more.string() + ".part";
+  const fs::path part = file.string() + ".part";
   add_answers(file, &known);
-  const size_t before = known.size();
-  add_answers(more, &known);  // of a call that was killed; it may have asked something else
-  add_answers(part, &known);
-  std::error_code none;
-  if (known.size() > before) write_answers(known, file);
-  fs::remove(more, none);
-  fs::remove(part, none);
+  add_answers(part, &known);  // of a call that was killed; it may have asked something else
 
   std::vector<Request> open;
   for (const Request& request : requests)
     if (!known.count(request.id)) open.push_back(request);
-  const size_t there = requests.size() - open.size();
-  if (on_progress) on_progress(there);
-  if (!open.empty()) {
-    for (Answer& answer : answer_all(model, tokenizer, open, options, more, [&](size_t done) {
-           if (on_progress) on_progress(there + done);
-         }))
-      known.insert_or_assign(answer.id, answer);
-    write_answers(known, file);
-    fs::remove(more, none);
-  }
+  size_t done = requests.size() - open.size();
+  if (on_progress) on_progress(done);
+  answer_into(model, tokenizer, open, options, part, [&](Answer answer) {
+    known.insert_or_assign(answer.id, answer);
+    if (on_progress) on_progress(++done);
+  });
+  write_answers(known, file);
+  std::error_code none;
+  fs::remove(part, none);
   std::vector<Answer> answers;
   for (const Request& request : requests) answers.push_back(known.at(request.id));
   return answers;

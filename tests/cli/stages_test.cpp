@@ -170,7 +170,7 @@ TEST_F(Stages, ASweepEndsInATable) {
   const auto made = results("out");
   EXPECT_TRUE(made.count("sdft,lora_rank=4,seed=2/adapter/adapter_model.safetensors"));
   EXPECT_TRUE(made.count("vanilla,lora_rank=2,seed=1/adapter/adapter_model.safetensors"));
-  EXPECT_NE(made.at("distill/distilled.jsonl"), made.at("distill,seed=2/distilled.jsonl"));
+  EXPECT_NE(made.at("distill,seed=1/distilled.jsonl"), made.at("distill,seed=2/distilled.jsonl"));
   EXPECT_EQ(std::count_if(made.begin(), made.end(),
                           [](const auto& file) { return file.first.rfind("drafts/", 0) == 0; }),
             2)

@@ -138,7 +138,7 @@ TEST_F(Distilling, GoesOnWhereItWasStopped) {
   ASSERT_GT(lines.size(), 4u);
   std::string part;
   for (size_t i = lines.size(); i-- > lines.size() / 2;) part += lines[i] + "\n";
-  write_file_atomic(dir / "part/drafts/2-t0.95.jsonl.more.part",
+  write_file_atomic(dir / "part/drafts/2-t0.95.jsonl.part",
                     part + lines[0].substr(0, lines[0].size() / 2));
   std::filesystem::remove(dir / "part/drafts/2-t0.95.jsonl");
   std::filesystem::remove(dir / "part/drafts/3-t0.95.jsonl");
@@ -163,7 +163,7 @@ TEST_F(Distilling, AnInterruptLosesNothingThatWasFinished) {
                        }),
                Error);
   size_t kept = 0;
-  for_each_line(dir / "a/drafts/1-t0.95.jsonl.more.part", [&](std::string_view, size_t) { ++kept; });
+  for_each_line(dir / "a/drafts/1-t0.95.jsonl.part", [&](std::string_view, size_t) { ++kept; });
   EXPECT_GE(kept, 10u);
   EXPECT_EQ(kept, before);
   stop = false;
