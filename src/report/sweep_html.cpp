@@ -137,8 +137,8 @@ std::string to_html(const Sweep& sweep) {
   } else {
     out += section("All rows",
                    "Means over runs that differ in their seed alone, with the 95&nbsp;% t interval over "
-                   "seeds. Forgetting "
-                   "is the seed model's mean on the retained tasks minus the run's.",
+                   "seeds, left out where they "
+                   "agree. Forgetting is the seed model's mean on the retained tasks minus the run's.",
                    main_table(sweep));
     const std::vector<SweepFigure> figures = figures_of(sweep);
     for (const SweepFigure& figure : figures) out += figure_section(figure);

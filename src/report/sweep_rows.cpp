@@ -108,7 +108,7 @@ std::vector<std::string> measures_of(const Sweep& sweep) {
 }
 
 std::string title_of(const std::string& measure) {
-  const std::string name = starts_with(measure, kTaskPrefix) ? measure.substr(5) : measure;
+  std::string name = starts_with(measure, kTaskPrefix) ? measure.substr(5) : measure;
   switch (unit_of(measure)) {
     case Unit::kPercent:
       return name + (measure == kForgetting ? ", points" : ", %");
@@ -178,14 +178,15 @@ std::string label_of(const Sweep& sweep, const SweepRow& row, const std::string&
 
 namespace {
 
-// Task names of the runs' measures, of the given kind where kinds are known.
+// Task names of the runs' measures, where kinds are known of the given one; "": of those with right and wrong
+// answers.
 std::vector<std::string> tasks_of(const Sweep& sweep, const std::string& kind) {
   std::vector<std::string> names;
   for (const std::string& measure : measures_of(sweep)) {
     if (!starts_with(measure, kTaskPrefix)) continue;
     const std::string name = measure.substr(5);
     const auto of = value_of(sweep.tasks, name);
-    if (kind.empty() || sweep.tasks.empty() || of == kind) names.push_back(name);
+    if (sweep.tasks.empty() || (kind.empty() ? of != "similarity" : of == kind)) names.push_back(name);
   }
   return names;
 }
@@ -210,7 +211,7 @@ std::vector<MatrixCell> row_cells(const Sweep& sweep, const SweepRow& row,
 // "2-flags" names the task "flags", or the first that begins so; "" for none.
 std::string task_of_stage(const std::string& stage, const std::vector<std::string>& tasks) {
   const size_t dash = stage.find('-');
-  const std::string name = dash == std::string::npos ? stage : stage.substr(dash + 1);
+  std::string name = dash == std::string::npos ? stage : stage.substr(dash + 1);
   if (std::find(tasks.begin(), tasks.end(), name) != tasks.end()) return name;
   const auto begins =
       std::find_if(tasks.begin(), tasks.end(), [&](const auto& t) { return starts_with(t, name); });

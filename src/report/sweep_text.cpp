@@ -10,7 +10,8 @@ namespace sdft::report {
 namespace {
 
 constexpr const char* kNote =
-    "[a, b] is the 95 % t interval over seeds. Forgetting is the seed model's mean on the retained tasks "
+    "[a, b] is the 95 % t interval over seeds, left out where they agree. Forgetting is the seed model's "
+    "mean on the retained tasks "
     "minus the "
     "run's.";
 

@@ -52,13 +52,13 @@ Sweep make_chain() {
   sweep.title = "In turn";
   sweep.keys = {"stage", "seed"};
   sweep.seed_model = {{"retained", 0.7}, {"task a", 0.1}, {"task b", 0.2}, {"task facts", 0.7}};
-  sweep.tasks = {{"a", "target"}, {"b", "target"}, {"facts", "retained"}};
+  sweep.tasks = {{"a", "target"}, {"b", "target"}, {"facts", "retained"}, {"talk", "similarity"}};
   for (const char* seed : {"1", "2"}) {
     const double shift = seed[0] == '1' ? 0 : 0.02;
     sweep.runs.push_back({"ours",
                           "",
                           {{"stage", "1-a"}, {"seed", seed}},
-                          {{"task a", 0.8}, {"task b", 0.2}, {"task facts", 0.7}}});
+                          {{"task a", 0.8}, {"task b", 0.2}, {"task facts", 0.7}, {"task talk", 0.5}}});
     sweep.runs.push_back({"ours",
                           "",
                           {{"stage", "2-b"}, {"seed", seed}},
