@@ -14,13 +14,17 @@ namespace fs = std::filesystem;
 namespace {
 using Measures = std::map<std::string, double>;
 
-// A model's scores: each task's, and the mean of each kind's.
+// A model's scores: each task's, and the mean of each kind's; of how near answers are to the seed's the first
+// measure counts, as in the report.
 Measures scores_of(const report::Evaluation& evaluation, const std::string& model) {
   Measures sums, counts, measures;
+  std::map<std::string, std::string> metrics;  // by kind
   for (const report::Task& task : evaluation.tasks)
     for (const report::Score& score : task.scores) {
       if (score.model != model) continue;
       measures["task " + task.name] = score.value;
+      const bool first = metrics.emplace(task.kind, task.metric).first->second == task.metric;
+      if (task.kind == "similarity" && !first) continue;
       sums[task.kind] += score.value;
       counts[task.kind] += 1;
     }
