@@ -152,7 +152,7 @@ void show_lengths(const RunContext& run, const Dataset& dataset, bool json) {
 void run_preview(const PreviewFlags& flags) {
   const RunContext run(flags.recipe.read());
   const Inputs inputs = validate(run, flags.rewriting ? kTrain | kDistill : kTrain, {run.recipe});
-  const Dataset dataset = selected(inputs.all(run.recipe), run.recipe);
+  const Dataset& dataset = inputs.used(run.recipe).dataset;
   size_t shown = 0;
   for (const Example& example : dataset.examples) {
     if (flags.id.empty() ? shown == flags.examples : example.id != flags.id) continue;

@@ -19,7 +19,7 @@ Fingerprint drafts_fingerprint(const RunContext& run, const VariantJob& job, con
   for (const Setting& setting : settings(copy))
     for (const char* name : {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens", "reasoning"})
       if (setting.name == std::string(name)) result.emplace_back(name, value_text(setting));
-  result.emplace_back("the dataset's examples", examples_sha256(job.all->examples));
+  result.emplace_back("the dataset's examples", job.all->examples_sha256);
   return result;
 }
 
@@ -67,7 +67,7 @@ Fingerprint distill_fingerprint(const RunContext& run, const VariantJob& job) {
   for (const ChosenCheck& check : acceptance_checks(job.recipe.acceptance, job.recipe.answer_check))
     if (!check.argument.file.empty())
       result.emplace_back("the file " + check.argument.text, sha256(check.argument.file));
-  result.emplace_back("the dataset's examples", examples_sha256(job.dataset().examples));
+  result.emplace_back("the dataset's examples", job.used->examples_sha256);
   return result;
 }
 
@@ -78,7 +78,7 @@ void distill_stage(RunContext& run, const VariantJob& job) {
   const TrainedModel start(run, job.after(run));
   std::optional<Progress> progress;  // one a round
   std::string shown;
-  distill(start.view, run.bundle.formatter, job.dataset(), distill_options(run, job), dir,
+  distill(start.view, run.bundle.formatter, job.used->dataset, distill_options(run, job), dir,
           [&](const std::string& round, size_t done, size_t total) {
             if (round != shown) {
               progress.reset();

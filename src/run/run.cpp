@@ -106,7 +106,8 @@ std::vector<VariantJob> jobs_of(const Recipe& recipe, const Plan& plan, const In
   std::vector<VariantJob> jobs;
   for (const Variant& variant : plan.variants) {
     const Recipe own = recipe_of(recipe, variant);
-    jobs.push_back({variant, own, &inputs.all(own), (plan.stages & kTrain) ? inputs.replay(own) : nullptr,
+    jobs.push_back({variant, own, &inputs.all(own), &inputs.used(own),
+                    (plan.stages & kTrain) ? inputs.replay(own) : nullptr,
                     needs_rewrites(variant) ? distill_folder(recipe, variant) : ""});
   }
   return jobs;
@@ -137,13 +138,14 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path
     json["datasets"] = Json::array();
     json["skipped"] = Json::array();
     std::set<std::string> paths;  // variants may read a file each in their own way
-    for (const auto* sets : {&inputs.datasets, &inputs.replays})
-      for (const auto& [key, dataset] : *sets) {
-        if (!paths.insert(dataset.path.string()).second) continue;
-        json["datasets"].push_back(file_note(dataset));
-        for (const SkippedRecord& record : dataset.skipped)
-          json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
-      }
+    auto note = [&](const Dataset& dataset) {
+      if (!paths.insert(dataset.path.string()).second) return;
+      json["datasets"].push_back(file_note(dataset));
+      for (const SkippedRecord& record : dataset.skipped)
+        json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
+    };
+    for (const auto& [key, data] : inputs.datasets) note(data.dataset);
+    for (const auto& [key, dataset] : inputs.replays) note(dataset);
   }
   if (!inputs.eval.empty()) {
     json["eval"] = Json::array();
@@ -180,7 +182,7 @@ void timed(const RunContext& run, const std::string& part, Work work) {
 std::vector<Example> learned_targets(const RunContext& run, const VariantJob& job) {
   const TargetOptions options{job.recipe.seed, job.recipe.distilled_fraction, job.recipe.fallback == "drop"};
   std::vector<Example> targets =
-      find_method(job.variant.method).targets(job.dataset(), run.dir() / job.distill, options);
+      find_method(job.variant.method).targets(job.used->dataset, run.dir() / job.distill, options);
   if (!job.replay) return targets;
   return with_replay(std::move(targets), *job.replay, job.recipe.replay_fraction, job.recipe.seed);
 }

@@ -16,11 +16,11 @@ namespace sdft {
 struct VariantJob {
   Variant variant;
   Recipe recipe;          // as it holds for the variant
-  const Dataset* all;     // the task's examples
+  const TaskData* all;    // the task's examples
+  const TaskData* used;   // those of them that it uses
   const Dataset* replay;  // null where it replays nothing
   std::string distill;    // distill_folder(); "" where it learns no rewrites
 
-  Dataset dataset() const { return selected(*all, recipe); }  // the examples that it uses
   std::filesystem::path after(const RunContext& run) const {  // "" for the seed
     return variant.after.empty() ? std::filesystem::path() : run.dir() / variant.after;
   }

@@ -13,6 +13,7 @@
 #include "check/check.h"
 #include "data/turn_end.h"
 #include "model/skeleton.h"
+#include "run/fingerprint.h"
 #include "sdft/acceptance.h"
 
 namespace sdft {
@@ -121,14 +122,31 @@ Dataset open_training(const RunContext& run, unsigned stages, const Recipe& reci
   return dataset;
 }
 
+// What tells the selections of two recipes apart. Where all are used the seed draws nothing.
+std::string selection_key(const Recipe& recipe) {
+  std::string key = key_of(recipe);
+  if (recipe.max_samples > 0 || !recipe.dataset_weights.empty())
+    key += fmt::format("{} {} {}", recipe.max_samples, fmt::join(recipe.dataset_weights, ","), recipe.seed);
+  return key;
+}
+
+TaskData summed(Dataset dataset) {
+  const std::string sum = examples_sha256(dataset.examples);
+  return {std::move(dataset), sum};
+}
+
 std::string replay_key(const Recipe& recipe) { return recipe.replay_dataset + "\n" + key_of(recipe); }
 
 // What of a dataset a recipe uses, and what it replays.
 void check_selection(const RunContext& run, unsigned stages, const Recipe& recipe,
                      const std::vector<std::string>& prompts, Inputs* inputs) {
-  const Dataset& all = inputs->all(recipe);
-  const Dataset part = selected(all, recipe);
-  for (size_t i = all.notes.size(); i < part.notes.size(); ++i) spdlog::warn("{}", part.notes[i]);
+  const Dataset& all = inputs->all(recipe).dataset;
+  const auto [place, is_new] = inputs->selections.try_emplace(selection_key(recipe));
+  const Dataset& part = place->second.dataset;
+  if (is_new) {
+    place->second = summed(select(all, selection_of(recipe)));
+    for (size_t i = all.notes.size(); i < part.notes.size(); ++i) spdlog::warn("{}", part.notes[i]);
+  }
   if (!(stages & kTrain)) return;
   split_validation(part.examples, recipe.train.val_size, recipe.seed);
   if (recipe.replay_dataset.empty()) return;
@@ -209,13 +227,13 @@ void check_output(const fs::path& dir) {
 }
 }  // namespace
 
-const Dataset& Inputs::all(const Recipe& own) const { return datasets.at(key_of(own)); }
+const TaskData& Inputs::all(const Recipe& own) const { return datasets.at(key_of(own)); }
 
 const Dataset* Inputs::replay(const Recipe& own) const {
   return own.replay_dataset.empty() ? nullptr : &replays.at(replay_key(own));
 }
 
-Dataset selected(const Dataset& all, const Recipe& own) { return select(all, selection_of(own)); }
+const TaskData& Inputs::used(const Recipe& own) const { return selections.at(selection_key(own)); }
 
 Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
   const Recipe& recipe = run.recipe;
@@ -230,7 +248,8 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe
   };
   for (const Recipe& own : recipes) {
     if (stages & (kDistill | kTrain))
-      once(key_of(own), [&] { inputs.datasets[key_of(own)] = open_training(run, stages, own, prompts); });
+      once(key_of(own),
+           [&] { inputs.datasets[key_of(own)] = summed(open_training(run, stages, own, prompts)); });
     if (inputs.datasets.count(key_of(own)))
       once(selection_text(own), [&] { check_selection(run, stages, own, prompts, &inputs); });
     if ((stages & kTrain) || !own.adapter_name_or_path.empty())

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <vector>
 
 #include "data/dataset.h"
@@ -10,17 +11,24 @@
 
 namespace sdft {
 
-// The datasets that the stages use.
-struct Inputs {
-  std::map<std::string, Dataset> datasets;  // to rewrite and to train on, whole
-  std::map<std::string, Dataset> replays;   // to train on besides
-  std::vector<Dataset> eval;                // as recipe.eval; empty where eval is not wanted
+// A dataset with the sum of its examples, which fingerprints ask for.
+struct TaskData {
+  Dataset dataset;
+  std::string examples_sha256;
+};
 
-  const Dataset& all(const Recipe& own) const;     // the dataset of a recipe that was validated
+// The datasets that the stages use; variants share them.
+struct Inputs {
+  std::map<std::string, TaskData> datasets;    // to rewrite and to train on, whole
+  std::map<std::string, TaskData> selections;  // the examples of them that recipes use
+  std::map<std::string, Dataset> replays;      // to train on besides
+  std::vector<Dataset> eval;                   // as recipe.eval; empty where eval is not wanted
+
+  // Of a recipe that was validated.
+  const TaskData& all(const Recipe& own) const;
+  const TaskData& used(const Recipe& own) const;
   const Dataset* replay(const Recipe& own) const;  // null where it has none; only where training was wanted
 };
-// The examples of it that the recipe uses.
-Dataset selected(const Dataset& all, const Recipe& own);
 
 // Opens what `stages` (bits of Stages) will need and checks it; writes nothing and loads no weights. All
 // problems in one Error. Examples that a prompt template cannot render are dropped where skip_bad is set.
