@@ -59,9 +59,15 @@ void check_chat_templates(const RunContext& run, const std::vector<std::string>&
         recipe.model_name_or_path, run.bundle.tokenizer.token_of(*end));
 }
 
+std::string some_of(const std::vector<std::string>& ids) {
+  constexpr size_t kShown = 20;
+  const auto end = ids.begin() + static_cast<ptrdiff_t>(std::min(kShown, ids.size()));
+  return fmt::format("{}", fmt::join(ids.begin(), end, ", ")) +
+         (ids.size() > kShown ? fmt::format(" and {} more", ids.size() - kShown) : "");
+}
+
 // A rewrite cannot keep what the original has not.
 void check_originals(const Recipe& recipe, const Dataset& dataset) {
-  constexpr size_t kShown = 20;
   Problems problems;
   for (const ChosenCheck& check : acceptance_checks(recipe.acceptance, recipe.answer_check)) {
     const auto [ids, what] = unjudgeable(check, dataset.examples);
@@ -74,10 +80,8 @@ void check_originals(const Recipe& recipe, const Dataset& dataset) {
       continue;
     }
     spdlog::warn(
-        "{}: of {} of {} examples no rewrite can keep the answer, and all will be rejected: {} ({}): {}{}",
-        dataset.path.string(), ids.size(), dataset.examples.size(), what, name,
-        fmt::join(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(std::min(kShown, ids.size())), ", "),
-        ids.size() > kShown ? fmt::format(" and {} more", ids.size() - kShown) : "");
+        "{}: of {} of {} examples no rewrite can keep the answer, and all will be rejected: {} ({}): {}",
+        dataset.path.string(), ids.size(), dataset.examples.size(), what, name, some_of(ids));
   }
   problems.raise();
 }
@@ -109,6 +113,26 @@ std::string key_of(const Recipe& recipe) {
   return key;
 }
 
+// Prompts are never cut: an example whose rewriting prompt does not fit keeps its original.
+void check_prompt_lengths(const RunContext& run, const Recipe& recipe, const Dataset& dataset) {
+  const PromptTemplate& prompt = find_prompt_template(recipe.distill_template);
+  const int64_t context = run.bundle.config.max_position_embeddings;
+  std::vector<std::string> too_long;
+  for (const Example& example : dataset.examples)
+    if (static_cast<int64_t>(prompt_ids(run.bundle.formatter, prompt, example, example.response).size()) >=
+        context)
+      too_long.push_back(example.id);
+  if (too_long.empty()) return;
+  if (too_long.size() == dataset.examples.size())
+    fail_input(dataset.path.string(),
+               fmt::format("every rewriting prompt is longer than the model's context of {} tokens", context),
+               "use shorter examples, or a model with a longer context");
+  spdlog::warn(
+      "{}: {} of {} rewriting prompts are longer than the model's context of {} tokens; these examples keep "
+      "their originals: {}",
+      dataset.path.string(), too_long.size(), dataset.examples.size(), context, some_of(too_long));
+}
+
 Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe,
                       const std::vector<std::string>& prompts) {
   Dataset dataset = open_datasets(recipe, recipe.dataset);
@@ -119,6 +143,8 @@ Dataset open_training(const RunContext& run, unsigned stages, const Recipe& reci
   check_renderable(run.bundle.formatter, usable(templates, prompts), &dataset, recipe.skip_bad,
                    find_reasoning(recipe.reasoning));
   tell_skipped(dataset);
+  if ((stages & kDistill) && usable({recipe.distill_template}, prompts).size() == 1)
+    check_prompt_lengths(run, recipe, dataset);
   return dataset;
 }
 

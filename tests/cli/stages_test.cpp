@@ -304,6 +304,20 @@ TEST_F(Stages, PromptsThatAreTooLongAreToldApart) {
   EXPECT_THAT(good("eval", "out").out, AllOf(HasSubstr("1 of 4 prompts are longer"), HasSubstr("/ 4")));
 }
 
+TEST_F(Stages, RewritingPromptsThatAreTooLongAreNamedBeforehand) {
+  std::string words;
+  for (int i = 0; i < 1500; ++i) words += "plus ";
+  const std::string longer = Json({{"id", "longest"}, {"instruction", words}, {"output", "1"}}).dump() + "\n";
+  write("train.jsonl", small_dataset(3) + longer);
+  const CommandResult result = good("distill", "out");
+  EXPECT_THAT(result.err, HasSubstr("1 of 4 rewriting prompts are longer"));
+  EXPECT_THAT(result.err, HasSubstr("longest"));
+  EXPECT_LT(result.err.find("rewriting prompts are longer"), result.err.find("distill "));
+  write("train.jsonl", longer);
+  refused(stage("distill", "none"), "every rewriting prompt is longer");
+  EXPECT_FALSE(fs::exists(dir_ / "none"));
+}
+
 TEST_F(Stages, ATaskThatNothingJudgesIsInTheReport) {
   good("run", "out",
        {"eval=[{name: just texts, kind: target, dataset: " + path("eval.jsonl") + ", check: none}]"});
