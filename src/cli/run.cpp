@@ -1,13 +1,12 @@
 // run, and its stages one by one: distill, train, eval, report.
 #include "run/run.h"
-#include "run/variants.h"
 
 #include <memory>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
-#include "run/stages.h"
+#include "run/variants.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -37,7 +36,7 @@ void report(const RecipeFlags& flags) {
   std::error_code none;
   if (!fs::exists(kept, none)) fail_input(given.output_dir, "is no run directory: recipe.yaml is missing");
   own.file = kept.string();
-  write_out(report_stage(own.read(), given.output_dir));
+  write_out(report_run(own.read(), given.output_dir));
 }
 
 std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::string& name,
@@ -75,7 +74,7 @@ void run_all(const Recipe& recipe, const RunOptions& options) {
 void add_sweep_flags(CLI::App* command, SweepFlags* flags) {
   command->add_option("--seeds", flags->seeds, "the same as --over seed=1,2,...,N")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, static_cast<int>(kMostVariants)));
   command
       ->add_option("--over", flags->over,
                    "train each variant once with every value of a setting, and tabulate the results; several "

@@ -17,7 +17,7 @@
 // - the key "stage" (a continual run): for each variant the scores after each stage, how much of what a
 // stage's task had
 //   gained was lost by the end (backward transfer), and the mean at the end. Its values are "N-NAME" in
-//   order; a stage's task is that called NAME, else the first whose name begins so.
+//   order; a stage's task is that called NAME.
 #pragma once
 
 #include <filesystem>

@@ -208,14 +208,10 @@ std::vector<MatrixCell> row_cells(const Sweep& sweep, const SweepRow& row,
   return cells;
 }
 
-// "2-flags" names the task "flags", or the first that begins so; "" for none.
+// "2-flags" names the task "flags"; "" where there is none.
 std::string task_of_stage(const std::string& stage, const std::vector<std::string>& tasks) {
-  const size_t dash = stage.find('-');
-  std::string name = dash == std::string::npos ? stage : stage.substr(dash + 1);
-  if (std::find(tasks.begin(), tasks.end(), name) != tasks.end()) return name;
-  const auto begins =
-      std::find_if(tasks.begin(), tasks.end(), [&](const auto& t) { return starts_with(t, name); });
-  return begins == tasks.end() || name.empty() ? "" : *begins;
+  const std::string name = stage.substr(stage.find('-') + 1);
+  return std::find(tasks.begin(), tasks.end(), name) != tasks.end() ? name : "";
 }
 
 // A chain of stages: of one variant, combination of the other keys, and seed.

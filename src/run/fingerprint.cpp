@@ -36,6 +36,7 @@ Fingerprint seed_fingerprint(const RunContext& run) {
   if (!recipe.adapter_name_or_path.empty())
     result.emplace_back("the adapter of adapter_name_or_path", folder_sha256(recipe.adapter_name_or_path));
   const at::Device device = resolve_device(recipe.device);
+  if (recipe.train_from_scratch) result.emplace_back("random weights of seed", std::to_string(recipe.seed));
   result.emplace_back("sdft", SDFT_VERSION);
   result.emplace_back("device", device.is_cpu() ? "cpu" : "cuda");
   result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");

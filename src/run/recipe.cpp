@@ -72,7 +72,8 @@ std::vector<std::string> comma_separated(const std::string& text) {
 }
 
 std::string found(const YAML::Node& node) {
-  return node.IsScalar() ? "'" + node.Scalar() + "'" : node.IsNull() ? "nothing" : "a list or map";
+  if (node.IsScalar()) return "'" + node.Scalar() + "'";
+  return node.IsNull() ? "nothing" : node.size() == 0 ? "an empty list or map" : "a list or map";
 }
 
 // Puts the value in its place; what it should have been, where it is of another type.
@@ -312,9 +313,13 @@ void read_variants(const YAML::Node& node, const Reading& reading, std::vector<V
 void read_swept(const std::string& key, const YAML::Node& node, const Reading& reading, Recipe* recipe) {
   if (!node.IsSequence() || node.size() == 0)
     return reading.add("'" + key + "': expected a list of values, found " + found(node));
+  if (node.size() > kMostVariants)
+    return reading.add(
+        fmt::format("'{}': has {} values, expected {} at most", key, node.size(), kMostVariants));
   std::vector<std::string> values;
   for (size_t i = 0; i < node.size(); ++i) {
     values.push_back(read_own_value(key, node[i], reading));
+    if (values.back().empty()) return;  // a problem already
     if (std::count(values.begin(), values.end(), values.back()) > 1)
       reading.add("'" + key + "': the value " + values.back() + " stands there twice");
   }
@@ -472,6 +477,12 @@ Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrid
   check_variants(recipe, problems);
   problems.raise();
   return recipe;
+}
+
+std::string read_date(const fs::path& file) {
+  const YAML::Node root = parse_yaml(read_text(file), file.string());
+  const YAML::Node date = root.IsMap() ? root["date"] : YAML::Node();
+  return date.IsDefined() && date.IsScalar() ? date.Scalar() : "";
 }
 
 Recipe with_overrides(const Recipe& recipe, const Overrides& overrides) {

@@ -152,6 +152,8 @@ std::vector<std::pair<const char*, std::string*>> column_fields(Columns& columns
 // it is. Relative paths stay relative to where sdft is started. Throws Error(kUsage) listing all problems at
 // once: unknown keys with a suggestion, values of a wrong type or out of range.
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+// The `date` of a kept recipe, or ""; what else stands there is not looked at.
+std::string read_date(const std::filesystem::path& file);
 // The recipe as it holds for a variant, or for a task.
 Recipe with_overrides(const Recipe& recipe, const Overrides& overrides);
 // YAML with every setting, so that it alone says what was run.

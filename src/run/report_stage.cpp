@@ -54,7 +54,8 @@ report::Score score_of(const ModelResults& model) {
   return score;
 }
 
-// A task's scores, each with its difference from those of `references` that come before it.
+// A task's scores, each with its difference from those of `references`; of two references the later one has
+// it.
 report::Task make_task(const std::string& name, const std::string& kind, const std::string& metric,
                        const std::vector<ModelResults>& models, const std::set<std::string>& references) {
   report::Task task;
@@ -63,9 +64,11 @@ report::Task make_task(const std::string& name, const std::string& kind, const s
   task.metric = metric;
   for (const ModelResults& model : models) {
     report::Score score = score_of(model);
+    bool before = true;
     for (const ModelResults& other : models) {
-      if (other.model == model.model) break;
-      if (!references.count(other.model)) continue;
+      if (other.model == model.model) before = false;
+      if (!references.count(other.model) || other.model == model.model) continue;
+      if (!before && references.count(model.model)) continue;
       const Estimate difference = bootstrap_difference(other.scores(), model.scores());
       score.differences.push_back({other.model, difference.value, interval(difference)});
     }

@@ -1,6 +1,7 @@
 #include "run/run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -35,27 +36,37 @@ bool has_rewrites(const Recipe& recipe, unsigned stages, const Variant& variant)
   return (stages & kDistill) || stage_done(fs::path(recipe.output_dir) / distill_folder(recipe, variant));
 }
 
+// Of the wanted variants those that can be trained: a variant of rewrites needs them, one that goes on from
+// another needs that one.
 std::vector<Variant> variants_to_train(const Recipe& recipe, unsigned stages, const std::string& name) {
   const fs::path dir = recipe.output_dir;
-  std::vector<Variant> list = wanted_variants(recipe);
+  std::vector<Variant> list = wanted_variants(recipe), ready;
   if (!name.empty()) list = {find_variant(recipe, name)};
-  const auto unready = std::find_if(list.begin(), list.end(), [&](const Variant& variant) {
-    return needs_rewrites(variant) && !has_rewrites(recipe, stages, variant);
-  });
-  if (unready == list.end()) return list;
-  std::vector<Variant> plain = known_variants(recipe);
-  plain.erase(std::remove_if(plain.begin(), plain.end(), needs_rewrites), plain.end());
-  const std::string folder = distill_folder(recipe, *unready);
-  if (!name.empty() || plain.empty())
-    fail_input(dir.string(), "has no finished rewrites for " + unready->name + " to train on",
-               "run sdft distill with this output_dir first");
+  std::set<std::string> waiting;
   std::error_code none;
-  if (fs::exists(dir / folder, none))
-    fail_input((dir / folder).string(), "is not finished",
-               "sdft distill goes on with it; --variant " + plain[0].name + " trains without rewrites");
-  spdlog::info("{} has no rewrites (sdft distill makes them): training on the dataset's own answers",
-               dir.string());
-  return plain;
+  for (const Variant& variant : list) {
+    const bool chained = waiting.count(variant.after) > 0;
+    if (!chained && (!needs_rewrites(variant) || has_rewrites(recipe, stages, variant))) {
+      ready.push_back(variant);
+      continue;
+    }
+    waiting.insert(variant.name);
+    const fs::path folder = dir / distill_folder(recipe, variant);
+    if (!name.empty())
+      fail_input(dir.string(), "has no finished rewrites for " + name + " to train on",
+                 "run sdft distill with this output_dir first");
+    if (!chained && fs::exists(folder, none))
+      fail_input(folder.string(), "is not finished", "sdft distill goes on with it");
+  }
+  if (ready.empty())  // the short form without a baseline
+    for (const Variant& variant : known_variants(recipe))
+      if (!needs_rewrites(variant)) ready.push_back(variant);
+  if (ready.empty())
+    fail_input(dir.string(), "has no rewrites to train on", "run sdft distill with this output_dir first");
+  if (!waiting.empty())
+    spdlog::info("{} has no rewrites for {} (sdft distill makes them): training {} alone", dir.string(),
+                 fmt::join(waiting, ", "), ready.size() == 1 ? ready[0].name : "the others");
+  return ready;
 }
 
 // Those whose rewrites can be made: a variant that goes on from another needs that one trained.
@@ -117,7 +128,7 @@ std::vector<VariantJob> jobs_of(const Recipe& recipe, const Plan& plan, const In
 Recipe dated(Recipe recipe) {
   std::error_code none;
   const fs::path kept = fs::path(recipe.output_dir) / "recipe.yaml";
-  if (recipe.date.empty() && fs::exists(kept, none)) recipe.date = read_recipe(kept, {}).date;
+  if (recipe.date.empty() && fs::exists(kept, none)) recipe.date = read_date(kept);
   if (recipe.date.empty()) recipe.date = today();
   return recipe;
 }
@@ -144,7 +155,7 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path
       for (const SkippedRecord& record : dataset.skipped)
         json["skipped"].push_back({{"where", record.where}, {"reason", record.reason}});
     };
-    for (const auto& [key, data] : inputs.datasets) note(data.dataset);
+    for (const auto& [key, data] : inputs.datasets) note(data->dataset);
     for (const auto& [key, dataset] : inputs.replays) note(dataset);
   }
   if (!inputs.eval.empty()) {
@@ -162,12 +173,12 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path
 }
 
 // The recipes whose inputs a call needs.
-std::vector<Recipe> recipes_of(const Recipe& recipe, unsigned stages) {
-  std::vector<Recipe> recipes;
-  for (const Variant& variant : wanted_variants(recipe))
-    if ((stages & kTrain) || needs_rewrites(variant)) recipes.push_back(recipe_of(recipe, variant));
-  if (recipes.empty() || !(stages & (kDistill | kTrain))) recipes = {recipe};
-  return recipes;
+std::vector<WantedRecipe> wanted_recipes(const Recipe& recipe, const Plan& plan) {
+  std::vector<WantedRecipe> wanted;
+  for (const Variant& variant : plan.variants)
+    wanted.push_back({recipe_of(recipe, variant), (plan.stages & kDistill) && needs_rewrites(variant)});
+  if (wanted.empty()) wanted.push_back({recipe, false});
+  return wanted;
 }
 
 // How long a part took goes to DIR/timings.tsv, a line a call; what took no time was there already.
@@ -250,8 +261,8 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   run.stop = options.stop;
   run.progress = options.progress;
   run.fresh = options.fresh;
-  const Inputs inputs = validate(run, wanted, recipes_of(recipe, wanted));
   const Plan plan = plan_of(recipe, wanted, options.variant);
+  const Inputs inputs = validate(run, wanted, wanted_recipes(recipe, plan));
   const std::vector<VariantJob> jobs = jobs_of(recipe, plan, inputs);
   run.seed = seed_fingerprint(run);
   make_directories(dir);
@@ -267,10 +278,14 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
     timed(run, "eval " + variant, [&] { eval_stage(run, variant, inputs.eval); });
   if (wanted == kEval) return results_table(recipe, dir, plan.eval);
   if (wanted != kAllStages) return said;
-  std::string report = report_stage(recipe, dir);
-  if (is_sweep(recipe)) report = sweep_stage(recipe, dir);
+  const std::string report = report_run(recipe, dir);
   end_stage(dir);
   return report;
+}
+
+std::string report_run(const Recipe& recipe, const fs::path& dir) {
+  const std::string report = report_stage(recipe, dir);
+  return is_sweep(recipe) ? sweep_stage(recipe, dir) : report;
 }
 
 }  // namespace sdft

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <string>
 
 #include "run/recipe.h"
@@ -20,5 +21,9 @@ struct RunOptions {
 // Carries out these stages (bits of Stages) and returns what there is to say: with all of them the report,
 // which is written too, else a line for each result. Throws Error: see validate.h and stage_folder.h.
 std::string run_recipe(const Recipe& recipe, unsigned stages, const RunOptions& options);
+
+// The reports of what a run directory holds, written anew; returns that of a sweep, else the run's, as text
+// for a terminal.
+std::string report_run(const Recipe& recipe, const std::filesystem::path& run_dir);
 
 }  // namespace sdft

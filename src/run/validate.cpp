@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 // The names of the prompt templates that are used, each a problem of its own where it cannot be.
-std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector<Recipe>& recipes,
+std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector<WantedRecipe>& wanted,
                                          unsigned stages, Problems& problems) {
   std::vector<std::string> names;
   std::set<std::string> seen;  // variants have most in common
@@ -34,9 +34,9 @@ std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector
       problems.add(where + ": " + error.what(), error.code());
     }
   };
-  for (const Recipe& own : recipes) {
+  for (const auto& [own, rewrites] : wanted) {
     if (stages & (kTrain | kDistill)) add(own.prompt_template, TemplateUse::kAnswering, "template");
-    if (stages & kDistill) add(own.distill_template, TemplateUse::kRewriting, "distill_template");
+    if (rewrites) add(own.distill_template, TemplateUse::kRewriting, "distill_template");
   }
   for (const TaskSettings& task : recipe.eval)
     if (stages & kEval)
@@ -101,15 +101,14 @@ std::vector<std::string> usable(const std::vector<std::string>& names,
   return good;
 }
 
-// What tells the datasets of two recipes apart, with what is checked of them.
+// What tells the datasets of two recipes apart, as they are read and rendered.
 std::string key_of(const Recipe& recipe) {
   Recipe copy = recipe;
   std::string key;
   for (const auto& [name, column] : column_fields(copy.columns)) key += *column + "\n";
-  for (const std::string& part : {recipe.dataset, recipe.prompt_template, recipe.distill_template,
-                                  recipe.answer_check, recipe.reasoning})
+  for (const std::string& part :
+       {recipe.dataset, recipe.prompt_template, recipe.distill_template, recipe.reasoning})
     key += part + "\n";
-  for (const std::string& check : recipe.acceptance) key += check + "\n";
   return key;
 }
 
@@ -133,19 +132,32 @@ void check_prompt_lengths(const RunContext& run, const Recipe& recipe, const Dat
       dataset.path.string(), too_long.size(), dataset.examples.size(), context, some_of(too_long));
 }
 
-Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe,
+// rewrites: for this recipe, or another that has the same key.
+Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe, bool rewrites,
                       const std::vector<std::string>& prompts) {
   Dataset dataset = open_datasets(recipe, recipe.dataset);
-  if (stages & kDistill) check_originals(recipe, dataset);
   std::vector<std::string> templates;
   if (stages & kTrain) templates.push_back(recipe.prompt_template);
-  if (stages & kDistill) templates.push_back(recipe.distill_template);
+  if (rewrites) templates.push_back(recipe.distill_template);
   check_renderable(run.bundle.formatter, usable(templates, prompts), &dataset, recipe.skip_bad,
                    find_reasoning(recipe.reasoning));
   tell_skipped(dataset);
-  if ((stages & kDistill) && usable({recipe.distill_template}, prompts).size() == 1)
-    check_prompt_lengths(run, recipe, dataset);
   return dataset;
+}
+
+void check_rewriting(const RunContext& run, const Recipe& recipe, const Dataset& dataset,
+                     const std::vector<std::string>& prompts) {
+  if (recipe.prompt_template == kTemplateOfRecord)
+    fail_usage(
+        "template: record is for training on prompts that the records name; rewrites need one template",
+        "give a template, as chat");
+  check_originals(recipe, dataset);
+  if (usable({recipe.distill_template}, prompts).size() == 1) check_prompt_lengths(run, recipe, dataset);
+}
+
+std::string checks_text(const Recipe& recipe) {
+  return fmt::format("checks {} {} {}", key_of(recipe), recipe.answer_check,
+                     fmt::join(recipe.acceptance, "\n"));
 }
 
 // What tells the selections of two recipes apart. Where all are used the seed draws nothing.
@@ -156,9 +168,18 @@ std::string selection_key(const Recipe& recipe) {
   return key;
 }
 
-TaskData summed(Dataset dataset) {
-  const std::string sum = examples_sha256(dataset.examples);
-  return {std::move(dataset), sum};
+Inputs::Shared summed(Dataset dataset) {
+  std::string sum = examples_sha256(dataset.examples);
+  return std::make_shared<const TaskData>(TaskData{std::move(dataset), std::move(sum)});
+}
+
+// The examples that a recipe uses; the very dataset where it uses all.
+Inputs::Shared selection(const Inputs::Shared& all, const Recipe& recipe) {
+  const auto& examples = all->dataset.examples;
+  const bool whole =
+      recipe.max_samples == 0 && recipe.dataset_weights.empty() &&
+      std::all_of(examples.begin(), examples.end(), [](const Example& e) { return e.weight > 0; });
+  return whole ? all : summed(select(all->dataset, selection_of(recipe)));
 }
 
 std::string replay_key(const Recipe& recipe) { return recipe.replay_dataset + "\n" + key_of(recipe); }
@@ -166,13 +187,14 @@ std::string replay_key(const Recipe& recipe) { return recipe.replay_dataset + "\
 // What of a dataset a recipe uses, and what it replays.
 void check_selection(const RunContext& run, unsigned stages, const Recipe& recipe,
                      const std::vector<std::string>& prompts, Inputs* inputs) {
-  const Dataset& all = inputs->all(recipe).dataset;
-  const auto [place, is_new] = inputs->selections.try_emplace(selection_key(recipe));
-  const Dataset& part = place->second.dataset;
-  if (is_new) {
-    place->second = summed(select(all, selection_of(recipe)));
-    for (size_t i = all.notes.size(); i < part.notes.size(); ++i) spdlog::warn("{}", part.notes[i]);
+  Inputs::Shared& place = inputs->selections[selection_key(recipe)];
+  if (!place) {
+    const Inputs::Shared all = inputs->datasets.at(key_of(recipe));
+    place = selection(all, recipe);
+    for (size_t i = all->dataset.notes.size(); i < place->dataset.notes.size(); ++i)
+      spdlog::warn("{}", place->dataset.notes[i]);
   }
+  const Dataset& part = place->dataset;
   if (!(stages & kTrain)) return;
   split_validation(part.examples, recipe.train.val_size, recipe.seed);
   if (recipe.replay_dataset.empty()) return;
@@ -207,11 +229,12 @@ Dataset open_task(const RunContext& run, const TaskSettings& task, const std::ve
 }
 
 // The least that the weights take; where they are trained, the seed, their gradients and two moments too.
-void check_memory(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
+void check_memory(const RunContext& run, unsigned stages, const std::vector<WantedRecipe>& wanted) {
   if (run.recipe.device == "cuda") return;
-  const bool full = (stages & kTrain) && std::any_of(recipes.begin(), recipes.end(), [](const Recipe& own) {
-                      return own.train.finetuning_type == "full";
-                    });
+  const bool full =
+      (stages & kTrain) && std::any_of(wanted.begin(), wanted.end(), [](const WantedRecipe& own) {
+        return own.recipe.train.finetuning_type == "full";
+      });
   const double number = run.recipe.dtype == "bf16" ? 2 : 4;
   const double needed = static_cast<double>(run.bundle.config.parameters()) * (full ? 20 : number);
   const double there =
@@ -242,8 +265,9 @@ std::string selection_text(const Recipe& recipe) {
 // The settings of a recipe that check_adapter() looks at.
 std::string lora_text(const Recipe& recipe) {
   const LoraConfig& lora = recipe.train.lora;
-  return fmt::format("{} {} {} {} {}", recipe.train.finetuning_type, lora.rank, lora.alpha, lora.dropout,
-                     fmt::join(lora.target_modules, ","));
+  return fmt::format("{} {} {} {} {} {} {}", recipe.train.finetuning_type, lora.rank, lora.alpha,
+                     lora.dropout, lora.use_rslora, fmt::join(lora.target_modules, ","),
+                     recipe.adapter_name_or_path);
 }
 
 void check_output(const fs::path& dir) {
@@ -253,38 +277,44 @@ void check_output(const fs::path& dir) {
 }
 }  // namespace
 
-const TaskData& Inputs::all(const Recipe& own) const { return datasets.at(key_of(own)); }
+const TaskData& Inputs::all(const Recipe& own) const { return *datasets.at(key_of(own)); }
 
 const Dataset* Inputs::replay(const Recipe& own) const {
   return own.replay_dataset.empty() ? nullptr : &replays.at(replay_key(own));
 }
 
-const TaskData& Inputs::used(const Recipe& own) const { return selections.at(selection_key(own)); }
+const TaskData& Inputs::used(const Recipe& own) const { return *selections.at(selection_key(own)); }
 
-Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes) {
+Inputs validate(const RunContext& run, unsigned stages, const std::vector<WantedRecipe>& wanted) {
   const Recipe& recipe = run.recipe;
   Inputs inputs;
   Problems problems;
   problems.gather([&] { check_output(recipe.output_dir); });
-  const std::vector<std::string> prompts = checked_prompts(recipe, recipes, stages, problems);
+  const std::vector<std::string> prompts = checked_prompts(recipe, wanted, stages, problems);
   problems.gather([&] { check_chat_templates(run, prompts); });
+  std::map<std::string, bool> rewritten;  // by key_of()
+  for (const auto& [own, rewrites] : wanted) rewritten[key_of(own)] |= rewrites;
   std::set<std::string> seen;
   auto once = [&](const std::string& what, auto check) {
     if (seen.insert(what).second) problems.gather(check);
   };
-  for (const Recipe& own : recipes) {
-    if (stages & (kDistill | kTrain))
-      once(key_of(own),
-           [&] { inputs.datasets[key_of(own)] = summed(open_training(run, stages, own, prompts)); });
-    if (inputs.datasets.count(key_of(own)))
-      once(selection_text(own), [&] { check_selection(run, stages, own, prompts, &inputs); });
-    if ((stages & kTrain) || !own.adapter_name_or_path.empty())
-      once(lora_text(own), [&] { check_adapter(run, own); });
-  }
-  problems.gather([&] { check_memory(run, stages, recipes); });
   bool sandbox = false;
-  for (const Recipe& own : recipes)
-    sandbox |= (stages & kDistill) && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
+  for (const auto& [own, rewrites] : wanted) {
+    const std::string key = key_of(own);
+    if (stages & (kDistill | kTrain))
+      once(key, [&, &own = own] {
+        inputs.datasets[key] = summed(open_training(run, stages, own, rewritten.at(key), prompts));
+      });
+    if (inputs.datasets.count(key)) {
+      const Dataset& dataset = inputs.all(own).dataset;
+      if (rewrites) once(checks_text(own), [&, &own = own] { check_rewriting(run, own, dataset, prompts); });
+      once(selection_text(own), [&, &own = own] { check_selection(run, stages, own, prompts, &inputs); });
+    }
+    if ((stages & kTrain) || !own.adapter_name_or_path.empty())
+      once(lora_text(own), [&, &own = own] { check_adapter(run, own); });
+    sandbox |= rewrites && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
+  }
+  problems.gather([&] { check_memory(run, stages, wanted); });
   for (const TaskSettings& task : recipe.eval) {
     if (!(stages & kEval)) break;
     problems.gather([&] { inputs.eval.push_back(open_task(run, task, prompts)); });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,11 @@ struct TaskData {
 
 // The datasets that the stages use; variants share them.
 struct Inputs {
-  std::map<std::string, TaskData> datasets;    // to rewrite and to train on, whole
-  std::map<std::string, TaskData> selections;  // the examples of them that recipes use
-  std::map<std::string, Dataset> replays;      // to train on besides
-  std::vector<Dataset> eval;                   // as recipe.eval; empty where eval is not wanted
+  using Shared = std::shared_ptr<const TaskData>;
+  std::map<std::string, Shared> datasets;    // to rewrite and to train on, whole
+  std::map<std::string, Shared> selections;  // the examples of them that recipes use
+  std::map<std::string, Dataset> replays;    // to train on besides
+  std::vector<Dataset> eval;                 // as recipe.eval; empty where eval is not wanted
 
   // Of a recipe that was validated.
   const TaskData& all(const Recipe& own) const;
@@ -30,9 +32,14 @@ struct Inputs {
   const Dataset* replay(const Recipe& own) const;  // null where it has none; only where training was wanted
 };
 
+// A recipe as it holds for a variant, or the recipe itself.
+struct WantedRecipe {
+  Recipe recipe;
+  bool rewrites;  // its examples are rewritten in this call
+};
+
 // Opens what `stages` (bits of Stages) will need and checks it; writes nothing and loads no weights. All
 // problems in one Error. Examples that a prompt template cannot render are dropped where skip_bad is set.
-// `recipes`: of each variant as it holds for it, or the recipe itself.
-Inputs validate(const RunContext& run, unsigned stages, const std::vector<Recipe>& recipes);
+Inputs validate(const RunContext& run, unsigned stages, const std::vector<WantedRecipe>& wanted);
 
 }  // namespace sdft

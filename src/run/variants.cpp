@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <set>
+#include <map>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/printable.h"
 #include "sdft/method.h"
 
 namespace sdft {
@@ -104,6 +105,8 @@ std::vector<Variant> chained(const std::vector<Variant>& variants, const std::ve
 }
 }  // namespace
 
+bool is_sweep(const Recipe& recipe) { return !recipe.sweep.empty() || !recipe.continual.empty(); }
+
 bool names_a_folder(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), is_plain);
 }
@@ -136,39 +139,46 @@ Variant find_variant(const Recipe& recipe, const std::string& name) {
 }
 
 std::string baseline_of(const Recipe& recipe) {
+  if (is_sweep(recipe)) return "";  // each would have one of its own
   for (const Variant& variant : known_variants(recipe))
     if (is_baseline(variant)) return variant.name;
   return "";
 }
-
-bool is_sweep(const Recipe& recipe) { return !recipe.sweep.empty() || !recipe.continual.empty(); }
 
 Recipe recipe_of(const Recipe& recipe, const Variant& variant) {
   return with_overrides(recipe, variant.overrides);
 }
 
 std::string distill_folder(const Recipe& recipe, const Variant& variant) {
-  std::string name = "distill";
-  if (!variant.after.empty()) name = with_value(name, "after", variant.after);
-  const Recipe own = recipe_of(recipe, variant);
-  Recipe mine = own, base = recipe;
-  const auto own_table = settings(mine), base_table = settings(base);
+  std::string name = "distill", whole;  // whole: what a short value may not tell apart
+  auto add = [&](const std::string& key, const std::string& value) {
+    name = with_value(name, key, value);
+    if (value != short_value(value)) whole += key + "=" + value + "\n";
+  };
+  if (!variant.after.empty()) add("after", variant.after);
+  Recipe own = recipe_of(recipe, variant), base = recipe;
+  const auto own_table = settings(own), base_table = settings(base);
   for (size_t i = 0; i < own_table.size(); ++i) {
     const std::string value = value_text(own_table[i]);
     if ((own_table[i].stages & (kDistill | kSelects)) && value != value_text(base_table[i]))
-      name = with_value(name, own_table[i].name, value);
+      add(own_table[i].name, value);
   }
-  return name;
+  for (const auto& [column, value] : column_fields(own.columns))
+    for (const auto& [other, kept] : column_fields(base.columns))
+      if (column == std::string(other) && *value != *kept) whole += std::string(column) + "=" + *value + "\n";
+  return whole.empty() ? name : name + "~" + sha256(whole).substr(0, 8);
 }
 
 std::string fault_of(const Variant& variant, const std::vector<Variant>& before) {
   const std::string& name = variant.name;
   if (!names_a_folder(name))
-    return "'name': expected up to 64 letters, digits, - and _, for it names a folder, found '" + name + "'";
+    return "'name': expected up to 64 letters, digits, - and _, for it names a folder, found '" +
+           printable(name.substr(0, 80)) + "'";
   if (std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end())
     return "'name': '" + name + "' has its own meaning in a run directory; choose another";
   for (const Variant& other : before)
     if (other.name == name) return "a second variant is named '" + name + "'";
+  if (variant.method.empty()) return "'method' is missing";
   const auto earlier = [&](const Variant& other) { return other.name == variant.after; };
   if (!variant.after.empty() && std::none_of(before.begin(), before.end(), earlier))
     return "'after': no variant before it is named '" + variant.after + "'";
@@ -180,15 +190,42 @@ std::string fault_of(const Variant& variant, const std::vector<Variant>& before)
   return "";
 }
 
+namespace {
+// A setting of a continual run's task that a variant or the sweep gives, too, or "".
+std::string twice_given(const Recipe& recipe) {
+  for (const ContinualTask& task : recipe.continual)
+    for (const auto& own : task.overrides) {
+      for (const auto& [key, values] : recipe.sweep)
+        if (key == own.first) return key;
+      for (const Variant& variant : recipe.variants)
+        if (has_own(variant, own.first)) return own.first;
+    }
+  return "";
+}
+}  // namespace
+
 std::string fault_of_all(const Recipe& recipe) {
   for (const Variant& variant : recipe.variants)
     if (is_sweep(recipe) && !variant.after.empty())
       return "variant '" + variant.name + "': 'after' cannot stand beside 'sweep' or 'continual'";
-  std::set<std::string> names;
-  for (const Variant& variant : known_variants(recipe))
-    if (!names.insert(variant.name).second)
+  if (const std::string key = twice_given(recipe); !key.empty())
+    return "'" + key +
+           "' is given by a task of 'continual' and by 'variants' or 'sweep', too; give it in one place";
+  size_t count = std::max<size_t>(1, recipe.continual.size()) * std::max<size_t>(2, recipe.variants.size());
+  for (const auto& [key, values] : recipe.sweep) count *= std::max<size_t>(1, values.size());
+  if (count > kMostVariants)
+    return "the sweep makes up to " + std::to_string(count) + " trainings, expected " +
+           std::to_string(kMostVariants) + " at most";
+  std::map<std::string, std::string> trained;  // finetuning_type by name
+  for (const Variant& variant : known_variants(recipe)) {
+    const std::string type = recipe_of(recipe, variant).train.finetuning_type;
+    if (!trained.emplace(variant.name, type).second)
       return "two combinations of values are both called '" + variant.name +
              "'; list them under 'variants' with names of their own";
+    if (!variant.after.empty() && trained.at(variant.after) != type)
+      return "variant '" + variant.name + "': goes on from '" + variant.after +
+             "', so both need the same finetuning_type";
+  }
   return "";
 }
 

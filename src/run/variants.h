@@ -10,6 +10,9 @@
 
 namespace sdft {
 
+// A sweep of more is a slip of the hand.
+inline constexpr size_t kMostVariants = 1000;
+
 // All that the recipe's run directory may hold, in the order in which they are trained and shown: those under
 // `variants`, else the two of the short form, `baseline: true` or false; each of them once for every
 // combination of a sweep ("sdft,lora_rank=64,seed=2") and every task of a continual run ("sdft,stage=1-a").

@@ -11,7 +11,9 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 bool DistilledExample::accepted() const {
-  return std::all_of(turns.begin(), turns.end(), [](const DistilledTurn& turn) { return turn.accepted; });
+  return std::all_of(turns.begin(), turns.end(), [](const DistilledTurn& turn) {
+    return turn.accepted || turn.reason == kToolCall || turn.reason == kNotLearned;
+  });
 }
 
 namespace {

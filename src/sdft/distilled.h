@@ -35,7 +35,7 @@ struct DistilledTurn {
 struct DistilledExample {
   std::string id;
   std::vector<DistilledTurn> turns;  // oldest first, the example's answer last
-  bool accepted() const;             // all of them
+  bool accepted() const;             // all that could be rewritten
 };
 
 // The candidates that were asked for in one round.

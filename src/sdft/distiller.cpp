@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -163,8 +164,8 @@ struct Distiller {
         texts.back().response = candidate.rewrite;
       }
     }
-    const std::vector<AnswerLikelihood> values =
-        likelihoods(model, formatter, find_prompt_template(options.training_template), texts);
+    const std::vector<AnswerLikelihood> values = likelihoods(
+        model, formatter, find_prompt_template(options.training_template), texts, options.generation.stop);
     size_t at = 0;
     for (Work& work : *works) {
       if (work.accepted.empty()) continue;
@@ -207,10 +208,14 @@ constexpr size_t kLargeDataset = 4;  // times the probe
 
 std::vector<Work> works_of(const Dataset& dataset, Reasoning reasoning) {
   std::vector<Work> works;
+  std::set<std::string> ids;
   for (const Example& example : dataset.examples)
     for (Example& turn : turns_of(example)) {
       Work work{apply_reasoning(reasoning, std::move(turn)), {}, {}, true};
       work.turn.id = work.example.id;
+      if (!ids.insert(work.turn.id).second)
+        fail_input(place_of(example), "its turn is called '" + work.turn.id + "', as another example",
+                   "give the examples other ids");
       work.turn.original = work.example.response;
       works.push_back(std::move(work));
     }

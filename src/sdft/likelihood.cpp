@@ -18,8 +18,8 @@ ScoreItem last_answer(Sample sample) {
 }  // namespace
 
 std::vector<AnswerLikelihood> likelihoods(ModelView model, const Formatter& formatter,
-                                          const PromptTemplate& prompt,
-                                          const std::vector<Example>& examples) {
+                                          const PromptTemplate& prompt, const std::vector<Example>& examples,
+                                          const std::atomic<bool>* stop) {
   std::vector<ScoreItem> items;
   std::vector<size_t> places;
   for (size_t i = 0; i < examples.size(); ++i) {
@@ -29,7 +29,9 @@ std::vector<AnswerLikelihood> likelihoods(ModelView model, const Formatter& form
     places.push_back(i);
   }
   std::vector<AnswerLikelihood> result(examples.size());
-  const std::vector<Score> scores = score(model, items);
+  ScoreOptions options;
+  options.stop = stop;
+  const std::vector<Score> scores = score(model, items, options);
   for (size_t k = 0; k < places.size(); ++k) result[places[k]] = {scores[k].log_prob, scores[k].count};
   return result;
 }

@@ -1,6 +1,7 @@
 // How likely answers are to a model.
 #pragma once
 
+#include <atomic>
 #include <vector>
 
 #include "data/prompt.h"
@@ -14,8 +15,10 @@ struct AnswerLikelihood {
   double per_token() const { return log_prob / static_cast<double>(tokens); }  // NaN without tokens
 };
 
-// Of each example's last answer, given all before it under the training prompt.
+// Of each example's last answer, given all before it under the training prompt. Error(kInterrupted) soon
+// after *stop is true.
 std::vector<AnswerLikelihood> likelihoods(ModelView model, const Formatter& formatter,
-                                          const PromptTemplate& prompt, const std::vector<Example>& examples);
+                                          const PromptTemplate& prompt, const std::vector<Example>& examples,
+                                          const std::atomic<bool>* stop = nullptr);
 
 }  // namespace sdft

@@ -247,9 +247,12 @@ class KilledRun : public BadInput {
  protected:
   std::string recipe() {
     write_text(dir_ / "eval.jsonl", small_dataset(8, 50));
+    SmallModel roomy;  // enough for the rewriting prompts
+    roomy.context = 1024;
+    write_small_model(dir_ / "roomy", roomy);
     return file(
         "r.yaml",
-        "model_name_or_path: " + path("model") + "\ndataset: " + file("train.jsonl", small_dataset(24)) +
+        "model_name_or_path: " + path("roomy") + "\ndataset: " + file("train.jsonl", small_dataset(24)) +
             "\nbaseline: true\nmax_new_tokens: 24\nnum_train_epochs: 3\nsave_steps: 4\nlearning_rate: 1e-2\n"
             "eval:\n  - {name: sums, kind: target, dataset: " +
             path("eval.jsonl") + ", check: number}\n");

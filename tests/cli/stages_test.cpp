@@ -102,7 +102,7 @@ TEST_F(Stages, OneByOneAreTheSameAsARun) {
 TEST_F(Stages, TrainingAloneTakesTheAnswersOfTheDataset) {
   const CommandResult result = good("train", "alone");
   EXPECT_THAT(result.out, HasSubstr("alone/vanilla/adapter"));
-  EXPECT_THAT(result.err, HasSubstr("own answers"));
+  EXPECT_THAT(result.err, HasSubstr("no rewrites for sdft"));
   refused(stage("train", "alone", {"--variant", "sdft"}), "sdft distill");
 }
 
@@ -181,6 +181,42 @@ TEST_F(Stages, ASweepEndsInATable) {
   for (const char* count : {"0", "-1", "two"})
     EXPECT_EQ(stage("run", "out", {"--seeds", count}).exit_code, 2) << count;
   EXPECT_EQ(stage("run", "out", {"--over", "seed"}).exit_code, 2);
+  // No variant of a grid is the others' baseline; the report command writes the table too.
+  EXPECT_EQ(read_json(dir_ / "out/report.json")["baseline"], "");
+  fs::remove(dir_ / "out/sweep.json");
+  EXPECT_THAT(run_command({"report", "output_dir=" + path("out")}).out, HasSubstr("lora_rank"));
+  EXPECT_TRUE(fs::exists(dir_ / "out/sweep.json"));
+}
+
+// Stage by stage a chain grows a link at a time; what is not ready yet is named.
+TEST_F(Stages, AChainByHandGoesOnFromLinkToLink) {
+  write("second.jsonl", small_dataset(12, 100));
+  const std::string tasks = "continual=[{name: first, dataset: " + path("train.jsonl") +
+                            "}, {name: second, dataset: " + path("second.jsonl") + "}]";
+  good("run", "whole", {tasks});
+  EXPECT_THAT(good("distill", "parts", {tasks}).err, HasSubstr("sdft,stage=2-second is rewritten for when"));
+  EXPECT_THAT(good("train", "parts", {tasks}).err, HasSubstr("no rewrites for sdft,stage=2-second"));
+  good("distill", "parts", {tasks});
+  good("train", "parts", {tasks});
+  good("eval", "parts", {tasks});
+  auto whole = results("whole");
+  EXPECT_EQ(whole, results("parts"));
+  refused(stage("train", "none", {tasks, "--variant", "sdft,stage=2-second"}), "no finished rewrites");
+  refused(stage("train", "none", {tasks, "--variant", "vanilla,stage=2-second"}), "is not trained");
+}
+
+// What a variant does not do is not asked of its data.
+TEST_F(Stages, AVariantOfPlainAnswersNeedsNoneThatCanBeKept) {
+  write("words.jsonl", "{\"instruction\": \"a\", \"output\": \"no numeral\"}\n");
+  good("run", "out",
+       {"baseline=false", "answer_check=number",
+        "variants=[{name: plain, method: sft, dataset: " + path("words.jsonl") +
+            "}, {name: ours, method: self_distillation}]"});
+  EXPECT_EQ(stage("train", "other",
+                  {"baseline=false", "sweep.distill_template=chat_distill_using,chat_distill_refer",
+                   "--variant", "vanilla"})
+                .exit_code,
+            0);
 }
 
 // Each link of the chain starts from the one before, and is rewritten by it.

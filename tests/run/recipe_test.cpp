@@ -243,10 +243,11 @@ TEST(Recipe, TheShortFormIsTwoVariants) {
 }
 
 TEST(Recipe, VariantsHaveSettingsOfTheirOwn) {
-  const Recipe r = read_recipe("", {"lora_rank=16", "lora_target=q_proj",
-                                    "variants=[{name: a, method: sft}, {name: b, method: self_distillation, "
-                                    "lora_rank: 64, lora_target: [k_proj, o_proj], dataset: '/x/a #b', "
-                                    "columns: {prompt: q}, candidate_temperatures: [0.9, 0.5], num_candidates: 2}]"});
+  const Recipe r =
+      read_recipe("", {"lora_rank=16", "lora_target=q_proj",
+                       "variants=[{name: a, method: sft}, {name: b, method: self_distillation, "
+                       "lora_rank: 64, lora_target: [k_proj, o_proj], dataset: '/x/a #b', "
+                       "columns: {prompt: q}, candidate_temperatures: [0.9, 0.5], num_candidates: 2}]"});
   const Recipe a = recipe_of(r, r.variants[0]), b = recipe_of(r, r.variants[1]);
   EXPECT_EQ(a.train.lora.rank, 16);
   EXPECT_EQ(b.train.lora.rank, 64);
@@ -255,8 +256,9 @@ TEST(Recipe, VariantsHaveSettingsOfTheirOwn) {
   EXPECT_EQ(b.columns.prompt, "q");
   EXPECT_EQ(b.candidate_temperatures, (std::vector<double>{0.9, 0.5}));
   EXPECT_EQ(distill_folder(r, r.variants[0]), "distill");
-  EXPECT_EQ(distill_folder(r, r.variants[1]),
-            "distill,dataset=x_ab,num_candidates=2,candidate_temperatures=0.9+0.5");
+  const std::string folder = distill_folder(r, r.variants[1]);
+  EXPECT_EQ(folder.find("distill,dataset=x_ab,num_candidates=2,candidate_temperatures=0.9+0.5~"), 0u)
+      << folder;
   ScratchDir dir;
   write_file_atomic(dir / "r.yaml", resolved_recipe(r));
   EXPECT_EQ(resolved_recipe(read_recipe(dir / "r.yaml", {})), resolved_recipe(r));
@@ -299,8 +301,27 @@ TEST(Recipe, AContinualRunIsAChainOfEachVariant) {
             "sdft,seed=2,stage=1-a\nsdft,seed=2,stage=2-b after sdft,seed=2,stage=1-a\n");
   EXPECT_EQ(recipe_of(r, wanted_variants(r)[1]).dataset, "b.jsonl");
   EXPECT_EQ(recipe_of(r, wanted_variants(r)[1]).train.num_train_epochs, 2);
-  EXPECT_EQ(distill_folder(r, wanted_variants(r)[7]),
-            "distill,after=sdft+seed=2+stage=1-a,seed=2,dataset=b.jsonl");
+  const std::string folder = distill_folder(r, wanted_variants(r)[7]);
+  EXPECT_EQ(folder.find("distill,after=sdft+seed=2+stage=1-a,seed=2,dataset=b.jsonl~"), 0u) << folder;
+}
+
+// What a folder's name leaves out of the values stands in its sum.
+TEST(Recipe, DistillFoldersDoNotCollide) {
+  for (const auto& [a, b] : std::vector<std::pair<std::string, std::string>>{
+           {"answer_check: 'regex:(a)'", "answer_check: 'regex:a'"},
+           {"dataset: d/s.json", "dataset: d/s.csv"},
+           {"dataset: x/d/s.json", "dataset: y/d/s.json"},
+           {"dataset: d/s.json, columns: {prompt: p}", "dataset: d/s.json, columns: {prompt: q}"}}) {
+    const Recipe r = read_recipe("", {"variants=[{name: a, method: self_distillation, " + a +
+                                      "}, {name: b, method: self_distillation, " + b + "}]"});
+    EXPECT_NE(distill_folder(r, r.variants[0]), distill_folder(r, r.variants[1])) << a;
+  }
+}
+
+std::string numbers(int count) {
+  std::string text;
+  for (int i = 1; i <= count; ++i) text += (i > 1 ? "," : "") + std::to_string(i);
+  return text;
 }
 
 TEST(Recipe, SettingsThatCannotGoTogether) {
@@ -318,12 +339,22 @@ TEST(Recipe, SettingsThatCannotGoTogether) {
            {{"sweep={seed: [1, 1]}"}, "stands there twice"},
            {{"sweep={lora_rank: [8, many]}"}, "expected a whole number"},
            {{"sweep=[1]"}, "expected a map"},
+           {{"sweep={lora_rank: []}"}, "an empty list"},
+           {{std::string("sweep.seed=") + numbers(1001)}, "1001 values"},
+           {{std::string("sweep.seed=") + numbers(100), std::string("sweep.lora_rank=") + numbers(100)},
+            "trainings, expected 1000 at most"},
+           {{"variants=[{name: a}]"}, "'method' is missing"},
            {{"sweep.dataset=a/x/t.json,b/x/t.json"}, "two combinations"},
            {{"continual=[{name: a, dataset: a}]"}, "two tasks or more"},
            {{"continual=[{name: a/b, dataset: a}, {name: c, dataset: c}]"}, "names a folder"},
            {{"variants=[{name: a, method: sft, after: b}]"}, "no variant before it"},
            {{"variants=[{name: a, method: sft}, {name: b, method: sft, after: a}]", "sweep.seed=1,2"},
             "cannot stand beside"},
+           {{"variants=[{name: a, method: sft}, {name: b, method: sft, after: a, finetuning_type: full}]"},
+            "both need the same finetuning_type"},
+           {{"continual=[{name: a, dataset: a}, {name: b, dataset: b}]",
+             "variants=[{name: x, method: sft, dataset: c}]"},
+            "'dataset' is given by a task"},
            {{"variants=[{name: a, method: sft, output_dir: x}]"}, "the same for the whole run"}})
     EXPECT_NE(problem_of(bad).find(message), std::string::npos) << bad[0] << "\n" << problem_of(bad);
 }
