@@ -49,8 +49,8 @@ struct EvalFile {
   std::string name;  // "arithmetic", "safety_jailbreak", "delivery_train", ...
   std::vector<Json> records;
 };
-// Every evaluation set: held-out items, no instruction twice; delivery_train, flags_train and seats_train are for
-// fine-tuning.
+// Every evaluation set: held-out items, no instruction twice; delivery_train, flags_train and seats_train are
+// for fine-tuning.
 std::vector<EvalFile> make_eval_files(const WorldOptions& options);
 
 // The paper's jailbreak suffix (its template alpaca_gcg), as it follows an instruction.

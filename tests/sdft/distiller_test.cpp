@@ -138,8 +138,7 @@ TEST_F(Distilling, GoesOnWhereItWasStopped) {
   ASSERT_GT(lines.size(), 4u);
   std::string part;
   for (size_t i = lines.size(); i-- > lines.size() / 2;) part += lines[i] + "\n";
-  write_file_atomic(dir / "part/drafts/2-t0.95.jsonl.part",
-                    part + lines[0].substr(0, lines[0].size() / 2));
+  write_file_atomic(dir / "part/drafts/2-t0.95.jsonl.part", part + lines[0].substr(0, lines[0].size() / 2));
   std::filesystem::remove(dir / "part/drafts/2-t0.95.jsonl");
   std::filesystem::remove(dir / "part/drafts/3-t0.95.jsonl");
   std::filesystem::remove(dir / "part/distilled.jsonl");
@@ -203,7 +202,8 @@ TEST_F(Distilling, WhereNothingIsAcceptedItStopsEarly) {
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ExitCode::kInput);
-    for (const char* part : {"none of the first 5", "5 answer_mismatch", "delivery_train-1", "probe_samples=0"})
+    for (const char* part :
+         {"none of the first 5", "5 answer_mismatch", "delivery_train-1", "probe_samples=0"})
       EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
   }
   options.probe_samples = 0;
@@ -218,7 +218,8 @@ TEST_F(Distilling, ASmallerFractionIsPartOfALarger) {
   for (size_t i = 0; i < dataset.examples.size(); ++i) {
     const std::string& original = dataset.examples[i].response;
     EXPECT_EQ(results[0][i].response, original);
-    EXPECT_EQ(results[3][i].response, answer(distilled[i]).accepted ? answer(distilled[i]).rewrite : original);
+    EXPECT_EQ(results[3][i].response,
+              answer(distilled[i]).accepted ? answer(distilled[i]).rewrite : original);
     for (size_t k = 0; k + 1 < results.size(); ++k) {
       const std::string& smaller = results[k][i].response;
       EXPECT_TRUE(smaller == original || smaller == results[k + 1][i].response) << k;
