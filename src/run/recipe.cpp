@@ -13,6 +13,7 @@
 #include "base/problems.h"
 #include "data/prompt.h"
 #include "run/variants.h"
+#include "sdft/method.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -248,9 +249,10 @@ std::string override_text(const Setting& setting) {
   return list ? Json(**list).dump() : value_text(setting);
 }
 
-// A value that a variant, a sweep or a task of a continual run gives to a setting of the recipe; "" where it
-// is a problem.
-std::string read_own_value(const std::string& key, const YAML::Node& node, const Reading& reading) {
+// A value that a variant, a sweep or a task of a continual run gives to a setting of the recipe; none where
+// it is a problem.
+std::optional<std::string> read_own_value(const std::string& key, const YAML::Node& node,
+                                          const Reading& reading) {
   Recipe trial;
   const auto table = settings(trial);
   std::vector<std::string> names = {"columns"};
@@ -265,14 +267,14 @@ std::string read_own_value(const std::string& key, const YAML::Node& node, const
     read_columns(node, reading, &trial.columns);
     YAML::Emitter out;
     out << YAML::Flow << node;
-    return out.c_str();
+    return std::string(out.c_str());
   }
   const std::vector<std::string> all = names_of(table, {});
   if (std::find(all.begin(), all.end(), key) != all.end())
     reading.add("'" + key + "' is the same for the whole run");
   else
     reading.unknown(key, names);
-  return "";
+  return std::nullopt;
 }
 
 // A map of `fields`, and settings of its own.
@@ -284,7 +286,7 @@ void read_own(const YAML::Node& node, const Reading& reading, const std::vector<
     for (const Setting& field : fields)
       if (const std::vector<std::string> one = {field.name}; !nearest(key, one).empty())
         return reading.unknown(key, one);
-    overrides->emplace_back(key, read_own_value(key, value, reading));
+    if (auto own = read_own_value(key, value, reading)) overrides->emplace_back(key, *own);
   });
 }
 
@@ -318,8 +320,9 @@ void read_swept(const std::string& key, const YAML::Node& node, const Reading& r
         fmt::format("'{}': has {} values, expected {} at most", key, node.size(), kMostVariants));
   std::vector<std::string> values;
   for (size_t i = 0; i < node.size(); ++i) {
-    values.push_back(read_own_value(key, node[i], reading));
-    if (values.back().empty()) return;  // a problem already
+    const auto value = read_own_value(key, node[i], reading);
+    if (!value) return;  // a problem already
+    values.push_back(*value);
     if (std::count(values.begin(), values.end(), values.back()) > 1)
       reading.add("'" + key + "': the value " + values.back() + " stands there twice");
   }
@@ -390,7 +393,7 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
 }
 
 // What single values do not show; `whose` is in front of what is said of a variant.
-void check_together(const Recipe& r, const std::string& whose, Problems& problems) {
+void check_rewriting_settings(const Recipe& r, const std::string& whose, Problems& problems) {
   auto add = [&](const std::string& what) { problems.add(whose + what); };
   const auto& ladder = r.candidate_temperatures;
   const double last = ladder.empty() ? r.sampling.temperature : ladder.back();
@@ -407,6 +410,10 @@ void check_together(const Recipe& r, const std::string& whose, Problems& problem
   });
   if (r.own_answer_first && !agrees)
     add("'own_answer_first': needs an answer_check, which tells whether the seed's own answer is right");
+}
+
+void check_training_settings(const Recipe& r, const std::string& whose, Problems& problems) {
+  auto add = [&](const std::string& what) { problems.add(whose + what); };
   if (r.reasoning == "keep" && r.train_on_prompt)
     add("'train_on_prompt': learns all tokens, which 'reasoning: keep' forbids of traces");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
@@ -453,9 +460,15 @@ void check_variants(const Recipe& recipe, Problems& problems) {
     problems.add("'baseline': is the short form of 'variants'; give one of the two");
   const std::string fault = fault_of_all(recipe);
   if (!fault.empty()) return problems.add(fault);
-  for (const Variant& variant : known_variants(recipe))
-    if (!variant.overrides.empty())
-      check_together(with_overrides(recipe, variant.overrides), "variant '" + variant.name + "': ", problems);
+  bool plain = false;  // of the variants without settings of their own the recipe's are checked, once
+  for (const Variant& variant : wanted_variants(recipe)) {
+    if (variant.overrides.empty() && plain) continue;
+    plain |= variant.overrides.empty();
+    const Recipe own = with_overrides(recipe, variant.overrides);
+    const std::string whose = variant.overrides.empty() ? "" : "variant '" + variant.name + "': ";
+    if (find_method(variant.method).rewrites) check_rewriting_settings(own, whose, problems);
+    check_training_settings(own, whose, problems);
+  }
 }
 }  // namespace
 
@@ -473,7 +486,6 @@ Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrid
   }
   for (const auto& override : overrides) read_override(override, &recipe, problems);
   problems.raise();  // single values have to be right first
-  check_together(recipe, "", problems);
   check_variants(recipe, problems);
   problems.raise();
   return recipe;
@@ -547,8 +559,9 @@ std::string emitted(const Overrides& overrides) {
 std::string emitted_variants(const Recipe& recipe) {
   std::string text;
   for (const Variant& variant : recipe.variants)
-    text += (text.empty() ? "variants:\n" : "") + std::string("  - {name: ") + variant.name +
-            ", method: " + variant.method + (variant.after.empty() ? "" : ", after: " + variant.after) +
+    text += (text.empty() ? "variants:\n" : "") + std::string("  - {name: ") + Json(variant.name).dump() +
+            ", method: " + variant.method +
+            (variant.after.empty() ? "" : ", after: " + Json(variant.after).dump()) +
             emitted(variant.overrides) + "}\n";
   for (size_t i = 0; i < recipe.sweep.size(); ++i) {
     const auto& [key, values] = recipe.sweep[i];
@@ -557,8 +570,8 @@ std::string emitted_variants(const Recipe& recipe) {
     text += (i == 0 ? "sweep:\n  " : "  ") + key + ": [" + list.substr(0, list.size() - 2) + "]\n";
   }
   for (size_t i = 0; i < recipe.continual.size(); ++i)
-    text += (i == 0 ? "continual:\n" : "") + std::string("  - {name: ") + recipe.continual[i].name +
-            emitted(recipe.continual[i].overrides) + "}\n";
+    text += (i == 0 ? "continual:\n" : "") + std::string("  - {name: ") +
+            Json(recipe.continual[i].name).dump() + emitted(recipe.continual[i].overrides) + "}\n";
   return text;
 }
 }  // namespace

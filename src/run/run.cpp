@@ -210,7 +210,8 @@ void check_folders(const RunContext& run, const Plan& plan, const std::vector<Va
   for (const VariantJob& job : jobs) {
     if (!job.variant.after.empty() && !stage_done(job.after(run))) continue;
     const bool rewrites = !job.distill.empty();
-    if (rewrites && (plan.stages & kDistill)) check(run.dir() / job.distill, distill_fingerprint(run, job));
+    if (rewrites && ((plan.stages & kDistill) || stage_done(run.dir() / job.distill)))
+      check(run.dir() / job.distill, distill_fingerprint(run, job));
     if ((plan.stages & kTrain) && (!rewrites || stage_done(run.dir() / job.distill)))
       check(run.dir() / job.variant.name, train_fingerprint(run, job, learned_targets(run, job)));
   }

@@ -191,6 +191,15 @@ std::string fault_of(const Variant& variant, const std::vector<Variant>& before)
 }
 
 namespace {
+// What stays when training goes on: all weights, or an adapter's form.
+std::string trained_kind(const Recipe& recipe) {
+  const LoraConfig& lora = recipe.train.lora;
+  std::string kind = recipe.train.finetuning_type + " " + std::to_string(lora.rank) + " " +
+                     std::to_string(lora.alpha) + (lora.use_rslora ? " rslora" : "");
+  for (const std::string& target : lora.target_modules) kind += " " + target;
+  return recipe.train.finetuning_type == "lora" ? kind : "full";
+}
+
 // A setting of a continual run's task that a variant or the sweep gives, too, or "".
 std::string twice_given(const Recipe& recipe) {
   for (const ContinualTask& task : recipe.continual)
@@ -216,15 +225,19 @@ std::string fault_of_all(const Recipe& recipe) {
   if (count > kMostVariants)
     return "the sweep makes up to " + std::to_string(count) + " trainings, expected " +
            std::to_string(kMostVariants) + " at most";
-  std::map<std::string, std::string> trained;  // finetuning_type by name
+  std::map<std::string, std::string> trained;  // what a training goes on with, by name
   for (const Variant& variant : known_variants(recipe)) {
-    const std::string type = recipe_of(recipe, variant).train.finetuning_type;
+    const std::string type = trained_kind(recipe_of(recipe, variant));
+    if (!recipe.adapter_name_or_path.empty() && type != trained_kind(recipe))
+      return "variant '" + variant.name +
+             "': the adapter of adapter_name_or_path has a rank, alpha and layers already, which training "
+             "keeps";
     if (!trained.emplace(variant.name, type).second)
       return "two combinations of values are both called '" + variant.name +
              "'; list them under 'variants' with names of their own";
     if (!variant.after.empty() && trained.at(variant.after) != type)
       return "variant '" + variant.name + "': goes on from '" + variant.after +
-             "', so both need the same finetuning_type";
+             "', so both need the same finetuning_type and the same rank, alpha and layers of LoRA";
   }
   return "";
 }

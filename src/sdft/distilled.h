@@ -15,6 +15,8 @@ namespace sdft {
 inline constexpr const char* kPromptTooLong = "prompt_too_long";
 // The reason where the answer calls tools: a rewrite is text.
 inline constexpr const char* kToolCall = "tool_call";
+// The reason where the token limit came before any answer, within a reasoning trace.
+inline constexpr const char* kNoAnswer = "cut_by_token_limit";
 // The reason where the record says that its answer is context only.
 inline constexpr const char* kNotLearned = "not_learned";
 

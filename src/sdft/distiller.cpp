@@ -98,7 +98,12 @@ struct Distiller {
     const std::string bare = strip(std::string(strip_thinking(answer.text, opened)));
     turn.rewrite = bare.empty() || options.reasoning == Reasoning::kDrop ? bare : strip(answer.text);
     turn.candidate = round.candidate;
-    turn.reason = answer.finish == name_of(FinishReason::kPromptTooLong) ? kPromptTooLong : "";
+    if (answer.finish == name_of(FinishReason::kPromptTooLong))
+      turn.reason = kPromptTooLong;
+    else if (bare.empty() && answer.finish != name_of(FinishReason::kStop))
+      turn.reason = kNoAnswer;  // nothing but a trace that was cut, which no check may take for the answer
+    else
+      turn.reason.clear();
     return turn;
   }
 
@@ -108,14 +113,13 @@ struct Distiller {
     std::vector<CheckItem> items;
     for (size_t k = 0; k < open.size(); ++k) {
       const DistilledTurn& candidate = (*candidates)[k];
-      if (candidate.reason == kPromptTooLong) continue;
+      if (!candidate.reason.empty()) continue;
       const bool cut = answers[k].finish != name_of(FinishReason::kStop);
-      // A trace that was cut left no answer: judged by its own words, it is cut and not just empty.
-      items.push_back(check_item(open[k]->example, cut ? answers[k].text : candidate.rewrite, cut));
+      items.push_back(check_item(open[k]->example, candidate.rewrite, cut));
     }
     const auto results = by_id(judge_rewrites(checks, items, judging));
     for (DistilledTurn& candidate : *candidates) {
-      if (candidate.reason == kPromptTooLong) continue;
+      if (!candidate.reason.empty()) continue;
       const EvalResult& result = results.at(candidate.id);
       candidate.accepted = result.verdict == Verdict::kPass;
       candidate.reason = result.reason;
@@ -249,7 +253,10 @@ std::vector<DistillRound> play_all(const Distiller& distiller, std::vector<Work>
       if (work.open) open.push_back(&work);
     counts.push_back({round.name, 0, 0, 0});
     const auto probe = static_cast<size_t>(distiller.options.probe_samples);
-    if (round.candidate == 1 && probe > 0 && open.size() >= kLargeDataset * probe) {
+    const bool accepted_some = std::any_of(counts.begin(), counts.end(), [](const DistillRound& earlier) {
+      return earlier.accepted > 0;  // own answers
+    });
+    if (round.candidate == 1 && !accepted_some && probe > 0 && open.size() >= kLargeDataset * probe) {
       const std::vector<Work*> first(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(probe));
       distiller.play(round, first, &counts.back());
       if (counts.back().accepted == 0) fail_probe(first);
@@ -281,6 +288,7 @@ DistillSummary summarize(const std::vector<DistilledExample>& distilled, std::ve
       s.unchanged += turn.rewrite == strip(turn.original);
       original_length += turn.original.size();
       rewrite_length += turn.rewrite.size();
+      if (turn.of_original.tokens == 0 || turn.of_rewrite.tokens == 0) continue;  // too long to be measured
       add(&originals, turn.of_original);
       add(&rewrites, turn.of_rewrite);
     }
