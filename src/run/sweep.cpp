@@ -64,8 +64,12 @@ std::vector<std::string> keys_of(const Recipe& recipe) {
   return keys;
 }
 
-// "[\"q_proj\",\"v_proj\"]" as people write it.
+// "[\"q_proj\",\"v_proj\"]" as people write it; of a path its file and the folder that holds it.
 std::string shown_value(const std::string& value) {
+  if (value.find('/') != std::string::npos && value[0] != '[') {
+    const fs::path path(value);
+    return (path.parent_path().filename() / path.stem()).string();
+  }
   if (value.empty() || value[0] != '[') return value;
   std::string text;
   for (const Json& item : parse_json(value, "a swept value"))
