@@ -151,8 +151,8 @@ void show_lengths(const RunContext& run, const Dataset& dataset, bool json) {
 // The same checks as before a training, and so the same examples.
 void run_preview(const PreviewFlags& flags) {
   const RunContext run(flags.recipe.read());
-  const Inputs inputs =
-      validate(run, flags.rewriting ? kTrain | kDistill : kTrain, {{run.recipe, flags.rewriting}});
+  if (flags.rewriting) check_use(find_prompt_template(run.recipe.distill_template), TemplateUse::kRewriting);
+  const Inputs inputs = validate(run, kTrain, {{run.recipe, false}});
   const Dataset& dataset = inputs.used(run.recipe).dataset;
   size_t shown = 0;
   for (const Example& example : dataset.examples) {
