@@ -83,11 +83,17 @@ template nlohmann::json parse_json<nlohmann::json>(std::string_view text, const 
 
 Json read_json(const std::filesystem::path& path) { return parse_json(read_text(path), path.string()); }
 
+std::string to_line(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+void write_json(const std::filesystem::path& path, const Json& value) {
+  write_file_atomic(path, value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
 std::string describe(const Json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return "an array";
   if (value.is_null()) return "null";
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = to_line(value);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return std::string(value.type_name()) + " " + text;
 }

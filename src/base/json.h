@@ -25,6 +25,11 @@ extern template Json parse_json<Json>(std::string_view text, const std::string& 
 extern template nlohmann::json parse_json<nlohmann::json>(std::string_view text, const std::string& where);
 Json read_json(const std::filesystem::path& path);
 
+// On one line. Bytes that are not UTF-8 become U+FFFD, since what is written may be anybody's text.
+std::string to_line(const Json& value);
+// A small file that people read, too: indented; whole or not at all.
+void write_json(const std::filesystem::path& path, const Json& value);
+
 // object[key] as T; a missing key or another type is an Error(kInput) naming where, key, and what was found.
 // A whole number may be written 4096.0, but must be one and fit into T.
 template <typename T>

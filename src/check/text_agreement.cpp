@@ -2,24 +2,20 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "check/check.h"
+#include "data/prompt_text.h"
 
 namespace sdft {
 namespace {
 
 constexpr unsigned kUses = kAcceptance | kAnswerCheck | kTaskCheck;
 
-std::string stripped(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n\v\f";
-  const size_t begin = text.find_first_not_of(kSpace);
-  return begin == text.npos ? "" : std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
-}
-
 std::string exact_missing(const CheckItem& item, const Argument&) {
-  return stripped(item.reference).empty() ? "the reference answer is empty" : "";
+  return stripped(std::string(item.reference)).empty() ? "the reference answer is empty" : "";
 }
 
 EvalResult judge_exact(const CheckItem& item) {
-  return result_of(item, stripped(item.reference) == stripped(item.answer), kMismatch);
+  return result_of(item, stripped(std::string(item.reference)) == stripped(std::string(item.answer)),
+                   kMismatch);
 }
 
 // What the pattern's first group finds, else the match; none where it finds nothing.

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "cli/model_flags.h"
 
 namespace sdft::cli {
@@ -17,7 +19,25 @@ Recipe RecipeFlags::read() const {
   return read_recipe(file, all);
 }
 
+namespace {
+// What has no flag of its own, and the rows of an evaluation task.
+std::string help_on_lists() {
+  std::string help = "\n\nLists and maps, in the recipe or as KEY=VALUE:\n";
+  for (const StructuredSetting& setting : structured_settings())
+    help += fmt::format("  {:<28}{}\n", setting.name, setting.help);
+  help += "\nOf a task under `eval`, which may have `columns`, too:\n";
+  TaskSettings task;
+  for (const Setting& setting : task_settings(task)) {
+    const std::string value = value_text(setting);
+    help += fmt::format("  {:<28}{}{}\n", setting.name, setting.help,
+                        value.empty() || value == "0" ? "" : " [" + value + "]");
+  }
+  return help.substr(0, help.size() - 1);
+}
+}  // namespace
+
 void add_recipe_flags(CLI::App* command, RecipeFlags* flags) {
+  command->footer(command->get_footer() + help_on_lists());
   command->add_option("--recipe", flags->file, "YAML file with settings")->type_name("FILE");
   command->add_option(kSettingWords, flags->words, "settings as key=value; they win over the recipe");
   static Recipe defaults;

@@ -43,7 +43,7 @@ void run_import(const ImportFlags& flags) {
     if (fresh) fs::remove(out, ignored);
     throw;
   }
-  write_file_atomic(out / "config.json", json.dump(2) + "\n");
+  write_json(out / "config.json", json);
   write_out(out.string() + "\n");
 }
 

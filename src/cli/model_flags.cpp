@@ -152,7 +152,7 @@ void write_out(std::string_view text) { write_marked(shown(text)); }
 void flush_out() { require_written(std::fflush(stdout) == 0 && !std::ferror(stdout)); }
 
 void write_line(const Json& json) {
-  write_out(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_out(to_line(json) + "\n");
   flush_out();
 }
 

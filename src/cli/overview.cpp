@@ -228,7 +228,7 @@ bool is_flat(const Json& list) {
   return std::none_of(list.begin(), list.end(), [](const Json& item) { return item.is_structured(); });
 }
 
-std::string dumped(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dumped(const Json& value) { return to_line(value); }
 
 std::string short_text(const Json& value) {
   if (value.is_null()) return "none";

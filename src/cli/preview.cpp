@@ -63,8 +63,7 @@ std::string token_table(const std::vector<Piece>& pieces) {
   std::string text;
   for (size_t i = 0; i < pieces.size(); ++i)
     text += fmt::format("{:>6} {:>8}  {}{}  {}\n", i, pieces[i].id, pieces[i].learned ? 'L' : '.',
-                        pieces[i].special ? 'S' : '.',
-                        Json(pieces[i].text).dump(-1, ' ', false, Json::error_handler_t::replace));
+                        pieces[i].special ? 'S' : '.', to_line(Json(pieces[i].text)));
   return text;
 }
 

@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include <memory>
+#include <set>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -53,15 +54,20 @@ std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::strin
 }  // namespace
 
 std::vector<std::string> SweepFlags::overrides() const {
-  std::vector<std::string> list;
-  for (const std::string& setting : over) {
-    if (setting.find('=') == std::string::npos || setting[0] == '=')
-      fail_usage("--over " + setting + ": expected KEY=VALUE,VALUE,...", "as in --over lora_rank=8,64");
-    list.push_back("sweep." + setting);
-  }
+  std::vector<std::string> settings = over, list;
   std::string all;
   for (int64_t seed = 1; seed <= seeds; ++seed) all += (seed > 1 ? "," : "") + std::to_string(seed);
-  if (seeds > 0) list.push_back("sweep.seed=" + all);
+  if (seeds > 0) settings.push_back("seed=" + all);
+  std::set<std::string> keys;
+  for (const std::string& setting : settings) {
+    const std::string key = setting.substr(0, setting.find('='));
+    if (key.empty() || key == setting)
+      fail_usage("--over " + setting + ": expected KEY=VALUE,VALUE,...", "as in --over lora_rank=8,64");
+    if (!keys.insert(key).second)
+      fail_usage("--over: '" + key + "' is given twice",
+                 "put all its values into one, as in --over seed=4,5");
+    list.push_back("sweep." + setting);
+  }
   return list;
 }
 
@@ -84,17 +90,14 @@ void add_sweep_flags(CLI::App* command, SweepFlags* flags) {
 }
 
 void add_run(const Registry& registry) {
-  CLI::App* whole = nullptr;
-  auto run_flags =
-      add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
-                "  sdft run --recipe examples/openfunctions.yaml\n"
-                "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true\n"
-                "  sdft run --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds",
-                kAllStages, &whole);
-  add_sweep_flags(whole, &run_flags->sweep);
+  add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
+            "  sdft run --recipe examples/openfunctions.yaml\n"
+            "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true",
+            kAllStages);
   CLI::App* sweep = nullptr;
   auto sweep_flags =
       add_stage(registry, "sweep", "a run over every combination of values, with a table and figures",
+                "  sdft sweep --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds\n"
                 "  sdft sweep --recipe r.yaml --over distilled_fraction=0,0.5,1 --seeds 3\n"
                 "  sdft sweep --recipe r.yaml --over 'lora_target=[[q_proj, v_proj], [all-linear]]' "
                 "--over lora_rank=8,64",

@@ -110,8 +110,7 @@ void add_part(const Json& part, const std::string& place, Message* message, std:
   const bool known = type == "text" || type == "input_text" || type == "output_text" || type == "reasoning" ||
                      type == "tool_call" || type == "tool_calls";
   if (!known || !said.value || !said.value->is_string())
-    bad_field(place, "has a part that is not text: " +
-                         part.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 60));
+    bad_field(place, "has a part that is not text: " + to_line(part).substr(0, 60));
   if (type == "reasoning") {
     message->json["reasoning_content"] = *said.value;
   } else if (type == "tool_call" || type == "tool_calls") {

@@ -59,8 +59,7 @@ class Collector {
     const std::string path = dataset_.path.string();
     const auto& bad = dataset_.skipped;
     if (!bad.empty() && (!options_.skip_bad || dataset_.examples.empty()))
-      fail_bad_records(path, bad, count_,
-                       "mend the file, name its columns, or leave bad records out with skip_bad");
+      fail_bad_records(path, bad, count_, "mend the file, or name its columns");
     if (dataset_.examples.empty()) fail_input(path, "the split leaves no record");
     const Columns& columns = options_.columns;
     for (const std::string* name : {&columns.query, &columns.system, &columns.history}) {
@@ -82,9 +81,10 @@ class Collector {
 }  // namespace
 
 void fail_bad_records(const std::string& path, const std::vector<SkippedRecord>& bad, size_t count,
-                      const std::string& hint) {
-  if (bad.size() == 1) fail_input(bad[0].where, bad[0].reason, hint);
+                      const std::string& advice) {
   const bool all = bad.size() == count;
+  const std::string hint = advice + (all ? "" : ", or leave such records out with skip_bad");
+  if (bad.size() == 1) fail_input(bad[0].where, bad[0].reason, hint);
   std::string list = all ? "none of its " + std::to_string(count) + " records can be used"
                          : std::to_string(bad.size()) + " of " + std::to_string(count) + " records are bad";
   for (size_t i = 0; i < std::min(bad.size(), kShownProblems); ++i)

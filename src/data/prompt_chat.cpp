@@ -138,9 +138,7 @@ Json with_trace_written(const Chat& chat, Json answer) {
   size_t from = same > 20 ? same - 20 : 0;
   while (from > 0 && (prompt[from] & 0xc0) == 0x80) --from;
   const bool opens = opens_trace(prompt);
-  auto quoted = [](const std::string& text) {
-    return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-  };
+  auto quoted = [](const std::string& text) { return to_line(Json(text)); };
   fail_input("chat template",
              "the text to generate an answer from is not how the text with the answer begins, so that "
              "answers cannot be told apart: " +

@@ -16,9 +16,9 @@ struct BadRecord : std::runtime_error {
 };
 [[noreturn]] void bad_field(const std::string& name, const std::string& what);
 
-// One Error(kInput) with the first 20 of `bad`, of `count` records.
+// One Error(kInput) with the first 20 of `bad`, of `count` records; names skip_bad where that would help.
 [[noreturn]] void fail_bad_records(const std::string& path, const std::vector<SkippedRecord>& bad,
-                                   size_t count, const std::string& hint);
+                                   size_t count, const std::string& advice);
 
 struct RecordField {
   std::string name;

@@ -68,9 +68,8 @@ void check_renderable(const Formatter& formatter, const std::vector<std::string>
     }
   }
   if (!bad.empty() && (!skip_bad || good.empty()))
-    fail_bad_records(
-        dataset->path.string(), bad, good.size() + bad.size(),
-        "mend the file, choose another prompt template, or leave such records out with skip_bad");
+    fail_bad_records(dataset->path.string(), bad, good.size() + bad.size(),
+                     "mend the file, or choose another prompt template");
   dataset->examples = std::move(good);
   dataset->skipped.insert(dataset->skipped.end(), bad.begin(), bad.end());
 }

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 std::string line_of(const Answer& answer) {
   const Json json = {
       {"id", answer.id}, {"text", answer.text}, {"finish", answer.finish}, {"tokens", answer.tokens}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return to_line(json);
 }
 
 namespace {

@@ -378,7 +378,7 @@ void save_adapter(const Adapter& adapter, const fs::path& dir, const std::string
                {"modules_to_save", saved},
                {"init_lora_weights", true},
                {"inference_mode", true}};
-  write_file_atomic(dir / "adapter_config.json", json.dump(2) + "\n");
+  write_json(dir / "adapter_config.json", json);
 }
 
 const LoraPair* Adapter::find(const std::string& layer) const {

@@ -317,7 +317,7 @@ void save_model(const Model& model, const fs::path& dir, const fs::path& tokeniz
   write_safetensors(dir / "model.safetensors", tensors, {{"format", "pt"}});
   Json config = model.config.json;
   config[config.contains("dtype") ? "dtype" : "torch_dtype"] = torch_name(dtype);
-  write_file_atomic(dir / "config.json", config.dump(2) + "\n");
+  write_json(dir / "config.json", config);
   if (!tokenizer_from.empty()) copy_beside_weights(tokenizer_from, dir);
 }
 

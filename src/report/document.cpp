@@ -31,9 +31,8 @@ SDFT_FIELDS(Distillation, may("name", &Distillation::name), may("variants", &Dis
             may("rejected", &Distillation::rejected), may("too_long", &Distillation::too_long),
             may("length_ratio", &Distillation::length_ratio),
             may("logprob_original", &Distillation::logprob_original),
-            may("logprob_rewrite", &Distillation::logprob_rewrite),
-            may("distilled_fraction", &Distillation::distilled_fraction),
-            may("logprobs", &Distillation::logprobs), may("samples", &Distillation::samples))
+            may("logprob_rewrite", &Distillation::logprob_rewrite), may("logprobs", &Distillation::logprobs),
+            may("samples", &Distillation::samples))
 SDFT_FIELDS(Curve, must("variant", &Curve::variant), must("step", &Curve::step), may("loss", &Curve::loss),
             may("learning_rate", &Curve::learning_rate), may("grad_norm", &Curve::grad_norm),
             may("tokens_per_second", &Curve::tokens_per_second),
@@ -180,7 +179,6 @@ void check(const Document& document, const std::string& where) {
   for (size_t i = 0; i < document.distillations.size(); ++i) {
     const Distillation& d = document.distillations[i];
     const std::string place = where + ".distillations[" + std::to_string(i) + "]";
-    check_range(d.distilled_fraction, 0, 1, place + ".distilled_fraction");
     if (d.logprobs) check_histogram(*d.logprobs, place + ".logprobs");
   }
   for (size_t i = 0; i < document.training.size(); ++i)

@@ -207,9 +207,6 @@ std::string distillation_section(const Document& document) {
   std::string out = "<figure>\n<h3>Acceptance of " + plural(d.examples, "example") + "</h3>\n" +
                     acceptance(d) + "</figure>\n" + rounds_table(d) + distribution_gap(d);
   out += "<dl class=\"facts-row\">\n";
-  if (known(d.distilled_fraction))
-    out += "<div><dt>training targets that are rewrites</dt><dd>" + percent(d.distilled_fraction) +
-           "</dd></div>\n";
   out += "<div><dt>mean length against the original</dt><dd>" + decimal(d.length_ratio, 2) +
          (known(d.length_ratio) ? " ×" : "") + "</dd></div>\n";
   if (tokens_of(d) > 0)

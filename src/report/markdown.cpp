@@ -206,8 +206,6 @@ std::string distillation(const Distillation& d) {
   out += "- Mean log-probability per token under the seed: originals " + decimal(d.logprob_original, 2) +
          ", rewrites " + decimal(d.logprob_rewrite, 2) + " (nearer to 0: nearer to the seed's own words)\n";
   out += "- Mean length of a rewrite: " + decimal(d.length_ratio, 2) + " times the original's\n";
-  if (known(d.distilled_fraction))
-    out += "- Training targets that are rewrites: " + percent(d.distilled_fraction) + "\n";
   out += "\n";
   if (d.logprobs) out += histogram(*d.logprobs);
   return out;

@@ -102,10 +102,9 @@ struct Distillation {
   std::vector<std::string>
       too_long;                    // ids of examples whose prompt does not fit the model; the original stays
   double length_ratio = kMissing;  // mean length, rewrites / originals
-  double logprob_original = kMissing;    // mean per-token log-probability under the seed,
-  double logprob_rewrite = kMissing;     // of the same examples' originals and rewrites
-  double distilled_fraction = kMissing;  // of the training targets that are rewrites, after mixing
-  std::optional<Histogram> logprobs;     // of each example's mean, those of the two means above
+  double logprob_original = kMissing;  // mean per-token log-probability under the seed,
+  double logprob_rewrite = kMissing;   // of the same examples' originals and rewrites
+  std::optional<Histogram> logprobs;   // of each example's mean, those of the two means above
   std::vector<Rewrite> samples;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/comma_separated.h"
 #include "base/error.h"
 
 namespace sdft {
@@ -35,16 +36,9 @@ std::vector<std::string> dataset_names(const Recipe& recipe, const std::string& 
   const fs::path info = fs::path(recipe.dataset_dir) / "dataset_info.json";
   if (list.find(',') == std::string::npos || fs::exists(list, none)) return {list};
   if (!recipe.dataset_dir.empty() && fs::exists(info, none) && read_json(info).contains(list)) return {list};
-  std::vector<std::string> names;
-  for (size_t begin = 0; begin <= list.size();) {
-    const size_t end = std::min(list.find(',', begin), list.size());
-    const std::string part = list.substr(begin, end - begin);
-    const size_t first = part.find_first_not_of(' ');
-    if (first == std::string::npos)
-      fail_usage("dataset '" + list + "' names an empty dataset between commas");
-    names.push_back(part.substr(first, part.find_last_not_of(' ') - first + 1));
-    begin = end + 1;
-  }
+  const std::vector<std::string> names = comma_separated(list);
+  if (std::count(names.begin(), names.end(), "") > 0)
+    fail_usage("dataset '" + list + "' names an empty dataset between commas");
   return names;
 }
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 // What a draft depends on besides its candidate's number and temperature. The whole dataset and not the part
 // that a variant uses, so that parts of it share what they have in common.
 Fingerprint drafts_fingerprint(const RunContext& run, const VariantJob& job, const std::string& prompt) {
-  Fingerprint result = start_fingerprint(run, job);
+  Fingerprint result = model_fingerprint(run, job.writer(run));
   result.emplace_back("prompt template", prompt_identity(prompt));
   Recipe copy = job.recipe;
   for (const Setting& setting : settings(copy))
@@ -54,15 +54,15 @@ DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
 }
 }  // namespace
 
-Fingerprint start_fingerprint(const RunContext& run, const VariantJob& job) {
+Fingerprint model_fingerprint(const RunContext& run, const fs::path& variant_dir) {
   Fingerprint result = run.seed;
-  const Fingerprint before = trained_fingerprint(job.after(run));
-  result.insert(result.end(), before.begin(), before.end());
+  const Fingerprint trained = trained_fingerprint(variant_dir);
+  result.insert(result.end(), trained.begin(), trained.end());
   return result;
 }
 
 Fingerprint distill_fingerprint(const RunContext& run, const VariantJob& job) {
-  Fingerprint result = start_fingerprint(run, job);
+  Fingerprint result = model_fingerprint(run, job.writer(run));
   add_settings(&result, job.recipe, kDistill);
   for (const ChosenCheck& check : acceptance_checks(job.recipe.acceptance, job.recipe.answer_check))
     if (!check.argument.file.empty())
@@ -75,10 +75,10 @@ void distill_stage(RunContext& run, const VariantJob& job) {
   const fs::path dir = run.dir() / job.distill;
   if (begin_stage(dir, distill_fingerprint(run, job), run.fresh)) return;
   load_weights(run);
-  const TrainedModel start(run, job.after(run));
+  const TrainedModel writer(run, job.writer(run));
   std::optional<Progress> progress;  // one a round
   std::string shown;
-  distill(start.view, run.bundle.formatter, job.used->dataset, distill_options(run, job), dir,
+  distill(writer.view, run.bundle.formatter, job.used->dataset, distill_options(run, job), dir,
           [&](const std::string& round, size_t done, size_t total) {
             if (round != shown) {
               progress.reset();

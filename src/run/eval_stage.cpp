@@ -68,7 +68,7 @@ void keep_results(const TaskSettings& task, bool opened, const std::vector<Examp
                                answers[i].finish != name_of(FinishReason::kStop)));
   std::string lines;
   for (const EvalResult& result : judge(parse_check(task.check, kTaskCheck), items))
-    lines += to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    lines += to_line(to_json(result)) + "\n";
   if (!lines.empty()) write_file_atomic(path, lines);
 }
 }  // namespace

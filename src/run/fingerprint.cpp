@@ -62,7 +62,7 @@ std::string examples_sha256(const std::vector<Example>& examples) {
   std::string all;
   for (const Example& example : examples) {
     const Json one = {example.id, record_of(example, example.response), example.fields};
-    all += sha256(one.dump(-1, ' ', false, Json::error_handler_t::replace));
+    all += sha256(to_line(one));
   }
   return sha256(all);
 }

@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <optional>
+#include <set>
 
+#include "base/comma_separated.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/problems.h"
@@ -30,11 +32,13 @@ struct Reading {
     const std::string near = nearest(key, names);
     add("unknown key '" + key + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
-  // The keys and values of a map; keys that are lists or maps are problems.
+  // The keys and values of a map; keys that are lists or maps, or stand there twice, are problems.
   template <typename Use>
   void each(const YAML::Node& map, Use use) const {
+    std::set<std::string> seen;
     for (const auto& item : map) {
       if (item.first.IsScalar()) {
+        if (!seen.insert(item.first.Scalar()).second) add("'" + item.first.Scalar() + "' stands there twice");
         use(item.first.Scalar(), item.second);
       } else {
         add("line " + std::to_string(item.first.Mark().line + 1) +
@@ -59,16 +63,10 @@ bool convert(const YAML::Node& node, T* to) {
   }
 }
 
-std::vector<std::string> comma_separated(const std::string& text) {
-  std::vector<std::string> names;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = text.substr(begin, end - begin);
-    const size_t first = part.find_first_not_of(' ');
-    if (first != std::string::npos)
-      names.push_back(part.substr(first, part.find_last_not_of(' ') - first + 1));
-    begin = end + 1;
-  }
+// Of a flag: "q_proj, v_proj".
+std::vector<std::string> names_in(const std::string& text) {
+  std::vector<std::string> names = comma_separated(text);
+  names.erase(std::remove(names.begin(), names.end(), ""), names.end());
   return names;
 }
 
@@ -84,13 +82,13 @@ const char* put(const Setting& setting, const YAML::Node& node) {
     return node.IsScalar() && convert(node, *text) ? nullptr : "a text";
   }
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
-    if (node.IsScalar()) **list = comma_separated(node.Scalar());
+    if (node.IsScalar()) **list = names_in(node.Scalar());
     return (node.IsScalar() || (node.IsSequence() && convert(node, *list))) && !(*list)->empty()
                ? nullptr
                : "a list of names";
   }
   if (auto* numbers = std::get_if<std::vector<double>*>(&setting.target)) {
-    const YAML::Node list = node.IsScalar() ? YAML::Node(comma_separated(node.Scalar())) : node;
+    const YAML::Node list = node.IsScalar() ? YAML::Node(names_in(node.Scalar())) : node;
     return list.IsSequence() && convert(list, *numbers) ? nullptr : "a list of numbers";
   }
   if (auto* flag = std::get_if<bool*>(&setting.target))
@@ -147,15 +145,11 @@ void expand_home(std::string* path, const Reading& reading) {
 
 // "~/a.jsonl, ~/b.jsonl"
 void expand_homes(std::string* paths, const Reading& reading) {
+  if (paths->find('~') == std::string::npos) return;
   std::string expanded;
-  for (size_t begin = 0; begin <= paths->size();) {
-    const size_t end = std::min(paths->find(',', begin), paths->size());
-    std::string part = paths->substr(begin, end - begin);
-    const size_t space = std::min(part.find_first_not_of(' '), part.size());
-    std::string path = part.substr(space);
+  for (std::string path : comma_separated(*paths)) {
     expand_home(&path, reading);
-    expanded += (begin > 0 ? "," : "") + part.substr(0, space) + path;
-    begin = end + 1;
+    expanded += (expanded.empty() ? "" : ", ") + path;
   }
   *paths = expanded;
 }
@@ -252,10 +246,10 @@ std::string override_text(const Setting& setting) {
 // A value that a variant, a sweep or a task of a continual run gives to a setting of the recipe; none where
 // it is a problem.
 std::optional<std::string> read_own_value(const std::string& key, const YAML::Node& node,
-                                          const Reading& reading) {
+                                          const Reading& reading, std::vector<std::string> names = {}) {
   Recipe trial;
   const auto table = settings(trial);
-  std::vector<std::string> names = {"columns"};
+  names.emplace_back("columns");
   for (const Setting& setting : table) {
     if (!setting.varies()) continue;
     names.emplace_back(setting.name);
@@ -283,10 +277,8 @@ void read_own(const YAML::Node& node, const Reading& reading, const std::vector<
   reading.each(node, [&](const std::string& key, const YAML::Node& value) {
     for (const Setting& field : fields)
       if (key == field.name) return assign(field, value, reading);
-    for (const Setting& field : fields)
-      if (const std::vector<std::string> one = {field.name}; !nearest(key, one).empty())
-        return reading.unknown(key, one);
-    if (auto own = read_own_value(key, value, reading)) overrides->emplace_back(key, *own);
+    if (auto own = read_own_value(key, value, reading, names_of(fields, {})))
+      overrides->emplace_back(key, *own);
   });
 }
 
@@ -332,6 +324,12 @@ void read_swept(const std::string& key, const YAML::Node& node, const Reading& r
   sweep.emplace_back(key, values);
 }
 
+std::vector<std::string> structured_names() {
+  std::vector<std::string> names;
+  for (const StructuredSetting& setting : structured_settings()) names.emplace_back(setting.name);
+  return names;
+}
+
 void read_sweep(const YAML::Node& node, const Reading& reading, Recipe* recipe) {
   if (!node.IsMap() || node.size() == 0)
     return reading.add(
@@ -361,6 +359,8 @@ void read_continual(const YAML::Node& node, const Reading& reading, Recipe* reci
     if (!names_a_folder(task.name))
       inside.add("'name': expected up to 64 letters, digits, - and _, for it names a folder, found '" +
                  task.name + "'");
+    for (const ContinualTask& other : recipe->continual)
+      if (other.name == task.name) inside.add("a second task is named '" + task.name + "'");
     recipe->continual.push_back(task);
   }
 }
@@ -383,9 +383,7 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
   if (key == "sweep") return read_sweep(node, reading, recipe);
   if (key == "continual") return read_continual(node, reading, recipe);
   if (key == "rewrite_attempts") return reading.add("'rewrite_attempts' is now called num_candidates");
-  if (key != "eval")
-    return reading.unknown(
-        key, names_of(table, {"columns", "chat_template_kwargs", "continual", "eval", "sweep", "variants"}));
+  if (key != "eval") return reading.unknown(key, names_of(table, structured_names()));
   if (!node.IsSequence()) return reading.add("'eval': expected a list of tasks, found " + found(node));
   recipe->eval.clear();
   for (size_t i = 0; i < node.size(); ++i)
@@ -440,13 +438,12 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) return reading.add("expected key=value");
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
-  static const std::vector<std::string> kStructured = {"eval",     "columns", "chat_template_kwargs",
-                                                       "variants", "sweep",   "continual"};
   if (key.rfind("sweep.", 0) == 0)  // one setting of a sweep: sweep.seed=1,2,3
     return read_swept(key.substr(6), parse_yaml(value[0] == '[' ? value : "[" + value + "]", reading.where),
                       reading, recipe);
-  const bool structured = std::find(kStructured.begin(), kStructured.end(), key) != kStructured.end() ||
-                          (!value.empty() && value[0] == '[');
+  const auto names = structured_names();
+  const bool structured =
+      std::find(names.begin(), names.end(), key) != names.end() || (!value.empty() && value[0] == '[');
   bool text = false;  // taken as it is, with what YAML would read as a comment or a quote
   for (const Setting& setting : settings(*recipe))
     text |= key == setting.name && std::holds_alternative<std::string*>(setting.target);

@@ -73,6 +73,7 @@ struct Recipe {
   std::string candidate_choice = "first";
   std::vector<double> candidate_temperatures;
   bool own_answer_first = false;
+  std::string rewriter = "current";
   int64_t probe_samples = 64;
   double distilled_fraction = 1.0;
   std::string fallback = "original";
@@ -137,6 +138,11 @@ struct Setting {
   bool varies() const { return stages != kNoStage && !(stages & kEval); }
 };
 std::vector<Setting> settings(Recipe& recipe);
+// Settings that are lists or maps.
+struct StructuredSetting {
+  const char *name, *help;
+};
+const std::vector<StructuredSetting>& structured_settings();
 // As it stands in the resolved recipe: "0.0001", "true", "[q_proj, v_proj]".
 std::string value_text(const Setting& setting);
 // Rows of one evaluation task, without its columns.

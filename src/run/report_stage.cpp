@@ -281,11 +281,9 @@ report::Distillation read_distillation(const fs::path& dir) {
   for (const auto& [reason, count] : s.rejected)
     if (reason != kPromptTooLong) d.rejected.push_back({reason, static_cast<int64_t>(count)});
   d.too_long = s.too_long;
-  if (s.accepted > 0) {
-    d.length_ratio = s.length_ratio;
-    d.logprob_original = s.logprob_original;
-    d.logprob_rewrite = s.logprob_rewrite;
-  }
+  d.length_ratio = s.length_ratio;
+  d.logprob_original = s.logprob_original;
+  d.logprob_rewrite = s.logprob_rewrite;
   add_examples(dir / "distilled.jsonl", &d);
   return d;
 }

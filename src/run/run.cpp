@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/lock.h"
+#include "base/problems.h"
 #include "run/results.h"
 #include "run/stages.h"
 #include "run/sweep.h"
@@ -69,12 +70,14 @@ std::vector<Variant> variants_to_train(const Recipe& recipe, unsigned stages, co
   return ready;
 }
 
-// Those whose rewrites can be made: a variant that goes on from another needs that one trained.
+// Those whose rewrites can be made: where the one that a variant goes on from writes them, that one is
+// trained.
 std::vector<Variant> variants_to_distill(const Recipe& recipe) {
   std::vector<Variant> list;
   for (const Variant& variant : wanted_variants(recipe)) {
     if (!needs_rewrites(variant)) continue;
-    if (variant.after.empty() || stage_done(fs::path(recipe.output_dir) / variant.after))
+    if (variant.after.empty() || recipe_of(recipe, variant).rewriter == "seed" ||
+        stage_done(fs::path(recipe.output_dir) / variant.after))
       list.push_back(variant);
     else
       spdlog::info("{} is rewritten for when {} is trained", variant.name, variant.after);
@@ -169,7 +172,7 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path
   json["threads"] = at::get_num_threads();
   json["libtorch"] = kTorchVersion;
   json["sdft"] = SDFT_VERSION;
-  write_note(path, json);
+  write_json(path, json);
 }
 
 // The recipes whose inputs a call needs.
@@ -235,20 +238,38 @@ std::string trained_line(const Recipe& recipe, const fs::path& dir) {
   return (lora ? "adapter: " : "model: ") + (dir / (lora ? "adapter" : "model")).string() + "\n";
 }
 
-// Rewrites and trains, variant by variant, since one may go on from another; returns a line a result.
-std::string make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJob>& jobs) {
+// What became of the variants: a line a result, and what went wrong with which.
+struct Made {
   std::string said;
+  std::set<std::string> failed;
+  Problems problems;
+};
+
+// Rewrites and trains, variant by variant, since one may go on from another. One that fails (nothing
+// accepted, a training that diverges) does not keep the others from being made, but those that go on from it.
+Made make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJob>& jobs) {
+  Made made;
   std::set<std::string> distilled;
   for (const VariantJob& job : jobs) {
-    if ((plan.stages & kDistill) && !job.distill.empty()) {
-      timed(run, job.distill, [&] { distill_stage(run, job); });
-      if (distilled.insert(job.distill).second) said += distilled_line(run.dir() / job.distill);
+    const std::string& name = job.variant.name;
+    try {
+      if (made.failed.count(job.variant.after)) fail_input(job.variant.after, "was not made");
+      if ((plan.stages & kDistill) && !job.distill.empty()) {
+        timed(run, job.distill, [&] { distill_stage(run, job); });
+        if (distilled.insert(job.distill).second) made.said += distilled_line(run.dir() / job.distill);
+      }
+      if (!(plan.stages & kTrain)) continue;
+      timed(run, name, [&] { train_stage(run, job, learned_targets(run, job)); });
+      made.said += trained_line(job.recipe, run.dir() / name);
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::kInterrupted || jobs.size() == 1) throw;
+      spdlog::error("{}: {}", name, error.what());
+      made.failed.insert(name);
+      made.problems.add(name + ": " + error.what(), error.code());
     }
-    if (!(plan.stages & kTrain)) continue;
-    timed(run, job.variant.name, [&] { train_stage(run, job, learned_targets(run, job)); });
-    said += trained_line(job.recipe, run.dir() / job.variant.name);
   }
-  return said;
+  if (made.failed.size() == jobs.size()) made.problems.raise();
+  return made;
 }
 }  // namespace
 
@@ -274,19 +295,25 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   write_file_atomic(dir / "recipe.yaml", resolved_recipe(recipe));
   keep_provenance(run, inputs, dir);
 
-  const std::string said = make_variants(run, plan, jobs);
+  const Made made = make_variants(run, plan, jobs);
   for (const std::string& variant : plan.eval)
-    timed(run, "eval " + variant, [&] { eval_stage(run, variant, inputs.eval); });
+    if (!made.failed.count(variant))
+      timed(run, "eval " + variant, [&] { eval_stage(run, variant, inputs.eval); });
+  const std::string report = wanted == kAllStages ? report_run(recipe, dir) : "";
+  made.problems.raise();  // the others are made, evaluated and in the report
   if (wanted == kEval) return results_table(recipe, dir, plan.eval);
-  if (wanted != kAllStages) return said;
-  const std::string report = report_run(recipe, dir);
+  if (wanted != kAllStages) return made.said;
   end_stage(dir);
   return report;
 }
 
 std::string report_run(const Recipe& recipe, const fs::path& dir) {
   const std::string report = report_stage(recipe, dir);
-  return is_sweep(recipe) ? sweep_stage(recipe, dir) : report;
+  if (is_sweep(recipe)) return sweep_stage(recipe, dir);
+  std::error_code none;
+  for (const char* page : {"sweep.json", "sweep.md", "sweep.html"})
+    fs::remove(dir / page, none);  // of before
+  return report;
 }
 
 }  // namespace sdft

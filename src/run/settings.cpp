@@ -121,6 +121,10 @@ void add_method(Recipe& r, std::vector<Setting>& list) {
   add("own_answer_first", &r.own_answer_first,
       "take the seed's own answer, given without the reference, where it is right; rewrite only elsewhere")
       .in_report();
+  add("rewriter", &r.rewriter,
+      "who writes the rewrites of a variant that goes on from another: current, the model that it starts "
+      "from, or seed")
+      .one_of({"current", "seed"});
   add("probe_samples", &r.probe_samples, "stop where of so many first rewrites none is accepted; 0: never")
       .changes(kNoStage)
       .between(0, kMany);
@@ -204,17 +208,38 @@ std::vector<Setting> settings(Recipe& r) {
   return list;
 }
 
+const std::vector<StructuredSetting>& structured_settings() {
+  static const std::vector<StructuredSetting> kStructured = {
+      {"eval",
+       "tasks, each with its settings below: [{name: numbers, dataset: numbers.jsonl, check: number}]"},
+      {"variants",
+       "trainings with a name, a method (sft, self_distillation) and settings of their own; after: goes on "
+       "from what another one became: [{name: plain, method: sft}, {name: four, method: self_distillation, "
+       "num_candidates: 4}]"},
+      {"sweep", "each variant with every combination of values: {lora_rank: [8, 64], seed: [1, 2, 3]}"},
+      {"continual",
+       "each variant learns one task after the other: [{name: one, dataset: a.jsonl}, {name: two, dataset: "
+       "b.jsonl}]"},
+      {"columns", "the dataset's own names: {prompt: question, query: input, response: answer}"},
+      {"chat_template_kwargs", "what the chat template reads besides: {enable_thinking: false}"}};
+  return kStructured;
+}
+
 std::vector<Setting> task_settings(TaskSettings& task) {
   std::vector<std::string> kinds;
   for (const report::Kind& kind : report::kKinds) kinds.emplace_back(kind.name);
-  std::vector<Setting> list = {{"", "name", &task.name, ""},
-                               {"", "kind", &task.kind, ""},
-                               {"", "dataset", &task.dataset, ""},
-                               {"", "check", &task.check, ""},
-                               {"", "template", &task.prompt_template, ""},
-                               {"", "max_samples", &task.max_samples, ""},
-                               {"", "max_new_tokens", &task.max_new_tokens, ""},
-                               {"", "chance", &task.chance, ""}};
+  static const std::string kHelp =
+      fmt::format("what makes an answer right: {}", fmt::join(check_names(kTaskCheck), ", "));
+  std::vector<Setting> list = {
+      {"", "name", &task.name, "of its row in the report, and of its folder"},
+      {"", "kind", &task.kind, "target, retained, safety or similarity (to the seed's own answers)"},
+      {"", "dataset", &task.dataset, "as the recipe's `dataset`"},
+      {"", "check", &task.check, kHelp.c_str()},
+      {"", "template", &task.prompt_template, "prompt template; else the recipe's"},
+      {"", "max_samples", &task.max_samples, "0: the recipe's eval_max_samples"},
+      {"", "max_new_tokens", &task.max_new_tokens, "0: the recipe's"},
+      {"", "chance", &task.chance,
+       "that a guess is right, as 0.25 of four choices; what was forgotten and gained is corrected for it"}};
   list[1].one_of(kinds);
   list[2].is_path();
   list[3].checked_by([](const std::string& text) { return fault_of_check(text, kTaskCheck); });

@@ -92,7 +92,7 @@ bool begin_stage(const fs::path& dir, const Fingerprint& now, bool fresh) {
   make_directories(dir);
   Json json = Json::object();
   for (const auto& [name, value] : now) json[name] = value;
-  write_note(dir / kMadeFrom, json);
+  write_json(dir / kMadeFrom, json);
   return false;
 }
 
@@ -102,7 +102,5 @@ bool stage_done(const fs::path& dir) {
 }
 
 void end_stage(const fs::path& dir) { write_file_atomic(dir / "DONE", "done\n"); }
-
-void write_note(const fs::path& path, const Json& json) { write_file_atomic(path, json.dump(2) + "\n"); }
 
 }  // namespace sdft

@@ -26,9 +26,6 @@ bool begin_stage(const std::filesystem::path& dir, const Fingerprint& now, bool 
 void end_stage(const std::filesystem::path& dir);
 bool stage_done(const std::filesystem::path& dir);
 
-// A small JSON file that people read, too; whole or not at all.
-void write_note(const std::filesystem::path& path, const Json& json);
-
 // "DIR was made from something else: ..." with the ways out.
 [[noreturn]] void fail_stage(const std::filesystem::path& dir, const std::vector<std::string>& differences);
 

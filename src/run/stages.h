@@ -24,6 +24,10 @@ struct VariantJob {
   std::filesystem::path after(const RunContext& run) const {  // "" for the seed
     return variant.after.empty() ? std::filesystem::path() : run.dir() / variant.after;
   }
+  // Whose model writes the rewrites.
+  std::filesystem::path writer(const RunContext& run) const {
+    return recipe.rewriter == "seed" ? std::filesystem::path() : after(run);
+  }
 };
 
 // What the results depend on. `targets`: the examples as they are learned.
@@ -35,8 +39,8 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
                              const std::vector<Example>& examples);
 // The weights that a variant's training left in its folder; nothing for "", the seed.
 Fingerprint trained_fingerprint(const std::filesystem::path& variant_dir);
-// The model that a variant starts from.
-Fingerprint start_fingerprint(const RunContext& run, const VariantJob& job);
+// The seed with its adapter, and what was trained upon it.
+Fingerprint model_fingerprint(const RunContext& run, const std::filesystem::path& variant_dir);
 
 // DIR/DISTILL/distilled.jsonl, summary.json, and what the model wrote under DIR/drafts (distill_stage.cpp).
 void distill_stage(RunContext& run, const VariantJob& job);

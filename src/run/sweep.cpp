@@ -40,7 +40,7 @@ void add_rewriting(const fs::path& dir, Measures* measures) {
   (*measures)["tokens"] = tokens;
   if (summary.answers == 0) return;
   (*measures)["accepted"] = static_cast<double>(summary.accepted) / static_cast<double>(summary.answers);
-  if (summary.accepted > 0) (*measures)["gap"] = summary.logprob_rewrite - summary.logprob_original;
+  (*measures)["gap"] = summary.logprob_rewrite - summary.logprob_original;
 }
 
 // Seconds by part, over all calls (run.cpp: timed).
@@ -64,13 +64,9 @@ std::vector<std::string> keys_of(const Recipe& recipe) {
   return keys;
 }
 
-// "[\"q_proj\",\"v_proj\"]" as people write it; of a path its file and the folder that holds it.
+// "[\"q_proj\",\"v_proj\"]" as people write it, and paths short.
 std::string shown_value(const std::string& value) {
-  if (value.find('/') != std::string::npos && value[0] != '[') {
-    const fs::path path(value);
-    return (path.parent_path().filename() / path.stem()).string();
-  }
-  if (value.empty() || value[0] != '[') return value;
+  if (value.empty() || value[0] != '[') return short_path(value);
   std::string text;
   for (const Json& item : parse_json(value, "a swept value"))
     text += (text.empty() ? "" : " ") + (item.is_string() ? item.get<std::string>() : item.dump());

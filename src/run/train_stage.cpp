@@ -50,7 +50,7 @@ void note_samples(const RunContext& run, const VariantJob& job, const std::vecto
                          {"answer_left", learned}});
     cut_prompts += sample.cut_prompt > 0;
   }
-  write_note(dir / "samples.json", {{"samples", samples.size()},
+  write_json(dir / "samples.json", {{"samples", samples.size()},
                                     {"held_back", held_back.size()},
                                     {"unlearned", unlearned},
                                     {"special_spelled", spelled},
@@ -109,7 +109,18 @@ void note_shift(const ParameterShift& shift, const fs::path& dir) {
     modules.push_back({{"layer", module.layer ? Json(*module.layer) : Json()},
                        {"module", module.module},
                        {"shift", rounded(module.shift)}});
-  write_note(dir / "shift.json", {{"total", rounded(shift.total)}, {"modules", modules}});
+  write_json(dir / "shift.json", {{"total", rounded(shift.total)}, {"modules", modules}});
+}
+
+// The very examples that are learned.
+void write_targets(const std::vector<const Example*>& targets, const fs::path& path) {
+  std::string lines;
+  for (const Example* example : targets) {
+    Json json = record_of(*example, example->response);
+    json["id"] = example->id;
+    lines += to_line(json) + "\n";
+  }
+  write_file_atomic(path, lines);
 }
 
 void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapter, const fs::path& dir) {
@@ -123,24 +134,11 @@ void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapt
 
 Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
                               const std::vector<Example>& targets) {
-  Fingerprint result = start_fingerprint(run, job);
+  Fingerprint result = model_fingerprint(run, job.after(run));
   add_settings(&result, job.recipe, kTrain);
   result.emplace_back("the examples and their targets", examples_sha256(targets));
   return result;
 }
-
-namespace {
-// The very examples that are learned.
-void write_targets(const std::vector<const Example*>& targets, const fs::path& path) {
-  std::string lines;
-  for (const Example* example : targets) {
-    Json json = record_of(*example, example->response);
-    json["id"] = example->id;
-    lines += json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  }
-  write_file_atomic(path, lines);
-}
-}  // namespace
 
 void train_stage(RunContext& run, const VariantJob& job, const std::vector<Example>& targets) {
   const std::string& variant = job.variant.name;

@@ -101,15 +101,31 @@ std::vector<std::string> usable(const std::vector<std::string>& names,
   return good;
 }
 
-// What tells the datasets of two recipes apart, as they are read and rendered.
+// What tells two recipes apart in these settings. Variants have most in common, and need it once.
+std::string values_of(const Recipe& recipe, const std::set<std::string>& names) {
+  Recipe copy = recipe;
+  std::string values;
+  for (const Setting& setting : settings(copy))
+    if (names.count(setting.name)) values += value_text(setting) + "\n";
+  return values;
+}
+
+// A dataset as it is read and rendered.
 std::string key_of(const Recipe& recipe) {
   Recipe copy = recipe;
-  std::string key;
+  std::string key = values_of(recipe, {"dataset", "template", "distill_template", "reasoning"});
   for (const auto& [name, column] : column_fields(copy.columns)) key += *column + "\n";
-  for (const std::string& part :
-       {recipe.dataset, recipe.prompt_template, recipe.distill_template, recipe.reasoning})
-    key += part + "\n";
   return key;
+}
+
+// The part of it that is used; where that is all, the seed draws nothing.
+std::string selection_key(const Recipe& recipe) {
+  const bool draws = recipe.max_samples > 0 || !recipe.dataset_weights.empty();
+  return key_of(recipe) + (draws ? values_of(recipe, {"max_samples", "dataset_weights", "seed"}) : "");
+}
+
+std::string replay_key(const Recipe& recipe) {
+  return values_of(recipe, {"replay_dataset"}) + key_of(recipe);
 }
 
 // Prompts are never cut: an example whose rewriting prompt does not fit keeps its original.
@@ -155,19 +171,6 @@ void check_rewriting(const RunContext& run, const Recipe& recipe, const Dataset&
   if (usable({recipe.distill_template}, prompts).size() == 1) check_prompt_lengths(run, recipe, dataset);
 }
 
-std::string checks_text(const Recipe& recipe) {
-  return fmt::format("checks {} {} {}", key_of(recipe), recipe.answer_check,
-                     fmt::join(recipe.acceptance, "\n"));
-}
-
-// What tells the selections of two recipes apart. Where all are used the seed draws nothing.
-std::string selection_key(const Recipe& recipe) {
-  std::string key = key_of(recipe);
-  if (recipe.max_samples > 0 || !recipe.dataset_weights.empty())
-    key += fmt::format("{} {} {}", recipe.max_samples, fmt::join(recipe.dataset_weights, ","), recipe.seed);
-  return key;
-}
-
 Inputs::Shared summed(Dataset dataset) {
   std::string sum = examples_sha256(dataset.examples);
   return std::make_shared<const TaskData>(TaskData{std::move(dataset), std::move(sum)});
@@ -181,8 +184,6 @@ Inputs::Shared selection(const Inputs::Shared& all, const Recipe& recipe) {
       std::all_of(examples.begin(), examples.end(), [](const Example& e) { return e.weight > 0; });
   return whole ? all : summed(select(all->dataset, selection_of(recipe)));
 }
-
-std::string replay_key(const Recipe& recipe) { return recipe.replay_dataset + "\n" + key_of(recipe); }
 
 // What of a dataset a recipe uses, and what it replays.
 void check_selection(const RunContext& run, unsigned stages, const Recipe& recipe,
@@ -256,20 +257,6 @@ void check_adapter(const RunContext& run, const Recipe& recipe) {
   }
 }
 
-// The settings of a recipe that check_selection() looks at.
-std::string selection_text(const Recipe& recipe) {
-  return fmt::format("{}{} {} {} {} {}", replay_key(recipe), recipe.max_samples, recipe.seed,
-                     fmt::join(recipe.dataset_weights, ","), recipe.replay_fraction, recipe.train.val_size);
-}
-
-// The settings of a recipe that check_adapter() looks at.
-std::string lora_text(const Recipe& recipe) {
-  const LoraConfig& lora = recipe.train.lora;
-  return fmt::format("{} {} {} {} {} {} {}", recipe.train.finetuning_type, lora.rank, lora.alpha,
-                     lora.dropout, lora.use_rslora, fmt::join(lora.target_modules, ","),
-                     recipe.adapter_name_or_path);
-}
-
 void check_output(const fs::path& dir) {
   std::error_code none;
   if (fs::exists(dir, none) && !fs::is_directory(dir, none))
@@ -307,11 +294,17 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Wanted
       });
     if (inputs.datasets.count(key)) {
       const Dataset& dataset = inputs.all(own).dataset;
-      if (rewrites) once(checks_text(own), [&, &own = own] { check_rewriting(run, own, dataset, prompts); });
-      once(selection_text(own), [&, &own = own] { check_selection(run, stages, own, prompts, &inputs); });
+      if (rewrites)
+        once("checks " + key + values_of(own, {"answer_check", "acceptance"}),
+             [&, &own = own] { check_rewriting(run, own, dataset, prompts); });
+      once("part " + selection_key(own) + replay_key(own) +
+               values_of(own, {"replay_fraction", "val_size", "seed"}),
+           [&, &own = own] { check_selection(run, stages, own, prompts, &inputs); });
     }
     if ((stages & kTrain) || !own.adapter_name_or_path.empty())
-      once(lora_text(own), [&, &own = own] { check_adapter(run, own); });
+      once("adapter " + values_of(own, {"adapter_name_or_path", "finetuning_type", "lora_rank", "lora_alpha",
+                                        "lora_dropout", "lora_target", "use_rslora"}),
+           [&, &own = own] { check_adapter(run, own); });
     sandbox |= rewrites && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
   }
   problems.gather([&] { check_memory(run, stages, wanted); });

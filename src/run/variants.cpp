@@ -28,15 +28,10 @@ bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-// A value as part of a folder's name: of a path its file and the folder that holds it.
+// A value as part of a folder's name.
 std::string short_value(const std::string& value) {
-  std::string text = value;
-  if (value.find('/') != std::string::npos && value[0] != '[') {
-    const std::filesystem::path path(value);
-    text = (path.parent_path().filename() / path.stem()).string();
-  }
   std::string plain;
-  for (const char c : text)
+  for (const char c : short_path(value))
     if (is_plain(c) || c == '.' || c == '=')
       plain += c;
     else if (c == ',' || c == '/')
@@ -107,6 +102,12 @@ std::vector<Variant> chained(const std::vector<Variant>& variants, const std::ve
 
 bool is_sweep(const Recipe& recipe) { return !recipe.sweep.empty() || !recipe.continual.empty(); }
 
+std::string short_path(const std::string& value) {
+  if (value.find('/') == std::string::npos || value[0] == '[') return value;
+  const std::filesystem::path path(value);
+  return (path.parent_path().filename() / path.stem()).string();
+}
+
 bool names_a_folder(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), is_plain);
 }
@@ -155,8 +156,8 @@ std::string distill_folder(const Recipe& recipe, const Variant& variant) {
     name = with_value(name, key, value);
     if (value != short_value(value)) whole += key + "=" + value + "\n";
   };
-  if (!variant.after.empty()) add("after", variant.after);
   Recipe own = recipe_of(recipe, variant), base = recipe;
+  if (!variant.after.empty() && own.rewriter != "seed") add("after", variant.after);
   const auto own_table = settings(own), base_table = settings(base);
   for (size_t i = 0; i < own_table.size(); ++i) {
     const std::string value = value_text(own_table[i]);
@@ -211,6 +212,18 @@ std::string twice_given(const Recipe& recipe) {
     }
   return "";
 }
+// A setting of the sweep that makes no variants, or "".
+std::string swept_in_vain(const Recipe& recipe) {
+  const std::vector<Variant> wanted = wanted_variants(recipe);
+  for (const auto& [key, values] : recipe.sweep) {
+    auto has = [name = key](const Variant& variant) {
+      return std::any_of(variant.swept.begin(), variant.swept.end(),
+                         [&](const auto& swept) { return swept.first == name; });
+    };
+    if (std::none_of(wanted.begin(), wanted.end(), has)) return key;
+  }
+  return "";
+}
 }  // namespace
 
 std::string fault_of_all(const Recipe& recipe) {
@@ -225,8 +238,10 @@ std::string fault_of_all(const Recipe& recipe) {
   if (count > kMostVariants)
     return "the sweep makes up to " + std::to_string(count) + " trainings, expected " +
            std::to_string(kMostVariants) + " at most";
+  if (const std::string key = swept_in_vain(recipe); !key.empty())
+    return "'sweep': the method of no variant uses '" + key + "', or each sets it itself";
   std::map<std::string, std::string> trained;  // what a training goes on with, by name
-  for (const Variant& variant : known_variants(recipe)) {
+  for (const Variant& variant : wanted_variants(recipe)) {
     const std::string type = trained_kind(recipe_of(recipe, variant));
     if (!recipe.adapter_name_or_path.empty() && type != trained_kind(recipe))
       return "variant '" + variant.name +

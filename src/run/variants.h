@@ -34,6 +34,8 @@ Recipe recipe_of(const Recipe& recipe, const Variant& variant);
 // settings for rewriting have the same.
 std::string distill_folder(const Recipe& recipe, const Variant& variant);
 
+// Of a path its file without its ending, and the folder that holds it; other values as they are.
+std::string short_path(const std::string& value);
 // Up to 64 letters, digits, - and _, so that no file of the run directory (report.json) is meant.
 bool names_a_folder(const std::string& name);
 // What is wrong with a variant of a recipe's list, or "": its name (it names a folder), its method, or that

@@ -11,9 +11,8 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 bool DistilledExample::accepted() const {
-  return std::all_of(turns.begin(), turns.end(), [](const DistilledTurn& turn) {
-    return turn.accepted || turn.reason == kToolCall || turn.reason == kNotLearned;
-  });
+  return std::all_of(turns.begin(), turns.end(),
+                     [](const DistilledTurn& turn) { return turn.accepted || turn.left_out(); });
 }
 
 namespace {
@@ -76,7 +75,7 @@ void write_distilled(const Dataset& dataset, const std::vector<DistilledExample>
     const auto& turns = distilled[i].turns;
     json.update(json_of(turns.back()));
     for (size_t k = 0; k + 1 < turns.size(); ++k) json["turns"].push_back(json_of(turns[k]));
-    lines += json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    lines += to_line(json) + "\n";
   }
   write_file_atomic(path, lines);
 }
@@ -91,6 +90,7 @@ void write_summary(const DistillSummary& s, const fs::path& path) {
   const Json json = {{"answers", s.answers},
                      {"accepted", s.accepted},
                      {"unchanged", s.unchanged},
+                     {"left_out", s.left_out},
                      {"rounds", rounds},
                      {"rejected", s.rejected},
                      {"too_long", s.too_long},
@@ -98,7 +98,7 @@ void write_summary(const DistillSummary& s, const fs::path& path) {
                      {"logprob_original", s.logprob_original},
                      {"logprob_rewrite", s.logprob_rewrite},
                      {"distribution_gap", s.logprob_rewrite - s.logprob_original}};
-  write_file_atomic(path, json.dump(2) + "\n");
+  write_json(path, json);
 }
 DistillSummary read_summary(const fs::path& path) {
   const Json json = read_json(path);
@@ -107,14 +107,15 @@ DistillSummary read_summary(const fs::path& path) {
   s.answers = require<size_t>(json, "answers", where);
   s.accepted = require<size_t>(json, "accepted", where);
   s.unchanged = require<size_t>(json, "unchanged", where);
+  s.left_out = require<size_t>(json, "left_out", where);
   for (const Json& round : require<Json>(json, "rounds", where))
     s.rounds.push_back({require<std::string>(round, "name", where), require<size_t>(round, "asked", where),
                         require<size_t>(round, "accepted", where), require<int64_t>(round, "tokens", where)});
   s.rejected = require<std::map<std::string, size_t>>(json, "rejected", where);
   s.too_long = require<std::vector<std::string>>(json, "too_long", where);
-  s.length_ratio = require<double>(json, "length_ratio", where);
-  s.logprob_original = require<double>(json, "logprob_original", where);
-  s.logprob_rewrite = require<double>(json, "logprob_rewrite", where);
+  s.length_ratio = value_or<double>(json, "length_ratio", NAN, where);
+  s.logprob_original = value_or<double>(json, "logprob_original", NAN, where);
+  s.logprob_rewrite = value_or<double>(json, "logprob_rewrite", NAN, where);
   return s;
 }
 

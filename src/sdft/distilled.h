@@ -1,6 +1,7 @@
 // The distilled dataset: what became of each answer of a dataset, and what is learned of it.
 #pragma once
 
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -30,6 +31,8 @@ struct DistilledTurn {
   bool accepted = false;
   std::string reason;   // why not: EvalResult::reason of the check that failed, kPromptTooLong, kToolCall
   std::string matched;  // what the check found
+  // A call of a tool, or context: nobody asks for another one.
+  bool left_out() const { return reason == kToolCall || reason == kNotLearned; }
   AnswerLikelihood of_original, of_rewrite;  // to the seed under the training template, where accepted
 };
 
@@ -48,14 +51,17 @@ struct DistillRound {
 };
 
 struct DistillSummary {
-  size_t answers = 0, accepted = 0, unchanged = 0;  // turns; unchanged: accepted and equal to the original
+  // Turns that could be rewritten, and of them; unchanged: accepted and equal to the original.
+  size_t answers = 0, accepted = 0, unchanged = 0;
+  size_t left_out = 0;  // kToolCall and kNotLearned
   std::vector<DistillRound> rounds;
   std::map<std::string, size_t> rejected;  // by reason
   std::vector<std::string> too_long;       // ids
-  double length_ratio = 0;                 // characters of accepted rewrites / of their originals
+  // NaN where nothing was measured, null in the file.
+  double length_ratio = NAN;  // characters of accepted rewrites / of their originals
   // Mean per token under the seed, of the accepted turns' originals and of their rewrites: the difference is
   // the distribution gap.
-  double logprob_original = 0, logprob_rewrite = 0;
+  double logprob_original = NAN, logprob_rewrite = NAN;
 };
 
 // summary.json and distilled.jsonl of a distill stage's folder.

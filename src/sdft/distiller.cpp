@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "data/prompt_text.h"
 #include "data/thinking.h"
 #include "data/turn_end.h"
 #include "data/turns.h"
@@ -19,11 +20,6 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-std::string strip(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 // A turn that shall be rewritten, with the candidates it has so far.
 struct Work {
   Example example;  // of turns_of(): everything up to the turn, whose answer is `response`
@@ -91,12 +87,15 @@ struct Distiller {
   }
 
   // What the model wrote for a turn, not judged yet; of a thinking model only what follows its trace, or with
-  // the trace in front of it where that stays.
+  // the trace in front of it where that stays. A model that writes none leaves the original's where it is.
   DistilledTurn candidate_of(const Round& round, const Work& work, const Answer& answer) const {
     const bool opened = round.prompt->chat && opens_thinking(formatter);
     DistilledTurn turn = work.turn;
-    const std::string bare = strip(std::string(strip_thinking(answer.text, opened)));
-    turn.rewrite = bare.empty() || options.reasoning == Reasoning::kDrop ? bare : strip(answer.text);
+    const std::string bare = stripped(std::string(strip_thinking(answer.text, opened)));
+    turn.rewrite = bare;
+    if (!bare.empty() && options.reasoning != Reasoning::kDrop)
+      turn.rewrite = trace_size(answer.text) > 0 ? stripped(answer.text)
+                                                 : turn.original.substr(0, trace_size(turn.original)) + bare;
     turn.candidate = round.candidate;
     if (answer.finish == name_of(FinishReason::kPromptTooLong))
       turn.reason = kPromptTooLong;
@@ -208,8 +207,6 @@ struct Distiller {
       "goes on all the same");
 }
 
-constexpr size_t kLargeDataset = 4;  // times the probe
-
 std::vector<Work> works_of(const Dataset& dataset, Reasoning reasoning) {
   std::vector<Work> works;
   std::set<std::string> ids;
@@ -253,10 +250,8 @@ std::vector<DistillRound> play_all(const Distiller& distiller, std::vector<Work>
       if (work.open) open.push_back(&work);
     counts.push_back({round.name, 0, 0, 0});
     const auto probe = static_cast<size_t>(distiller.options.probe_samples);
-    const bool accepted_some = std::any_of(counts.begin(), counts.end(), [](const DistillRound& earlier) {
-      return earlier.accepted > 0;  // own answers
-    });
-    if (round.candidate == 1 && !accepted_some && probe > 0 && open.size() >= kLargeDataset * probe) {
+    const bool own_accepted = counts.front().accepted > 0;  // of this round none is counted yet
+    if (round.candidate == 1 && !own_accepted && probe > 0 && open.size() > probe) {
       const std::vector<Work*> first(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(probe));
       distiller.play(round, first, &counts.back());
       if (counts.back().accepted == 0) fail_probe(first);
@@ -278,6 +273,10 @@ DistillSummary summarize(const std::vector<DistilledExample>& distilled, std::ve
   };
   for (const DistilledExample& example : distilled)
     for (const DistilledTurn& turn : example.turns) {
+      if (turn.left_out()) {
+        s.left_out++;
+        continue;
+      }
       s.answers++;
       if (turn.reason == kPromptTooLong) s.too_long.push_back(turn.id);
       if (!turn.accepted) {
@@ -285,7 +284,7 @@ DistillSummary summarize(const std::vector<DistilledExample>& distilled, std::ve
         continue;
       }
       s.accepted++;
-      s.unchanged += turn.rewrite == strip(turn.original);
+      s.unchanged += turn.rewrite == stripped(turn.original);
       original_length += turn.original.size();
       rewrite_length += turn.rewrite.size();
       if (turn.of_original.tokens == 0 || turn.of_rewrite.tokens == 0) continue;  // too long to be measured

@@ -32,7 +32,7 @@ struct DistillOptions {
                                      // of `generation`
   // The seed's answer without the reference comes first (2509.15157); rewritten is where it is not accepted.
   bool own_answer_first = false;
-  // Error(kInput) where none of the first so many rewrites of a large dataset is accepted; 0: never.
+  // Error(kInput) where none of the first so many rewrites is accepted; 0: never.
   int64_t probe_samples = 0;
   Reasoning reasoning = Reasoning::kDrop;  // whether a rewrite keeps its trace, and the prompt the original's
   GenerateOptions generation;

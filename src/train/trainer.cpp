@@ -128,7 +128,6 @@ std::string line_of(const StepMetrics& m) {
                {"grad_norm", m.grad_norm},
                {"tokens", m.tokens},
                {"tokens_per_second", m.tokens_per_second}};
-  if (m.epoch_loss) json["epoch_loss"] = *m.epoch_loss;
   if (m.validation_loss) json["validation_loss"] = *m.validation_loss;
   return json.dump();
 }
@@ -164,7 +163,6 @@ TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<S
   while (!last()) {
     StepMetrics m = trainer.step(source.batch(trainer.steps()));
     m.epoch = static_cast<double>(m.step) / static_cast<double>(epoch);
-    history.steps.push_back({m.loss, m.tokens});
     const bool planned_end = m.step == trainer.total();
     if (!validation.empty() && (planned_end || m.step % (eval_steps > 0 ? eval_steps : epoch) == 0)) {
       m.validation_loss = measured(trainer, validation);
@@ -173,7 +171,6 @@ TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<S
         keep_best(dir, {saved_best, m.step});
       }
     }
-    if (last() || m.step % epoch == 0) m.epoch_loss = history.mean_loss(epoch);
     metrics.write(line_of(m));
     if (on_step) on_step(m);
     const bool interrupted = stop && stop->load();

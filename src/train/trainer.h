@@ -55,7 +55,6 @@ struct StepMetrics {
   double tokens_per_second =
       0;  // all tokens of the step's sequences; the only figure that differs between runs
   std::optional<double> validation_loss;  // after this step, where it was measured
-  std::optional<double> epoch_loss;  // `loss` over the newest epoch's steps: after each epoch and at the end
 };
 
 int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch);

@@ -31,16 +31,6 @@ bool TrainingHistory::add_measurement(int64_t step, double loss) {
   return best;
 }
 
-double TrainingHistory::mean_loss(int64_t count) const {
-  double sum = 0;
-  int64_t tokens = 0;
-  for (size_t i = steps.size() - std::min(steps.size(), static_cast<size_t>(count)); i < steps.size(); ++i) {
-    sum += steps[i].loss * static_cast<double>(steps[i].tokens);
-    tokens += steps[i].tokens;
-  }
-  return sum / static_cast<double>(std::max<int64_t>(1, tokens));
-}
-
 TrainingHistory read_history(const std::filesystem::path& dir) {
   TrainingHistory history;
   const std::filesystem::path path = dir / "metrics.jsonl";
@@ -48,7 +38,6 @@ TrainingHistory read_history(const std::filesystem::path& dir) {
   for_each_line(path, [&](std::string_view line, size_t number) {
     const std::string where = path.string() + ":" + std::to_string(number);
     const Json json = parse_json(line, where);
-    history.steps.push_back({require<double>(json, "loss", where), require<int64_t>(json, "tokens", where)});
     if (json.contains("validation_loss"))
       history.add_measurement(require<int64_t>(json, "step", where),
                               require<double>(json, "validation_loss", where));

@@ -19,19 +19,12 @@ Split split_validation(const std::vector<Example>& examples, double val_size, ui
 
 // What a training has measured so far; all of it is in metrics.jsonl, so that nothing else has to be kept.
 struct TrainingHistory {
-  struct Step {
-    double loss;     // mean over its tokens
-    int64_t tokens;  // supervised
-  };
-  std::vector<Step> steps;
   int64_t best_step = 0;  // 1-based, whose validation loss was the lowest, of equal ones the first; 0: none
   double best_loss = 0;
   int64_t since_best = 0;  // measurements after it
 
   // Whether it is a new best.
   bool add_measurement(int64_t step, double loss);
-  // The mean over the supervised tokens of the newest `count` steps, or of all where there are fewer.
-  double mean_loss(int64_t count) const;
 };
 // The lines of dir/metrics.jsonl; nothing where there is none.
 TrainingHistory read_history(const std::filesystem::path& dir);

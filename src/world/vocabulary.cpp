@@ -62,7 +62,7 @@ void write_world_tokenizer(const std::filesystem::path& corpus, int vocab_size,
                  {"chat_template", world_chat_template()}};
   make_directories(dir);
   write_file_atomic(dir / "tokenizer.json", tokenizer);
-  write_file_atomic(dir / "tokenizer_config.json", config.dump(2) + "\n");
+  write_json(dir / "tokenizer_config.json", config);
 }
 
 }  // namespace sdft

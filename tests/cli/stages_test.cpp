@@ -165,7 +165,7 @@ TEST_F(Stages, AListOfVariants) {
 }
 
 TEST_F(Stages, ASweepEndsInATable) {
-  const std::string table = good("run", "out", {"--seeds", "2", "--over", "lora_rank=2,4"}).out;
+  const std::string table = good("sweep", "out", {"--seeds", "2", "--over", "lora_rank=2,4"}).out;
   EXPECT_THAT(table, AllOf(HasSubstr("lora_rank"), HasSubstr("target"), HasSubstr("sweep.html")));
   const auto made = results("out");
   EXPECT_TRUE(made.count("sdft,lora_rank=4,seed=2/adapter/adapter_model.safetensors"));
@@ -177,10 +177,10 @@ TEST_F(Stages, ASweepEndsInATable) {
       << "one a seed, whatever the rank";
   const Json sweep = read_json(dir_ / "out/sweep.json");
   EXPECT_EQ(sweep["runs"].size(), 8u);
-  EXPECT_EQ(good("run", "out", {"--seeds", "2", "--over", "lora_rank=2,4"}).out, table);
+  EXPECT_EQ(good("sweep", "out", {"--seeds", "2", "--over", "lora_rank=2,4"}).out, table);
   for (const char* count : {"0", "-1", "two"})
-    EXPECT_EQ(stage("run", "out", {"--seeds", count}).exit_code, 2) << count;
-  EXPECT_EQ(stage("run", "out", {"--over", "seed"}).exit_code, 2);
+    EXPECT_EQ(stage("sweep", "out", {"--seeds", count}).exit_code, 2) << count;
+  EXPECT_EQ(stage("sweep", "out", {"--over", "seed"}).exit_code, 2);
   // No variant of a grid is the others' baseline; the report command writes the table too.
   EXPECT_EQ(read_json(dir_ / "out/report.json")["baseline"], "");
   fs::remove(dir_ / "out/sweep.json");
@@ -219,6 +219,40 @@ TEST_F(Stages, AVariantOfPlainAnswersNeedsNoneThatCanBeKept) {
             0);
 }
 
+TEST_F(Stages, AVariantThatFailsLeavesTheOthers) {
+  const CommandResult result = stage("run", "out",
+                                     {"baseline=false", "probe_samples=4", "answer_check=number",
+                                      "variants=[{name: bad, method: self_distillation}, "
+                                      "{name: later, method: sft, after: bad}, {name: plain, method: sft}]"});
+  refused(result, "none of the first 4 rewrites was accepted");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("'bad'"), HasSubstr("'later'")));
+  EXPECT_TRUE(results("out").count("eval/plain/sums/scores.jsonl")) << result.err;
+  EXPECT_FALSE(fs::exists(dir_ / "out/DONE"));
+}
+
+TEST_F(Stages, ASkippedRecordMayBeAnything) {
+  write("train.jsonl", small_dataset(12) + "{\"instruction\": \"a\xff\", \"output\": \"b\"}\n");
+  EXPECT_THAT(good("run", "out", {"skip_bad=true"}).err, HasSubstr("1 of 13 records were skipped"));
+}
+
+TEST_F(Stages, AKeyOfASweepIsGivenOnce) {
+  for (const std::vector<std::string>& twice :
+       {std::vector<std::string>{"--over", "seed=1", "--over", "seed=2"},
+        {"--over", "seed=1", "--seeds", "2"}}) {
+    const CommandResult result = stage("sweep", "out", twice);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, HasSubstr("'seed' is given twice"));
+  }
+}
+
+// A plain run does not keep the table of a sweep that was there before.
+TEST_F(Stages, TheTableOfAnotherSweepGoes) {
+  good("sweep", "out", {"--seeds", "1"});
+  EXPECT_TRUE(fs::exists(dir_ / "out/sweep.json"));
+  good("run", "out");
+  EXPECT_FALSE(fs::exists(dir_ / "out/sweep.json"));
+}
+
 // Each link of the chain starts from the one before, and is rewritten by it.
 TEST_F(Stages, AContinualRunGoesFromTaskToTask) {
   write("second.jsonl", small_dataset(12, 100));
@@ -237,6 +271,14 @@ TEST_F(Stages, AContinualRunGoesFromTaskToTask) {
        {"adapter_name_or_path=" + path("alone/sdft/adapter"), "dataset=" + path("second.jsonl")});
   EXPECT_EQ(made.at(second + "/adapter/adapter_model.safetensors"),
             results("by_hand").at("sdft/adapter/adapter_model.safetensors"));
+  // Or the seed rewrites every task, and none has to wait for it.
+  good("distill", "seeds", {tasks, "rewriter=seed"});
+  good("distill", "second", {"dataset=" + path("second.jsonl")});
+  std::vector<std::string> rewritten;
+  for (const auto& [name, text] : results("seeds"))
+    if (name.find("distilled.jsonl") != name.npos) rewritten.push_back(text);
+  EXPECT_THAT(rewritten, ::testing::UnorderedElementsAre(made.at("distill/distilled.jsonl"),
+                                                         results("second").at("distill/distilled.jsonl")));
 }
 
 TEST_F(Stages, WithoutAVariantOfRewritesNothingIsRewritten) {

@@ -95,6 +95,17 @@ TEST(Selections, WeightsAreSharesAsFarAsTheSmallestGoes) {
   }
 }
 
+TEST(Selections, NoDatasetIsLeftOutInSilence) {
+  const Dataset all = joined({named("a", 100), named("b", 10)});
+  try {
+    select(all, {20, 1, {1000, 1}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+    EXPECT_THAT(error.what(), HasSubstr("no example of b is left"));
+  }
+}
+
 TEST(Selections, JoinedDatasetsHaveTheirNamesInFront) {
   const Dataset all = joined({named("a", 2), named("b", 1)});
   EXPECT_EQ(ids_of(all.examples), (std::vector<std::string>{"a/0", "a/1", "b/0"}));

@@ -55,7 +55,6 @@ inline Document make_document() {
   distillation.length_ratio = 2.5;
   distillation.logprob_original = -1.92;
   distillation.logprob_rewrite = -0.47;
-  distillation.distilled_fraction = 0.8;
   distillation.samples = {
       {"train-1", "What is 2 + 3?", "5", "2 and 3 make 5.", "accepted", ""},
       {"train-2", "What is 6 + 3?", "9", "That is 8.", "answer_mismatch", "8 instead of 9"}};

@@ -355,7 +355,11 @@ TEST(Recipe, SettingsThatCannotGoTogether) {
            {{"continual=[{name: a, dataset: a}, {name: b, dataset: b}]",
              "variants=[{name: x, method: sft, dataset: c}]"},
             "'dataset' is given by a task"},
-           {{"variants=[{name: a, method: sft, output_dir: x}]"}, "the same for the whole run"}})
+           {{"variants=[{name: a, method: sft, output_dir: x}]"}, "the same for the whole run"},
+           {{"variants=[{name: a, method: sft, seed: 1, seed: 2}]"}, "'seed' stands there twice"},
+           {{"continual=[{name: a, dataset: a}, {name: a, dataset: b}]"}, "a second task is named 'a'"},
+           {{"variants=[{name: a, method: sft}]", "sweep.num_candidates=1,2"},
+            "the method of no variant uses 'num_candidates'"}})
     EXPECT_NE(problem_of(bad).find(message), std::string::npos) << bad[0] << "\n" << problem_of(bad);
 }
 

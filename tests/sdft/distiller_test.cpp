@@ -128,6 +128,24 @@ TEST_F(Distilling, ALadderOfTemperaturesAsksAnew) {
   EXPECT_GT(second, 0u);
 }
 
+// The seed writes no trace: the original's stays where the recipe wants traces, and is no part of the answer.
+TEST_F(Distilling, ATraceThatTheSeedDoesNotWriteStays) {
+  const auto plain = run("a", 4);
+  for (Example& example : dataset.examples) example.response = "<think>\nhm\n</think>\n\n" + example.response;
+  options.reasoning = Reasoning::kLearn;
+  size_t accepted = 0;
+  for (const DistilledExample& example : run("b", 4)) {
+    const DistilledTurn& turn = answer(example);
+    accepted += turn.accepted;
+    if (turn.rewrite.empty()) continue;
+    EXPECT_EQ(turn.rewrite.rfind("<think>\nhm\n</think>\n\n", 0), 0u) << turn.rewrite;
+  }
+  EXPECT_GT(accepted, 0u);
+  options.reasoning = Reasoning::kDrop;
+  const auto dropped = run("c", 4);
+  for (size_t i = 0; i < plain.size(); ++i) EXPECT_EQ(answer(dropped[i]).rewrite, answer(plain[i]).rewrite);
+}
+
 // What a kill leaves behind: answers in the order in which they ended, and part of a line.
 TEST_F(Distilling, GoesOnWhereItWasStopped) {
   run("whole", 3);

@@ -226,32 +226,5 @@ TEST(Validation, TheCheckpointsBestOutlivesLaterOnes) {
   EXPECT_EQ(best_files(kill / "at"), 2u);
 }
 
-TEST(History, MeanLossWeighsTokens) {
-  TrainingHistory history;
-  history.steps = {{5, 100}, {1, 10}, {4, 20}};
-  EXPECT_DOUBLE_EQ(history.mean_loss(2), 3);
-  EXPECT_DOUBLE_EQ(history.mean_loss(9), (500 + 10 + 80) / 130.0);
-}
-
-// The mean over the newest epoch is in the line after each epoch and in the last.
-TEST(History, EpochLossIsInTheMetrics) {
-  Training run(quick());
-  ScratchDir dir;
-  train(*run.trainer, *run.source, {}, dir.path(), {});
-  const auto lines = metrics_of(dir.path());
-  for (const Json& line : lines) {
-    const int64_t step = line["step"];
-    ASSERT_EQ(line.contains("epoch_loss"), step % 4 == 0) << step;
-    if (step % 4 != 0) continue;
-    double sum = 0, tokens = 0;
-    for (int64_t i = step - 4; i < step; ++i) {
-      const Json& one = lines[static_cast<size_t>(i)];
-      sum += one["loss"].get<double>() * one["tokens"].get<double>();
-      tokens += one["tokens"].get<double>();
-    }
-    EXPECT_DOUBLE_EQ(line["epoch_loss"].get<double>(), sum / tokens);
-  }
-}
-
 }  // namespace
 }  // namespace sdft
