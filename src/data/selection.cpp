@@ -93,14 +93,6 @@ Dataset select(const Dataset& all, const Selection& selection) {
   const size_t most = selection.max_samples > 0 ? selection.max_samples : all.examples.size();
   Places taken = shared_out(lists, shares.empty() ? std::vector<double>{1} : shares, most);
   std::sort(taken.begin(), taken.end());
-  for (size_t i = 0; i < lists.size() && lists.size() > 1; ++i) {
-    const bool used = std::any_of(lists[i].begin(), lists[i].end(), [&](size_t place) {
-      return std::binary_search(taken.begin(), taken.end(), place);
-    });
-    if (!used)
-      fail_usage("dataset_weights: no example of " + all.parts[i] + " is left at these shares",
-                 "make its share larger, or leave the dataset out");
-  }
   if (taken.empty())
     fail_input(all.path.string(), "no example is left to train on", "those of weight 0 are left out");
 
@@ -109,6 +101,10 @@ Dataset select(const Dataset& all, const Selection& selection) {
   if (without_weight > 0)
     chosen.notes.push_back(all.path.string() + ": " + std::to_string(without_weight) +
                            " examples of weight 0 are left out");
+  for (const std::string& part : all.parts)
+    if (std::none_of(chosen.examples.begin(), chosen.examples.end(),
+                     [&](const Example& example) { return example.dataset == part; }))
+      chosen.notes.push_back("no example of " + part + " is used (max_samples, dataset_weights)");
   return chosen;
 }
 

@@ -253,7 +253,8 @@ Made make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJ
   for (const VariantJob& job : jobs) {
     const std::string& name = job.variant.name;
     try {
-      if (made.failed.count(job.variant.after)) fail_input(job.variant.after, "was not made");
+      if (made.failed.count(job.variant.after))
+        fail_input("'" + job.variant.after + "', which it goes on from", "was not made");
       if ((plan.stages & kDistill) && !job.distill.empty()) {
         timed(run, job.distill, [&] { distill_stage(run, job); });
         if (distilled.insert(job.distill).second) made.said += distilled_line(run.dir() / job.distill);

@@ -225,7 +225,8 @@ TEST_F(Stages, AVariantThatFailsLeavesTheOthers) {
                                       "variants=[{name: bad, method: self_distillation}, "
                                       "{name: later, method: sft, after: bad}, {name: plain, method: sft}]"});
   refused(result, "none of the first 4 rewrites was accepted");
-  EXPECT_THAT(result.err, AllOf(HasSubstr("'bad'"), HasSubstr("'later'")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("bad: distill"),
+                                HasSubstr("later: 'bad', which it goes on from: was not made")));
   EXPECT_TRUE(results("out").count("eval/plain/sums/scores.jsonl")) << result.err;
   EXPECT_FALSE(fs::exists(dir_ / "out/DONE"));
 }

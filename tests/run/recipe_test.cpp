@@ -74,7 +74,7 @@ TEST(Recipe, ListsOfNumbersAreSettings) {
 TEST(Recipe, EachNameOfAListMayBeginWithTheHomeFolder) {
   const std::string home = std::getenv("HOME");
   EXPECT_EQ(read_recipe("", {"dataset=~/a.jsonl, ~/b.jsonl,c~.jsonl"}).dataset,
-            home + "/a.jsonl, " + home + "/b.jsonl,c~.jsonl");
+            home + "/a.jsonl, " + home + "/b.jsonl, c~.jsonl");
   EXPECT_EQ(read_recipe("", {"template=~/t.txt"}).prompt_template, home + "/t.txt");
 }
 
