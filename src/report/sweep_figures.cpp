@@ -83,7 +83,8 @@ Range range_of(const std::vector<SweepSeries>& all, bool zero) {
     for (const SweepPoint& point : series.points)
       if (known(point.y.value)) {
         range.add(std::max(point.y.low, values.low - most));
-        range.add(std::min(point.y.high, values.high + most));
+        // Shares end at 1, which their t intervals do not know.
+        range.add(std::min({point.y.high, values.high + most, std::max(1.0, values.high)}));
       }
   return range;
 }
