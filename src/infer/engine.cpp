@@ -64,6 +64,7 @@ struct Task {
 
   int64_t cached = 0;        // tokens in the cache
   std::vector<int32_t> ids;  // of the answer; the newest is not in the cache yet
+  int32_t stop_token = -1;
   Random random{0};
   std::optional<StopStringSearch> stops;
 
@@ -263,7 +264,10 @@ std::vector<int32_t> sample(const Tensor& scores, const std::vector<Task*>& task
 // Takes the token into the task's answer; the reason where the answer ends.
 std::optional<FinishReason> take(const Model& model, Task& task, int32_t token) {
   const std::vector<int32_t>& stops = task.options.stop_ids;
-  if (std::find(stops.begin(), stops.end(), token) != stops.end()) return FinishReason::kStop;
+  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
+    task.stop_token = token;
+    return FinishReason::kStop;
+  }
   task.ids.push_back(token);
   if (task.callbacks.on_token && !task.callbacks.on_token(token)) return FinishReason::kStop;
   if (task.stops && task.stops->add(token)) return FinishReason::kStop;
@@ -329,8 +333,8 @@ void hand_over(State& s) {
   }
   for (const Finished& one : finished)
     if (one.task->callbacks.on_done)
-      one.task->callbacks.on_done(
-          {one.task->request.id, one.task->index, std::move(one.task->ids), one.reason});
+      one.task->callbacks.on_done({one.task->request.id, one.task->index, std::move(one.task->ids),
+                                   one.reason, one.task->stop_token});
   if (s.options.on_step) s.options.on_step(progress);
 }
 

@@ -52,6 +52,7 @@ struct Completion {
   size_t index = 0;          // what submit() gave
   std::vector<int32_t> ids;  // without the stop token, with what completed a stop string
   FinishReason finish = FinishReason::kStop;
+  int32_t stop_token = -1;  // the one of stop_ids that ended it, or -1
 };
 
 // Either may be empty.
