@@ -151,7 +151,7 @@ void show_lengths(const RunContext& run, const Dataset& dataset, bool json) {
 void run_preview(const PreviewFlags& flags) {
   const RunContext run(flags.recipe.read());
   if (flags.rewriting) check_use(find_prompt_template(run.recipe.distill_template), TemplateUse::kRewriting);
-  const Inputs inputs = validate(run, kTrain, {{run.recipe, false}});
+  const Inputs inputs = validate(run, kTrain, {{run.recipe, false, false}});
   const Dataset& dataset = inputs.used(run.recipe).dataset;
   size_t shown = 0;
   for (const Example& example : dataset.examples) {

@@ -84,9 +84,11 @@ struct Sample {
   std::string id;
   std::vector<int32_t> ids;
   std::vector<uint8_t> supervised;  // 1: this token is learned (response and EOS tokens)
-  double weight = 1;                // the example's: of its tokens in the loss, against those of others
-  size_t cut = 0;                   // tokens that cutoff_len removed
-  size_t cut_prompt = 0;            // of them what is not learned: questions, and traces kept as context
+  // What a teacher reads in its place: another prompt, the same answer. Empty: there is no teacher.
+  std::vector<int32_t> teacher_ids;
+  double weight = 1;      // the example's: of its tokens in the loss, against those of others
+  size_t cut = 0;         // tokens that cutoff_len removed
+  size_t cut_prompt = 0;  // of them what is not learned: questions, and traces kept as context
   // Special tokens spelled out in the example's own texts ("</s>", "<|im_end|>"): they stay plain
   // characters, so that no text can end a turn or begin another one.
   size_t special_spelled = 0;

@@ -21,6 +21,11 @@ const std::string kAsk = "{instruction}", kAskAlpaca = "### Instruction:\n" + kA
 const std::string kDistill = kAskAlpaca + "\n\n### Reference Answer:\n{response}" + kRespond;
 const std::string kAskAndShow = kAsk + "\n\n{response}";
 
+// Of on-policy self-distillation (Shenfeld et al. 2026).
+const std::string kDemonstration = kAsk +
+                                   "\n\nThis is an example for a response to the question:\n{response}\n\n"
+                                   "Now answer with a response of your own, including the thinking process.";
+
 const std::string kMath =
     "You are an expert in math. Below is a math question. Write a response that appropriately answers the "
     "question.";
@@ -40,6 +45,7 @@ const std::vector<PromptTemplate>& table() {
       {"chat_gcg", "", kAsk + kJailbreak, "", true, F::kChat},
       {"chat_distill_using", kUsing, kDistill, "", true, F::kChat},
       {"chat_distill_refer", kRefer, kDistill, "", true, F::kChat},
+      {"chat_demonstration", "", kDemonstration, "", true, F::kChat},
       {"chat_gsm8k", kMath, kAsk, "", true, F::kChat},
       {"chat_gsm8k_infer", kMathInfer, kAsk, "", true, F::kChat},
       {"chat_gsm8k_distill", kMathDistill, kAskAndShow, kMathPrefill, true, F::kChat},

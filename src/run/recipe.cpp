@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/problems.h"
 #include "data/prompt.h"
+#include "data/samples.h"
 #include "run/variants.h"
 #include "sdft/method.h"
 
@@ -410,12 +411,28 @@ void check_rewriting_settings(const Recipe& r, const std::string& whose, Problem
     add("'own_answer_first': needs an answer_check, which tells whether the seed's own answer is right");
 }
 
+void check_on_policy_settings(const Recipe& r, const std::string& whose, Problems& problems) {
+  auto add = [&](const std::string& what) { problems.add(whose + what); };
+  if (r.train.objective != "sft")
+    add("'objective': " + r.train.objective + " is of given answers; on_policy has a loss of its own");
+  if (r.train.val_size > 0) add("'val_size': on_policy learns from no given answers that could be held back");
+  if (!r.replay_dataset.empty()) add("'replay_dataset': on_policy learns from no given answers");
+  const bool sampled = r.distillation.mode == "sampled_token";
+  if (sampled && find_divergence(r.train.objective_options.divergence) != 1)
+    add("'distillation_mode': sampled_token estimates the reverse KL; set divergence: reverse");
+}
+
 void check_training_settings(const Recipe& r, const std::string& whose, Problems& problems) {
   auto add = [&](const std::string& what) { problems.add(whose + what); };
   if (r.reasoning == "keep" && r.train_on_prompt)
     add("'train_on_prompt': learns all tokens, which 'reasoning: keep' forbids of traces");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
     add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
+  if (r.prompt_template == kTemplateOfRecord && (r.kl_budget > 0 || r.watch_steps > 0))
+    add("'watch_steps': needs one prompt template for all, not record");
+  if (r.train.load_best_model_at_end && (r.kl_budget > 0 || r.watch_steps > 0))
+    add("'load_best_model_at_end': cannot stand beside kl_budget or watch_steps, which keep other "
+        "parameters");
   const std::pair<const char*, bool> validating[] = {
       {"eval_steps", r.train.eval_steps > 0},
       {"early_stopping_patience", r.train.early_stopping_patience > 0},
@@ -464,6 +481,7 @@ void check_variants(const Recipe& recipe, Problems& problems) {
     const Recipe own = with_overrides(recipe, variant.overrides);
     const std::string whose = variant.overrides.empty() ? "" : "variant '" + variant.name + "': ";
     if (find_method(variant.method).rewrites) check_rewriting_settings(own, whose, problems);
+    if (find_method(variant.method).on_policy) check_on_policy_settings(own, whose, problems);
     check_training_settings(own, whose, problems);
   }
 }

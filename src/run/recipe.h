@@ -14,6 +14,7 @@
 #include "infer/generator.h"
 #include "model/model.h"
 #include "sdft/acceptance.h"
+#include "train/distillation.h"
 #include "train/trainer.h"
 
 namespace sdft {
@@ -82,6 +83,16 @@ struct Recipe {
   SamplingOptions sampling{0.95, 50, 0.7};
   int64_t max_new_tokens = kMaxNewTokens, generation_batch_size = 0;
   TrainOptions train;
+  // of the method on_policy
+  DistillationOptions distillation;
+  std::string teacher_template = "chat_demonstration";
+  SamplingOptions rollout;  // temperature 1, nothing left out
+  int64_t num_generations = 1, num_loss_tokens_to_skip = 0;
+  bool generate_from_teacher = false;
+  // of the watch over a training (sdft/watch.h)
+  int64_t watch_steps = 0, watch_samples = 16;
+  double kl_budget = 0;
+  bool collapse_guard = true;  // of on_policy
   bool train_on_prompt = false, train_from_scratch = false;
   std::string save_dtype = "f32";
   bool baseline = false;
@@ -160,6 +171,10 @@ std::vector<std::pair<const char*, std::string*>> column_fields(Columns& columns
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 // The `date` of a kept recipe, or ""; what else stands there is not looked at.
 std::string read_date(const std::filesystem::path& file);
+// Whether a training of it is watched, of a method that learns from its own answers or not.
+inline bool is_watched(const Recipe& recipe, bool on_policy) {
+  return recipe.watch_steps > 0 || recipe.kl_budget > 0 || (on_policy && recipe.collapse_guard);
+}
 // The recipe as it holds for a variant, or for a task.
 Recipe with_overrides(const Recipe& recipe, const Overrides& overrides);
 // YAML with every setting, so that it alone says what was run.

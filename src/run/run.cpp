@@ -121,7 +121,7 @@ std::vector<VariantJob> jobs_of(const Recipe& recipe, const Plan& plan, const In
   for (const Variant& variant : plan.variants) {
     const Recipe own = recipe_of(recipe, variant);
     jobs.push_back({variant, own, &inputs.all(own), &inputs.used(own),
-                    (plan.stages & kTrain) ? inputs.replay(own) : nullptr,
+                    (plan.stages & kTrain) ? inputs.replay(own) : nullptr, &inputs.eval,
                     needs_rewrites(variant) ? distill_folder(recipe, variant) : ""});
   }
   return jobs;
@@ -179,8 +179,9 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path
 std::vector<WantedRecipe> wanted_recipes(const Recipe& recipe, const Plan& plan) {
   std::vector<WantedRecipe> wanted;
   for (const Variant& variant : plan.variants)
-    wanted.push_back({recipe_of(recipe, variant), (plan.stages & kDistill) && needs_rewrites(variant)});
-  if (wanted.empty()) wanted.push_back({recipe, false});
+    wanted.push_back({recipe_of(recipe, variant), (plan.stages & kDistill) && needs_rewrites(variant),
+                      (plan.stages & kTrain) && find_method(variant.method).on_policy});
+  if (wanted.empty()) wanted.push_back({recipe, false, false});
   return wanted;
 }
 

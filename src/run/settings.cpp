@@ -151,11 +151,77 @@ void add_generation(Recipe& r, std::vector<Setting>& list) {
       .between(0, 65536);
 }
 
+// Names as in TRL's SDFTConfig where it has them.
+void add_on_policy(Recipe& r, std::vector<Setting>& list) {
+  DistillationOptions& d = r.distillation;
+  const Section add{list, "on-policy (method: on_policy)", kTrain};
+  add("teacher_template", &r.teacher_template,
+      "prompt that shows the teacher the dataset's answer: a name, or a file with {instruction} and "
+      "{response}")
+      .is_prompt(prompt_template_names());
+  add("teacher_model_kind", &d.teacher.kind,
+      "base: the model before training; ema: a moving average of the student; live: the student itself")
+      .one_of(teacher_kind_names())
+      .in_report();
+  add("teacher_update_rate", &d.teacher.update_rate, "of ema: the student's share in each update")
+      .between(0, 1);
+  add("teacher_sync_steps", &d.teacher.sync_steps, "of ema: steps between updates").between(1, kMany);
+  add("distillation_mode", &d.mode,
+      "full_logits: the whole vocabulary; topk_logits: the likeliest tokens; sampled_token: the written one "
+      "(divergence: reverse)")
+      .one_of(distillation_modes())
+      .in_report();
+  add("distillation_topk", &d.topk, "tokens of topk_logits").between(1, 1e6);
+  add("distillation_topk_of", &d.topk_of, "whose likeliest tokens: student or teacher")
+      .one_of({"student", "teacher"});
+  add("distillation_add_tail", &d.add_tail,
+      "count all other tokens of topk_logits as one more; else the likeliest are made to sum to 1");
+  add("distillation_entry_clip", &d.entry_clip, "limit of one token's term of the divergence; 0: none")
+      .between(0, 1e6);
+  add("num_loss_tokens_to_skip", &r.num_loss_tokens_to_skip, "at the beginning of each answer")
+      .between(0, kMany);
+  add("num_generations", &r.num_generations, "answers to each prompt of a step").between(1, 1000);
+  add("generate_from_teacher", &r.generate_from_teacher,
+      "the student writes behind the teacher's prompt, and learns behind its own");
+  add("rollout_temperature", &r.rollout.temperature, "of the student's answers").above(0, 100);
+}
+
+void add_watch(Recipe& r, std::vector<Setting>& list) {
+  const Section add{list, "watch over a training", kTrain};
+  add("watch_steps", &r.watch_steps,
+      "steps between measurements of what the student says to the task's prompts and to those of retained "
+      "tasks: KL to the seed, entropy, length; 0: never, or with kl_budget and on_policy after each epoch")
+      .between(0, kMany);
+  add("watch_samples", &r.watch_samples, "prompts of either kind").between(1, kMany);
+  add("kl_budget", &r.kl_budget,
+      "end the training, with the parameters of the measurement before, where KL(student || seed) on "
+      "retained "
+      "prompts (without any: on the task's) is above so many nats a token; 0: no limit")
+      .between(0, 1e6)
+      .in_report();
+  add("collapse_guard", &r.collapse_guard,
+      "of on_policy: end it likewise where answers do not end any more, repeat themselves or shrink to "
+      "nothing");
+}
+
 void add_training(Recipe& r, std::vector<Setting>& list) {
   TrainOptions& t = r.train;
   const Section add{list, "training", kTrain};
   add("finetuning_type", &t.finetuning_type, "lora or full").one_of({"lora", "full"}).in_report();
-  add("objective", &t.objective, "what is minimised: sft (cross entropy)").one_of(objective_names());
+  static const std::string kObjectives = "what is minimised:\n" + describe_objectives();
+  add("objective", &t.objective, kObjectives.c_str()).one_of(objective_names()).in_report();
+  ObjectiveOptions& o = t.objective_options;
+  add("anchor_weight", &o.anchor_weight, "of the term that holds on to the seed (kl_to_seed, asft, l2_sp)")
+      .between(0, 1e6);
+  add("divergence", &o.divergence,
+      "of the student from the seed (kl_to_seed, asft), from the teacher (on_policy): forward: KL(seed || "
+      "student), the student keeps all that the seed says; reverse: KL(student || seed), it says nothing "
+      "that "
+      "the seed does not; jensen_shannon, or a number from 0 (forward) to 1")
+      .checked_by(fault_of_divergence);
+  add("max_perplexity", &o.max_perplexity, "of a token under the seed that is still learned (stm)")
+      .between(1, 1e9);
+  add("entropy_topk", &o.entropy_topk, "tokens whose entropy weighs the loss (eaft)").between(2, 1e6);
   add("train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)")
       .changes(kAllStages);
   add("save_dtype", &r.save_dtype, "of a full fine-tuned model's weights: f32, bf16 or f16")
@@ -202,6 +268,8 @@ std::vector<Setting> settings(Recipe& r) {
   add_data(r, list);
   add_method(r, list);
   add_generation(r, list);
+  add_on_policy(r, list);
+  add_watch(r, list);
   add_training(r, list);
   list.push_back({"evaluation", "eval_max_samples", &r.eval_max_samples, "examples a task; 0: all"});
   list.back().between(0, kMany);
@@ -213,7 +281,8 @@ const std::vector<StructuredSetting>& structured_settings() {
       {"eval",
        "tasks, each with its settings below: [{name: numbers, dataset: numbers.jsonl, check: number}]"},
       {"variants",
-       "trainings with a name, a method (sft, self_distillation) and settings of their own; after: goes on "
+       "trainings with a name, a method (sft, self_distillation, on_policy) and settings of their own; "
+       "after: goes on "
        "from what another one became: [{name: plain, method: sft}, {name: four, method: self_distillation, "
        "num_candidates: 4}]"},
       {"sweep", "each variant with every combination of values: {lora_rank: [8, 64], seed: [1, 2, 3]}"},

@@ -15,11 +15,12 @@ namespace sdft {
 // A variant with what its stages need.
 struct VariantJob {
   Variant variant;
-  Recipe recipe;          // as it holds for the variant
-  const TaskData* all;    // the task's examples
-  const TaskData* used;   // those of them that it uses
-  const Dataset* replay;  // null where it replays nothing
-  std::string distill;    // distill_folder(); "" where it learns no rewrites
+  Recipe recipe;                     // as it holds for the variant
+  const TaskData* all;               // the task's examples
+  const TaskData* used;              // those of them that it uses
+  const Dataset* replay;             // null where it replays nothing
+  const std::vector<Dataset>* eval;  // as the recipe's eval; empty where nothing is watched or evaluated
+  std::string distill;               // distill_folder(); "" where it learns no rewrites
 
   std::filesystem::path after(const RunContext& run) const {  // "" for the seed
     return variant.after.empty() ? std::filesystem::path() : run.dir() / variant.after;

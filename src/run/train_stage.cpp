@@ -9,6 +9,9 @@
 #include "base/progress.h"
 #include "model/shift.h"
 #include "run/stages.h"
+#include "sdft/method.h"
+#include "sdft/on_policy.h"
+#include "sdft/watch.h"
 #include "train/checkpoint.h"
 
 namespace sdft {
@@ -92,6 +95,9 @@ Adapter first_adapter(RunContext& run, const VariantJob& job, LoraConfig* config
 }
 
 void tell_validation(const std::string& variant, const Trainer& trainer, const TrainingHistory& history) {
+  if (!history.fault.empty())
+    return spdlog::warn("train {}: ended after step {} of {}, with the parameters of step {}: {}", variant,
+                        trainer.steps(), trainer.total(), history.sound_step, history.fault);
   if (trainer.steps() < trainer.total())
     spdlog::info("train {}: stopped after step {} of {}: {} measurements without a new best", variant,
                  trainer.steps(), trainer.total(), history.since_best);
@@ -130,12 +136,96 @@ void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapt
       {"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
   save_model(model, dir / "model", base, types.at(recipe.save_dtype));
 }
+// What a training learns from, and how.
+struct Lesson {
+  std::vector<Sample> samples, held_back;  // that are given: none of a method that writes its own
+  std::unique_ptr<BatchSource> source;
+  std::unique_ptr<Objective> objective;
+};
+
+// seed: what training starts from; student: what it changes.
+Lesson given_answers(const RunContext& run, const VariantJob& job, const Split& split, ModelView seed,
+                     const fs::path& dir) {
+  const TrainOptions& options = job.recipe.train;
+  Lesson lesson;
+  lesson.objective = make_objective(options.objective, {seed, options.objective_options});
+  lesson.samples = lesson.objective->selected(samples_of(run, job, split.train));
+  lesson.held_back = lesson.objective->selected(samples_of(run, job, split.validation));
+  note_samples(run, job, lesson.samples, lesson.held_back, dir);
+  lesson.source = fixed_data(lesson.samples, options.samples_per_step(), job.recipe.seed);
+  return lesson;
+}
+
+Lesson own_answers(const RunContext& run, const VariantJob& job, const std::vector<Example>& demonstrations,
+                   ModelView seed, ModelView student) {
+  const Recipe& recipe = job.recipe;
+  OnPolicyOptions options;
+  options.training_template = recipe.prompt_template;
+  options.teacher_template = recipe.teacher_template;
+  options.prompts_per_step = recipe.train.samples_per_step();
+  options.num_generations = recipe.num_generations;
+  options.num_loss_tokens_to_skip = recipe.num_loss_tokens_to_skip;
+  options.generate_from_teacher = recipe.generate_from_teacher;
+  options.generation = run.generation(recipe);
+  options.generation.sampling = recipe.rollout;
+  DistillationOptions distillation = recipe.distillation;
+  distillation.divergence = recipe.train.objective_options.divergence;
+  Lesson lesson;
+  lesson.source =
+      on_policy_data([student] { return student; }, run.bundle.formatter, demonstrations, options);
+  lesson.objective = make_distillation(seed, student, distillation);
+  return lesson;
+}
+bool is_retained(const TaskSettings& task) { return task.kind == "retained"; }
+
+// Prompts of the task, and of the retained tasks in turn.
+std::vector<WatchedPrompts> watched_prompts(const RunContext& run, const VariantJob& job) {
+  const auto most = static_cast<size_t>(job.recipe.watch_samples);
+  const Formatter& formatter = run.bundle.formatter;
+  auto request = [&](const Example& example, const std::string& prompt) {
+    return Request{"watch " + example.id, prompt_ids(formatter, find_prompt_template(prompt), example)};
+  };
+  std::vector<WatchedPrompts> kinds{{"task", {}}};
+  const auto& examples = job.used->dataset.examples;
+  for (size_t i = 0; i < std::min(most, examples.size()); ++i)
+    kinds[0].requests.push_back(request(examples[i], job.recipe.prompt_template));
+  WatchedPrompts retained{"retained", {}};
+  for (size_t i = 0, left = 1; left > 0 && retained.requests.size() < most; ++i) {
+    left = 0;
+    for (size_t k = 0; k < job.eval->size() && retained.requests.size() < most; ++k) {
+      const auto& of_task = (*job.eval)[k].examples;
+      if (!is_retained(job.recipe.eval[k]) || i >= of_task.size()) continue;
+      retained.requests.push_back(request(of_task[i], template_of(job.recipe, job.recipe.eval[k])));
+      ++left;
+    }
+  }
+  if (!retained.requests.empty()) kinds.push_back(std::move(retained));
+  return kinds;
+}
+
+// Empty where the training is not watched.
+Monitor monitor_of(const RunContext& run, const VariantJob& job, ModelView start) {
+  const bool on_policy = find_method(job.variant.method).on_policy;
+  if (!is_watched(job.recipe, on_policy)) return {};
+  WatchOptions options;
+  options.steps = job.recipe.watch_steps;
+  options.kl_budget = job.recipe.kl_budget;
+  options.collapse_guard = on_policy && job.recipe.collapse_guard;
+  options.generation = run.generation(job.recipe);
+  options.generation.sampling = job.recipe.rollout;
+  return watch_training(run.seed_model(), start, watched_prompts(run, job), options);
+}
 }  // namespace
 
 Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
                               const std::vector<Example>& targets) {
   Fingerprint result = model_fingerprint(run, job.after(run));
   add_settings(&result, job.recipe, kTrain);
+  if (is_watched(job.recipe, find_method(job.variant.method).on_policy))
+    for (size_t i = 0; i < job.eval->size(); ++i)
+      if (is_retained(job.recipe.eval[i]))
+        result.emplace_back("the retained task " + job.recipe.eval[i].name,
+                            examples_sha256((*job.eval)[i].examples));
   result.emplace_back("the examples and their targets", examples_sha256(targets));
   return result;
 }
@@ -151,9 +241,6 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
   load_weights(run);
   const Split split = split_validation(targets, options.val_size, options.seed);
   write_targets(split.train, dir / "train.jsonl");
-  const std::vector<Sample> samples = samples_of(run, job, split.train),
-                            held_back = samples_of(run, job, split.validation);
-  note_samples(run, job, samples, held_back, dir);
   const TrainedModel start(run, job.after(run));
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
@@ -163,15 +250,17 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
   } else {
     own = clone(*start.view.weights);
   }
+  const ModelView student(lora ? run.bundle.model : own, lora ? &adapter : nullptr);
   {
-    const auto source = fixed_data(samples, options.samples_per_step(), options.seed);
-    Trainer trainer(lora ? run.bundle.model : own, lora ? &adapter : nullptr,
-                    make_objective(options.objective, {start.view}), options,
-                    total_steps(options, source->steps_per_epoch()));
+    Lesson lesson = find_method(job.variant.method).on_policy
+                        ? own_answers(run, job, targets, start.view, student)
+                        : given_answers(run, job, split, start.view, dir);
+    Trainer trainer(lora ? run.bundle.model : own, lora ? &adapter : nullptr, std::move(lesson.objective),
+                    options, total_steps(options, lesson.source->steps_per_epoch()));
     Progress progress("train " + variant, static_cast<size_t>(trainer.total()), "steps", run.progress);
     std::string validation;  // as it was last measured
     const TrainingHistory history = train(
-        trainer, *source, held_back, dir,
+        trainer, *lesson.source, lesson.held_back, monitor_of(run, job, start.view), dir,
         [&](const StepMetrics& m) {
           if (m.validation_loss) validation = fmt::format("  validation {:.4f}", *m.validation_loss);
           progress.update(static_cast<size_t>(m.step), fmt::format("loss {:.4f}{}  {:.0f} tok/s", m.loss,
@@ -180,8 +269,7 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
         run.stop);
     tell_validation(variant, trainer, history);
   }
-  const ModelView trained(lora ? run.bundle.model : own, lora ? &adapter : nullptr);
-  note_shift(parameter_shift(run.seed_model(), trained), dir);
+  note_shift(parameter_shift(run.seed_model(), student), dir);
   save_trained(job.recipe, own, lora ? &adapter : nullptr, dir);
   finish_training(dir);
   end_stage(dir);

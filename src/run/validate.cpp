@@ -34,12 +34,15 @@ std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector
       problems.add(where + ": " + error.what(), error.code());
     }
   };
-  for (const auto& [own, rewrites] : wanted) {
+  for (const auto& [own, rewrites, taught] : wanted) {
     if (stages & (kTrain | kDistill)) add(own.prompt_template, TemplateUse::kAnswering, "template");
     if (rewrites) add(own.distill_template, TemplateUse::kRewriting, "distill_template");
+    if (taught) add(own.teacher_template, TemplateUse::kRewriting, "teacher_template");
   }
+  const bool watched = std::any_of(wanted.begin(), wanted.end(),
+                                   [](const auto& one) { return is_watched(one.recipe, one.taught); });
   for (const TaskSettings& task : recipe.eval)
-    if (stages & kEval)
+    if ((stages & kEval) || ((stages & kTrain) && watched))
       add(template_of(recipe, task), TemplateUse::kAnswering, "eval task '" + task.name + "': template");
   return names;
 }
@@ -113,7 +116,8 @@ std::string values_of(const Recipe& recipe, const std::set<std::string>& names) 
 // A dataset as it is read and rendered.
 std::string key_of(const Recipe& recipe) {
   Recipe copy = recipe;
-  std::string key = values_of(recipe, {"dataset", "template", "distill_template", "reasoning"});
+  std::string key =
+      values_of(recipe, {"dataset", "template", "distill_template", "teacher_template", "reasoning"});
   for (const auto& [name, column] : column_fields(copy.columns)) key += *column + "\n";
   return key;
 }
@@ -128,16 +132,24 @@ std::string replay_key(const Recipe& recipe) {
   return values_of(recipe, {"replay_dataset"}) + key_of(recipe);
 }
 
-// Prompts are never cut: an example whose rewriting prompt does not fit keeps its original.
-void check_prompt_lengths(const RunContext& run, const Recipe& recipe, const Dataset& dataset) {
-  const PromptTemplate& prompt = find_prompt_template(recipe.distill_template);
+// Examples whose prompt, which shows their answer, leaves no room for another one.
+std::vector<std::string> too_long_for(const RunContext& run, const std::string& prompt_template,
+                                      const Dataset& dataset) {
+  const PromptTemplate& prompt = find_prompt_template(prompt_template);
   const int64_t context = run.bundle.config.max_position_embeddings;
   std::vector<std::string> too_long;
   for (const Example& example : dataset.examples)
     if (static_cast<int64_t>(prompt_ids(run.bundle.formatter, prompt, example, example.response).size()) >=
         context)
       too_long.push_back(example.id);
+  return too_long;
+}
+
+// Prompts are never cut: an example whose rewriting prompt does not fit keeps its original.
+void check_prompt_lengths(const RunContext& run, const Recipe& recipe, const Dataset& dataset) {
+  const std::vector<std::string> too_long = too_long_for(run, recipe.distill_template, dataset);
   if (too_long.empty()) return;
+  const int64_t context = run.bundle.config.max_position_embeddings;
   if (too_long.size() == dataset.examples.size())
     fail_input(dataset.path.string(),
                fmt::format("every rewriting prompt is longer than the model's context of {} tokens", context),
@@ -148,13 +160,29 @@ void check_prompt_lengths(const RunContext& run, const Recipe& recipe, const Dat
       dataset.path.string(), too_long.size(), dataset.examples.size(), context, some_of(too_long));
 }
 
-// rewrites: for this recipe, or another that has the same key.
-Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe, bool rewrites,
-                      const std::vector<std::string>& prompts) {
+// A teacher's prompt that does not fit would leave an example out of training.
+void check_teacher(const RunContext& run, const Recipe& recipe, const Dataset& dataset,
+                   const std::vector<std::string>& prompts) {
+  if (recipe.prompt_template == kTemplateOfRecord)
+    fail_usage("template: record is for training on given answers; on_policy needs one template",
+               "give a template, as chat");
+  if (usable({recipe.teacher_template}, prompts).empty()) return;
+  const std::vector<std::string> too_long = too_long_for(run, recipe.teacher_template, dataset);
+  if (!too_long.empty())
+    fail_input(
+        dataset.path.string(),
+        fmt::format("{} of {} prompts of the teacher leave no room for an answer in the model's context "
+                    "of {} tokens: {}",
+                    too_long.size(), dataset.examples.size(), run.bundle.config.max_position_embeddings,
+                    some_of(too_long)),
+        "leave these examples out, or shorten them");
+}
+
+// templates: those that show an answer, of this recipe or another that has the same key.
+Dataset open_training(const RunContext& run, unsigned stages, const Recipe& recipe,
+                      std::vector<std::string> templates, const std::vector<std::string>& prompts) {
   Dataset dataset = open_datasets(recipe, recipe.dataset);
-  std::vector<std::string> templates;
   if (stages & kTrain) templates.push_back(recipe.prompt_template);
-  if (rewrites) templates.push_back(recipe.distill_template);
   check_renderable(run.bundle.formatter, usable(templates, prompts), &dataset, recipe.skip_bad,
                    find_reasoning(recipe.reasoning));
   tell_skipped(dataset);
@@ -279,24 +307,28 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Wanted
   problems.gather([&] { check_output(recipe.output_dir); });
   const std::vector<std::string> prompts = checked_prompts(recipe, wanted, stages, problems);
   problems.gather([&] { check_chat_templates(run, prompts); });
-  std::map<std::string, bool> rewritten;  // by key_of()
-  for (const auto& [own, rewrites] : wanted) rewritten[key_of(own)] |= rewrites;
+  std::map<std::string, std::vector<std::string>> showing;  // templates, by key_of()
+  for (const auto& [own, rewrites, taught] : wanted) {
+    if (rewrites) showing[key_of(own)].push_back(own.distill_template);
+    if (taught) showing[key_of(own)].push_back(own.teacher_template);
+  }
   std::set<std::string> seen;
   auto once = [&](const std::string& what, auto check) {
     if (seen.insert(what).second) problems.gather(check);
   };
   bool sandbox = false;
-  for (const auto& [own, rewrites] : wanted) {
+  for (const auto& [own, rewrites, taught] : wanted) {
     const std::string key = key_of(own);
     if (stages & (kDistill | kTrain))
       once(key, [&, &own = own] {
-        inputs.datasets[key] = summed(open_training(run, stages, own, rewritten.at(key), prompts));
+        inputs.datasets[key] = summed(open_training(run, stages, own, showing[key], prompts));
       });
     if (inputs.datasets.count(key)) {
       const Dataset& dataset = inputs.all(own).dataset;
       if (rewrites)
         once("checks " + key + values_of(own, {"answer_check", "acceptance"}),
              [&, &own = own] { check_rewriting(run, own, dataset, prompts); });
+      if (taught) once("teacher " + key, [&, &own = own] { check_teacher(run, own, dataset, prompts); });
       once("part " + selection_key(own) + replay_key(own) +
                values_of(own, {"replay_fraction", "val_size", "seed"}),
            [&, &own = own] { check_selection(run, stages, own, prompts, &inputs); });
@@ -308,8 +340,11 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Wanted
     sandbox |= rewrites && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
   }
   problems.gather([&] { check_memory(run, stages, wanted); });
+  const bool watched = (stages & kTrain) && std::any_of(wanted.begin(), wanted.end(), [](const auto& one) {
+                         return is_watched(one.recipe, one.taught);
+                       });
   for (const TaskSettings& task : recipe.eval) {
-    if (!(stages & kEval)) break;
+    if (!(stages & kEval) && !watched) break;
     problems.gather([&] { inputs.eval.push_back(open_task(run, task, prompts)); });
     sandbox |= runs_programs({parse_check(task.check, kTaskCheck)});
   }

@@ -24,7 +24,7 @@ struct Inputs {
   std::map<std::string, Shared> datasets;    // to rewrite and to train on, whole
   std::map<std::string, Shared> selections;  // the examples of them that recipes use
   std::map<std::string, Dataset> replays;    // to train on besides
-  std::vector<Dataset> eval;                 // as recipe.eval; empty where eval is not wanted
+  std::vector<Dataset> eval;  // as recipe.eval; empty where neither eval nor a watched training is wanted
 
   // Of a recipe that was validated.
   const TaskData& all(const Recipe& own) const;
@@ -36,6 +36,7 @@ struct Inputs {
 struct WantedRecipe {
   Recipe recipe;
   bool rewrites;  // its examples are rewritten in this call
+  bool taught;    // a teacher that sees the examples' answers takes part in its training
 };
 
 // Opens what `stages` (bits of Stages) will need and checks it; writes nothing and loads no weights. All

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -61,18 +62,25 @@ bool has_own(const Variant& variant, const std::string& key) {
                      [&](const auto& own) { return own.first == key; });
 }
 
+// Each variant once a value. One that goes on from another does so value by value, where that one has
+// several.
 std::vector<Variant> crossed(const std::vector<Variant>& variants, const std::string& key,
                              const std::vector<std::string>& values) {
   std::vector<Variant> all;
+  std::set<std::string> multiplied;
   for (const Variant& variant : variants) {
-    if (has_own(variant, key) || !is_used(key, variant)) {
+    const bool takes = !has_own(variant, key) && is_used(key, variant),
+               follows = multiplied.count(variant.after) > 0;
+    if (!takes && !follows) {
       all.push_back(variant);
       continue;
     }
+    multiplied.insert(variant.name);
     for (const std::string& value : values) {
       all.push_back(variant);
       all.back().name = with_value(variant.name, key, value);
-      all.back().overrides.emplace_back(key, value);
+      if (takes) all.back().overrides.emplace_back(key, value);
+      if (follows) all.back().after = with_value(variant.after, key, value);
       all.back().swept.emplace_back(key, value);
     }
   }
@@ -228,8 +236,9 @@ std::string swept_in_vain(const Recipe& recipe) {
 
 std::string fault_of_all(const Recipe& recipe) {
   for (const Variant& variant : recipe.variants)
-    if (is_sweep(recipe) && !variant.after.empty())
-      return "variant '" + variant.name + "': 'after' cannot stand beside 'sweep' or 'continual'";
+    if (!recipe.continual.empty() && !variant.after.empty())
+      return "variant '" + variant.name +
+             "': 'after' cannot stand beside 'continual', which chains by itself";
   if (const std::string key = twice_given(recipe); !key.empty())
     return "'" + key +
            "' is given by a task of 'continual' and by 'variants' or 'sweep', too; give it in one place";

@@ -18,9 +18,12 @@ std::vector<Example> accepted_rewrites(const Dataset& dataset, const fs::path& d
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> kRows = {
-      {"sft", "learns the dataset's own answers", false, true, own_answers},
+      {"sft", "learns the dataset's own answers", false, false, true, own_answers},
       {"self_distillation", "learns the accepted rewrites, elsewhere what `fallback` says", true, false,
-       accepted_rewrites}};
+       false, accepted_rewrites},
+      {"on_policy",
+       "answers by itself, and learns what a teacher that sees the dataset's answer would have said", false,
+       true, false, own_answers}};
   return kRows;
 }
 

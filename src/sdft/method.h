@@ -12,8 +12,9 @@ namespace sdft {
 struct Method {
   const char* name;
   const char* help;
-  bool rewrites;  // its targets need a finished distill stage
-  bool baseline;  // the plain one: what a report holds the other variants against
+  bool rewrites;   // its targets need a finished distill stage
+  bool on_policy;  // learns from answers that it writes while it trains; the targets are the demonstrations
+  bool baseline;   // the plain one: what a report holds the other variants against
   // The dataset's examples with the targets that are learned. distill_dir: the stage's folder.
   std::vector<Example> (*targets)(const Dataset& dataset, const std::filesystem::path& distill_dir,
                                   const TargetOptions& options);

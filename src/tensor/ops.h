@@ -6,6 +6,7 @@
 // tokens, C width, H heads, Hkv key/value heads, D head size, V vocabulary.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,24 @@ void append_to_cache(const Tensor& k, const Tensor& v, const std::vector<CacheSe
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
                             const Tensor& weights, double cap = 0,
                             MatmulPrecision precision = MatmulPrecision::kFull);
+// What logits are made of: softcap(hidden weight^T, cap).
+struct Head {
+  Tensor hidden;  // [N, C]
+  Tensor weight;  // [V, C]
+  double cap = 0;
+};
+// Some rows of logits, as a loss sees them that is no operation of its own.
+struct LogitRows {
+  Tensor student;  // [n, V] f32, with its gradient recorded where one is wanted
+  Tensor teacher;  // [n, V] f32, without; undefined where there is none
+  Tensor targets;  // [n] i64
+};
+// Of each row, [n] f32.
+using RowLoss = std::function<Tensor(const LogitRows& rows)>;
+// sum_n weights[n] * loss(rows)[n] -> scalar f32, differentiable in the student; neither model's logits are
+// held at once. `teacher` may be undefined; it may have a width of its own, but the same vocabulary.
+Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targets, const Tensor& weights,
+                   const RowLoss& loss, MatmulPrecision precision = MatmulPrecision::kFull);
 // log softmax(hidden W^T)[targets] -> [N] f32, no gradient.
 Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets, double cap = 0,
                        MatmulPrecision precision = MatmulPrecision::kFull);

@@ -18,7 +18,7 @@ std::vector<std::vector<const Sample*>> divide(const std::vector<const Sample*>&
   std::vector<std::vector<const Sample*>> parts;
   int64_t tokens = 0;
   for (const Sample* sample : samples) {
-    const int64_t length = static_cast<int64_t>(sample->ids.size());
+    const int64_t length = static_cast<int64_t>(std::max(sample->ids.size(), sample->teacher_ids.size()));
     if (parts.empty() || tokens + length > max_tokens) {
       parts.emplace_back();
       tokens = 0;
@@ -31,25 +31,35 @@ std::vector<std::vector<const Sample*>> divide(const std::vector<const Sample*>&
 
 // unit: the weight of a token whose sample has the weight `base`.
 MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double base, at::Device device) {
-  std::vector<std::vector<int32_t>> sequences;
-  std::vector<int64_t> rows, targets;
+  std::vector<std::vector<int32_t>> sequences, teacher_sequences;
+  std::vector<int64_t> rows, targets, teacher_rows;
   std::vector<float> weights;
-  int64_t begin = 0;
+  int64_t begin = 0, teacher_begin = 0;
   for (const Sample* sample : samples) {
+    const auto length = static_cast<int64_t>(sample->ids.size()),
+               teacher_length = static_cast<int64_t>(sample->teacher_ids.size());
     sequences.push_back(sample->ids);
-    for (size_t t = 1; t < sample->ids.size(); ++t)
-      if (sample->supervised[t]) {
-        rows.push_back(begin + static_cast<int64_t>(t) - 1);
-        targets.push_back(sample->ids[t]);
+    if (teacher_length > 0) teacher_sequences.push_back(sample->teacher_ids);
+    for (int64_t t = 1; t < length; ++t)
+      if (sample->supervised[static_cast<size_t>(t)]) {
+        rows.push_back(begin + t - 1);
+        if (teacher_length > 0) teacher_rows.push_back(teacher_begin + teacher_length - length + t - 1);
+        targets.push_back(sample->ids[static_cast<size_t>(t)]);
         weights.push_back(static_cast<float>(unit * (sample->weight / base)));
       }
-    begin += static_cast<int64_t>(sample->ids.size());
+    begin += length;
+    teacher_begin += teacher_length;
   }
   auto on_device = [&](const std::vector<int64_t>& x) {
     return at::tensor(at::ArrayRef<int64_t>(x), at::kLong).to(device);
   };
   const Tensor of_targets = at::tensor(at::ArrayRef<float>(weights), at::kFloat).to(device);
-  return {pack(sequences, device), on_device(rows), on_device(targets), of_targets};
+  MicroBatch batch{pack(sequences, device), on_device(rows), on_device(targets), of_targets};
+  if (!teacher_sequences.empty()) {
+    batch.teacher_tokens = pack(teacher_sequences, device);
+    batch.teacher_rows = on_device(teacher_rows);
+  }
+  return batch;
 }
 
 class FixedData final : public BatchSource {

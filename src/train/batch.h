@@ -15,14 +15,18 @@ struct MicroBatch {
   Tensor rows;          // [n] i64: hidden state `row` predicts the token behind it
   Tensor targets;       // [n] i64
   Tensor weights;       // [n] f32: of each target in the step's loss; those of all its micro-batches sum to 1
+  // The same answers as a teacher reads them (Sample::teacher_ids): [M], and the rows [n] that predict the
+  // targets there. Undefined and empty without.
+  PackedTokens teacher_tokens = {};
+  Tensor teacher_rows = {};
 };
 
 // Tokens of a sample that are learned. The first one is predicted from nothing and does not count.
 int64_t supervised_tokens(const Sample& sample);
 
-// Consecutive samples whose tokens together stay within max_tokens; a longer sample is alone. A learned token
-// weighs its sample's weight / the sum of these over the step's learned tokens, however they are divided: all
-// the same where the samples' weights are equal.
+// Consecutive samples whose tokens (a teacher's, where they are more) together stay within max_tokens; a
+// longer sample is alone. A learned token weighs its sample's weight / the sum of these over the step's
+// learned tokens, however they are divided: all the same where the samples' weights are equal.
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device);
 
@@ -35,6 +39,8 @@ class BatchSource {
   virtual int64_t steps_per_epoch() const = 0;
   // Of step `step` (0-based); they live until the next call.
   virtual std::vector<const Sample*> batch(int64_t step) = 0;
+  // What there is to say of the newest batch, for metrics.jsonl.
+  virtual std::vector<std::pair<const char*, double>> metrics() const { return {}; }
 };
 
 // A fixed list, each epoch in an order of its own drawn by `seed`; the last step of an epoch may have fewer

@@ -32,8 +32,8 @@ void restore(const SafetensorsFile& file, const std::string& stored, const fs::p
 }
 }  // namespace
 
-void save_checkpoint(const fs::path& dir, const AdamW& optimizer) {
-  NamedTensors tensors;
+void save_checkpoint(const fs::path& dir, const AdamW& optimizer, const NamedTensors& more) {
+  NamedTensors tensors = more;
   for (size_t i = 0; i < optimizer.parameters.size(); ++i) {
     const auto& [name, parameter] = optimizer.parameters[i];
     tensors.emplace_back(name, parameter);
@@ -43,7 +43,7 @@ void save_checkpoint(const fs::path& dir, const AdamW& optimizer) {
   write_safetensors(dir / kFile, tensors, {{"steps", std::to_string(optimizer.steps)}});
 }
 
-void load_checkpoint(const fs::path& dir, AdamW& optimizer) {
+void load_checkpoint(const fs::path& dir, AdamW& optimizer, NamedTensors more) {
   at::NoGradGuard no_grad;
   const fs::path path = dir / kFile;
   if (!fs::exists(path)) return cut_metrics(dir / "metrics.jsonl", 0);
@@ -56,6 +56,7 @@ void load_checkpoint(const fs::path& dir, AdamW& optimizer) {
     restore(file, name + ".m", path, optimizer.m[i]);
     restore(file, name + ".v", path, optimizer.v[i]);
   }
+  for (auto& [name, tensor] : more) restore(file, name, path, tensor);
   optimizer.steps = std::stoll(steps->second);
   cut_metrics(dir / "metrics.jsonl", optimizer.steps);
 }

@@ -10,11 +10,12 @@
 
 namespace sdft {
 
-void save_checkpoint(const std::filesystem::path& dir, const AdamW& optimizer);
-// Restores dir/checkpoint.safetensors into the optimizer's parameters where there is one, and cuts
+// more: what else is kept between steps.
+void save_checkpoint(const std::filesystem::path& dir, const AdamW& optimizer, const NamedTensors& more);
+// Restores dir/checkpoint.safetensors into the optimizer's parameters and `more` where there is one, and cuts
 // metrics.jsonl back to its step; without one, metrics.jsonl is emptied. Error(kInput) where the checkpoint
 // is of another model or adapter.
-void load_checkpoint(const std::filesystem::path& dir, AdamW& optimizer);
+void load_checkpoint(const std::filesystem::path& dir, AdamW& optimizer, NamedTensors more);
 
 // The parameters as they are, as dir/best-STEPS.safetensors.
 void save_best(const std::filesystem::path& dir, const AdamW& optimizer);

@@ -5,14 +5,28 @@
 namespace sdft {
 
 std::unique_ptr<Objective> make_cross_entropy(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_masked(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_dft(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_eaft(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_kl_to_seed(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_asft(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_l2_sp(const ObjectiveContext& context);
 
 namespace {
 struct Row {
   const char* name;
+  const char* help;
   std::unique_ptr<Objective> (*make)(const ObjectiveContext& context);
 };
 constexpr Row kObjectives[] = {
-    {"sft", make_cross_entropy},
+    {"sft", "cross entropy", make_cross_entropy},
+    {"kl_to_seed", "cross entropy + anchor_weight x divergence from the seed", make_kl_to_seed},
+    {"l2_sp", "cross entropy + anchor_weight x squared distance from the seed's weights", make_l2_sp},
+    {"stm", "cross entropy without tokens whose perplexity under the seed is above max_perplexity",
+     make_masked},
+    {"eaft", "cross entropy, each token times the entropy of the model's entropy_topk likeliest", make_eaft},
+    {"dft", "cross entropy, each token times its own probability", make_dft},
+    {"asft", "dft + anchor_weight x divergence from the seed", make_asft},
 };
 }  // namespace
 
@@ -20,6 +34,16 @@ std::vector<std::string> objective_names() {
   std::vector<std::string> names;
   for (const Row& row : kObjectives) names.emplace_back(row.name);
   return names;
+}
+
+std::string describe_objectives() {
+  std::string text;
+  for (const Row& row : kObjectives) {
+    std::string line = row.name;
+    line.resize(12, ' ');
+    text += (text.empty() ? "" : "\n") + line + row.help;
+  }
+  return text;
 }
 
 std::unique_ptr<Objective> make_objective(const std::string& name, const ObjectiveContext& context) {

@@ -98,12 +98,20 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
   m.step = step + 1;
   m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens(options_),
                                 {dropout, precision(options_)});
+  if (const Tensor penalty = objective_->penalty(student()); penalty.defined()) {
+    penalty.backward();
+    m.loss += penalty.item<double>();
+  }
   if (on_gradients) on_gradients(optimizer_.parameters);
   m.learning_rate = learning_rate_at(schedule_, step);
   m.grad_norm = optimizer_.step(m.learning_rate, options_.max_grad_norm);
   if (!std::isfinite(m.loss) || !std::isfinite(m.grad_norm))
     throw Error(ExitCode::kInput, "training diverged at step " + std::to_string(m.step) +
                                       ": loss is not a number (lower learning_rate, or set max_grad_norm)");
+  {
+    at::NoGradGuard no_grad;
+    objective_->stepped(student(), m.step);
+  }
   m.tokens_per_second = static_cast<double>(tokens_seen) /
                         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return m;
@@ -128,6 +136,11 @@ std::string line_of(const StepMetrics& m) {
                {"grad_norm", m.grad_norm},
                {"tokens", m.tokens},
                {"tokens_per_second", m.tokens_per_second}};
+  for (const auto& [name, value] : m.of_source) json[name] = value;
+  if (m.watched) {
+    for (const auto& [name, value] : m.watched->values) json[name] = value;
+    json["fault"] = m.watched->fault;
+  }
   if (m.validation_loss) json["validation_loss"] = *m.validation_loss;
   return json.dump();
 }
@@ -140,51 +153,85 @@ double measured(const Trainer& trainer, const std::vector<const Sample*>& sample
                                       " is not a number (lower learning_rate, or set max_grad_norm)");
   return loss;
 }
+
+// Which earlier parameters a training may have to go back to.
+struct Kept {
+  bool best, sound;  // those of the lowest validation loss; those that a monitor found sound
+  int64_t step_of(const TrainingHistory& history) const {
+    return sound ? history.sound_step : best ? history.best_step : 0;
+  }
+};
+
+// Whether something was measured whose parameters are now the ones to keep.
+bool measure(const Trainer& trainer, const std::vector<const Sample*>& validation, const Monitor& monitor,
+             const Kept& kept, int64_t epoch, StepMetrics* m, TrainingHistory* history) {
+  const bool planned_end = m->step == trainer.total();
+  auto due = [&](int64_t steps) { return planned_end || m->step % (steps > 0 ? steps : epoch) == 0; };
+  const int64_t before = kept.step_of(*history);
+  if (!validation.empty() && due(trainer.options().eval_steps)) {
+    m->validation_loss = measured(trainer, validation);
+    history->add_measurement(m->step, *m->validation_loss);
+  }
+  if (monitor && due(monitor.steps)) {
+    m->watched = monitor.measure(trainer.student());
+    history->add_watched(m->step, m->watched->fault);
+  }
+  return kept.step_of(*history) != before;
+}
+
+// Puts the parameters back that are to stay.
+void settle(const fs::path& dir, const Kept& kept, const TrainingHistory& history, Trainer& trainer) {
+  if (kept.sound && history.fault.empty()) return;  // the last step's
+  if (!kept.sound && !kept.best) return;
+  const int64_t step = kept.step_of(history);
+  if (step == 0)
+    fail_input("training", "went wrong before its first sound measurement: " + history.fault,
+               "lower learning_rate, measure more often (watch_steps), or allow more (kl_budget)");
+  load_best(dir, step, trainer.state());
+}
 }  // namespace
 
 TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<Sample>& held_back,
-                      const fs::path& dir, const std::function<void(const StepMetrics&)>& on_step,
-                      const std::atomic<bool>* stop) {
+                      const Monitor& monitor, const fs::path& dir,
+                      const std::function<void(const StepMetrics&)>& on_step, const std::atomic<bool>* stop) {
   const TrainOptions& options = trainer.options();
-  const int64_t epoch = source.steps_per_epoch(), eval_steps = options.eval_steps;
+  const int64_t epoch = source.steps_per_epoch();
   std::vector<const Sample*> validation;
   for (const Sample& sample : held_back) validation.push_back(&sample);
   make_directories(dir);
-  load_checkpoint(dir, trainer.state());
+  load_checkpoint(dir, trainer.state(), trainer.objective_state());
   TrainingHistory history = read_history(dir);
-  const bool keep = options.load_best_model_at_end && !validation.empty();
-  int64_t saved_best = history.best_step;  // the one that belongs to the checkpoint
-  keep_best(dir, {saved_best});
+  const Kept kept{options.load_best_model_at_end && !validation.empty(), static_cast<bool>(monitor)};
+  int64_t saved = kept.step_of(history);  // the one that belongs to the checkpoint
+  keep_best(dir, {saved});
   const auto last = [&] {
     const int64_t patience = options.early_stopping_patience;
-    return trainer.steps() >= trainer.total() || (patience > 0 && history.since_best >= patience);
+    return trainer.steps() >= trainer.total() || (patience > 0 && history.since_best >= patience) ||
+           !history.fault.empty();
   };
   LineWriter metrics(dir / "metrics.jsonl");
   while (!last()) {
     StepMetrics m = trainer.step(source.batch(trainer.steps()));
+    m.of_source = source.metrics();
     m.epoch = static_cast<double>(m.step) / static_cast<double>(epoch);
-    const bool planned_end = m.step == trainer.total();
-    if (!validation.empty() && (planned_end || m.step % (eval_steps > 0 ? eval_steps : epoch) == 0)) {
-      m.validation_loss = measured(trainer, validation);
-      if (history.add_measurement(m.step, *m.validation_loss) && keep) {
-        save_best(dir, trainer.state());
-        keep_best(dir, {saved_best, m.step});
-      }
+    if (measure(trainer, validation, monitor, kept, epoch, &m, &history)) {
+      save_best(dir, trainer.state());
+      keep_best(dir, {saved, m.step});
     }
     metrics.write(line_of(m));
     if (on_step) on_step(m);
     const bool interrupted = stop && stop->load();
     if (interrupted || last() || (options.save_steps > 0 && m.step % options.save_steps == 0)) {
       metrics.sync();
-      save_checkpoint(dir, trainer.state());
-      saved_best = history.best_step;
-      keep_best(dir, {saved_best});
+      save_checkpoint(dir, trainer.state(), trainer.objective_state());
+      saved = kept.step_of(history);
+      keep_best(dir, {saved});
     }
     if (interrupted && !last())
       throw Error(ExitCode::kInterrupted, "interrupted at step " + std::to_string(m.step) + " of " +
                                               std::to_string(trainer.total()) + "; the same command goes on");
   }
-  if (keep) load_best(dir, history.best_step, trainer.state());
+  settle(dir, kept, history, trainer);
   return history;
 }
 

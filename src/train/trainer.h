@@ -12,6 +12,7 @@
 
 #include "model/lora.h"
 #include "train/batch.h"
+#include "train/monitor.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -23,6 +24,7 @@ struct TrainOptions {
   std::string finetuning_type = "lora";  // lora | full
   LoraConfig lora;
   std::string objective = "sft";  // objective_names()
+  ObjectiveOptions objective_options;
   double learning_rate = 1e-4;
   std::string lr_scheduler_type = "cosine";
   double warmup_ratio = 0.0;
@@ -48,13 +50,15 @@ struct TrainOptions {
 struct StepMetrics {
   int64_t step = 0;  // 1-based
   double epoch = 0;
-  double loss = 0;  // mean over the step's supervised tokens
+  double loss = 0;  // mean over the step's supervised tokens, and the objective's penalty
   double learning_rate = 0;
   double grad_norm = 0;  // before clipping
   int64_t tokens = 0;    // supervised, this step
   double tokens_per_second =
       0;  // all tokens of the step's sequences; the only figure that differs between runs
-  std::optional<double> validation_loss;  // after this step, where it was measured
+  std::vector<std::pair<const char*, double>> of_source;  // BatchSource::metrics()
+  std::optional<Measured> watched;                        // after this step, where the monitor measured
+  std::optional<double> validation_loss;                  // after this step, where it was measured
 };
 
 int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch);
@@ -79,8 +83,8 @@ class Trainer {
   // the parameters are spoilt then.
   StepMetrics step(const std::vector<const Sample*>& samples);
 
-  // The objective's value on samples as the student is now, without dropout and gradients: the mean over
-  // their supervised tokens.
+  // The objective's value on samples as the student is now, without dropout, gradients and penalty: the mean
+  // over their supervised tokens.
   double loss(const std::vector<const Sample*>& samples) const;
 
   const TrainOptions& options() const { return options_; }
@@ -89,6 +93,7 @@ class Trainer {
   ModelView student() const { return {model_, adapter_}; }
   // The state between two steps; see checkpoint.h.
   AdamW& state() { return optimizer_; }
+  NamedTensors objective_state() const { return objective_->state(); }
 
   // Called with the parameters, each with its .grad, between backward pass and clipping: to sum over ranks,
   // say.
@@ -105,13 +110,14 @@ class Trainer {
 
 // Takes all steps that are left, or fewer where the loss of `held_back` (may be empty: nothing is measured)
 // says to stop; it is measured every eval_steps steps and after the last one. Leaves the parameters of the
-// last step or, with load_best_model_at_end, those of the lowest validation loss. In `dir`: metrics.jsonl,
-// one line a step, checkpoint.safetensors and, for the best, best-STEP.safetensors, from which the same call
-// goes on after a crash and ends with the same bytes. The caller writes the result and then calls
-// finish_training(). Error(kInterrupted) after a checkpoint once *stop is set; a measurement that has begun
-// is finished before.
+// last step or, with load_best_model_at_end, those of the lowest validation loss. A `monitor` (may be empty)
+// that finds a fault ends the training with the parameters of its newest measurement without one;
+// Error(kInput) where there is none. In `dir`: metrics.jsonl, one line a step, checkpoint.safetensors and,
+// for the best, best-STEP.safetensors, from which the same call goes on after a crash and ends with the same
+// bytes. The caller writes the result and then calls finish_training(). Error(kInterrupted) after a
+// checkpoint once *stop is set; a measurement that has begun is finished before.
 TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<Sample>& held_back,
-                      const std::filesystem::path& dir,
+                      const Monitor& monitor, const std::filesystem::path& dir,
                       const std::function<void(const StepMetrics&)>& on_step,
                       const std::atomic<bool>* stop = nullptr);
 

@@ -31,6 +31,11 @@ bool TrainingHistory::add_measurement(int64_t step, double loss) {
   return best;
 }
 
+void TrainingHistory::add_watched(int64_t step, const std::string& found) {
+  fault = found;
+  if (found.empty()) sound_step = step;
+}
+
 TrainingHistory read_history(const std::filesystem::path& dir) {
   TrainingHistory history;
   const std::filesystem::path path = dir / "metrics.jsonl";
@@ -41,6 +46,8 @@ TrainingHistory read_history(const std::filesystem::path& dir) {
     if (json.contains("validation_loss"))
       history.add_measurement(require<int64_t>(json, "step", where),
                               require<double>(json, "validation_loss", where));
+    if (json.contains("fault"))
+      history.add_watched(require<int64_t>(json, "step", where), require<std::string>(json, "fault", where));
   });
   return history;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "data/example.h"
@@ -22,9 +23,14 @@ struct TrainingHistory {
   int64_t best_step = 0;  // 1-based, whose validation loss was the lowest, of equal ones the first; 0: none
   double best_loss = 0;
   int64_t since_best = 0;  // measurements after it
+  // Of a monitor (monitor.h): the newest step that had no fault, 0: none; and the fault that ends the
+  // training.
+  int64_t sound_step = 0;
+  std::string fault;
 
   // Whether it is a new best.
   bool add_measurement(int64_t step, double loss);
+  void add_watched(int64_t step, const std::string& found);
 };
 // The lines of dir/metrics.jsonl; nothing where there is none.
 TrainingHistory read_history(const std::filesystem::path& dir);

@@ -325,6 +325,20 @@ TEST_F(KilledRun, SweepsAndContinualRunsGoOnToo) {
   goes_on(path("r.yaml"), "sdft,lora_rank=4,stage=2-two/adapter/adapter_model.safetensors");
 }
 
+// On-policy training writes its own data, and an averaged teacher is a part of its state.
+TEST_F(KilledRun, OnPolicyTrainingGoesOnToo) {
+  std::string text = read_text(recipe());
+  const std::string short_form = "baseline: true\n";
+  text.replace(text.find(short_form), short_form.size(),
+               "variants:\n  - {name: ours, method: self_distillation}\n"
+               "  - {name: ema, method: on_policy, teacher_model_kind: ema}\n"
+               "  - {name: full, method: on_policy, finetuning_type: full, teacher_model_kind: ema, "
+               "learning_rate: 1e-3}\n"
+               "  - {name: then, method: on_policy, after: ours, distillation_mode: topk_logits}\n");
+  write_text(path("r.yaml"), text);
+  goes_on(path("r.yaml"), "then/adapter/adapter_model.safetensors");
+}
+
 TEST_F(KilledRun, AnotherRecipeIsRefused) {
   const std::string file = recipe();
   ASSERT_EQ(run_command({"run", "--recipe", file, "--output_dir", path("out")}).exit_code, 0);

@@ -231,6 +231,21 @@ TEST_F(Stages, AVariantThatFailsLeavesTheOthers) {
   EXPECT_FALSE(fs::exists(dir_ / "out/DONE"));
 }
 
+// What a teacher would not see whole is said before anything is made.
+TEST_F(Stages, ATeachersPromptMustFit) {
+  std::string words;
+  for (int i = 0; i < 3000; ++i) words += "plus ";
+  write("long.jsonl",
+        small_dataset(3) + "{\"id\": \"long one\", \"instruction\": \"a\", \"output\": \"" + words + "\"}\n");
+  const std::string variants = "variants=[{name: taught, method: on_policy}]";
+  refused(stage("run", "out", {"baseline=false", variants, "dataset=" + path("long.jsonl")}), "long one");
+  EXPECT_FALSE(fs::exists(dir_ / "out/taught"));
+  const CommandResult template_fault =
+      stage("run", "out", {"baseline=false", variants, "teacher_template=chat"});
+  EXPECT_EQ(template_fault.exit_code, 2) << template_fault.err;
+  EXPECT_THAT(template_fault.err, HasSubstr("teacher_template"));
+}
+
 TEST_F(Stages, ASkippedRecordMayBeAnything) {
   write("train.jsonl", small_dataset(12) + "{\"instruction\": \"a\xff\", \"output\": \"b\"}\n");
   EXPECT_THAT(good("run", "out", {"skip_bad=true"}).err, HasSubstr("1 of 13 records were skipped"));

@@ -290,6 +290,22 @@ TEST(Recipe, ASweepIsManyVariants) {
   EXPECT_EQ(names_of(read_recipe(dir / "r.yaml", {})), names_of(r));
 }
 
+// A variant goes on from the one of its own combination.
+TEST(Recipe, ASweepKeepsChainsTogether) {
+  const Recipe r = read_recipe("", {"variants=[{name: a, method: self_distillation}, {name: b, method: sft, "
+                                    "after: a}, {name: c, method: sft, "
+                                    "seed: 7}, {name: d, method: sft, after: c}]",
+                                    "sweep.num_candidates=1,2", "sweep.seed=1,2"});
+  EXPECT_EQ(names_of(r),
+            "a,num_candidates=1,seed=1\na,num_candidates=1,seed=2\n"
+            "a,num_candidates=2,seed=1\na,num_candidates=2,seed=2\n"
+            "b,num_candidates=1,seed=1 after a,num_candidates=1,seed=1\n"
+            "b,num_candidates=1,seed=2 after a,num_candidates=1,seed=2\n"
+            "b,num_candidates=2,seed=1 after a,num_candidates=2,seed=1\n"
+            "b,num_candidates=2,seed=2 after a,num_candidates=2,seed=2\n"
+            "c\nd,seed=1 after c\nd,seed=2 after c\n");
+}
+
 TEST(Recipe, AContinualRunIsAChainOfEachVariant) {
   const Recipe r = read_recipe("", {"baseline=true", "sweep.seed=1,2",
                                     "continual=[{name: a, dataset: a.jsonl}, {name: b, dataset: b.jsonl, "
@@ -348,7 +364,8 @@ TEST(Recipe, SettingsThatCannotGoTogether) {
            {{"continual=[{name: a, dataset: a}]"}, "two tasks or more"},
            {{"continual=[{name: a/b, dataset: a}, {name: c, dataset: c}]"}, "names a folder"},
            {{"variants=[{name: a, method: sft, after: b}]"}, "no variant before it"},
-           {{"variants=[{name: a, method: sft}, {name: b, method: sft, after: a}]", "sweep.seed=1,2"},
+           {{"variants=[{name: a, method: sft}, {name: b, method: sft, after: a}]",
+             "continual=[{name: a, dataset: a}, {name: b, dataset: b}]"},
             "cannot stand beside"},
            {{"variants=[{name: a, method: sft}, {name: b, method: sft, after: a, finetuning_type: full}]"},
             "both need the same finetuning_type"},
@@ -356,6 +373,12 @@ TEST(Recipe, SettingsThatCannotGoTogether) {
              "variants=[{name: x, method: sft, dataset: c}]"},
             "'dataset' is given by a task"},
            {{"variants=[{name: a, method: sft, output_dir: x}]"}, "the same for the whole run"},
+           {{"variants=[{name: a, method: on_policy, objective: dft}]"}, "on_policy has a loss of its own"},
+           {{"variants=[{name: a, method: on_policy, val_size: 0.1}]"}, "'val_size': on_policy"},
+           {{"variants=[{name: a, method: on_policy, distillation_mode: sampled_token}]"},
+            "set divergence: reverse"},
+           {{"divergence=forwards"}, "expected forward, reverse, jensen_shannon or a number"},
+           {{"objective=ewk"}, "objective"},
            {{"variants=[{name: a, method: sft, seed: 1, seed: 2}]"}, "'seed' stands there twice"},
            {{"continual=[{name: a, dataset: a}, {name: a, dataset: b}]"}, "a second task is named 'a'"},
            {{"variants=[{name: a, method: sft}]", "sweep.num_candidates=1,2"},

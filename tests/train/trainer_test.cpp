@@ -20,7 +20,8 @@ TEST(Trainer, StepsOneByOneAreTheLoop) {
   Training one(quick()), all(quick());
   testing::ScratchDir dir;
   std::vector<double> losses;
-  train(*all.trainer, *all.source, {}, dir.path(), [&](const StepMetrics& m) { losses.push_back(m.loss); });
+  train(*all.trainer, *all.source, {}, {}, dir.path(),
+        [&](const StepMetrics& m) { losses.push_back(m.loss); });
   for (int64_t step = 0; step < 12; ++step)
     EXPECT_EQ(one.trainer->step(one.source->batch(step)).loss, losses[static_cast<size_t>(step)]);
   expect_same(one.adapter, all.adapter);
@@ -30,18 +31,18 @@ TEST(Trainer, StepsOneByOneAreTheLoop) {
 TEST(Trainer, InterruptedAndResumedIsUninterrupted) {
   Training whole(quick());
   testing::ScratchDir dir, other;
-  train(*whole.trainer, *whole.source, {}, other.path(), {});
+  train(*whole.trainer, *whole.source, {}, {}, other.path(), {});
   std::atomic<bool> stop{false};
   {
     Training first(quick());
     EXPECT_THROW(train(
-                     *first.trainer, *first.source, {}, dir.path(),
+                     *first.trainer, *first.source, {}, {}, dir.path(),
                      [&](const StepMetrics& m) { stop = m.step == 5; }, &stop),
                  Error);
   }
   Training second(quick());
   int64_t steps = 0;
-  train(*second.trainer, *second.source, {}, dir.path(), [&](const StepMetrics&) { ++steps; });
+  train(*second.trainer, *second.source, {}, {}, dir.path(), [&](const StepMetrics&) { ++steps; });
   EXPECT_EQ(steps, 7);
   expect_same(second.adapter, whole.adapter);
 }

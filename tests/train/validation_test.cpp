@@ -117,7 +117,7 @@ TEST(Validation, IsMeasuredAfterEachEpochOrSoManySteps) {
     options.eval_steps = eval_steps;
     Training run(options);  // 12 steps, 4 an epoch
     ScratchDir dir;
-    train(*run.trainer, *run.source, held, dir.path(), {});
+    train(*run.trainer, *run.source, held, {}, dir.path(), {});
     std::vector<int64_t> steps;
     for (const Json& line : metrics_of(dir.path()))
       if (line.contains("validation_loss")) steps.push_back(line["step"]);
@@ -135,8 +135,8 @@ TEST(Validation, LeavesTheTrainingAsItIs) {
   options.load_best_model_at_end = false;
   Training without(options), with(options);
   ScratchDir a, b;
-  train(*without.trainer, *without.source, {}, a.path(), {});
-  train(*with.trainer, *with.source, held, b.path(), {});
+  train(*without.trainer, *without.source, {}, {}, a.path(), {});
+  train(*with.trainer, *with.source, held, {}, b.path(), {});
   expect_same(without.adapter, with.adapter);
   const auto plain = metrics_of(a.path());
   auto measured = metrics_of(b.path());
@@ -150,7 +150,7 @@ TEST(Validation, StopsEarlyWithTheBestParameters) {
   options.early_stopping_patience = 2;
   Training run(options);
   ScratchDir dir;
-  const TrainingHistory history = train(*run.trainer, *run.source, held, dir.path(), {});
+  const TrainingHistory history = train(*run.trainer, *run.source, held, {}, dir.path(), {});
   const auto lines = metrics_of(dir.path());
   ASSERT_LT(lines.size(), 12u) << "a training that overfits";
   EXPECT_EQ(static_cast<int64_t>(lines.size()), history.best_step + 2);
@@ -184,7 +184,7 @@ TEST(Validation, KilledAnywhereEndsTheSame) {
     Training whole(options);
     ScratchDir dir, kills;
     int64_t steps = 0;
-    const auto last = train(*whole.trainer, *whole.source, held, dir.path(), [&](const StepMetrics& m) {
+    const auto last = train(*whole.trainer, *whole.source, held, {}, dir.path(), [&](const StepMetrics& m) {
       const std::string name = std::to_string(steps = m.step);
       fs::copy(dir.path(), kills / ("line-" + name));
       fs::copy(dir.path(), kills / ("best-" + name));
@@ -198,7 +198,7 @@ TEST(Validation, KilledAnywhereEndsTheSame) {
     for (const auto& entry : fs::directory_iterator(kills.path())) {
       SCOPED_TRACE(entry.path().filename().string());
       Training second(options);
-      const auto history = train(*second.trainer, *second.source, held, entry.path(), {});
+      const auto history = train(*second.trainer, *second.source, held, {}, entry.path(), {});
       EXPECT_EQ(history.best_step, last.best_step);
       EXPECT_EQ(metrics_of(entry.path()), metrics);
       EXPECT_EQ(best_files(entry.path()), 1u);
@@ -218,7 +218,7 @@ TEST(Validation, TheCheckpointsBestOutlivesLaterOnes) {
   options.save_steps = 3;
   Training run(options);
   ScratchDir dir, kill;
-  train(*run.trainer, *run.source, held, dir.path(), [&](const StepMetrics& m) {
+  train(*run.trainer, *run.source, held, {}, dir.path(), [&](const StepMetrics& m) {
     if (m.step == 5) fs::copy(dir.path(), kill / "at");
   });
   EXPECT_TRUE(fs::exists(kill / "at" / "best-3.safetensors"));

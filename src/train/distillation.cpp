@@ -1,0 +1,91 @@
+#include "train/distillation.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace sdft {
+
+const std::vector<std::string>& distillation_modes() {
+  static const std::vector<std::string> kNames = {"full_logits", "topk_logits", "sampled_token"};
+  return kNames;
+}
+
+namespace {
+// log(1 - sum p) behind the log-probabilities [n, k] of some tokens.
+Tensor with_tail(const Tensor& log_probs) {
+  const Tensor sum = log_probs.logsumexp({-1}, true).clamp_max(-1e-7);
+  return at::cat({log_probs, at::log(-at::expm1(sum))}, -1);  // [n, k + 1]
+}
+
+// The distribution over the chosen tokens [n, k].
+Tensor restricted(const Tensor& log_probs, const Tensor& chosen, bool add_tail) {
+  const Tensor some = log_probs.gather(-1, chosen);
+  return add_tail ? with_tail(some) : some - some.logsumexp({-1}, true);
+}
+
+class Distillation final : public Objective {
+ public:
+  Distillation(ModelView seed, ModelView student, const DistillationOptions& options)
+      : options_(options), teacher_(seed, student, options.teacher) {}
+
+  Tensor loss(ModelView student, const MicroBatch& batch, const ForwardOptions& options) const override {
+    const ModelView teacher = teacher_.view(student);
+    ops::Head shown;
+    {
+      at::NoGradGuard no_grad;
+      shown = {
+          forward(teacher, batch.teacher_tokens, {{}, options.precision}).index_select(0, batch.teacher_rows),
+          head_weight(teacher), teacher->config.final_softcap};
+    }
+    const ops::Head own{forward(student, batch.tokens, options).index_select(0, batch.rows),
+                        head_weight(student), student->config.final_softcap};
+    return ops::linear_loss(
+        own, shown, batch.targets, batch.weights,
+        [this](const ops::LogitRows& rows) {
+          return distillation_loss(at::log_softmax(rows.student, -1), at::log_softmax(rows.teacher, -1),
+                                   rows.targets, options_);
+        },
+        options.precision);
+  }
+
+  void stepped(ModelView student, int64_t steps) override { teacher_.stepped(student, steps); }
+  NamedTensors state() const override { return teacher_.state(); }
+
+ private:
+  DistillationOptions options_;
+  Teacher teacher_;
+};
+}  // namespace
+
+Tensor distillation_loss(const Tensor& student, const Tensor& teacher, const Tensor& sampled,
+                         const DistillationOptions& options) {
+  if (options.mode == "sampled_token") {
+    auto of_sampled = [&](const Tensor& x) { return x.gather(-1, sampled.unsqueeze(-1)).squeeze(-1); };
+    const Tensor own = of_sampled(student);
+    return (own - of_sampled(teacher)).detach() * own;
+  }
+  const double alpha = find_divergence(options.divergence);
+  if (options.mode == "full_logits") return divergence(alpha, teacher, student, options.entry_clip);
+  const Tensor& chooses = options.topk_of == "teacher" ? teacher : student;
+  const Tensor chosen = std::get<1>(chooses.detach().topk(options.topk, -1));  // [n, k]
+  return divergence(alpha, restricted(teacher, chosen, options.add_tail),
+                    restricted(student, chosen, options.add_tail), options.entry_clip);
+}
+
+std::unique_ptr<Objective> make_distillation(ModelView seed, ModelView student,
+                                             const DistillationOptions& options) {
+  const auto& modes = distillation_modes();
+  if (std::find(modes.begin(), modes.end(), options.mode) == modes.end())
+    fail_usage("distillation_mode '" + options.mode + "' is not known",
+               modes[0] + ", topk_logits or sampled_token");
+  const double alpha = find_divergence(options.divergence);
+  if (options.mode == "sampled_token" && alpha != 1)
+    fail_usage("distillation_mode: sampled_token estimates the reverse KL", "set divergence: reverse");
+  if (options.mode == "topk_logits" && options.topk > seed->config.vocab_size)
+    fail_usage("distillation_topk: " + std::to_string(options.topk) + ", but the vocabulary has " +
+               std::to_string(seed->config.vocab_size) + " tokens");
+  return std::make_unique<Distillation>(seed, student, options);
+}
+
+}  // namespace sdft
