@@ -42,7 +42,7 @@ Watched watch(ModelView seed, ModelView student, const std::vector<Request>& req
 }
 
 std::string collapse_of(const Watched& start, const Watched& now) {
-  if (now.ended < 0.5 * start.ended)
+  if (start.ended >= 0.5 && now.ended < 0.5 * start.ended)  // else too few to tell
     return fmt::format("{:.0f} % of its answers end by themselves, {:.0f} % did at the start",
                        100 * now.ended, 100 * start.ended);
   if (now.repetition > start.repetition + 0.25)
