@@ -52,7 +52,12 @@ struct Completion {
   size_t index = 0;          // what submit() gave
   std::vector<int32_t> ids;  // without the stop token, with what completed a stop string
   FinishReason finish = FinishReason::kStop;
-  int32_t stop_token = -1;  // the one of stop_ids that ended it, or -1
+  int32_t stop_token = -1;                // the one of stop_ids that ended it, or -1
+  std::vector<int32_t> written() const {  // all that the model wrote, the stop token too
+    std::vector<int32_t> all = ids;
+    if (stop_token >= 0) all.push_back(stop_token);
+    return all;
+  }
 };
 
 // Either may be empty.

@@ -14,9 +14,8 @@
 #include "base/file.h"
 #include "base/problems.h"
 #include "data/prompt.h"
-#include "data/samples.h"
+#include "run/settings_together.h"
 #include "run/variants.h"
-#include "sdft/method.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -391,57 +390,6 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
     read_task(node[i], reading.inside("eval[" + std::to_string(i) + "]"), &recipe->eval);
 }
 
-// What single values do not show; `whose` is in front of what is said of a variant.
-void check_rewriting_settings(const Recipe& r, const std::string& whose, Problems& problems) {
-  auto add = [&](const std::string& what) { problems.add(whose + what); };
-  const auto& ladder = r.candidate_temperatures;
-  const double last = ladder.empty() ? r.sampling.temperature : ladder.back();
-  if (r.num_candidates > std::max<int64_t>(1, static_cast<int64_t>(ladder.size())) && last == 0)
-    add("'num_candidates': greedy rewrites (temperature 0) come out the same each time");
-  if (static_cast<int64_t>(ladder.size()) > r.num_candidates)
-    add(fmt::format("'candidate_temperatures': {} of them for {} candidates (num_candidates)", ladder.size(),
-                    r.num_candidates));
-  if (r.candidate_choice == "likeliest" && r.num_candidates == 1)
-    add("'candidate_choice': likeliest chooses among several; set num_candidates");
-  const std::vector<ChosenCheck> checks = acceptance_checks(r.acceptance, r.answer_check);
-  const bool agrees = std::any_of(checks.begin(), checks.end(), [](const ChosenCheck& check) {
-    return (check.check->uses & kAnswerCheck) && check.check->name != std::string("none");
-  });
-  if (r.own_answer_first && !agrees)
-    add("'own_answer_first': needs an answer_check, which tells whether the seed's own answer is right");
-}
-
-void check_on_policy_settings(const Recipe& r, const std::string& whose, Problems& problems) {
-  auto add = [&](const std::string& what) { problems.add(whose + what); };
-  if (r.train.objective != "sft")
-    add("'objective': " + r.train.objective + " is of given answers; on_policy has a loss of its own");
-  if (r.train.val_size > 0) add("'val_size': on_policy learns from no given answers that could be held back");
-  if (!r.replay_dataset.empty()) add("'replay_dataset': on_policy learns from no given answers");
-  const bool sampled = r.distillation.mode == "sampled_token";
-  if (sampled && find_divergence(r.train.objective_options.divergence) != 1)
-    add("'distillation_mode': sampled_token estimates the reverse KL; set divergence: reverse");
-}
-
-void check_training_settings(const Recipe& r, const std::string& whose, Problems& problems) {
-  auto add = [&](const std::string& what) { problems.add(whose + what); };
-  if (r.reasoning == "keep" && r.train_on_prompt)
-    add("'train_on_prompt': learns all tokens, which 'reasoning: keep' forbids of traces");
-  if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
-    add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
-  if (r.prompt_template == kTemplateOfRecord && (r.kl_budget > 0 || r.watch_steps > 0))
-    add("'watch_steps': needs one prompt template for all, not record");
-  if (r.train.load_best_model_at_end && (r.kl_budget > 0 || r.watch_steps > 0))
-    add("'load_best_model_at_end': cannot stand beside kl_budget or watch_steps, which keep other "
-        "parameters");
-  const std::pair<const char*, bool> validating[] = {
-      {"eval_steps", r.train.eval_steps > 0},
-      {"early_stopping_patience", r.train.early_stopping_patience > 0},
-      {"load_best_model_at_end", r.train.load_best_model_at_end}};
-  for (const auto& [name, set] : validating)
-    if (set && r.train.val_size == 0)
-      add(std::string("'") + name + "': needs held-back examples; set val_size, as 0.1");
-}
-
 YAML::Node parse_yaml(const std::string& text, const std::string& where) {
   try {
     return YAML::Load(text);
@@ -468,23 +416,6 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
                recipe);
 }
 
-// What is wrong with the variants as a whole, and with single ones that have settings of their own.
-void check_variants(const Recipe& recipe, Problems& problems) {
-  if (recipe.baseline && !recipe.variants.empty())
-    problems.add("'baseline': is the short form of 'variants'; give one of the two");
-  const std::string fault = fault_of_all(recipe);
-  if (!fault.empty()) return problems.add(fault);
-  bool plain = false;  // of the variants without settings of their own the recipe's are checked, once
-  for (const Variant& variant : wanted_variants(recipe)) {
-    if (variant.overrides.empty() && plain) continue;
-    plain |= variant.overrides.empty();
-    const Recipe own = with_overrides(recipe, variant.overrides);
-    const std::string whose = variant.overrides.empty() ? "" : "variant '" + variant.name + "': ";
-    if (find_method(variant.method).rewrites) check_rewriting_settings(own, whose, problems);
-    if (find_method(variant.method).on_policy) check_on_policy_settings(own, whose, problems);
-    check_training_settings(own, whose, problems);
-  }
-}
 }  // namespace
 
 Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrides) {
@@ -501,7 +432,7 @@ Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrid
   }
   for (const auto& override : overrides) read_override(override, &recipe, problems);
   problems.raise();  // single values have to be right first
-  check_variants(recipe, problems);
+  check_together(recipe, problems);
   problems.raise();
   return recipe;
 }

@@ -169,10 +169,9 @@ Lesson own_answers(const RunContext& run, const VariantJob& job, const std::vect
   options.generation = run.generation(recipe);
   options.generation.sampling = recipe.rollout;
   DistillationOptions distillation = recipe.distillation;
-  distillation.divergence = recipe.train.objective_options.divergence;
+  distillation.alpha = find_divergence(recipe.train.objective_options.divergence);
   Lesson lesson;
-  lesson.source =
-      on_policy_data([student] { return student; }, run.bundle.formatter, demonstrations, options);
+  lesson.source = on_policy_data(student, run.bundle.formatter, demonstrations, options);
   lesson.objective = make_distillation(seed, student, distillation);
   return lesson;
 }

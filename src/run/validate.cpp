@@ -19,6 +19,14 @@
 namespace sdft {
 namespace fs = std::filesystem;
 
+// Evaluation reads the tasks, and a watch over a training does.
+bool opens_tasks(unsigned stages, const std::vector<WantedRecipe>& wanted) {
+  const bool watched = std::any_of(wanted.begin(), wanted.end(), [](const WantedRecipe& one) {
+    return is_watched(one.recipe, one.taught);
+  });
+  return (stages & kEval) || ((stages & kTrain) && watched);
+}
+
 namespace {
 // The names of the prompt templates that are used, each a problem of its own where it cannot be.
 std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector<WantedRecipe>& wanted,
@@ -39,10 +47,8 @@ std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector
     if (rewrites) add(own.distill_template, TemplateUse::kRewriting, "distill_template");
     if (taught) add(own.teacher_template, TemplateUse::kRewriting, "teacher_template");
   }
-  const bool watched = std::any_of(wanted.begin(), wanted.end(),
-                                   [](const auto& one) { return is_watched(one.recipe, one.taught); });
   for (const TaskSettings& task : recipe.eval)
-    if ((stages & kEval) || ((stages & kTrain) && watched))
+    if (opens_tasks(stages, wanted))
       add(template_of(recipe, task), TemplateUse::kAnswering, "eval task '" + task.name + "': template");
   return names;
 }
@@ -160,22 +166,35 @@ void check_prompt_lengths(const RunContext& run, const Recipe& recipe, const Dat
       dataset.path.string(), too_long.size(), dataset.examples.size(), context, some_of(too_long));
 }
 
-// A teacher's prompt that does not fit would leave an example out of training.
-void check_teacher(const RunContext& run, const Recipe& recipe, const Dataset& dataset,
-                   const std::vector<std::string>& prompts) {
+// A prompt that does not fit would leave an example out of training.
+void check_on_policy(const RunContext& run, const Recipe& recipe, const Dataset& dataset,
+                     const std::vector<std::string>& prompts) {
   if (recipe.prompt_template == kTemplateOfRecord)
     fail_usage("template: record is for training on given answers; on_policy needs one template",
                "give a template, as chat");
-  if (usable({recipe.teacher_template}, prompts).empty()) return;
-  const std::vector<std::string> too_long = too_long_for(run, recipe.teacher_template, dataset);
-  if (!too_long.empty())
-    fail_input(
-        dataset.path.string(),
-        fmt::format("{} of {} prompts of the teacher leave no room for an answer in the model's context "
-                    "of {} tokens: {}",
-                    too_long.size(), dataset.examples.size(), run.bundle.config.max_position_embeddings,
-                    some_of(too_long)),
-        "leave these examples out, or shorten them");
+  for (const std::string& prompt : usable({recipe.prompt_template, recipe.teacher_template}, prompts)) {
+    const std::vector<std::string> too_long = too_long_for(run, prompt, dataset);
+    if (!too_long.empty())
+      fail_input(
+          dataset.path.string(),
+          fmt::format("{} of {} prompts of {} leave no room for an answer in the model's context of {} "
+                      "tokens: {}",
+                      too_long.size(), dataset.examples.size(), prompt,
+                      run.bundle.config.max_position_embeddings, some_of(too_long)),
+          "leave these examples out, or shorten them");
+  }
+}
+
+// How many of the likeliest tokens a loss asks for.
+void check_topk(const RunContext& run, const Recipe& recipe, bool taught) {
+  auto check = [&](const char* name, int64_t k) {
+    if (k > run.bundle.config.vocab_size)
+      fail_usage(
+          fmt::format("{}: {}, but the vocabulary has {} tokens", name, k, run.bundle.config.vocab_size));
+  };
+  if (taught && recipe.distillation.mode == "topk_logits")
+    check("distillation_topk", recipe.distillation.topk);
+  if (recipe.train.objective == "eaft") check("entropy_topk", recipe.train.objective_options.entropy_topk);
 }
 
 // templates: those that show an answer, of this recipe or another that has the same key.
@@ -328,11 +347,15 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Wanted
       if (rewrites)
         once("checks " + key + values_of(own, {"answer_check", "acceptance"}),
              [&, &own = own] { check_rewriting(run, own, dataset, prompts); });
-      if (taught) once("teacher " + key, [&, &own = own] { check_teacher(run, own, dataset, prompts); });
+      if (taught) once("on-policy " + key, [&, &own = own] { check_on_policy(run, own, dataset, prompts); });
       once("part " + selection_key(own) + replay_key(own) +
                values_of(own, {"replay_fraction", "val_size", "seed"}),
            [&, &own = own] { check_selection(run, stages, own, prompts, &inputs); });
     }
+    if (stages & kTrain)
+      once("topk " + std::to_string(taught) +
+               values_of(own, {"distillation_mode", "distillation_topk", "objective", "entropy_topk"}),
+           [&, &own = own, taught = taught] { check_topk(run, own, taught); });
     if ((stages & kTrain) || !own.adapter_name_or_path.empty())
       once("adapter " + values_of(own, {"adapter_name_or_path", "finetuning_type", "lora_rank", "lora_alpha",
                                         "lora_dropout", "lora_target", "use_rslora"}),
@@ -340,11 +363,8 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Wanted
     sandbox |= rewrites && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
   }
   problems.gather([&] { check_memory(run, stages, wanted); });
-  const bool watched = (stages & kTrain) && std::any_of(wanted.begin(), wanted.end(), [](const auto& one) {
-                         return is_watched(one.recipe, one.taught);
-                       });
   for (const TaskSettings& task : recipe.eval) {
-    if (!(stages & kEval) && !watched) break;
+    if (!opens_tasks(stages, wanted)) break;
     problems.gather([&] { inputs.eval.push_back(open_task(run, task, prompts)); });
     sandbox |= runs_programs({parse_check(task.check, kTaskCheck)});
   }

@@ -22,13 +22,11 @@ struct OnPolicyOptions {
   GenerateOptions generation;           // its seed also orders the prompts
 };
 
-// `writer` gives the model that writes, when a step begins. Each epoch has every example once, in an order of
-// its own; an answer without a token to learn is there, and counts nothing. An answer's tokens weigh together
-// as much as another answer's. Metrics: answer_length, mean tokens, the stop token included; answers_ended,
-// the share that ended by themselves. Formatter, examples and model must outlive it. Error(kInput) for a
-// prompt that leaves no room in the model's context, the teacher's included, naming the example: at once,
-// before anything is written.
-std::unique_ptr<BatchSource> on_policy_data(std::function<ModelView()> writer, const Formatter& formatter,
+// `writer` writes as it is when a step begins, and outlives it, as do formatter and examples. An EpochOrder
+// of the examples. All prompts must leave room in the model's context (run/validate.cpp sees to it). An
+// answer's tokens weigh together as much as another answer's. Metrics: answer_length, mean tokens, the stop
+// token included; answers_ended, the share that ended by themselves.
+std::unique_ptr<BatchSource> on_policy_data(ModelView writer, const Formatter& formatter,
                                             const std::vector<Example>& examples,
                                             const OnPolicyOptions& options);
 

@@ -25,8 +25,7 @@ Watched watch(ModelView seed, ModelView student, const std::vector<Request>& req
   const double share = 1.0 / static_cast<double>(requests.size());
   const std::vector<Completion> answers = generate(student, requests, generation);
   for (size_t i = 0; i < answers.size(); ++i) {
-    std::vector<int32_t> written = answers[i].ids;
-    if (answers[i].stop_token >= 0) written.push_back(answers[i].stop_token);
+    const std::vector<int32_t> written = answers[i].written();
     watched.length += share * static_cast<double>(written.size());
     watched.ended += answers[i].finish == FinishReason::kStop ? share : 0;
     watched.repetition += share * repeated_pairs(written);

@@ -65,37 +65,34 @@ MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double
 class FixedData final : public BatchSource {
  public:
   FixedData(const std::vector<Sample>& samples, int64_t per_step, uint64_t seed)
-      : samples_(samples), per_step_(static_cast<size_t>(per_step)), seed_(seed) {}
+      : samples_(samples), order_(samples.size(), per_step, seed) {}
 
-  int64_t steps_per_epoch() const override {
-    return static_cast<int64_t>((samples_.size() + per_step_ - 1) / per_step_);
-  }
+  int64_t steps_per_epoch() const override { return order_.steps_per_epoch(); }
 
   std::vector<const Sample*> batch(int64_t step) override {
-    shuffle_for(step / steps_per_epoch());
-    const size_t first = static_cast<size_t>(step % steps_per_epoch()) * per_step_;
     std::vector<const Sample*> batch;
-    for (size_t i = first; i < std::min(first + per_step_, samples_.size()); ++i)
-      batch.push_back(&samples_[order_[i]]);
+    for (const size_t place : order_.of_step(step)) batch.push_back(&samples_[place]);
     return batch;
   }
 
  private:
-  void shuffle_for(int64_t epoch) {
-    if (epoch == epoch_) return;
+  const std::vector<Sample>& samples_;
+  EpochOrder order_;
+};
+}  // namespace
+
+std::vector<size_t> EpochOrder::of_step(int64_t step) {
+  const int64_t epoch = step / steps_per_epoch();
+  if (epoch != epoch_) {
     epoch_ = epoch;
-    order_.resize(samples_.size());
     std::iota(order_.begin(), order_.end(), size_t{0});
     Random(seed_, "epoch " + std::to_string(epoch)).shuffle(order_);
   }
-
-  const std::vector<Sample>& samples_;
-  const size_t per_step_;
-  const uint64_t seed_;
-  int64_t epoch_ = -1;
-  std::vector<size_t> order_;  // of epoch_
-};
-}  // namespace
+  const size_t first = static_cast<size_t>(step % steps_per_epoch()) * per_step_;
+  const size_t end = std::min(first + per_step_, order_.size());
+  return {order_.begin() + static_cast<std::ptrdiff_t>(first),
+          order_.begin() + static_cast<std::ptrdiff_t>(end)};
+}
 
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device) {
@@ -108,6 +105,12 @@ std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples,
   std::vector<MicroBatch> batches;
   for (const auto& part : divide(samples, max_tokens)) batches.push_back(packed(part, unit, base, device));
   return batches;
+}
+
+ops::Head head_of(ModelView model, const PackedTokens& tokens, const Tensor& rows,
+                  const ForwardOptions& options) {
+  return {forward(model, tokens, options).index_select(0, rows), head_weight(model),
+          model->config.final_softcap};  // hidden [n, C]
 }
 
 std::unique_ptr<BatchSource> fixed_data(const std::vector<Sample>& samples, int64_t per_step, uint64_t seed) {

@@ -30,6 +30,10 @@ int64_t supervised_tokens(const Sample& sample);
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device);
 
+// What makes the logits of some rows of a forward pass: head_of(model, batch.tokens, batch.rows).
+ops::Head head_of(ModelView model, const PackedTokens& tokens, const Tensor& rows,
+                  const ForwardOptions& options = {});
+
 // Gives the samples of each optimizer step. What it gives depends on the step's number and, where it asks the
 // model, on its weights at that step, on nothing else: a resumed training sees what an uninterrupted one
 // does.
@@ -43,8 +47,25 @@ class BatchSource {
   virtual std::vector<std::pair<const char*, double>> metrics() const { return {}; }
 };
 
-// A fixed list, each epoch in an order of its own drawn by `seed`; the last step of an epoch may have fewer
-// than `per_step`. The samples must outlive it.
+// Which of `count` things a step has: each epoch has all, in an order of its own drawn by `seed`; its last
+// step may have fewer than `per_step`.
+class EpochOrder {
+ public:
+  EpochOrder(size_t count, int64_t per_step, uint64_t seed)
+      : order_(count), per_step_(static_cast<size_t>(per_step)), seed_(seed) {}
+  int64_t steps_per_epoch() const {
+    return static_cast<int64_t>((order_.size() + per_step_ - 1) / per_step_);
+  }
+  std::vector<size_t> of_step(int64_t step);
+
+ private:
+  std::vector<size_t> order_;  // of epoch_
+  const size_t per_step_;
+  const uint64_t seed_;
+  int64_t epoch_ = -1;
+};
+
+// A fixed list in an EpochOrder. The samples must outlive it.
 std::unique_ptr<BatchSource> fixed_data(const std::vector<Sample>& samples, int64_t per_step, uint64_t seed);
 
 }  // namespace sdft

@@ -34,12 +34,9 @@ class Distillation final : public Objective {
     ops::Head shown;
     {
       at::NoGradGuard no_grad;
-      shown = {
-          forward(teacher, batch.teacher_tokens, {{}, options.precision}).index_select(0, batch.teacher_rows),
-          head_weight(teacher), teacher->config.final_softcap};
+      shown = head_of(teacher, batch.teacher_tokens, batch.teacher_rows, {{}, options.precision});
     }
-    const ops::Head own{forward(student, batch.tokens, options).index_select(0, batch.rows),
-                        head_weight(student), student->config.final_softcap};
+    const ops::Head own = head_of(student, batch.tokens, batch.rows, options);
     return ops::linear_loss(
         own, shown, batch.targets, batch.weights,
         [this](const ops::LogitRows& rows) {
@@ -65,11 +62,10 @@ Tensor distillation_loss(const Tensor& student, const Tensor& teacher, const Ten
     const Tensor own = of_sampled(student);
     return (own - of_sampled(teacher)).detach() * own;
   }
-  const double alpha = find_divergence(options.divergence);
-  if (options.mode == "full_logits") return divergence(alpha, teacher, student, options.entry_clip);
+  if (options.mode == "full_logits") return divergence(options.alpha, teacher, student, options.entry_clip);
   const Tensor& chooses = options.topk_of == "teacher" ? teacher : student;
   const Tensor chosen = std::get<1>(chooses.detach().topk(options.topk, -1));  // [n, k]
-  return divergence(alpha, restricted(teacher, chosen, options.add_tail),
+  return divergence(options.alpha, restricted(teacher, chosen, options.add_tail),
                     restricted(student, chosen, options.add_tail), options.entry_clip);
 }
 
@@ -79,8 +75,7 @@ std::unique_ptr<Objective> make_distillation(ModelView seed, ModelView student,
   if (std::find(modes.begin(), modes.end(), options.mode) == modes.end())
     fail_usage("distillation_mode '" + options.mode + "' is not known",
                modes[0] + ", topk_logits or sampled_token");
-  const double alpha = find_divergence(options.divergence);
-  if (options.mode == "sampled_token" && alpha != 1)
+  if (options.mode == "sampled_token" && options.alpha != 1)
     fail_usage("distillation_mode: sampled_token estimates the reverse KL", "set divergence: reverse");
   if (options.mode == "topk_logits" && options.topk > seed->config.vocab_size)
     fail_usage("distillation_topk: " + std::to_string(options.topk) + ", but the vocabulary has " +

@@ -12,8 +12,8 @@ namespace sdft {
 
 // Names as in TRL's SDFTConfig.
 struct DistillationOptions {
-  std::string mode = "full_logits";    // distillation_modes()
-  std::string divergence = "forward";  // see divergence.h; sampled_token: "reverse" alone
+  std::string mode = "full_logits";  // distillation_modes()
+  double alpha = 0;                  // of divergence(); sampled_token: 1 alone
   int64_t topk = 20;
   std::string topk_of = "student";  // or "teacher": whose likeliest tokens are compared
   bool add_tail = false;            // all other tokens as one more; else the k are made to sum to 1

@@ -8,14 +8,11 @@ Spread spread_of(ModelView seed, ModelView tuned, const std::vector<Sample>& sam
   at::NoGradGuard no_grad;
   std::vector<const Sample*> list;
   for (const Sample& sample : samples) list.push_back(&sample);
-  auto head = [](ModelView model, const MicroBatch& batch) {
-    return ops::Head{forward(model, batch.tokens).index_select(0, batch.rows), head_weight(model),
-                     model->config.final_softcap};  // hidden [n, C]
-  };
   Spread spread;
   for (const MicroBatch& batch : micro_batches(list, max_tokens, tuned->device)) {
     if (batch.targets.numel() == 0) continue;
-    const ops::Head own = head(tuned, batch), before = head(seed, batch);
+    const ops::Head own = head_of(tuned, batch.tokens, batch.rows),
+                    before = head_of(seed, batch.tokens, batch.rows);
     auto mean = [&](const ops::Head& other, const ops::RowLoss& loss) {
       return ops::linear_loss(own, other, batch.targets, batch.weights, loss).item<double>();
     };

@@ -34,9 +34,7 @@ class L2Sp final : public Objective {
     } else {
       Model tuned = *student.weights, seed = *seed_.weights;  // shares the tensors
       const auto now = named_parameters(tuned), before = named_parameters(seed);
-      for (size_t i = 0; i < now.size(); ++i)
-        if (now[i].second->requires_grad() || !at::GradMode::is_enabled())
-          add((*now[i].second - *before[i].second).square().sum());
+      for (size_t i = 0; i < now.size(); ++i) add((*now[i].second - *before[i].second).square().sum());
     }
     return sum.defined() ? weight_ * sum : sum;
   }

@@ -27,17 +27,11 @@ Tensor eaft(const Tensor& log_probs, const Tensor& targets, int64_t k) {
 }  // namespace token_loss
 
 namespace {
-// The head over the hidden states of a micro-batch's targets.
-ops::Head head_of(ModelView model, const MicroBatch& batch, const ForwardOptions& options) {
-  return {forward(model, batch.tokens, options).index_select(0, batch.rows), head_weight(model),
-          model->config.final_softcap};  // hidden [n, C]
-}
-
 // -log p of each target: supervised fine-tuning, vanilla and on rewrites alike.
 class CrossEntropy : public Objective {
  public:
   Tensor loss(ModelView student, const MicroBatch& batch, const ForwardOptions& options) const override {
-    const ops::Head head = head_of(student, batch, options);
+    const ops::Head head = head_of(student, batch.tokens, batch.rows, options);
     return ops::linear_cross_entropy(head.hidden, head.weight, batch.targets, batch.weights, head.cap,
                                      options.precision);
   }
@@ -53,10 +47,10 @@ class TokenObjective final : public Objective {
     ops::Head seed;
     if (anchored_) {
       at::NoGradGuard no_grad;
-      seed = head_of(seed_, batch, {{}, options.precision});
+      seed = head_of(seed_, batch.tokens, batch.rows, {{}, options.precision});
     }
-    return ops::linear_loss(head_of(student, batch, options), seed, batch.targets, batch.weights, loss_,
-                            options.precision);
+    return ops::linear_loss(head_of(student, batch.tokens, batch.rows, options), seed, batch.targets,
+                            batch.weights, loss_, options.precision);
   }
 
  private:
@@ -77,7 +71,7 @@ class MaskedCrossEntropy final : public CrossEntropy {
     for (Sample& sample : samples)
       for (const MicroBatch& batch : micro_batches({&sample}, 1, seed_->device)) {
         if (batch.targets.numel() == 0) continue;
-        const ops::Head head = head_of(seed_, batch, {});
+        const ops::Head head = head_of(seed_, batch.tokens, batch.rows);
         const Tensor log_probs =
             ops::token_log_probs(head.hidden, head.weight, batch.targets, head.cap).to(at::kCPU, at::kFloat);
         const Tensor rows = batch.rows.cpu();

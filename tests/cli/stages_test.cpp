@@ -244,6 +244,11 @@ TEST_F(Stages, ATeachersPromptMustFit) {
       stage("run", "out", {"baseline=false", variants, "teacher_template=chat"});
   EXPECT_EQ(template_fault.exit_code, 2) << template_fault.err;
   EXPECT_THAT(template_fault.err, HasSubstr("teacher_template"));
+  const CommandResult too_many =
+      stage("run", "out",
+            {"baseline=false", variants, "distillation_mode=topk_logits", "distillation_topk=100000"});
+  EXPECT_EQ(too_many.exit_code, 2) << too_many.err;
+  EXPECT_THAT(too_many.err, HasSubstr("distillation_topk: 100000, but the vocabulary has"));
 }
 
 TEST_F(Stages, ASkippedRecordMayBeAnything) {

@@ -4,7 +4,6 @@
 
 #include <set>
 
-#include "base/error.h"
 #include "data/dataset.h"
 #include "model/lora.h"
 #include "testing.h"
@@ -29,9 +28,7 @@ struct OnPolicy : ::testing::Test {
     options.generation.max_new_tokens = 24;
     options.generation.stop_ids = model.config.eos_token_ids;
   }
-  std::unique_ptr<BatchSource> source() {
-    return on_policy_data([this] { return ModelView(model); }, formatter, examples, options);
-  }
+  std::unique_ptr<BatchSource> source() { return on_policy_data(model, formatter, examples, options); }
 };
 
 TEST_F(OnPolicy, AStepsAnswersStandBehindBothPrompts) {
@@ -75,17 +72,6 @@ TEST_F(OnPolicy, AStepIsTheSameWheneverItIsAsked) {
   b.clear();
   for (const Sample* sample : again->batch(5)) b.push_back(sample->ids);
   EXPECT_NE(a, b);
-}
-
-TEST_F(OnPolicy, TheTeachersPromptIsNamedWhereItLeavesNoRoom) {
-  for (size_t i = 0; i < 400; ++i) examples[2].response += " and more";
-  try {
-    source();
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kInput);
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("'" + examples[2].id + "'"));
-  }
 }
 
 }  // namespace

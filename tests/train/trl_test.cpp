@@ -45,8 +45,7 @@ TEST(Trl, LossesAndGradientsAreItsTrainers) {
   for (const Json& one : fixtures["cases"]) {
     DistillationOptions options;
     options.mode = one["distillation_mode"].get<std::string>();
-    const auto alpha = one["distillation_alpha"].get<double>();
-    options.divergence = alpha == 1 ? "reverse" : std::to_string(alpha);
+    options.alpha = one["distillation_alpha"].get<double>();
     if (one["distillation_topk"].is_number()) options.topk = one["distillation_topk"].get<int64_t>();
     options.add_tail = one["distillation_add_tail"].get<bool>();
     const auto skipped = one["num_loss_tokens_to_skip"].get<size_t>();
@@ -54,7 +53,8 @@ TEST(Trl, LossesAndGradientsAreItsTrainers) {
     for (const Json& item : fixtures["items"]) samples.push_back(sample_of(item, skipped));
     std::vector<const Sample*> list;
     for (const Sample& sample : samples) list.push_back(&sample);
-    const std::string what = options.mode + " " + options.divergence + (options.add_tail ? " tail" : "");
+    const std::string what =
+        options.mode + " " + std::to_string(options.alpha) + (options.add_tail ? " tail" : "");
     for (auto& [name, pair] : adapter.pairs)
       for (Tensor* tensor : {&pair.a, &pair.b}) {
         tensor->requires_grad_(true);
