@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
     for (auto& [name, tensor] : named_parameters(model)) parameters.emplace_back(name, *tensor);
   }
   const ModelView student(model, lora ? &adapter : nullptr);
-  const auto objective = make_objective("sft", {model});
+  const auto objective = make_objective("sft", {model, model});
   AdamW optimizer({}, parameters);
   for (auto& item : optimizer.parameters) item.second.requires_grad_(true);
   const auto precision = bf16 ? ops::MatmulPrecision::kBf16 : ops::MatmulPrecision::kFull;

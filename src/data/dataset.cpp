@@ -120,4 +120,14 @@ Dataset read_dataset(const fs::path& path, const DatasetOptions& options) {
                                  : json_records(text, path.string(), lines));
 }
 
+void write_examples(const std::vector<const Example*>& examples, const std::filesystem::path& path) {
+  std::string lines;
+  for (const Example* example : examples) {
+    Json json = record_of(*example, example->response);
+    json["id"] = example->id;
+    lines += to_line(json) + "\n";
+  }
+  write_file_atomic(path, lines);
+}
+
 }  // namespace sdft

@@ -88,4 +88,7 @@ Dataset read_dataset(const std::filesystem::path& path, const DatasetOptions& op
 Dataset read_dataset_by_name(const std::filesystem::path& dir, const std::string& name,
                              const DatasetOptions& options = {});
 
+// Records that read back as the same examples, a line each.
+void write_examples(const std::vector<const Example*>& examples, const std::filesystem::path& path);
+
 }  // namespace sdft

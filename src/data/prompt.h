@@ -86,6 +86,8 @@ struct Sample {
   std::vector<uint8_t> supervised;  // 1: this token is learned (response and EOS tokens)
   // What a teacher reads in its place: another prompt, the same answer. Empty: there is no teacher.
   std::vector<int32_t> teacher_ids;
+  // Of each learned token, as it was when the answer was written; empty: nobody needs it.
+  std::vector<float> rollout_log_probs;
   double weight = 1;      // the example's: of its tokens in the loss, against those of others
   size_t cut = 0;         // tokens that cutoff_len removed
   size_t cut_prompt = 0;  // of them what is not learned: questions, and traces kept as context
@@ -98,6 +100,9 @@ struct Sample {
 // prefill.
 std::vector<int32_t> prompt_ids(const Formatter& formatter, const PromptTemplate& prompt,
                                 const Example& example, const std::string& reference_answer = "");
+// The ids behind which a user would write the next message, through the chat template.
+std::vector<int32_t> question_ids(const Formatter& formatter, const std::vector<Turn>& history);
+
 // A training sample: every response and the EOS or end-of-turn token behind it are supervised. cutoff_len 0:
 // no limit. A longer sample is cut at its end and `cut` says by how much. reference_answer: for distillation
 // templates, as in prompt_ids().

@@ -285,6 +285,25 @@ std::vector<PromptPiece> chat_pieces(const Formatter& formatter, const PromptTem
   return std::move(cutter.pieces);
 }
 
+std::vector<int32_t> question_ids(const Formatter& formatter, const std::vector<Turn>& history) {
+  const std::string place = "Question-7f3a";  // stands nowhere else
+  SpecialGuard guard(*formatter.tokenizer);
+  Json messages = Json::array();
+  for (const Turn& turn : history) {
+    messages.push_back({{"role", "user"}, {"content", guard.guard(turn.query)}});
+    messages.push_back({{"role", "assistant"}, {"content", guard.guard(turn.response)}});
+  }
+  messages.push_back({{"role", "user"}, {"content", place}});
+  RenderOptions options = formatter.render;
+  options.add_generation_prompt = false;
+  options.special_tokens_required = true;
+  const std::string text = formatter.chat_template->render(messages, options);
+  const size_t begin = text.rfind(place);
+  if (begin == std::string::npos)
+    fail_input("chat template", "does not write a user's message as it is, so that none can be made up");
+  return guard.encode(text.substr(0, begin));
+}
+
 std::vector<std::string> check_chat_template(const ChatTemplate& chat_template, const Tokenizer& tokenizer,
                                              const std::string& where) {
   for (const auto& [name, token] : chat_template.special_tokens())

@@ -108,25 +108,33 @@ Dataset select(const Dataset& all, const Selection& selection) {
   return chosen;
 }
 
-std::vector<Example> with_replay(std::vector<Example> examples, const Dataset& replay, double fraction,
-                                 uint64_t seed) {
-  const auto wanted = static_cast<size_t>(std::llround(fraction * static_cast<double>(examples.size())));
+size_t replay_count(size_t examples, double fraction) {
+  return static_cast<size_t>(std::llround(fraction * static_cast<double>(examples)));
+}
+
+std::vector<Example> drawn_replay(const Dataset& replay, size_t count, uint64_t seed) {
   Places places;
   for (size_t i = 0; i < replay.examples.size(); ++i)
     if (replay.examples[i].weight > 0) places.push_back(i);
-  if (wanted > places.size())
+  if (count > places.size())
     fail_input(replay.path.string(),
                "has " + std::to_string(places.size()) + " examples to replay, replay_fraction asks for " +
-                   std::to_string(wanted),
+                   std::to_string(count),
                "lower replay_fraction, or add examples");
   places = drawn(replay.examples, std::move(places), seed, "replay ");
-  places.resize(wanted);
+  places.resize(count);
   std::sort(places.begin(), places.end());
-  for (const size_t place : places) {
-    examples.push_back(replay.examples[place]);
-    examples.back().id = "replay/" + examples.back().id;
-  }
+  std::vector<Example> examples;
+  for (const size_t place : places) examples.push_back(replay.examples[place]);
   return examples;
+}
+
+std::vector<Example> with_replay(std::vector<Example> targets, const std::vector<Example>& replayed) {
+  for (const Example& example : replayed) {
+    targets.push_back(example);
+    targets.back().id = "replay/" + example.id;
+  }
+  return targets;
 }
 
 }  // namespace sdft

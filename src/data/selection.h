@@ -27,9 +27,11 @@ Dataset joined(std::vector<Dataset> datasets);
 // many weights as datasets, Error(kInput) where nothing is left.
 Dataset select(const Dataset& all, const Selection& selection);
 
-// The targets of training and behind them, with "replay/" in front of their ids, `fraction` times as many of
-// `replay` with their own answers. Error(kInput) where it has not so many.
-std::vector<Example> with_replay(std::vector<Example> examples, const Dataset& replay, double fraction,
-                                 uint64_t seed);
+// How many examples are replayed beside so many of the task.
+size_t replay_count(size_t examples, double fraction);
+// `count` of them, drawn by seed; more hold the fewer. Error(kInput) where there are not so many.
+std::vector<Example> drawn_replay(const Dataset& replay, size_t count, uint64_t seed);
+// The targets of training and behind them what is replayed, with "replay/" in front of its ids.
+std::vector<Example> with_replay(std::vector<Example> targets, const std::vector<Example>& replayed);
 
 }  // namespace sdft

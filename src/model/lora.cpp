@@ -163,7 +163,8 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
 namespace {
 const std::string kEmbed = "model.embed_tokens.weight", kHead = "lm_head.weight";
 
-// A weight of the model by its Hugging Face name; null where there is none. A tied head has one too.
+}  // namespace
+
 Tensor* find_weight(Model& model, const std::string& name) {
   if (name == kHead) return &model.lm_head;
   for (auto& [own, tensor] : named_parameters(model))
@@ -171,6 +172,7 @@ Tensor* find_weight(Model& model, const std::string& name) {
   return nullptr;
 }
 
+namespace {
 Tensor floats(const SafetensorsFile& file, const std::string& name, at::ScalarType type,
               const std::string& where) {
   const Tensor tensor = file.get(name);

@@ -52,6 +52,9 @@ Adapter load_adapter(Model& model, const std::filesystem::path& dir);
 // Error(kInput) naming the tensor where a number is not finite.
 void save_adapter(const Adapter& adapter, const std::filesystem::path& dir, const std::string& base_model);
 
+// A weight of the model by its Hugging Face name; null where there is none. A tied head has one too.
+Tensor* find_weight(Model& model, const std::string& name);
+
 // The model with the adapter's whole weights in place of its own; all others are shared, none is copied.
 Model with_replaced(const Model& model, const Adapter& adapter);
 // Adds the updates to the weights, which cannot be undone. Where one of two tied weights is replaced, they

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/problems.h"
 #include "data/prompt.h"
+#include "run/presets.h"
 #include "run/settings_together.h"
 #include "run/variants.h"
 
@@ -264,11 +265,29 @@ std::optional<std::string> read_own_value(const std::string& key, const YAML::No
     return std::string(out.c_str());
   }
   const std::vector<std::string> all = names_of(table, {});
-  if (std::find(all.begin(), all.end(), key) != all.end())
+  if (key == "preset")
+    reading.add("'preset' stands for several settings; give each a variant of its own");
+  else if (std::find(all.begin(), all.end(), key) != all.end())
     reading.add("'" + key + "' is the same for the whole run");
   else
     reading.unknown(key, names);
   return std::nullopt;
+}
+
+// The settings that a preset stands for; none where it is a problem.
+Overrides preset_of(const YAML::Node& node, const Reading& reading) {
+  const Preset* preset = node.IsScalar() ? find_preset(node.Scalar()) : nullptr;
+  if (preset) return preset->settings;
+  std::vector<std::string> names;
+  std::string all;
+  for (const Preset& one : presets()) {
+    names.emplace_back(one.name);
+    all += (all.empty() ? "" : ", ") + names.back();
+  }
+  const std::string near = node.IsScalar() ? nearest(node.Scalar(), names) : "";
+  reading.add("'preset': " + found(node) + " is not known" +
+              (near.empty() ? "; known are " + all : "; did you mean '" + near + "'?"));
+  return {};
 }
 
 // A map of `fields`, and settings of its own.
@@ -277,6 +296,11 @@ void read_own(const YAML::Node& node, const Reading& reading, const std::vector<
   reading.each(node, [&](const std::string& key, const YAML::Node& value) {
     for (const Setting& field : fields)
       if (key == field.name) return assign(field, value, reading);
+    if (key == "preset") {  // in front, so that the others win
+      const Overrides preset = preset_of(value, reading);
+      overrides->insert(overrides->begin(), preset.begin(), preset.end());
+      return;
+    }
     if (auto own = read_own_value(key, value, reading, names_of(fields, {})))
       overrides->emplace_back(key, *own);
   });
@@ -370,6 +394,11 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
   for (const Setting& setting : table)
     if (key == setting.name) return assign(setting, node, reading);
   if (key == "columns") return read_columns(node, reading, &recipe->columns);
+  if (key == "preset") {
+    for (const auto& [name, value] : preset_of(node, reading))
+      read_setting(name, YAML::Node(value), reading, recipe);
+    return;
+  }
   if (key == "chat_template_kwargs") {
     if (!node.IsMap())
       return reading.add("'chat_template_kwargs': expected a map, as {enable_thinking: false}");
@@ -426,8 +455,10 @@ Recipe read_recipe(const fs::path& file, const std::vector<std::string>& overrid
     const YAML::Node root = parse_yaml(read_text(file), file.string());
     if (!root.IsMap() && !root.IsNull()) fail_usage(file.string() + ": expected a map of settings");
     const Reading reading{file.string(), &problems};
+    const YAML::Node preset = root.IsMap() ? root["preset"] : YAML::Node();
+    if (preset.IsDefined() && !preset.IsNull()) read_setting("preset", preset, reading, &recipe);
     reading.each(root, [&](const std::string& key, const YAML::Node& node) {
-      read_setting(key, node, reading, &recipe);
+      if (key != "preset") read_setting(key, node, reading, &recipe);  // what stands beside it wins
     });
   }
   for (const auto& override : overrides) read_override(override, &recipe, problems);

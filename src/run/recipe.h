@@ -14,6 +14,7 @@
 #include "infer/generator.h"
 #include "model/model.h"
 #include "sdft/acceptance.h"
+#include "sdft/replay.h"
 #include "train/distillation.h"
 #include "train/trainer.h"
 
@@ -64,6 +65,8 @@ struct Recipe {
   int64_t max_samples = 0;
   std::string replay_dataset;
   double replay_fraction = 0.1;
+  std::string replay_source = "dataset";
+  int64_t dialogue_turns = 1;
   bool skip_bad = false;
   std::string prompt_template = "chat", distill_template = "chat_distill_using", prompt_layout = "chat";
   Json chat_template_kwargs =
@@ -87,8 +90,10 @@ struct Recipe {
   DistillationOptions distillation;
   std::string teacher_template = "chat_demonstration";
   SamplingOptions rollout;  // temperature 1, nothing left out
-  int64_t num_generations = 1, num_loss_tokens_to_skip = 0;
+  int64_t num_generations = 1, num_iterations = 1, num_loss_tokens_to_skip = 0;
   bool generate_from_teacher = false;
+  int64_t fisher_samples = 128;                  // of the objective ewc
+  double change_scale = 0.5, prune_ratio = 0.5;  // of interpolation, of pruning
   // of the watch over a training (sdft/watch.h)
   int64_t watch_steps = 0, watch_samples = 16;
   double kl_budget = 0;
@@ -114,6 +119,7 @@ enum Stages : unsigned {
   kSelects = 8,   // which examples there are
   kMixes = 16,    // which of the rewrites are learned
   kReplays = 32,  // what is learned besides
+  kChange = 64,   // what becomes of a trained model
 };
 
 // One setting: where it is kept, what it means, what it may be.
@@ -174,6 +180,11 @@ std::string read_date(const std::filesystem::path& file);
 // Whether a training of it is watched, of a method that learns from its own answers or not.
 inline bool is_watched(const Recipe& recipe, bool on_policy) {
   return recipe.watch_steps > 0 || recipe.kl_budget > 0 || (on_policy && recipe.collapse_guard);
+}
+// Whether something is learned besides the task.
+inline bool replays(const Recipe& recipe) {
+  return !recipe.replay_dataset.empty() ||
+         find_replay_source(recipe.replay_source) == ReplaySource::kSelfDialogue;
 }
 // The recipe as it holds for a variant, or for a task.
 Recipe with_overrides(const Recipe& recipe, const Overrides& overrides);

@@ -360,7 +360,8 @@ std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   for (const Variant& variant : known_variants(recipe)) {
     const fs::path dir = run_dir / variant.name;
     if (!stage_done(dir)) continue;
-    document.training.push_back(read_curve(dir / "metrics.jsonl", variant.name));
+    if (find_method(variant.method).change == Change::kNone)
+      document.training.push_back(read_curve(dir / "metrics.jsonl", variant.name));
     if (auto shift = read_shift(dir / "shift.json", variant.name))
       document.shifts.push_back(std::move(*shift));
   }

@@ -198,9 +198,21 @@ std::vector<Example> learned_targets(const RunContext& run, const VariantJob& jo
   const TargetOptions options{job.recipe.seed, job.recipe.distilled_fraction, job.recipe.fallback == "drop"};
   std::vector<Example> targets =
       find_method(job.variant.method).targets(job.used->dataset, run.dir() / job.distill, options);
-  if (!job.replay) return targets;
-  return with_replay(std::move(targets), *job.replay, job.recipe.replay_fraction, job.recipe.seed);
+  if (!replays(job.recipe)) return targets;
+  if (const fs::path made = job.replayed(run); !made.empty())
+    return with_replay(std::move(targets), read_dataset(made / "replay.jsonl").examples);
+  const size_t count = replay_count(targets.size(), job.recipe.replay_fraction);
+  return with_replay(std::move(targets), drawn_replay(*job.replay, count, job.recipe.seed));
 }
+
+// Whether what the training learns is there already.
+bool targets_known(const RunContext& run, const VariantJob& job) {
+  const fs::path replayed = job.replayed(run);
+  return (job.distill.empty() || stage_done(run.dir() / job.distill)) &&
+         (replayed.empty() || stage_done(replayed));
+}
+
+bool trains(const VariantJob& job) { return find_method(job.variant.method).change == Change::kNone; }
 
 // Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.
 // What depends on a stage that is not done yet cannot be known.
@@ -216,7 +228,9 @@ void check_folders(const RunContext& run, const Plan& plan, const std::vector<Va
     const bool rewrites = !job.distill.empty();
     if (rewrites && ((plan.stages & kDistill) || stage_done(run.dir() / job.distill)))
       check(run.dir() / job.distill, distill_fingerprint(run, job));
-    if ((plan.stages & kTrain) && (!rewrites || stage_done(run.dir() / job.distill)))
+    if ((plan.stages & kTrain) && !trains(job))
+      check(run.dir() / job.variant.name, change_fingerprint(run, job));
+    else if ((plan.stages & kTrain) && targets_known(run, job))
       check(run.dir() / job.variant.name, train_fingerprint(run, job, learned_targets(run, job)));
   }
   for (const std::string& variant : plan.eval) {
@@ -234,9 +248,10 @@ std::string distilled_line(const fs::path& dir) {
                      (dir / "distilled.jsonl").string());
 }
 
-std::string trained_line(const Recipe& recipe, const fs::path& dir) {
-  const bool lora = recipe.train.finetuning_type == "lora";
-  return (lora ? "adapter: " : "model: ") + (dir / (lora ? "adapter" : "model")).string() + "\n";
+std::string trained_line(const fs::path& dir) {
+  std::error_code none;
+  const std::string kind = fs::exists(dir / "adapter", none) ? "adapter" : "model";
+  return kind + ": " + (dir / kind).string() + "\n";
 }
 
 // What became of the variants: a line a result, and what went wrong with which.
@@ -261,8 +276,15 @@ Made make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJ
         if (distilled.insert(job.distill).second) made.said += distilled_line(run.dir() / job.distill);
       }
       if (!(plan.stages & kTrain)) continue;
-      timed(run, name, [&] { train_stage(run, job, learned_targets(run, job)); });
-      made.said += trained_line(job.recipe, run.dir() / name);
+      if (trains(job) && !job.replayed(run).empty())
+        timed(run, "replay " + name, [&] { replay_stage(run, job); });
+      timed(run, name, [&] {
+        if (trains(job))
+          train_stage(run, job, learned_targets(run, job));
+        else
+          change_stage(run, job);
+      });
+      made.said += trained_line(run.dir() / name);
     } catch (const Error& error) {
       if (error.code() == ExitCode::kInterrupted || jobs.size() == 1) throw;
       spdlog::error("{}: {}", name, error.what());

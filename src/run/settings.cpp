@@ -6,6 +6,7 @@
 #include "data/prompt.h"
 #include "report/report.h"
 #include "run/context.h"
+#include "run/presets.h"
 #include "run/recipe.h"
 #include "train/schedule.h"
 
@@ -67,6 +68,14 @@ void add_data(Recipe& r, std::vector<Setting>& list) {
   add("replay_fraction", &r.replay_fraction, "so many of them for each example of the task, drawn by seed")
       .changes(kReplays)
       .between(0, 1000);
+  static const std::string kSources = "what is replayed:\n" + describe_replay_sources();
+  add("replay_source", &r.replay_source, kSources.c_str())
+      .changes(kReplays)
+      .one_of(replay_source_names())
+      .in_report();
+  add("dialogue_turns", &r.dialogue_turns, "questions and answers of a conversation of self_dialogue")
+      .changes(kReplays)
+      .between(1, 16);
   add("skip_bad", &r.skip_bad, "skip and count bad records instead of stopping");
   add("template", &r.prompt_template,
       "prompt template of training and evaluation: chat, alpaca, gsm8k, ..., or a file that shows "
@@ -180,6 +189,12 @@ void add_on_policy(Recipe& r, std::vector<Setting>& list) {
       .between(0, 1e6);
   add("num_loss_tokens_to_skip", &r.num_loss_tokens_to_skip, "at the beginning of each answer")
       .between(0, kMany);
+  add("distillation_is_clip", &d.is_clip,
+      "limit of the importance ratio, p(token) now / when it was written, where num_iterations is above 1; "
+      "0: no ratio")
+      .between(0, 1e6);
+  add("num_iterations", &r.num_iterations, "steps that learn from the same answers, one after another")
+      .between(1, 1000);
   add("num_generations", &r.num_generations, "answers to each prompt of a step").between(1, 1000);
   add("generate_from_teacher", &r.generate_from_teacher,
       "the student writes behind the teacher's prompt, and learns behind its own");
@@ -211,8 +226,11 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
   static const std::string kObjectives = "what is minimised:\n" + describe_objectives();
   add("objective", &t.objective, kObjectives.c_str()).one_of(objective_names()).in_report();
   ObjectiveOptions& o = t.objective_options;
-  add("anchor_weight", &o.anchor_weight, "of the term that holds on to the seed (kl_to_seed, asft, l2_sp)")
-      .between(0, 1e6);
+  add("anchor_weight", &o.anchor_weight,
+      "of the term that holds on to the seed (kl_to_seed, asft, l2_sp; ewc, whose Fisher information is "
+      "small: "
+      "10000 and more)")
+      .between(0, 1e9);
   add("divergence", &o.divergence,
       "of the student from the seed (kl_to_seed, asft), from the teacher (on_policy): forward: KL(seed || "
       "student), the student keeps all that the seed says; reverse: KL(student || seed), it says nothing "
@@ -221,6 +239,12 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
       .checked_by(fault_of_divergence);
   add("max_perplexity", &o.max_perplexity, "of a token under the seed that is still learned (stm)")
       .between(1, 1e9);
+  add("proximal_clip", &o.proximal_clip,
+      "how much a token's probability may grow, as a share, between two snapshots (psft)")
+      .above(0, 1e6);
+  add("proximal_steps", &o.proximal_steps, "steps between these snapshots").between(1, kMany);
+  add("fisher_samples", &r.fisher_samples, "of replay_dataset, on which ewc measures which weights matter")
+      .between(1, kMany);
   add("entropy_topk", &o.entropy_topk, "tokens whose entropy weighs the loss (eaft)").between(2, 1e6);
   add("train_from_scratch", &r.train_from_scratch, "start from random weights (config and tokenizer only)")
       .changes(kAllStages);
@@ -259,11 +283,25 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
   add("load_best_model_at_end", &t.load_best_model_at_end,
       "keep the parameters of the lowest validation loss, not the last step's");
 }
+
+// Named settings of methods that train nothing.
+void add_change(Recipe& r, std::vector<Setting>& list) {
+  const Section add{list, "change (methods interpolation, pruning)", kChange};
+  add("change_scale", &r.change_scale,
+      "interpolation: how much of the training's change stays, 0 (the seed) to 1 (the tuned model)")
+      .between(0, 2)
+      .in_report();
+  add("prune_ratio", &r.prune_ratio,
+      "pruning: the share of each matrix whose weights go back to the seed's, those that changed most for "
+      "their size")
+      .between(0, 1)
+      .in_report();
+}
 }  // namespace
 
 std::vector<Setting> settings(Recipe& r) {
   std::vector<Setting> list;
-  list.reserve(96);  // the rows are built in place
+  list.reserve(128);  // the rows are built in place
   add_model(r, list);
   add_data(r, list);
   add_method(r, list);
@@ -271,6 +309,7 @@ std::vector<Setting> settings(Recipe& r) {
   add_on_policy(r, list);
   add_watch(r, list);
   add_training(r, list);
+  add_change(r, list);
   list.push_back({"evaluation", "eval_max_samples", &r.eval_max_samples, "examples a task; 0: all"});
   list.back().between(0, kMany);
   return list;
@@ -281,14 +320,15 @@ const std::vector<StructuredSetting>& structured_settings() {
       {"eval",
        "tasks, each with its settings below: [{name: numbers, dataset: numbers.jsonl, check: number}]"},
       {"variants",
-       "trainings with a name, a method (sft, self_distillation, on_policy) and settings of their own; "
-       "after: goes on "
-       "from what another one became: [{name: plain, method: sft}, {name: four, method: self_distillation, "
+       "trainings with a name, a method (sft, self_distillation, on_policy, interpolation, pruning) and "
+       "settings of their own; after: goes on from what another one became: [{name: plain, method: sft}, "
+       "{name: four, method: self_distillation, "
        "num_candidates: 4}]"},
       {"sweep", "each variant with every combination of values: {lora_rank: [8, 64], seed: [1, 2, 3]}"},
       {"continual",
        "each variant learns one task after the other: [{name: one, dataset: a.jsonl}, {name: two, dataset: "
        "b.jsonl}]"},
+      {"preset", presets_help()},
       {"columns", "the dataset's own names: {prompt: question, query: input, response: answer}"},
       {"chat_template_kwargs", "what the chat template reads besides: {enable_thinking: false}"}};
   return kStructured;

@@ -35,10 +35,36 @@ void check_on_policy_settings(const Recipe& r, const std::string& whose, Problem
   if (r.train.objective != "sft")
     add("'objective': " + r.train.objective + " is of given answers; on_policy has a loss of its own");
   if (r.train.val_size > 0) add("'val_size': on_policy learns from no given answers that could be held back");
-  if (!r.replay_dataset.empty()) add("'replay_dataset': on_policy learns from no given answers");
+  if (replays(r)) add("'replay_dataset', 'replay_source': on_policy learns from no given answers");
   const bool sampled = r.distillation.mode == "sampled_token";
   if (sampled && find_divergence(r.train.objective_options.divergence) != 1)
     add("'distillation_mode': sampled_token estimates the reverse KL; set divergence: reverse");
+}
+
+void check_replay_settings(const Recipe& r, const std::string& whose, Problems& problems) {
+  auto add = [&](const std::string& what) { problems.add(whose + what); };
+  const ReplaySource source = find_replay_source(r.replay_source);
+  if (source == ReplaySource::kOwnAnswers && r.replay_dataset.empty())
+    add("'replay_source': own_answers needs prompts to answer; set replay_dataset");
+  if (source == ReplaySource::kSelfDialogue && !r.replay_dataset.empty())
+    add("'replay_source': self_dialogue makes up its prompts; leave replay_dataset out");
+  if (source != ReplaySource::kDataset && r.prompt_template == kTemplateOfRecord)
+    add("'replay_source': " + r.replay_source + " needs one prompt template for all, not record");
+  if (source == ReplaySource::kSelfDialogue && r.prompt_template != "chat")
+    add("'replay_source': self_dialogue makes up user's messages of the chat template; set template: chat");
+  if (r.train.objective != "ewc") return;
+  if (r.train.finetuning_type == "lora")
+    add("'objective': ewc weighs each weight of the model; set finetuning_type: full, or objective: l2_sp");
+  if (r.replay_dataset.empty())
+    add("'objective': ewc measures on replay_dataset which weights matter (replay_fraction: 0 replays none "
+        "of it)");
+}
+
+void check_change_settings(const Recipe& r, const std::string& whose, Problems& problems) {
+  if (!r.adapter_name_or_path.empty())
+    problems.add(whose +
+                 "'adapter_name_or_path': the way back to a seed with an adapter is not known; merge "
+                 "it first (sdft merge)");
 }
 
 void check_training_settings(const Recipe& r, const std::string& whose, Problems& problems) {
@@ -76,6 +102,11 @@ void check_together(const Recipe& recipe, Problems& problems) {
     const std::string whose = variant.overrides.empty() ? "" : "variant '" + variant.name + "': ";
     if (find_method(variant.method).rewrites) check_rewriting_settings(own, whose, problems);
     if (find_method(variant.method).on_policy) check_on_policy_settings(own, whose, problems);
+    if (find_method(variant.method).change != Change::kNone) {
+      check_change_settings(own, whose, problems);
+      continue;
+    }
+    check_replay_settings(own, whose, problems);
     check_training_settings(own, whose, problems);
   }
 }

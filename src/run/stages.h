@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "model/shift.h"
 #include "run/context.h"
 #include "run/fingerprint.h"
 #include "run/validate.h"
@@ -25,6 +26,8 @@ struct VariantJob {
   std::filesystem::path after(const RunContext& run) const {  // "" for the seed
     return variant.after.empty() ? std::filesystem::path() : run.dir() / variant.after;
   }
+  // Where what the seed makes up to replay is kept; "" where it makes up nothing.
+  std::filesystem::path replayed(const RunContext& run) const;
   // Whose model writes the rewrites.
   std::filesystem::path writer(const RunContext& run) const {
     return recipe.rewriter == "seed" ? std::filesystem::path() : after(run);
@@ -47,6 +50,18 @@ Fingerprint model_fingerprint(const RunContext& run, const std::filesystem::path
 void distill_stage(RunContext& run, const VariantJob& job);
 // DIR/VARIANT/train.jsonl, metrics.jsonl, and adapter (lora) or model (full) (train_stage.cpp).
 void train_stage(RunContext& run, const VariantJob& job, const std::vector<Example>& targets);
+
+// DIR/replay/SOURCE-HASH/replay.jsonl: what the seed makes up to replay (replay_stage.cpp). It is named after
+// its origin, so that variants share it.
+void replay_stage(RunContext& run, const VariantJob& job);
+// DIR/VARIANT/adapter or model of a method that trains nothing (change_stage.cpp).
+Fingerprint change_fingerprint(const RunContext& run, const VariantJob& job);
+void change_stage(RunContext& run, const VariantJob& job);
+// What a variant's folder holds besides: adapter (lora) or model (full), and shift.json, in six digits: what
+// they are does not depend on the order in which threads sum.
+void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapter,
+                  const std::filesystem::path& dir);
+void note_shift(const ParameterShift& shift, const std::filesystem::path& dir);
 
 // The answers of a variant, or of "seed", to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and
 // where the task's check judges them its results, scores.jsonl. `sets`: the examples of each of the recipe's

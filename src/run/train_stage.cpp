@@ -107,7 +107,8 @@ void tell_validation(const std::string& variant, const Trainer& trainer, const T
                  trainer.options().load_best_model_at_end ? ", whose parameters are kept" : "");
 }
 
-// DIR/shift.json, in six digits: what they are does not depend on the order in which threads sum.
+}  // namespace
+
 void note_shift(const ParameterShift& shift, const fs::path& dir) {
   const auto rounded = [](double value) { return std::stod(fmt::format("{:.5e}", value)); };
   Json modules = Json::array();
@@ -118,17 +119,6 @@ void note_shift(const ParameterShift& shift, const fs::path& dir) {
   write_json(dir / "shift.json", {{"total", rounded(shift.total)}, {"modules", modules}});
 }
 
-// The very examples that are learned.
-void write_targets(const std::vector<const Example*>& targets, const fs::path& path) {
-  std::string lines;
-  for (const Example* example : targets) {
-    Json json = record_of(*example, example->response);
-    json["id"] = example->id;
-    lines += to_line(json) + "\n";
-  }
-  write_file_atomic(path, lines);
-}
-
 void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapter, const fs::path& dir) {
   const fs::path base = recipe.model_name_or_path;
   if (adapter) return save_adapter(*adapter, dir / "adapter", base.string());
@@ -136,6 +126,8 @@ void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapt
       {"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
   save_model(model, dir / "model", base, types.at(recipe.save_dtype));
 }
+
+namespace {
 // What a training learns from, and how.
 struct Lesson {
   std::vector<Sample> samples, held_back;  // that are given: none of a method that writes its own
@@ -144,11 +136,21 @@ struct Lesson {
 };
 
 // seed: what training starts from; student: what it changes.
+// Of what must be kept, for the objective that asks for it.
+std::vector<Sample> kept_samples(const RunContext& run, const VariantJob& job) {
+  std::vector<const Example*> examples;
+  if (job.recipe.train.objective == "ewc")
+    for (const Example& example : job.replay->examples)
+      if (examples.size() < static_cast<size_t>(job.recipe.fisher_samples)) examples.push_back(&example);
+  return samples_of(run, job, examples);
+}
+
 Lesson given_answers(const RunContext& run, const VariantJob& job, const Split& split, ModelView seed,
-                     const fs::path& dir) {
+                     ModelView student, const fs::path& dir) {
   const TrainOptions& options = job.recipe.train;
   Lesson lesson;
-  lesson.objective = make_objective(options.objective, {seed, options.objective_options});
+  const std::vector<Sample> kept = kept_samples(run, job);
+  lesson.objective = make_objective(options.objective, {seed, student, options.objective_options, &kept});
   lesson.samples = lesson.objective->selected(samples_of(run, job, split.train));
   lesson.held_back = lesson.objective->selected(samples_of(run, job, split.validation));
   note_samples(run, job, lesson.samples, lesson.held_back, dir);
@@ -164,6 +166,7 @@ Lesson own_answers(const RunContext& run, const VariantJob& job, const std::vect
   options.teacher_template = recipe.teacher_template;
   options.prompts_per_step = recipe.train.samples_per_step();
   options.num_generations = recipe.num_generations;
+  options.num_iterations = recipe.num_iterations;
   options.num_loss_tokens_to_skip = recipe.num_loss_tokens_to_skip;
   options.generate_from_teacher = recipe.generate_from_teacher;
   options.generation = run.generation(recipe);
@@ -225,6 +228,8 @@ Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
       if (is_retained(job.recipe.eval[i]))
         result.emplace_back("the retained task " + job.recipe.eval[i].name,
                             examples_sha256((*job.eval)[i].examples));
+  if (job.recipe.train.objective == "ewc")
+    result.emplace_back("the examples of replay_dataset", examples_sha256(job.replay->examples));
   result.emplace_back("the examples and their targets", examples_sha256(targets));
   return result;
 }
@@ -239,7 +244,7 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
   options.seed = job.recipe.seed;
   load_weights(run);
   const Split split = split_validation(targets, options.val_size, options.seed);
-  write_targets(split.train, dir / "train.jsonl");
+  write_examples(split.train, dir / "train.jsonl");
   const TrainedModel start(run, job.after(run));
   const bool lora = options.finetuning_type == "lora";
   Adapter adapter;
@@ -253,7 +258,7 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
   {
     Lesson lesson = find_method(job.variant.method).on_policy
                         ? own_answers(run, job, targets, start.view, student)
-                        : given_answers(run, job, split, start.view, dir);
+                        : given_answers(run, job, split, start.view, student, dir);
     Trainer trainer(lora ? run.bundle.model : own, lora ? &adapter : nullptr, std::move(lesson.objective),
                     options, total_steps(options, lesson.source->steps_per_epoch()));
     Progress progress("train " + variant, static_cast<size_t>(trainer.total()), "steps", run.progress);

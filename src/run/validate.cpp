@@ -253,7 +253,7 @@ void check_selection(const RunContext& run, unsigned stages, const Recipe& recip
                      recipe.skip_bad, find_reasoning(recipe.reasoning));
     tell_skipped(replay);
   }
-  with_replay(part.examples, replay, recipe.replay_fraction, recipe.seed);  // whether there are enough
+  drawn_replay(replay, replay_count(part.examples.size(), recipe.replay_fraction), recipe.seed);  // enough?
 }
 
 Dataset open_task(const RunContext& run, const TaskSettings& task, const std::vector<std::string>& prompts) {
@@ -284,7 +284,13 @@ void check_memory(const RunContext& run, unsigned stages, const std::vector<Want
         return own.recipe.train.finetuning_type == "full";
       });
   const double number = run.recipe.dtype == "bf16" ? 2 : 4;
-  const double needed = static_cast<double>(run.bundle.config.parameters()) * (full ? 20 : number);
+  auto copied = [](const WantedRecipe& own) {  // by an averaged teacher, or to weigh each weight
+    const Recipe& r = own.recipe;
+    return r.train.objective == "ewc" || r.train.objective == "psft" ||
+           (own.taught && r.distillation.teacher.kind == "ema");
+  };
+  const double each = full && std::any_of(wanted.begin(), wanted.end(), copied) ? 24 : 20;
+  const double needed = static_cast<double>(run.bundle.config.parameters()) * (full ? each : number);
   const double there =
       static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > there)

@@ -20,7 +20,7 @@ std::vector<Variant> short_form() {
 }
 
 // What else stands in a run directory, and the model that no variant may pass for.
-constexpr std::array<const char*, 5> kReserved = {"seed", "distill", "drafts", "eval", "DONE"};
+constexpr std::array<const char*, 6> kReserved = {"seed", "distill", "drafts", "replay", "eval", "DONE"};
 constexpr size_t kLongestName = 200;  // of a folder
 
 bool is_baseline(const Variant& variant) { return find_method(variant.method).baseline; }
@@ -54,7 +54,10 @@ unsigned stages_of(const std::string& key) {
 
 // Whether the setting changes what a variant of this method becomes.
 bool is_used(const std::string& key, const Variant& variant) {
-  return find_method(variant.method).rewrites || (stages_of(key) & (kTrain | kSelects | kReplays));
+  const Method& method = find_method(variant.method);
+  if (method.change != Change::kNone || stages_of(key) == kChange)
+    return method.change != Change::kNone && stages_of(key) == kChange;
+  return method.rewrites || (stages_of(key) & (kTrain | kSelects | kReplays));
 }
 
 bool has_own(const Variant& variant, const std::string& key) {
@@ -192,7 +195,8 @@ std::string fault_of(const Variant& variant, const std::vector<Variant>& before)
   if (!variant.after.empty() && std::none_of(before.begin(), before.end(), earlier))
     return "'after': no variant before it is named '" + variant.after + "'";
   try {
-    find_method(variant.method);
+    if (find_method(variant.method).change != Change::kNone && variant.after.empty())
+      return "'after' is missing: " + variant.method + " changes what another variant became";
   } catch (const Error& error) {
     return "'method': " + std::string(error.what());
   }
@@ -250,6 +254,7 @@ std::string fault_of_all(const Recipe& recipe) {
   if (const std::string key = swept_in_vain(recipe); !key.empty())
     return "'sweep': the method of no variant uses '" + key + "', or each sets it itself";
   std::map<std::string, std::string> trained;  // what a training goes on with, by name
+  std::set<std::string> pruned;
   for (const Variant& variant : wanted_variants(recipe)) {
     const std::string type = trained_kind(recipe_of(recipe, variant));
     if (!recipe.adapter_name_or_path.empty() && type != trained_kind(recipe))
@@ -259,6 +264,10 @@ std::string fault_of_all(const Recipe& recipe) {
     if (!trained.emplace(variant.name, type).second)
       return "two combinations of values are both called '" + variant.name +
              "'; list them under 'variants' with names of their own";
+    if (pruned.count(variant.after))
+      return "variant '" + variant.name + "': cannot go on from '" + variant.after +
+             "', of whose change pruning keeps no adapter's form";
+    if (find_method(variant.method).change == Change::kPruning) pruned.insert(variant.name);
     if (!variant.after.empty() && trained.at(variant.after) != type)
       return "variant '" + variant.name + "': goes on from '" + variant.after +
              "', so both need the same finetuning_type and the same rank, alpha and layers of LoRA";

@@ -18,12 +18,16 @@ std::vector<Example> accepted_rewrites(const Dataset& dataset, const fs::path& d
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> kRows = {
-      {"sft", "learns the dataset's own answers", false, false, true, own_answers},
+      {"sft", "learns the dataset's own answers", false, false, Change::kNone, true, own_answers},
       {"self_distillation", "learns the accepted rewrites, elsewhere what `fallback` says", true, false,
-       false, accepted_rewrites},
+       Change::kNone, false, accepted_rewrites},
       {"on_policy",
        "answers by itself, and learns what a teacher that sees the dataset's answer would have said", false,
-       true, false, own_answers}};
+       true, Change::kNone, false, own_answers},
+      {"interpolation", "goes part of the way back to the seed (change_scale), without training", false,
+       false, Change::kInterpolation, false, nullptr},
+      {"pruning", "puts the weights back that changed most for their size (prune_ratio), without training",
+       false, false, Change::kPruning, false, nullptr}};
   return kRows;
 }
 

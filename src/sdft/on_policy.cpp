@@ -25,22 +25,13 @@ class Rollouts final : public BatchSource {
                           prompt_ids(formatter, shown, example, example.response)});
   }
 
-  int64_t steps_per_epoch() const override { return order_.steps_per_epoch(); }
+  int64_t steps_per_epoch() const override { return order_.steps_per_epoch() * options_.num_iterations; }
+
+  // The answers were written by the model as it was when their first step began.
+  bool resumable_at(int64_t step) const override { return step % options_.num_iterations == 0; }
 
   std::vector<const Sample*> batch(int64_t step) override {
-    std::vector<const Prompts*> asked;  // one an answer
-    std::vector<Request> requests;
-    for (const size_t place : order_.of_step(step))
-      for (int64_t k = 0; k < options_.num_generations; ++k) {
-        const Prompts& prompt = prompts_[place];
-        asked.push_back(&prompt);
-        requests.push_back({fmt::format("{} step {} answer {}", prompt.id, step, k),
-                            options_.generate_from_teacher ? prompt.teacher : prompt.student});
-      }
-    const std::vector<Completion> answers = generate(writer_, requests, options_.generation);
-    samples_.clear();
-    for (size_t i = 0; i < answers.size(); ++i) samples_.push_back(sample_of(*asked[i], answers[i]));
-    measure(answers);
+    if (resumable_at(step)) write(step / options_.num_iterations);
     std::vector<const Sample*> batch;
     for (const Sample& sample : samples_) batch.push_back(&sample);
     return batch;
@@ -51,6 +42,30 @@ class Rollouts final : public BatchSource {
   }
 
  private:
+  void write(int64_t round) {
+    std::vector<const Prompts*> asked;  // one an answer
+    std::vector<Request> requests;
+    for (const size_t place : order_.of_step(round))
+      for (int64_t k = 0; k < options_.num_generations; ++k) {
+        const Prompts& prompt = prompts_[place];
+        asked.push_back(&prompt);
+        requests.push_back({fmt::format("{} step {} answer {}", prompt.id, round, k),
+                            options_.generate_from_teacher ? prompt.teacher : prompt.student});
+      }
+    const std::vector<Completion> answers = generate(writer_, requests, options_.generation);
+    samples_.clear();
+    for (size_t i = 0; i < answers.size(); ++i) samples_.push_back(sample_of(*asked[i], answers[i]));
+    if (options_.num_iterations > 1)
+      for (Sample& sample : samples_) note_log_probs(sample);
+    measure(answers);
+  }
+
+  void note_log_probs(Sample& sample) const {
+    const Tensor log_probs = target_log_probs(writer_, micro_batches({&sample}, 1, writer_->device)[0]);
+    const Tensor values = log_probs.to(at::kCPU, at::kFloat).contiguous();
+    sample.rollout_log_probs.assign(values.data_ptr<float>(), values.data_ptr<float>() + values.numel());
+  }
+
   // A teacher whose prompt is longer may have less room: then the answer is cut for both.
   Sample sample_of(const Prompts& prompt, const Completion& answer) const {
     std::vector<int32_t> written = answer.written();

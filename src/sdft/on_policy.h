@@ -17,6 +17,7 @@ struct OnPolicyOptions {
   std::string teacher_template = "chat_demonstration";  // of the teacher's, which shows the example's answer
   int64_t prompts_per_step = 8;
   int64_t num_generations = 1;          // answers to each prompt
+  int64_t num_iterations = 1;           // steps that learn from the same answers, one after another
   int64_t num_loss_tokens_to_skip = 0;  // of each answer's beginning
   bool generate_from_teacher = false;   // the answers are written behind the teacher's prompt
   GenerateOptions generation;           // its seed also orders the prompts

@@ -11,7 +11,7 @@ int64_t chunk_rows(int64_t vocabulary) { return std::max<int64_t>(16, (int64_t{1
 
 struct Job {
   Head student, teacher;
-  Tensor targets, weights;
+  Tensor targets, weights, given;
   RowLoss loss;
   MatmulPrecision precision;
   bool weight_too;  // its gradient is wanted, too
@@ -41,9 +41,11 @@ Tensor sum_chunks(const Job& job, bool gradient, Tensor* dhidden, Tensor* dweigh
     }
     at::AutoGradMode recorded(gradient);
     if (gradient) logits.requires_grad_(true);
-    value = (job.loss({capped(logits, job.student.cap), teacher, job.targets.narrow(0, begin, count)}) *
-             job.weights.narrow(0, begin, count))
-                .sum();
+    const Tensor given = job.given.defined() ? job.given.narrow(0, begin, count) : Tensor();
+    value =
+        (job.loss({capped(logits, job.student.cap), teacher, job.targets.narrow(0, begin, count), given}) *
+         job.weights.narrow(0, begin, count))
+            .sum();
     total += value.detach();
     if (!gradient) continue;
     const Tensor delta = torch::autograd::grad({value}, {logits})[0];
@@ -71,7 +73,7 @@ struct LinearLoss : Function<LinearLoss> {
 }  // namespace
 
 Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targets, const Tensor& weights,
-                   const RowLoss& loss, MatmulPrecision precision) {
+                   const RowLoss& loss, MatmulPrecision precision, const Tensor& given) {
   const Tensor hidden = student.hidden.contiguous();
   // Detached, so that a loss cannot reach what made them.
   const Job job{{hidden.detach(), student.weight.detach(), student.cap},
@@ -79,6 +81,7 @@ Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targe
                  teacher.weight.defined() ? teacher.weight.detach() : Tensor(), teacher.cap},
                 targets,
                 weights,
+                given,
                 loss,
                 precision,
                 student.weight.requires_grad()};

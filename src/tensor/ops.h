@@ -87,13 +87,15 @@ struct LogitRows {
   Tensor student;  // [n, V] f32, with its gradient recorded where one is wanted
   Tensor teacher;  // [n, V] f32, without; undefined where there is none
   Tensor targets;  // [n] i64
+  Tensor given;    // [n] f32, what the caller gave beside each target; undefined where it gave nothing
 };
 // Of each row, [n] f32.
 using RowLoss = std::function<Tensor(const LogitRows& rows)>;
 // sum_n weights[n] * loss(rows)[n] -> scalar f32, differentiable in the student; neither model's logits are
 // held at once. `teacher` may be undefined; it may have a width of its own, but the same vocabulary.
 Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targets, const Tensor& weights,
-                   const RowLoss& loss, MatmulPrecision precision = MatmulPrecision::kFull);
+                   const RowLoss& loss, MatmulPrecision precision = MatmulPrecision::kFull,
+                   const Tensor& given = {});
 // log softmax(hidden W^T)[targets] -> [N] f32, no gradient.
 Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets, double cap = 0,
                        MatmulPrecision precision = MatmulPrecision::kFull);

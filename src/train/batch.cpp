@@ -33,7 +33,7 @@ std::vector<std::vector<const Sample*>> divide(const std::vector<const Sample*>&
 MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double base, at::Device device) {
   std::vector<std::vector<int32_t>> sequences, teacher_sequences;
   std::vector<int64_t> rows, targets, teacher_rows;
-  std::vector<float> weights;
+  std::vector<float> weights, rollout;
   int64_t begin = 0, teacher_begin = 0;
   for (const Sample* sample : samples) {
     const auto length = static_cast<int64_t>(sample->ids.size()),
@@ -47,14 +47,18 @@ MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double
         targets.push_back(sample->ids[static_cast<size_t>(t)]);
         weights.push_back(static_cast<float>(unit * (sample->weight / base)));
       }
+    rollout.insert(rollout.end(), sample->rollout_log_probs.begin(), sample->rollout_log_probs.end());
     begin += length;
     teacher_begin += teacher_length;
   }
   auto on_device = [&](const std::vector<int64_t>& x) {
     return at::tensor(at::ArrayRef<int64_t>(x), at::kLong).to(device);
   };
-  const Tensor of_targets = at::tensor(at::ArrayRef<float>(weights), at::kFloat).to(device);
-  MicroBatch batch{pack(sequences, device), on_device(rows), on_device(targets), of_targets};
+  auto floats = [&](const std::vector<float>& x) {
+    return at::tensor(at::ArrayRef<float>(x), at::kFloat).to(device);
+  };
+  MicroBatch batch{pack(sequences, device), on_device(rows), on_device(targets), floats(weights)};
+  if (!rollout.empty()) batch.rollout_log_probs = floats(rollout);
   if (!teacher_sequences.empty()) {
     batch.teacher_tokens = pack(teacher_sequences, device);
     batch.teacher_rows = on_device(teacher_rows);
@@ -105,6 +109,12 @@ std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples,
   std::vector<MicroBatch> batches;
   for (const auto& part : divide(samples, max_tokens)) batches.push_back(packed(part, unit, base, device));
   return batches;
+}
+
+Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardOptions& options) {
+  at::NoGradGuard no_grad;
+  const ops::Head head = head_of(model, batch.tokens, batch.rows, options);
+  return ops::token_log_probs(head.hidden, head.weight, batch.targets, head.cap, options.precision);
 }
 
 ops::Head head_of(ModelView model, const PackedTokens& tokens, const Tensor& rows,

@@ -19,6 +19,7 @@ struct MicroBatch {
   // targets there. Undefined and empty without.
   PackedTokens teacher_tokens = {};
   Tensor teacher_rows = {};
+  Tensor rollout_log_probs = {};  // [n] f32, see Sample; undefined without
 };
 
 // Tokens of a sample that are learned. The first one is predicted from nothing and does not count.
@@ -29,6 +30,9 @@ int64_t supervised_tokens(const Sample& sample);
 // learned tokens, however they are divided: all the same where the samples' weights are equal.
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device);
+
+// log p of each target, [n] f32; no gradient.
+Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardOptions& options = {});
 
 // What makes the logits of some rows of a forward pass: head_of(model, batch.tokens, batch.rows).
 ops::Head head_of(ModelView model, const PackedTokens& tokens, const Tensor& rows,
@@ -43,6 +47,8 @@ class BatchSource {
   virtual int64_t steps_per_epoch() const = 0;
   // Of step `step` (0-based); they live until the next call.
   virtual std::vector<const Sample*> batch(int64_t step) = 0;
+  // Whether a resumed training can begin with this step: what it gives needs nothing of the steps before.
+  virtual bool resumable_at(int64_t /*step*/) const { return true; }
   // What there is to say of the newest batch, for metrics.jsonl.
   virtual std::vector<std::pair<const char*, double>> metrics() const { return {}; }
 };

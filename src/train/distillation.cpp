@@ -40,10 +40,13 @@ class Distillation final : public Objective {
     return ops::linear_loss(
         own, shown, batch.targets, batch.weights,
         [this](const ops::LogitRows& rows) {
-          return distillation_loss(at::log_softmax(rows.student, -1), at::log_softmax(rows.teacher, -1),
-                                   rows.targets, options_);
+          const Tensor own_log_probs = at::log_softmax(rows.student, -1);
+          const Tensor loss =
+              distillation_loss(own_log_probs, at::log_softmax(rows.teacher, -1), rows.targets, options_);
+          if (!rows.given.defined()) return loss;
+          return loss * importance_ratio(own_log_probs, rows.targets, rows.given, options_.is_clip);
         },
-        options.precision);
+        options.precision, options_.is_clip > 0 ? batch.rollout_log_probs : Tensor());
   }
 
   void stepped(ModelView student, int64_t steps) override { teacher_.stepped(student, steps); }
@@ -54,6 +57,12 @@ class Distillation final : public Objective {
   Teacher teacher_;
 };
 }  // namespace
+
+Tensor importance_ratio(const Tensor& student, const Tensor& sampled, const Tensor& rollout_log_probs,
+                        double is_clip) {
+  const Tensor now = student.detach().gather(-1, sampled.unsqueeze(-1)).squeeze(-1);
+  return (now - rollout_log_probs).clamp_max(20).exp().clamp_max(is_clip);  // exp(20): far above any limit
+}
 
 Tensor distillation_loss(const Tensor& student, const Tensor& teacher, const Tensor& sampled,
                          const DistillationOptions& options) {

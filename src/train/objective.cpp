@@ -11,6 +11,8 @@ std::unique_ptr<Objective> make_eaft(const ObjectiveContext& context);
 std::unique_ptr<Objective> make_kl_to_seed(const ObjectiveContext& context);
 std::unique_ptr<Objective> make_asft(const ObjectiveContext& context);
 std::unique_ptr<Objective> make_l2_sp(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_ewc(const ObjectiveContext& context);
+std::unique_ptr<Objective> make_proximal(const ObjectiveContext& context);
 
 namespace {
 struct Row {
@@ -22,6 +24,14 @@ constexpr Row kObjectives[] = {
     {"sft", "cross entropy", make_cross_entropy},
     {"kl_to_seed", "cross entropy + anchor_weight x divergence from the seed", make_kl_to_seed},
     {"l2_sp", "cross entropy + anchor_weight x squared distance from the seed's weights", make_l2_sp},
+    {"ewc",
+     "cross entropy + anchor_weight / 2 x the same, each weight by what it matters (Fisher information) on "
+     "replay_dataset; finetuning_type: full",
+     make_ewc},
+    {"psft",
+     "the ratio of each token's probability to that of proximal_steps before, no further than 1 + "
+     "proximal_clip",
+     make_proximal},
     {"stm", "cross entropy without tokens whose perplexity under the seed is above max_perplexity",
      make_masked},
     {"eaft", "cross entropy, each token times the entropy of the model's entropy_topk likeliest", make_eaft},

@@ -35,12 +35,16 @@ struct ObjectiveOptions {
   std::string divergence = "forward";  // see divergence.h
   double max_perplexity = 2.5;         // of a token under the seed
   int64_t entropy_topk = 20;
+  double proximal_clip = 0.2;  // how much a token's probability may grow between two snapshots
+  int64_t proximal_steps = 8;  // between them
 };
 
 // What an objective may look at besides the micro-batch.
 struct ObjectiveContext {
-  ModelView seed;  // the model before training; its weights do not change
+  ModelView seed;     // the model before training; its weights do not change
+  ModelView student;  // the model that is trained, as it is before its first step
   ObjectiveOptions options = {};
+  const std::vector<Sample>* kept = nullptr;  // of what must not be forgotten, for ewc
 };
 
 // Throws Error(kUsage) with the known names.

@@ -1,4 +1,6 @@
 // Objectives that hold on to the seed's weights.
+#include "base/error.h"
+#include "base/interrupt.h"
 #include "model/lora.h"
 #include "train/objective.h"
 
@@ -44,7 +46,78 @@ class L2Sp final : public Objective {
   ModelView seed_;
   double weight_;
 };
+
+// The diagonal of the Fisher information at the model: of each weight the mean over the samples of its
+// squared gradient of their log-likelihood. The parameters' own gradients are used, and left undefined.
+std::vector<Tensor> fisher_information(const NamedTensors& parameters, const Objective& cross_entropy,
+                                       ModelView model, const std::vector<Sample>& samples) {
+  std::vector<Tensor> fisher;
+  for (const auto& item : parameters) fisher.push_back(at::zeros_like(item.second));
+  size_t counted = 0;
+  for (const Sample& sample : samples) {
+    stop_if_interrupted();
+    const std::vector<MicroBatch> alone = micro_batches({&sample}, 1, model->device);
+    const int64_t tokens = alone[0].targets.numel();
+    if (tokens == 0) continue;
+    ++counted;
+    (cross_entropy.loss(model, alone[0], {}) * static_cast<double>(tokens)).backward();  // -log p(sample)
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      Tensor& gradient = parameters[i].second.mutable_grad();
+      if (gradient.defined()) fisher[i].addcmul_(gradient, gradient);
+      gradient = Tensor();
+    }
+  }
+  for (Tensor& one : fisher) one /= static_cast<double>(std::max<size_t>(1, counted));
+  return fisher;
+}
+
+// Cross entropy + weight / 2 * sum_i F_i (w_i - w0_i)^2 (elastic weight consolidation, Kirkpatrick et al.
+// 2017, arXiv 1612.00796, equation 3).
+class Ewc final : public Objective {
+ public:
+  explicit Ewc(const ObjectiveContext& context)
+      : cross_entropy_(make_cross_entropy(context)), weight_(context.options.anchor_weight) {
+    if (context.student.adapter)
+      fail_usage("objective: ewc weighs each weight of the model, of which an adapter changes none",
+                 "set finetuning_type: full, or objective: l2_sp");
+    if (!context.kept || context.kept->empty())
+      fail_usage("objective: ewc measures on examples of what must be kept which weights matter",
+                 "set replay_dataset");
+    Model student = *context.student.weights, seed = *context.seed.weights;  // shares the tensors
+    NamedTensors parameters;
+    for (const auto& [name, tensor] : named_parameters(student)) parameters.emplace_back(name, *tensor);
+    for (const auto& [name, tensor] : named_parameters(seed)) before_.push_back(*tensor);
+    for (auto& item : parameters) item.second.requires_grad_(true);
+    fisher_ = fisher_information(parameters, *cross_entropy_, context.student, *context.kept);
+    for (auto& item : parameters) item.second.requires_grad_(false);
+  }
+
+  Tensor loss(ModelView student, const MicroBatch& batch, const ForwardOptions& options) const override {
+    return cross_entropy_->loss(student, batch, options);
+  }
+
+  Tensor penalty(ModelView student) const override {
+    Model tuned = *student.weights;
+    const auto now = named_parameters(tuned);
+    Tensor sum;
+    for (size_t i = 0; i < now.size(); ++i) {
+      const Tensor one = (fisher_[i] * (*now[i].second - before_[i]).square()).sum();
+      sum = sum.defined() ? sum + one : one;
+    }
+    return 0.5 * weight_ * sum;
+  }
+
+ private:
+  std::unique_ptr<Objective> cross_entropy_;
+  double weight_;
+  std::vector<Tensor> before_, fisher_;  // of each parameter
+};
 }  // namespace
+
+std::unique_ptr<Objective> make_ewc(const ObjectiveContext& context) {
+  return std::make_unique<Ewc>(context);
+}
 
 std::unique_ptr<Objective> make_l2_sp(const ObjectiveContext& context) {
   return std::make_unique<L2Sp>(context);

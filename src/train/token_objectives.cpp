@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "train/objective.h"
+#include "train/teacher.h"
 
 namespace sdft {
 namespace token_loss {
@@ -23,6 +24,11 @@ Tensor dft(const Tensor& log_probs, const Tensor& targets) {
 
 Tensor eaft(const Tensor& log_probs, const Tensor& targets, int64_t k) {
   return topk_entropy(log_probs.detach(), k) * cross_entropy(log_probs, targets);
+}
+
+Tensor proximal(const Tensor& log_probs, const Tensor& before, const Tensor& targets, double clip) {
+  const Tensor ratio = (cross_entropy(before, targets) - cross_entropy(log_probs, targets)).exp();
+  return -ratio.clamp_max(1 + clip);
 }
 }  // namespace token_loss
 
@@ -71,9 +77,7 @@ class MaskedCrossEntropy final : public CrossEntropy {
     for (Sample& sample : samples)
       for (const MicroBatch& batch : micro_batches({&sample}, 1, seed_->device)) {
         if (batch.targets.numel() == 0) continue;
-        const ops::Head head = head_of(seed_, batch.tokens, batch.rows);
-        const Tensor log_probs =
-            ops::token_log_probs(head.hidden, head.weight, batch.targets, head.cap).to(at::kCPU, at::kFloat);
+        const Tensor log_probs = target_log_probs(seed_, batch).to(at::kCPU, at::kFloat);
         const Tensor rows = batch.rows.cpu();
         for (int64_t i = 0; i < rows.numel(); ++i)
           if (log_probs[i].item<double>() < least_)
@@ -88,6 +92,36 @@ class MaskedCrossEntropy final : public CrossEntropy {
 };
 
 Tensor log_probs_of(const Tensor& logits) { return at::log_softmax(logits, -1); }
+
+// token_loss::proximal; `before` is the student as it was at the last multiple of proximal_steps.
+class Proximal final : public Objective {
+ public:
+  explicit Proximal(const ObjectiveContext& context)
+      : clip_(context.options.proximal_clip),
+        before_(context.seed, context.student, {"ema", 1.0, context.options.proximal_steps}) {}
+
+  Tensor loss(ModelView student, const MicroBatch& batch, const ForwardOptions& options) const override {
+    ops::Head before;
+    {
+      at::NoGradGuard no_grad;
+      before = head_of(before_.view(student), batch.tokens, batch.rows, {{}, options.precision});
+    }
+    return ops::linear_loss(
+        head_of(student, batch.tokens, batch.rows, options), before, batch.targets, batch.weights,
+        [this](const ops::LogitRows& rows) {
+          return token_loss::proximal(log_probs_of(rows.student), log_probs_of(rows.teacher), rows.targets,
+                                      clip_);
+        },
+        options.precision);
+  }
+
+  void stepped(ModelView student, int64_t steps) override { before_.stepped(student, steps); }
+  NamedTensors state() const override { return before_.state(); }
+
+ private:
+  double clip_;
+  Teacher before_;
+};
 
 std::unique_ptr<Objective> anchored_to_seed(const ObjectiveContext& context,
                                             Tensor (*token_loss)(const Tensor&, const Tensor&)) {
@@ -122,6 +156,10 @@ std::unique_ptr<Objective> make_eaft(const ObjectiveContext& context) {
   return std::make_unique<TokenObjective>(context, false, [k](const ops::LogitRows& rows) {
     return token_loss::eaft(log_probs_of(rows.student), rows.targets, k);
   });
+}
+
+std::unique_ptr<Objective> make_proximal(const ObjectiveContext& context) {
+  return std::make_unique<Proximal>(context);
 }
 
 std::unique_ptr<Objective> make_kl_to_seed(const ObjectiveContext& context) {

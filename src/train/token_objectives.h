@@ -18,4 +18,8 @@ Tensor dft(const Tensor& log_probs, const Tensor& targets);
 // (entropy-adaptive fine-tuning, arXiv 2601.02151).
 Tensor eaft(const Tensor& log_probs, const Tensor& targets, int64_t k);
 
+// -min(r, 1 + clip), r = p(y) / before(y): PPO's clipped ratio with an advantage of 1, so that a token whose
+// probability has grown enough since `before` is left alone (proximal fine-tuning, arXiv 2508.17784).
+Tensor proximal(const Tensor& log_probs, const Tensor& before, const Tensor& targets, double clip);
+
 }  // namespace sdft::token_loss

@@ -68,6 +68,19 @@ Schedule schedule_of(const TrainOptions& options, int64_t total) {
 }
 }  // namespace
 
+namespace {
+// Which samples spoil a step, where single ones do.
+[[noreturn]] void fail_diverged(const Trainer& trainer, int64_t step,
+                                const std::vector<const Sample*>& samples) {
+  std::string ids;
+  for (const Sample* sample : samples)
+    if (!std::isfinite(trainer.loss({sample}))) ids += (ids.empty() ? "" : ", ") + sample->id;
+  throw Error(ExitCode::kInput, "training diverged at step " + std::to_string(step) +
+                                    ": the loss is not a number" + (ids.empty() ? "" : ", of " + ids) +
+                                    " (lower learning_rate, or set max_grad_norm)");
+}
+}  // namespace
+
 Trainer::Trainer(Model& model, Adapter* adapter, std::unique_ptr<Objective> objective,
                  const TrainOptions& options, int64_t total)
     : model_(model),
@@ -102,12 +115,13 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
     penalty.backward();
     m.loss += penalty.item<double>();
   }
+  if (!std::isfinite(m.loss)) fail_diverged(*this, m.step, samples);
   if (on_gradients) on_gradients(optimizer_.parameters);
   m.learning_rate = learning_rate_at(schedule_, step);
   m.grad_norm = optimizer_.step(m.learning_rate, options_.max_grad_norm);
-  if (!std::isfinite(m.loss) || !std::isfinite(m.grad_norm))
+  if (!std::isfinite(m.grad_norm))
     throw Error(ExitCode::kInput, "training diverged at step " + std::to_string(m.step) +
-                                      ": loss is not a number (lower learning_rate, or set max_grad_norm)");
+                                      ": the gradient is not a number (lower learning_rate)");
   {
     at::NoGradGuard no_grad;
     objective_->stepped(student(), m.step);
@@ -210,6 +224,7 @@ TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<S
            !history.fault.empty();
   };
   LineWriter metrics(dir / "metrics.jsonl");
+  bool due = false;  // a checkpoint
   while (!last()) {
     StepMetrics m = trainer.step(source.batch(trainer.steps()));
     m.of_source = source.metrics();
@@ -220,8 +235,10 @@ TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<S
     }
     metrics.write(line_of(m));
     if (on_step) on_step(m);
-    const bool interrupted = stop && stop->load();
-    if (interrupted || last() || (options.save_steps > 0 && m.step % options.save_steps == 0)) {
+    const bool resumable = source.resumable_at(m.step), interrupted = resumable && stop && stop->load();
+    due |= options.save_steps > 0 && m.step % options.save_steps == 0;
+    if (last() || (resumable && (interrupted || due))) {
+      due = false;
       metrics.sync();
       save_checkpoint(dir, trainer.state(), trainer.objective_state());
       saved = kept.step_of(history);

@@ -79,8 +79,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // Gradients of the samples, clipped; one AdamW step. Error(kInput) where loss or gradient is not a number:
-  // the parameters are spoilt then.
+  // Gradients of the samples, clipped; one AdamW step. Error(kInput) where the loss is not a number, with the
+  // samples whose it is, or the gradient, which spoils the parameters.
   StepMetrics step(const std::vector<const Sample*>& samples);
 
   // The objective's value on samples as the student is now, without dropout, gradients and penalty: the mean

@@ -334,9 +334,33 @@ TEST_F(KilledRun, OnPolicyTrainingGoesOnToo) {
                "  - {name: ema, method: on_policy, teacher_model_kind: ema}\n"
                "  - {name: full, method: on_policy, finetuning_type: full, teacher_model_kind: ema, "
                "learning_rate: 1e-3}\n"
-               "  - {name: then, method: on_policy, after: ours, distillation_mode: topk_logits}\n");
+               "  - {name: then, method: on_policy, after: ours, distillation_mode: topk_logits}\n"
+               "  - {name: thrice, method: on_policy, num_iterations: 3}\n");
   write_text(path("r.yaml"), text);
-  goes_on(path("r.yaml"), "then/adapter/adapter_model.safetensors");
+  goes_on(path("r.yaml"), "thrice/adapter/adapter_model.safetensors");
+}
+
+// What else has a state of its own: a snapshot of the student, what the seed makes up, a changed model.
+TEST_F(KilledRun, ObjectivesReplayAndChangesGoOnToo) {
+  std::string text = read_text(recipe());
+  const std::string short_form = "baseline: true\n";
+  const std::string replay = file("replay.jsonl", small_dataset(12, 200));
+  text.replace(text.find(short_form), short_form.size(),
+               "variants:\n  - {name: near, method: sft, objective: psft, proximal_steps: 3}\n"
+               "  - {name: own, method: sft, replay_source: own_answers, replay_dataset: " +
+                   replay +
+                   "}\n"
+                   "  - {name: dialogue, method: sft, replay_source: self_dialogue, replay_fraction: 1, "
+                   "dialogue_turns: 2}\n"
+                   "  - {name: kept, method: sft, finetuning_type: full, objective: ewc, anchor_weight: 100, "
+                   "replay_fraction: 0, replay_dataset: " +
+                   replay +
+                   "}\n"
+                   "  - {name: half, method: interpolation, after: near}\n"
+                   "  - {name: less, method: pruning, after: near}\n"
+                   "  - {name: kept-less, method: interpolation, after: kept, finetuning_type: full}\n");
+  write_text(path("r.yaml"), text);
+  goes_on(path("r.yaml"), "kept-less/model/model.safetensors");
 }
 
 TEST_F(KilledRun, AnotherRecipeIsRefused) {

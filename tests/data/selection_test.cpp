@@ -126,7 +126,7 @@ TEST(Replay, IsNestedAndComesBehind) {
   const std::vector<Example> task = named("t", 40).examples;
   std::set<std::string> before;
   for (const double fraction : {0.0, 0.1, 0.25, 0.5, 0.75}) {
-    const auto mixed = ids_of(with_replay(task, replay, fraction, 3));
+    const auto mixed = ids_of(with_replay(task, drawn_replay(replay, replay_count(40, fraction), 3)));
     EXPECT_EQ(mixed.size(), 40 + static_cast<size_t>(40 * fraction));
     const std::set<std::string> now(mixed.begin() + 40, mixed.end());
     EXPECT_TRUE(std::includes(now.begin(), now.end(), before.begin(), before.end()));
@@ -134,7 +134,7 @@ TEST(Replay, IsNestedAndComesBehind) {
     before = now;
   }
   try {
-    with_replay(task, replay, 1, 3);
+    drawn_replay(replay, replay_count(40, 1), 3);
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("has 30 examples to replay, replay_fraction asks for 40"));

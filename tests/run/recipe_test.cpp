@@ -379,11 +379,65 @@ TEST(Recipe, SettingsThatCannotGoTogether) {
             "set divergence: reverse"},
            {{"divergence=forwards"}, "expected forward, reverse, jensen_shannon or a number"},
            {{"objective=ewk"}, "objective"},
+           {{"objective=ewc", "baseline=true"}, "set finetuning_type: full"},
+           {{"objective=ewc", "finetuning_type=full", "baseline=true"}, "measures on replay_dataset"},
+           {{"replay_source=own_answers"}, "set replay_dataset"},
+           {{"replay_source=self_dialogue", "replay_dataset=a"}, "leave replay_dataset out"},
+           {{"replay_source=self_dialogue", "template=alpaca"}, "set template: chat"},
+           {{"variants=[{name: a, method: on_policy, replay_source: self_dialogue}]"}, "no given answers"},
+           {{"variants=[{name: a, method: pruning}]"}, "'after' is missing"},
+           {{"variants=[{name: a, method: sft}, {name: b, method: pruning, after: a}, {name: c, method: sft, "
+             "after: b}]"},
+            "keeps no adapter's form"},
+           {{"variants=[{name: a, method: sft}, {name: b, method: interpolation, after: a, change_scale: "
+             "3}]"},
+            "expected 0 to 2"},
+           {{"variants=[{name: a, method: sft}, {name: b, method: interpolation, after: a}]",
+             "adapter_name_or_path=x"},
+            "merge it first"},
+           {{"preset=sdft_2025"}, "did you mean 'sdft_2026'?"},
+           {{"variants=[{name: a, method: on_policy, preset: [x]}]"}, "'preset'"},
+           {{"sweep={preset: [sdft_2026, frozen_top20]}"}, "give each a variant of its own"},
            {{"variants=[{name: a, method: sft, seed: 1, seed: 2}]"}, "'seed' stands there twice"},
            {{"continual=[{name: a, dataset: a}, {name: a, dataset: b}]"}, "a second task is named 'a'"},
            {{"variants=[{name: a, method: sft}]", "sweep.num_candidates=1,2"},
             "the method of no variant uses 'num_candidates'"}})
     EXPECT_NE(problem_of(bad).find(message), std::string::npos) << bad[0] << "\n" << problem_of(bad);
+}
+
+// What stands beside a preset wins, wherever it stands.
+TEST(Recipe, APresetIsSeveralSettings) {
+  const Recipe plain = read_recipe("", {"preset=frozen_top20"});
+  EXPECT_EQ(plain.distillation.topk, 20);
+  EXPECT_EQ(plain.num_loss_tokens_to_skip, 3);
+  ScratchDir dir;
+  write_file_atomic(dir / "r.yaml",
+                    "distillation_topk: 7\npreset: frozen_top20\nvariants:\n"
+                    "  - {name: a, method: on_policy, teacher_update_rate: 0.5, preset: sdft_2026}\n");
+  const Recipe mixed = read_recipe(dir / "r.yaml", {});
+  EXPECT_EQ(mixed.distillation.topk, 7);
+  EXPECT_EQ(mixed.distillation.topk_of, "teacher");
+  const Recipe own = recipe_of(mixed, find_variant(mixed, "a"));
+  EXPECT_EQ(own.distillation.teacher.kind, "ema");
+  EXPECT_EQ(own.distillation.teacher.update_rate, 0.5);
+  EXPECT_EQ(own.distillation.mode, "full_logits");
+  // The resolved recipe says all of it.
+  write_file_atomic(dir / "resolved.yaml", resolved_recipe(mixed));
+  EXPECT_EQ(resolved_recipe(read_recipe(dir / "resolved.yaml", {})), resolved_recipe(mixed));
+}
+
+// A curve towards the seed trains once.
+TEST(Recipe, ASweptChangeLeavesTheTrainingAlone) {
+  const Recipe recipe =
+      read_recipe("", {"variants=[{name: a, method: sft}, {name: b, method: interpolation, after: a}]",
+                       "sweep={change_scale: [0.25, 0.75]}"});
+  std::vector<std::string> names;
+  for (const Variant& variant : known_variants(recipe)) names.push_back(variant.name + " " + variant.after);
+  EXPECT_EQ(names, (std::vector<std::string>{"a ", "b,change_scale=0.25 a", "b,change_scale=0.75 a"}));
+  const Recipe seeds =
+      read_recipe("", {"variants=[{name: a, method: sft}, {name: b, method: interpolation, after: a}]",
+                       "sweep={seed: [1, 2]}"});
+  EXPECT_EQ(known_variants(seeds)[2].after, "a,seed=1");
 }
 
 TEST(Recipe, VariantsAreChecked) {

@@ -74,5 +74,28 @@ TEST_F(OnPolicy, AStepIsTheSameWheneverItIsAsked) {
   EXPECT_NE(a, b);
 }
 
+// Several steps learn from the same answers; a resumed training begins where they were written.
+TEST_F(OnPolicy, AnswersAreLearnedMoreThanOnce) {
+  options.num_iterations = 3;
+  const auto data = source();
+  EXPECT_EQ(data->steps_per_epoch(), 9);
+  auto ids = [&](int64_t step) {
+    std::vector<std::vector<int32_t>> all;
+    for (const Sample* sample : data->batch(step)) all.push_back(sample->ids);
+    return all;
+  };
+  const auto first = ids(3);
+  EXPECT_EQ(ids(4), first);
+  EXPECT_EQ(ids(5), first);
+  EXPECT_NE(ids(6), first);
+  EXPECT_TRUE(data->resumable_at(6));
+  EXPECT_FALSE(data->resumable_at(7));
+  // What the writer thought of its tokens, which the loss weighs against what the student thinks.
+  const std::vector<const Sample*> batch = data->batch(9);
+  const MicroBatch packed = micro_batches(batch, 1 << 20, at::kCPU)[0];
+  ASSERT_EQ(packed.rollout_log_probs.sizes(), packed.targets.sizes());
+  EXPECT_TRUE(packed.rollout_log_probs.allclose(target_log_probs(model, packed), 1e-4, 1e-4));
+}
+
 }  // namespace
 }  // namespace sdft

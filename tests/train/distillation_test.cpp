@@ -87,6 +87,20 @@ TEST(DistillationLoss, EachModeIsItsFormula) {
   }
 }
 
+// TRL's apply_importance_sampling_clipping: exp(now - before), at most is_clip.
+TEST(DistillationLoss, TheImportanceRatioIsClippedAndHasNoGradient) {
+  Tensor student = log_probs_of(4, 9, 0.2).requires_grad_(true);
+  const Tensor sampled = at::tensor({0L, 8L, 3L, 5L}, at::kLong);
+  const Tensor before = at::tensor({-0.1, -9.0, -2.0, -70.0}, at::kDouble);
+  const Tensor ratio = importance_ratio(student, sampled, before, 2.0);
+  EXPECT_FALSE(ratio.requires_grad());
+  for (int64_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(ratio[i].item<double>(),
+                std::min(2.0, std::exp(student[i][sampled[i].item<int64_t>()].item<double>() -
+                                       before[i].item<double>())),
+                1e-12);
+}
+
 TEST(DistillationLoss, ImpossibleSettingsAreRefused) {
   const Model model = small_model();
   auto refused = [&](auto change) {

@@ -65,10 +65,13 @@ TEST(TokenLoss, EachIsItsFormula) {
   const Tensor logits = logits_of(5, 7, 0.3), seed = logits_of(5, 7, 1.1);
   const Tensor log_probs = at::log_softmax(logits, -1), targets = at::tensor({0L, 3L, 6L, 1L, 0L}, at::kLong);
   const Tensor dft = token_loss::dft(log_probs, targets), eaft = token_loss::eaft(log_probs, targets, 4);
+  const Tensor proximal = token_loss::proximal(log_probs, at::log_softmax(seed, -1), targets, 0.2);
   for (int64_t i = 0; i < 5; ++i) {
     const Row q = probabilities(logits, i), p = probabilities(seed, i);
     const double own = q[static_cast<size_t>(targets[i].item<int64_t>())];
     EXPECT_NEAR(dft[i].item<double>(), -own * std::log(own), 1e-12);
+    const double ratio = own / p[static_cast<size_t>(targets[i].item<int64_t>())];
+    EXPECT_NEAR(proximal[i].item<double>(), -std::min(ratio, std::min(std::max(ratio, 0.8), 1.2)), 1e-12);
     EXPECT_NEAR(eaft[i].item<double>(), -topk_entropy_by_hand(q, 4) * std::log(own), 1e-12);
     for (const double alpha : kAll)
       EXPECT_NEAR(divergence(alpha, at::log_softmax(seed, -1), log_probs)[i].item<double>(),
@@ -92,6 +95,26 @@ TEST(TokenLoss, NoGradientGoesThroughTheWeights) {
   EXPECT_TRUE(gradient([&](const Tensor& x) {
                 return token_loss::eaft(x, targets, 3);
               }).allclose(plain * token_loss::topk_entropy(log_probs, 3).unsqueeze(1)));
+}
+
+// A token that has grown enough is left alone; the others have the ratio times cross entropy's gradient.
+TEST(TokenLoss, TheProximalRatioStopsWhereItIsClipped) {
+  Tensor logits = logits_of(6, 7, 0.3).requires_grad_(true),
+         plain = logits_of(6, 7, 0.3).requires_grad_(true);
+  const Tensor before = at::log_softmax(logits_of(6, 7, 1.1), -1),
+               targets = at::tensor({0L, 3L, 2L, 5L, 6L, 1L}, at::kLong);
+  token_loss::proximal(at::log_softmax(logits, -1), before, targets, 0.2).sum().backward();
+  token_loss::cross_entropy(at::log_softmax(plain, -1), targets).sum().backward();
+  size_t clipped = 0;
+  for (int64_t i = 0; i < 6; ++i) {
+    const auto y = static_cast<size_t>(targets[i].item<int64_t>());
+    const double ratio =
+        probabilities(logits.detach(), i)[y] / std::exp(before[i][targets[i].item<int64_t>()].item<double>());
+    clipped += ratio > 1.2;
+    EXPECT_TRUE(logits.grad()[i].allclose(plain.grad()[i] * (ratio > 1.2 ? 0 : ratio))) << i;
+  }
+  EXPECT_GT(clipped, 0u);
+  EXPECT_LT(clipped, 6u);
 }
 
 TEST(TokenLoss, DivergencesAreZeroForEqualsAndNeverBelow) {
@@ -157,8 +180,9 @@ struct Objectives : ::testing::TestWithParam<std::string> {
 
 // Packed or one by one, the loss and the gradients are the same; the seed's logits take no part in them.
 TEST_P(Objectives, DoNotDependOnThePacking) {
+  if (GetParam() == "ewc") GTEST_SKIP() << "not of adapters";
   for (auto& [name, pair] : adapter.pairs) pair.b.normal_(0, 0.1);
-  const auto objective = make_objective(GetParam(), {model, options});
+  const auto objective = make_objective(GetParam(), {model, {model, &adapter}, options});
   samples = objective->selected(samples);
   std::vector<Tensor> gradients[2];
   double losses[2];
@@ -182,9 +206,11 @@ TEST_P(Objectives, DoNotDependOnThePacking) {
 // At the start, where student and seed are the same, an anchor adds nothing; later it does.
 TEST_P(Objectives, TrainBothKinds) {
   for (const bool lora : {true, false}) {
+    if (lora && GetParam() == "ewc") continue;
     Model own = clone(model);
     Adapter fresh = init_adapter(own, testing::quick().lora, 1);
-    auto objective = make_objective(GetParam(), {model, options});
+    const std::vector<Sample> kept = testing::samples_of(3, 5);
+    auto objective = make_objective(GetParam(), {model, {own, lora ? &fresh : nullptr}, options, &kept});
     samples = objective->selected(testing::samples_of(4));
     Trainer trainer(own, lora ? &fresh : nullptr, std::move(objective), testing::quick(), 8);
     const double before = trainer.loss(list());
@@ -208,7 +234,7 @@ TEST_F(Anchors, HoldOn) {
       Adapter fresh = init_adapter(model, testing::quick().lora, 1);
       ObjectiveOptions anchoring;
       anchoring.anchor_weight = weight;
-      Trainer trainer(model, &fresh, make_objective(name, {model, anchoring}), testing::quick(), 30);
+      Trainer trainer(model, &fresh, make_objective(name, {model, model, anchoring}), testing::quick(), 30);
       for (int step = 0; step < 30; ++step) trainer.step(list());
       double sum = 0;
       for (auto& [layer, pair] : fresh.pairs) sum += at::mm(pair.b, pair.a).square().sum().item<double>();
@@ -225,9 +251,9 @@ TEST_F(Anchors, ThePenaltyIsTheSquaredUpdate) {
   for (auto& [name, pair] : adapter.pairs)
     sum +=
         (pair.scale * at::mm(pair.b.to(at::kDouble), pair.a.to(at::kDouble))).square().sum().item<double>();
-  const auto objective = make_objective("l2_sp", {model, {}});
+  const auto objective = make_objective("l2_sp", {model, model});
   EXPECT_NEAR(objective->penalty({model, &adapter}).item<double>(), 0.1 * sum, 1e-5 * sum);
-  EXPECT_EQ(make_objective("sft", {model, {}})->penalty({model, &adapter}).defined(), false);
+  EXPECT_EQ(make_objective("sft", {model, model})->penalty({model, &adapter}).defined(), false);
   // Full fine-tuning: of the weights themselves.
   Model own = clone(model);
   own.layers[0].q.weight += 0.5;
@@ -237,7 +263,7 @@ TEST_F(Anchors, ThePenaltyIsTheSquaredUpdate) {
 }
 
 TEST_F(Anchors, TokensThatSurpriseTheSeedAreMasked) {
-  const auto masked = make_objective("stm", {model, options})->selected(samples);
+  const auto masked = make_objective("stm", {model, model, options})->selected(samples);
   size_t kept = 0, all = 0;
   at::NoGradGuard no_grad;
   for (size_t i = 0; i < samples.size(); ++i) {
@@ -257,7 +283,45 @@ TEST_F(Anchors, TokensThatSurpriseTheSeedAreMasked) {
 
 TEST_F(Anchors, ATopKBeyondTheVocabularyIsRefused) {
   options.entropy_topk = model.config.vocab_size + 1;
-  EXPECT_THROW(make_objective("eaft", {model, options}), Error);
+  EXPECT_THROW(make_objective("eaft", {model, model, options}), Error);
+}
+
+// anchor_weight / 2 * sum F (w - w0)^2, F: the mean over the samples of the squared derivative of their
+// log-likelihood, here by differences.
+TEST_F(Anchors, EwcWeighsEachWeight) {
+  const std::vector<Sample> kept = testing::samples_of(3, 5);
+  options.anchor_weight = 20;
+  Model own = clone(model);
+  const auto objective = make_objective("ewc", {model, own, options, &kept});
+  at::NoGradGuard no_grad;
+  EXPECT_EQ(objective->penalty(own).item<double>(), 0);
+  auto log_likelihood = [&](const Sample& sample) {
+    const Tensor rows =
+        at::log_softmax(logits(own, forward(own, pack({sample.ids}, at::kCPU))).to(at::kDouble), -1);
+    double sum = 0;
+    for (size_t t = 1; t < sample.ids.size(); ++t)
+      if (sample.supervised[t]) sum += rows[static_cast<int64_t>(t) - 1][sample.ids[t]].item<double>();
+    return sum;
+  };
+  Tensor& norm = own.layers[1].mlp_norm;
+  Tensor& matrix = own.layers[0].v.weight;
+  for (Tensor place : {norm[3], matrix[2][5], own.lm_head[7][1]}) {
+    const float before = place.item<float>(), step = 1e-2f;
+    double fisher = 0;
+    for (const Sample& sample : kept) {
+      place.fill_(before + step);
+      const double above = log_likelihood(sample);
+      place.fill_(before - step);
+      const double derivative = (above - log_likelihood(sample)) / (2 * step);
+      fisher += derivative * derivative / static_cast<double>(kept.size());
+    }
+    place.fill_(before + 0.5f);
+    const double expected = 0.5 * 20 * fisher * 0.25;
+    EXPECT_NEAR(objective->penalty(own).item<double>(), expected, 0.02 * expected + 1e-9);
+    place.fill_(before);
+  }
+  EXPECT_THROW(make_objective("ewc", {model, {model, &adapter}, options, &kept}), Error);
+  EXPECT_THROW(make_objective("ewc", {model, own, options}), Error);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ std::string reference_name(const std::string& name) {
 }
 
 double gradients(ModelView student, const std::vector<const Sample*>& batch, int64_t max_tokens) {
-  return accumulate_gradients(*make_objective("sft", {student}), student, batch, max_tokens, {});
+  return accumulate_gradients(*make_objective("sft", {student, student}), student, batch, max_tokens, {});
 }
 
 class Reference : public ::testing::TestWithParam<std::string> {

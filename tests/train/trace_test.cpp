@@ -54,7 +54,7 @@ class Trace : public ::testing::TestWithParam<const char*> {
     const std::vector<Sample> rows = samples(batch);
     std::vector<const Sample*> list;
     for (const Sample& row : rows) list.push_back(&row);
-    return accumulate_gradients(*make_objective("sft", {model_}), student(), list, 1 << 20, {});
+    return accumulate_gradients(*make_objective("sft", {model_, model_}), student(), list, 1 << 20, {});
   }
 
   void expect_final_logits() {

@@ -83,7 +83,7 @@ TEST(Trainer, FullFineTuningOfACloneLeavesTheSeed) {
   Model seed = small_model();
   Model own = clone(seed);
   const auto samples = samples_of(6);
-  Trainer trainer(own, nullptr, make_objective("sft", {seed}), quick(), 2);
+  Trainer trainer(own, nullptr, make_objective("sft", {seed, seed}), quick(), 2);
   trainer.step(fixed_data(samples, 3, 1)->batch(0));
   const Model fresh = small_model();
   EXPECT_TRUE(seed.layers[0].q.weight.equal(fresh.layers[0].q.weight));
@@ -110,12 +110,38 @@ TEST(FixedData, EachEpochHasEverySampleOnceInAnOrderOfItsOwn) {
 TEST(Objective, UnknownNamesAreToldWithTheKnown) {
   const Model model = small_model();
   try {
-    make_objective("stf", {model});
+    make_objective("stf", {model, model});
     FAIL();
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), HasSubstr("sft"));
     EXPECT_EQ(e.code(), ExitCode::kUsage);
   }
+}
+
+// A loss that is no number ends the training, before it spoils the parameters, with the samples whose it is.
+TEST(Trainer, NamesTheSamplesWhoseLossIsNoNumber) {
+  testing::Training training(testing::quick(), false);
+  const auto bad = static_cast<int32_t>(training.model.config.vocab_size - 1);
+  {
+    at::NoGradGuard no_grad;
+    training.model.embed[bad].fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  for (size_t i = 0; i < training.samples.size(); ++i) {
+    Sample& sample = training.samples[i];
+    sample.id = "sample-" + std::to_string(i);
+    for (int32_t& id : sample.ids) id = std::min(id, bad - 1);
+  }
+  training.samples[1].ids[0] = bad;
+  std::vector<const Sample*> batch;
+  for (size_t i = 0; i < 3; ++i) batch.push_back(&training.samples[i]);
+  const Tensor before = training.model.lm_head.clone();
+  try {
+    training.trainer->step(batch);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("of sample-1 ("), std::string::npos) << error.what();
+  }
+  EXPECT_TRUE(training.model.lm_head.equal(before));
 }
 
 }  // namespace

@@ -1,0 +1,44 @@
+#include "model/change.h"
+
+#include "base/interrupt.h"
+
+namespace sdft {
+
+void scale_change(Model& tuned, const Model& seed, double scale) {
+  at::NoGradGuard no_grad;
+  Model before = seed;  // shares the tensors
+  const auto now = named_parameters(tuned), was = named_parameters(before);
+  for (size_t i = 0; i < now.size(); ++i) {
+    const Tensor change = now[i].second->to(at::kFloat) - was[i].second->to(at::kFloat);
+    now[i].second->copy_(was[i].second->to(at::kFloat) + scale * change);
+  }
+}
+
+void scale_change(Adapter& adapter, const Model& seed, double scale) {
+  at::NoGradGuard no_grad;
+  adapter.config.alpha *= scale;
+  for (auto& [name, pair] : adapter.pairs) pair.scale *= scale;
+  Model before = seed;
+  for (auto& [name, weight] : adapter.replaced) {
+    const Tensor was = find_weight(before, name)->to(at::kFloat);
+    weight.copy_(was + scale * (weight.to(at::kFloat) - was));
+  }
+}
+
+void prune_change(Model& tuned, const Model& seed, double ratio) {
+  at::NoGradGuard no_grad;
+  Model before = seed;
+  const auto now = named_parameters(tuned), was = named_parameters(before);
+  for (size_t i = 0; i < now.size(); ++i) {
+    stop_if_interrupted();
+    Tensor &w = *now[i].second, &w0 = *was[i].second;
+    const auto dropped = static_cast<int64_t>(ratio * static_cast<double>(w.numel()));
+    if (w.dim() != 2 || dropped == 0) continue;
+    const Tensor change = (w.to(at::kFloat) - w0.to(at::kFloat)).abs();
+    const Tensor size = at::where(change > 0, change / w0.to(at::kFloat).abs(), at::zeros_like(change));
+    const Tensor limit = std::get<0>(size.flatten().kthvalue(w.numel() - dropped + 1));
+    w.copy_(at::where((size >= limit).logical_and(change > 0), w0, w));
+  }
+}
+
+}  // namespace sdft

@@ -1,0 +1,78 @@
+#include <spdlog/spdlog.h>
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "run/stages.h"
+#include "sdft/replay.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+namespace {
+size_t wanted(const VariantJob& job) {
+  return replay_count(job.used->dataset.examples.size(), job.recipe.replay_fraction);
+}
+
+Fingerprint origin(const RunContext& run, const VariantJob& job) {
+  Fingerprint result = run.seed;
+  result.emplace_back("template", prompt_identity(job.recipe.prompt_template));
+  Recipe copy = job.recipe;
+  for (const Setting& setting : settings(copy))
+    for (const char* name : {"replay_source", "dialogue_turns", "prompt_layout", "seed", "temperature",
+                             "top_k", "top_p", "max_new_tokens"})
+      if (setting.name == std::string(name)) result.emplace_back(name, value_text(setting));
+  result.emplace_back("number of examples", std::to_string(wanted(job)));
+  if (job.replay) result.emplace_back("the replayed prompts", examples_sha256(job.replay->examples));
+  return result;
+}
+}  // namespace
+
+fs::path VariantJob::replayed(const RunContext& run) const {
+  if (!replays(recipe) || find_replay_source(recipe.replay_source) == ReplaySource::kDataset) return "";
+  std::string text;
+  for (const auto& [name, value] : origin(run, *this)) text += name + "=" + value + "\n";
+  return run.dir() / "replay" / (recipe.replay_source + "-" + sha256(text).substr(0, 8));
+}
+
+void replay_stage(RunContext& run, const VariantJob& job) {
+  const fs::path dir = job.replayed(run);
+  if (begin_stage(dir, origin(run, job), run.fresh)) return;
+  load_weights(run);
+  ReplayOptions options;
+  options.training_template = job.recipe.prompt_template;
+  options.turns = job.recipe.dialogue_turns;
+  options.generation = run.generation(job.recipe);
+  std::optional<Progress> progress;  // one a part
+  std::string shown;
+  const auto on_progress = [&](const std::string& part, size_t done, size_t total) {
+    if (part != shown) {
+      progress.reset();
+      progress.emplace("replay " + part, total, "texts", run.progress);
+      shown = part;
+    }
+    progress->update(done);
+  };
+  const bool dialogue = !job.replay;
+  const std::vector<Example> made =
+      dialogue
+          ? self_dialogues(run.seed_model(), run.bundle.formatter, wanted(job), options, dir, on_progress)
+          : own_answers(run.seed_model(), run.bundle.formatter,
+                        drawn_replay(*job.replay, wanted(job), job.recipe.seed), options, dir, on_progress);
+  progress.reset();
+  if (made.empty() && wanted(job) > 0)
+    fail_input(dir.string(),
+               "the seed made up nothing that ends by itself, so that there is nothing to replay",
+               "raise max_new_tokens, or use replay_source: dataset");
+  if (made.size() < wanted(job))
+    spdlog::info("{}: {} of {} are replayed; the others did not end by themselves, or were there before",
+                 dir.string(), made.size(), wanted(job));
+  std::vector<const Example*> list;
+  for (const Example& example : made) list.push_back(&example);
+  write_examples(list, dir / "replay.jsonl");
+  end_stage(dir);
+}
+
+}  // namespace sdft
