@@ -16,9 +16,7 @@ namespace sdft::report {
 namespace {
 
 constexpr size_t kMostModels = 25;          // of a run; a sweep has colours for its variants
-constexpr int kPixelsALabel = 32;           // of the figure's width; with less place points have no labels
-constexpr size_t kLongestLabel = 28;        // characters
-constexpr double kGlyph = 6.9, kLine = 14;  // of a label
+constexpr double kGlyph = 7.6, kLine = 14;  // of a label
 
 // --- Points ---
 
@@ -69,21 +67,28 @@ struct Box {
 struct Plane {
   ValueAxis x, y;
   Box box;
+  bool shows_seed;  // else only how much it retains
 };
 
+// Shares do not leave 0 … 1, as intervals would.
+Estimate inside(const Estimate& e) { return {e.value, std::max(e.low, 0.0), std::min(e.high, 1.0)}; }
+
+// What was learned spans the figure: a seed that cannot do the task at all is left out where it would push
+// all others together.
 Plane plane_of(const std::vector<TradeOffPoint>& points, int width, int height) {
-  std::vector<Estimate> targets, retained;
-  auto inside = [](const Estimate& e) {  // shares do not leave 0 … 1
-    return Estimate{e.value, std::max(e.low, 0.0), std::min(e.high, 1.0)};
-  };
+  std::vector<Estimate> targets, seeds, retained;
   for (const TradeOffPoint& point : points) {
-    targets.push_back(inside(point.target));
+    (point.slot == 0 ? seeds : targets).push_back(inside(point.target));
     retained.push_back(inside(point.retained));
   }
+  const Range learned = range_of(targets, false);
+  targets.insert(targets.end(), seeds.begin(), seeds.end());
+  const Range all = range_of(targets, false);
+  const bool shows_seed = all.high - all.low <= 2 * std::max(learned.high - learned.low, 0.05);
   constexpr double kInset = 14;  // no point on the frame
   const Box box{44, 28, width - 14.0, height - 42.0};
-  return {value_axis(range_of(targets, false), width >= 560 ? 8 : 4, box.left + kInset, box.right - kInset),
-          value_axis(range_of(retained, false), 5, box.bottom - kInset, box.top + kInset), box};
+  return {value_axis(shows_seed ? all : learned, width >= 560 ? 8 : 4, box.left + kInset, box.right - kInset),
+          value_axis(range_of(retained, false), 5, box.bottom - kInset, box.top + kInset), box, shows_seed};
 }
 
 // What labels should keep off: markers and whiskers.
@@ -91,6 +96,8 @@ std::vector<Box> boxes_of(const std::vector<TradeOffPoint>& points, const Plane&
   std::vector<Box> boxes;
   for (const TradeOffPoint& point : points) {
     const double x = plane.x(point.target.value), y = plane.y(point.retained.value);
+    if (point.slot == 0) boxes.push_back({plane.box.left, y - 1, plane.box.right, y + 1});
+    if (point.slot == 0 && !plane.shows_seed) continue;
     boxes.push_back({x - 6, y - 6, x + 6, y + 6});
     if (known(point.target.low) && known(point.target.high))
       boxes.push_back({plane.x(point.target.low), y - 1, plane.x(point.target.high), y + 1});
@@ -107,11 +114,21 @@ struct Place {
 
 // Where a label around a point covers least, the nearer the better.
 Place place_for(double width, double x, double y, const Box& inside, const std::vector<Box>& taken) {
-  constexpr std::array<std::pair<double, double>, 8> kSides = {
-      {{1, 0}, {-1, 0}, {0, -1}, {0, 1}, {0.8, -0.8}, {-0.8, -0.8}, {0.8, 0.8}, {-0.8, 0.8}}};
+  constexpr std::array<std::pair<double, double>, 12> kSides = {{{1, 0},
+                                                                 {-1, 0},
+                                                                 {0, -1},
+                                                                 {0, 1},
+                                                                 {0.8, -0.8},
+                                                                 {-0.8, -0.8},
+                                                                 {0.8, 0.8},
+                                                                 {-0.8, 0.8},
+                                                                 {0.9, -0.4},
+                                                                 {-0.9, -0.4},
+                                                                 {0.9, 0.4},
+                                                                 {-0.9, 0.4}}};
   Place best{{0, 0, 0, 0}, 0};
   double least = INFINITY;
-  for (double distance : {9.0, 24.0, 40.0, 56.0, 72.0})
+  for (double distance : {9.0, 24.0, 40.0, 56.0, 72.0, 96.0, 120.0, 150.0})
     for (const auto& [dx, dy] : kSides) {
       const double middle = y + dy * (distance + 3), left = dx == 0  ? x - width / 2
                                                             : dx > 0 ? x + dx * distance
@@ -125,22 +142,32 @@ Place place_for(double width, double x, double y, const Box& inside, const std::
   return best;
 }
 
-std::string labels(const std::vector<TradeOffPoint>& points, const Plane& plane) {
+std::string labels(const std::vector<TradeOffPoint>& points, const Plane& plane, size_t longest) {
   std::vector<Box> taken = boxes_of(points, plane);
   std::string leaders, words;
   for (const TradeOffPoint& point : points) {
-    const std::string text = cut_short(one_line(clean(point.label)), kLongestLabel);
+    if (point.slot == 0 && !plane.shows_seed) continue;
+    const std::string text = cut_short(one_line(clean(point.label)), longest);
     const double x = plane.x(point.target.value), y = plane.y(point.retained.value),
                  width = kGlyph * display_width(text);
     const auto [box, distance] = place_for(width, x, y, plane.box, taken);
     taken.push_back(box);
     if (distance > 9)
       leaders +=
-          svg_line(x, y, std::clamp(x, box.left, box.right), std::clamp(y, box.top, box.bottom), "grid");
+          svg_line(x, y, std::clamp(x, box.left, box.right), std::clamp(y, box.top, box.bottom), "seedline");
     const bool before = box.right < x;  // ends at the point: its width is but guessed
     words += svg_text(before ? box.right : box.left, box.bottom - 2.5, before ? "label end" : "label", text);
   }
   return leaders + words;
+}
+
+// The seed's scores as lines, and what the line is where its point is not in the figure.
+std::string seed_lines(const TradeOffPoint& seed, const Plane& plane) {
+  const double x = plane.x(seed.target.value), y = plane.y(seed.retained.value);
+  std::string out = svg_line(plane.box.left, y, plane.box.right, y, "seedline");
+  if (plane.shows_seed) return out + svg_line(x, plane.box.top, x, plane.box.bottom, "seedline");
+  return out + svg_text(plane.box.left + 4, y - 5, "tick",
+                        one_line(clean(seed.label)) + ", target " + percent(seed.target.value));
 }
 
 std::string mark(const TradeOffPoint& point, const Plane& plane) {
@@ -161,7 +188,7 @@ std::string mark(const TradeOffPoint& point, const Plane& plane) {
 }
 
 bool has_labels(const std::vector<TradeOffPoint>& points, int width) {
-  return static_cast<int>(points.size()) * kPixelsALabel <= width;
+  return points.size() <= (width >= 560 ? kMostModels : 7);
 }
 
 }  // namespace
@@ -208,13 +235,13 @@ std::string scatter(const std::vector<TradeOffPoint>& points, int width) {
     out += svg_line(plane.x(value), box.top, plane.x(value), box.bottom, "grid") +
            svg_text(plane.x(value), box.bottom + 16, "tick mid", label);
   out += svg_text(box.right, box.bottom + 36, "kind end", "Target, %");
-  for (const TradeOffPoint& point : points) {
-    if (point.slot != 0) continue;
-    const double x = plane.x(point.target.value), y = plane.y(point.retained.value);
-    out += svg_line(box.left, y, box.right, y, "seedline") + svg_line(x, box.top, x, box.bottom, "seedline");
-  }
-  for (const TradeOffPoint& point : points) out += mark(point, plane);
-  return out + (has_labels(points, width) ? labels(points, plane) : "") + "</svg>\n";
+  for (const TradeOffPoint& point : points)
+    if (point.slot == 0) out += seed_lines(point, plane);
+  std::string marks;
+  for (const TradeOffPoint& point : points)
+    if (point.slot != 0 || plane.shows_seed) marks += mark(point, plane);
+  return out + (has_labels(points, width) ? labels(points, plane, width >= 560 ? 42 : 24) : "") + marks +
+         "</svg>\n";
 }
 
 std::string trade_off_section(const std::vector<TradeOffPoint>& points, const std::string& note) {

@@ -97,7 +97,7 @@ std::vector<std::tuple<double, double, std::string>> labels_of(const std::string
   std::vector<std::tuple<double, double, std::string>> found;
   const std::regex label("<text class=\"label( end)?\" x=\"([0-9.-]+)\" y=\"([0-9.-]+)\">([^<]*)<");
   for (std::sregex_iterator i(svg.begin(), svg.end(), label), end; i != end; ++i)
-    found.emplace_back(std::stod((*i)[2]) - ((*i)[1].matched ? 6.9 * (*i)[4].length() : 0),
+    found.emplace_back(std::stod((*i)[2]) - ((*i)[1].matched ? 7.6 * (*i)[4].length() : 0),
                        std::stod((*i)[3]), (*i)[4]);
   return found;
 }

@@ -21,9 +21,8 @@ struct Trainings : ::testing::Test {
   Recipe recipe = read_recipe("", {"variants=[{name: plain, method: sft}, {name: own, method: on_policy}]"});
 
   void write(const std::string& variant, const std::string& metrics) {
-    make_directories(dir / variant);
+    begin_stage(dir / variant, {{"made", "by hand"}}, false);
     write_file_atomic(dir / variant / "metrics.jsonl", metrics);
-    begin_stage(dir / variant, {}, false);
     end_stage(dir / variant);
   }
   report::Document document() {
