@@ -6,19 +6,19 @@
 
 namespace sdft::report {
 
-void Range::add(double value) {
+void ValueRange::add(double value) {
   if (!known(value) || std::fabs(value) > 1e30) return;
   low = std::min(low, value);
   high = std::max(high, value);
 }
 
-Range range_of(const std::vector<Estimate>& all, bool zero) {
-  Range values;
+ValueRange range_of(const std::vector<Estimate>& all, bool zero) {
+  ValueRange values;
   if (zero) values.add(0);
   for (const Estimate& one : all) values.add(one.value);
   if (values.empty()) return values;
   const double most = std::max((values.high - values.low) * 0.75, 0.05);
-  Range range = values;
+  ValueRange range = values;
   for (const Estimate& one : all) {
     if (!known(one.value)) continue;
     range.add(std::max(one.low, values.low - most));
@@ -33,7 +33,7 @@ double ValueAxis::operator()(double value) const {
   return start + at * (end - start);
 }
 
-ValueAxis value_axis(Range range, int ticks, double start, double end) {
+ValueAxis value_axis(ValueRange range, int ticks, double start, double end) {
   if (range.high - range.low < 0.01) range = {range.low - 0.005, range.high + 0.005};  // a point at least
   return {nice_axis(100 * range.low, 100 * range.high, ticks), start, end};
 }

@@ -10,20 +10,20 @@
 
 namespace sdft::report {
 
-struct Range {
+struct ValueRange {
   double low = INFINITY, high = -INFINITY;
   bool empty() const { return !(low <= high); }
   void add(double value);
 };
 // What an axis has to hold: all values, and of the intervals what does not make the values small.
-Range range_of(const std::vector<Estimate>& values, bool zero);
+ValueRange range_of(const std::vector<Estimate>& values, bool zero);
 
 struct ValueAxis {
   Axis axis;          // in percent
   double start, end;  // pixels
   double operator()(double value) const;
 };
-ValueAxis value_axis(Range range, int ticks, double start, double end);
+ValueAxis value_axis(ValueRange range, int ticks, double start, double end);
 
 struct Tick {
   double value;  // a fraction

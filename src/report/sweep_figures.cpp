@@ -61,7 +61,7 @@ std::vector<SweepSeries> series_of(const Sweep& sweep, const std::vector<SweepRo
 
 // --- Drawing ---
 
-Range range_of_series(const std::vector<SweepSeries>& all, bool zero) {
+ValueRange range_of_series(const std::vector<SweepSeries>& all, bool zero) {
   std::vector<Estimate> values;
   for (const SweepSeries& series : all)
     for (const SweepPoint& point : series.points) values.push_back(point.y);
@@ -138,7 +138,7 @@ std::string draw_lines(const SweepFigure& figure, size_t i, int width) {
   const double left = 46, right = width - 14.0, top = 28, bottom = height - 42.0;
   std::string out = open_svg(width, height, title_text(measure) + " against " + one_line(clean(figure.key))) +
                     svg_text(0, 13, "kind", title_text(measure));
-  const Range range = range_of_series(figure.series[i], measure == kForgetting);
+  const ValueRange range = range_of_series(figure.series[i], measure == kForgetting);
   if (range.empty()) return out + svg_text(0, 40, "faint", "no values") + "</svg>\n";
   const NumberAxis x(figure.values, left + 12, right - 12);
   const ValueAxis y = value_axis(range, 5, bottom, top);
@@ -170,10 +170,10 @@ std::string draw_lines(const SweepFigure& figure, size_t i, int width) {
 std::string draw_dots(const SweepFigure& figure, size_t i, int width) {
   constexpr double kLane = 17, kHeading = 22, kGap = 8;
   const std::string& measure = figure.measures[i];
-  const Range range = range_of_series(figure.series[i], measure == kForgetting);
+  const ValueRange range = range_of_series(figure.series[i], measure == kForgetting);
   const bool headed = figure.series[i].size() > 1;  // then the legend has the names, and lanes have none
   const double left = headed ? 14 : 150, right = width - 14.0;
-  const ValueAxis x = value_axis(range.empty() ? Range{0, 1} : range, 4, left, right);
+  const ValueAxis x = value_axis(range.empty() ? ValueRange{0, 1} : range, 4, left, right);
   std::string rows;
   double y = 26;
   auto lane = [&](const SweepSeries& series, const SweepPoint& point, const std::string& name) {

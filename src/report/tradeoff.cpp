@@ -81,9 +81,9 @@ Plane plane_of(const std::vector<TradeOffPoint>& points, int width, int height) 
     (point.slot == 0 ? seeds : targets).push_back(inside(point.target));
     retained.push_back(inside(point.retained));
   }
-  const Range learned = range_of(targets, false);
+  const ValueRange learned = range_of(targets, false);
   targets.insert(targets.end(), seeds.begin(), seeds.end());
-  const Range all = range_of(targets, false);
+  const ValueRange all = range_of(targets, false);
   const bool shows_seed = all.high - all.low <= 2 * std::max(learned.high - learned.low, 0.05);
   constexpr double kInset = 14;  // no point on the frame
   const Box box{44, 28, width - 14.0, height - 42.0};
