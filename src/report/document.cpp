@@ -36,11 +36,17 @@ SDFT_FIELDS(Distillation, may("name", &Distillation::name), may("variants", &Dis
 SDFT_FIELDS(Curve, must("variant", &Curve::variant), must("step", &Curve::step), may("loss", &Curve::loss),
             may("learning_rate", &Curve::learning_rate), may("grad_norm", &Curve::grad_norm),
             may("tokens_per_second", &Curve::tokens_per_second),
-            may("validation_loss", &Curve::validation_loss))
+            may("validation_loss", &Curve::validation_loss), if_any("answer_length", &Curve::answer_length),
+            if_any("answers_ended", &Curve::answers_ended))
 SDFT_FIELDS(ModuleShift, may("layer", &ModuleShift::layer), must("module", &ModuleShift::module),
             must("shift", &ModuleShift::shift))
 SDFT_FIELDS(Shift, must("variant", &Shift::variant), must("total", &Shift::total),
             may("modules", &Shift::modules))
+SDFT_FIELDS(WatchedPrompts, must("name", &WatchedPrompts::name), may("kl", &WatchedPrompts::kl),
+            may("entropy", &WatchedPrompts::entropy), may("length", &WatchedPrompts::length),
+            may("ended", &WatchedPrompts::ended), may("repetition", &WatchedPrompts::repetition))
+SDFT_FIELDS(Watch, must("variant", &Watch::variant), must("step", &Watch::step),
+            may("prompts", &Watch::prompts), may("kept_step", &Watch::kept_step), may("fault", &Watch::fault))
 SDFT_FIELDS(Difference, must("against", &Difference::against), may("value", &Difference::value),
             may("interval", &Difference::interval))
 SDFT_FIELDS(Score, must("model", &Score::model), may("value", &Score::value), may("n", &Score::n),
@@ -63,6 +69,7 @@ SDFT_FIELDS(Timing, must("stage", &Timing::stage), may("seconds", &Timing::secon
 SDFT_FIELDS(Document, must("run", &Document::run), may("baseline", &Document::baseline),
             may("warnings", &Document::warnings), may("distillations", &Document::distillations),
             may("training", &Document::training), may("shifts", &Document::shifts),
+            if_any("learning", &Document::learning), if_any("watches", &Document::watches),
             may("evaluation", &Document::evaluation), may("timings", &Document::timings),
             may("peak_memory_bytes", &Document::peak_memory_bytes),
             may("peak_device_memory_bytes", &Document::peak_device_memory_bytes))
@@ -151,19 +158,42 @@ void check_steps(const std::vector<int64_t>& steps, const std::string& where) {
                  "expected steps that rise, found " + std::to_string(steps[i]));
 }
 
+using Columns = std::vector<std::pair<const char*, const std::vector<double>*>>;
+
+void check_columns(const Columns& columns, size_t steps, const std::string& where) {
+  for (const auto& [name, column] : columns)
+    if (!column->empty() && column->size() != steps)
+      fail_input(where + "." + name, "expected as many values as steps (" + std::to_string(steps) +
+                                         "), found " + std::to_string(column->size()));
+}
+
 void check_curve(const Curve& curve, const std::string& where) {
   check_steps(curve.step, where + ".step");
-  const std::pair<const char*, const std::vector<double>*> columns[] = {
-      {"loss", &curve.loss},
-      {"learning_rate", &curve.learning_rate},
-      {"grad_norm", &curve.grad_norm},
-      {"tokens_per_second", &curve.tokens_per_second},
-      {"validation_loss", &curve.validation_loss}};
-  for (const auto& [name, column] : columns)
-    if (!column->empty() && column->size() != curve.step.size())
-      fail_input(where + "." + name, "expected as many values as steps (" +
-                                         std::to_string(curve.step.size()) + "), found " +
-                                         std::to_string(column->size()));
+  check_columns({{"loss", &curve.loss},
+                 {"learning_rate", &curve.learning_rate},
+                 {"grad_norm", &curve.grad_norm},
+                 {"tokens_per_second", &curve.tokens_per_second},
+                 {"validation_loss", &curve.validation_loss},
+                 {"answer_length", &curve.answer_length},
+                 {"answers_ended", &curve.answers_ended}},
+                curve.step.size(), where);
+}
+
+void check_watch(const Watch& watch, const std::string& where) {
+  check_steps(watch.step, where + ".step");
+  const auto& steps = watch.step;
+  if (watch.kept_step != 0 && std::find(steps.begin(), steps.end(), watch.kept_step) == steps.end())
+    fail_input(where + ".kept_step",
+               "expected one of the steps, or 0 for none, found " + std::to_string(watch.kept_step));
+  for (size_t i = 0; i < watch.prompts.size(); ++i) {
+    const WatchedPrompts& p = watch.prompts[i];
+    check_columns({{"kl", &p.kl},
+                   {"entropy", &p.entropy},
+                   {"length", &p.length},
+                   {"ended", &p.ended},
+                   {"repetition", &p.repetition}},
+                  steps.size(), where + ".prompts[" + std::to_string(i) + "]");
+  }
 }
 
 void check_histogram(const Histogram& histogram, const std::string& where) {
@@ -183,6 +213,8 @@ void check(const Document& document, const std::string& where) {
   }
   for (size_t i = 0; i < document.training.size(); ++i)
     check_curve(document.training[i], where + ".training[" + std::to_string(i) + "]");
+  for (size_t i = 0; i < document.watches.size(); ++i)
+    check_watch(document.watches[i], where + ".watches[" + std::to_string(i) + "]");
   if (document.evaluation) check_evaluation(*document.evaluation, where + ".evaluation");
 }
 

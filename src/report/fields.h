@@ -28,6 +28,7 @@ struct Field {
   const char* key;
   Member Struct::*member;
   bool required;
+  bool only_if_any = false;
 };
 
 template <typename Struct, typename Member>
@@ -37,6 +38,11 @@ constexpr Field<Struct, Member> must(const char* key, Member Struct::*member) {
 template <typename Struct, typename Member>
 constexpr Field<Struct, Member> may(const char* key, Member Struct::*member) {
   return {key, member, false};
+}
+// A text or list that is not written where it is empty.
+template <typename Struct, typename Member>
+constexpr Field<Struct, Member> if_any(const char* key, Member Struct::*member) {
+  return {key, member, false, true};
 }
 
 template <typename Struct>
@@ -49,6 +55,9 @@ struct Fields;
   };
 
 SDFT_FIELDS(Setting, must("name", &Setting::name), must("value", &Setting::value))
+SDFT_FIELDS(Learning, must("variant", &Learning::variant), may("method", &Learning::method),
+            may("objective", &Learning::objective), may("divergence", &Learning::divergence),
+            may("settings", &Learning::settings), may("tokens", &Learning::tokens))
 
 template <typename T>
 struct is_vector : std::false_type {};
@@ -61,6 +70,10 @@ struct is_optional<std::optional<T>> : std::true_type {};
 using Numbers = std::map<std::string, double>;  // an object whose keys are data
 
 // --- Writing ---
+
+inline bool is_empty(const Json& json) {
+  return json.is_string() ? json.get<std::string>().empty() : json.empty();
+}
 
 template <typename T>
 Json write(const T& value) {
@@ -83,8 +96,11 @@ Json write(const T& value) {
     return array;
   } else {
     Json object = Json::object();
-    auto add = [&](const auto&... field) { ((object[field.key] = write(value.*field.member)), ...); };
-    std::apply(add, Fields<T>::table());
+    auto add = [&](const auto& field) {
+      Json json = write(value.*field.member);
+      if (!field.only_if_any || !is_empty(json)) object[field.key] = std::move(json);
+    };
+    std::apply([&](const auto&... field) { (add(field), ...); }, Fields<T>::table());
     return object;
   }
 }

@@ -28,14 +28,6 @@ std::string page_header(const Run& run) {
          "</p>\n</header>\n";
 }
 
-std::string warning_list(const Document& document) {
-  std::string items;
-  for (const std::string& warning : find_warnings(document))
-    items += "<li>" + escape_html(warning) + "</li>\n";
-  if (items.empty()) return "";
-  return "<aside class=\"warnings\">\n<h2>Before you read on</h2>\n<ul>\n" + items + "</ul>\n</aside>\n";
-}
-
 std::string change_of(const Comparison& change) {
   return fmt::format("<span class=\"{}\">{}</span>", class_of(change.outcome()),
                      escape_html(change_in_words(change)));
@@ -168,9 +160,10 @@ std::string provenance(const Run& run) {
 }  // namespace
 
 std::string to_html(const Document& document) {
-  std::string out = page_header(document.run) + warning_list(document) + verdict_box(document);
+  std::string out = page_header(document.run) + warning_list(find_warnings(document)) + verdict_box(document);
   out += expectation_section(document) + evaluation_sections(document) + transition_section(document);
-  out += distillation_section(document) + training_section(document);
+  out += distillation_section(document) + learning_section(document.learning) + training_section(document) +
+         watch_section(document);
   if (document.evaluation) out += answers_section(*document.evaluation, document.baseline);
   out += cost(document) + provenance(document.run);
   return page(

@@ -6,6 +6,7 @@
 #include "report/format.h"
 #include "report/html_parts.h"
 #include "report/plots.h"
+#include "report/tradeoff.h"
 
 namespace sdft::report {
 namespace {
@@ -162,6 +163,8 @@ std::string evaluation_sections(const Document& document) {
         "paired "
         "them; grey where it is not measurable.";
   return section("What was learned, what was forgotten", lead, plot) +
+         trade_off_section(trade_off(document),
+                           "Means over the tasks of each kind; bars are 95&nbsp;% intervals over examples.") +
          section("Scores", note,
                  evaluation.models.size() > kColumns ? tables_of_many(document) : table_of_few(document));
 }

@@ -63,6 +63,13 @@ std::string section(const std::string& title, const std::string& lead, const std
          (lead.empty() ? "" : "<p class=\"lead\">" + lead + "</p>\n") + body + "</section>\n";
 }
 
+std::string warning_list(const std::vector<std::string>& warnings) {
+  std::string items;
+  for (const std::string& warning : warnings) items += "<li>" + safe(warning) + "</li>\n";
+  if (items.empty()) return "";
+  return "<aside class=\"warnings\">\n<h2>Before you read on</h2>\n<ul>\n" + items + "</ul>\n</aside>\n";
+}
+
 std::string legend(const std::vector<std::string>& models, const std::string& baseline) {
   std::string out = "<ul class=\"legend\">";
   for (const std::string& model : models)

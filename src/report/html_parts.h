@@ -29,6 +29,8 @@ std::string delta(const Comparison& change);
 // text.
 std::string page(const std::string& title, const std::string& body, const char* cls = "");
 std::string section(const std::string& title, const std::string& lead, const std::string& body);
+// A box on top of a page, of plain texts; "" of none.
+std::string warning_list(const std::vector<std::string>& warnings);
 // Markers and names. `models` are plain text.
 std::string legend(const std::vector<std::string>& models, const std::string& baseline);
 // The figure in both widths.
@@ -64,5 +66,7 @@ std::string transition_section(const Document& document);   // what was forgotte
 std::string expectation_section(const Document& document);
 std::string distillation_section(const Document& document);
 std::string training_section(const Document& document);  // curves, variants, parameter shift
+std::string learning_section(const std::vector<Learning>& learning);
+std::string watch_section(const Document& document);  // divergence from the seed, entropy, length
 
 }  // namespace sdft::report

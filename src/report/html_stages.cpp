@@ -129,15 +129,15 @@ std::string loss_charts(const Document& document, const std::vector<std::string>
   const std::vector<Curve>& curves = document.training;
   size_t longest = 0;
   for (const Curve& curve : curves) longest = std::max(longest, curve.step.size());
-  auto series = [&](std::vector<double> Curve::*column, bool dashed) {
+  auto series = [&](std::vector<double> Curve::*column, bool dashed = false) {
     std::vector<Series> all;
     for (const Curve& curve : curves)
       if (!(curve.*column).empty())
         all.push_back({model_slot(curve.variant, variants, document.baseline), curve.variant, curve.step,
-                       curve.*column, dashed});
+                       curve.*column, dashed, dashed ? Marks::kLowest : Marks::kNone});
     return all;
   };
-  std::vector<Series> loss = series(&Curve::loss, false), validation = series(&Curve::validation_loss, true);
+  std::vector<Series> loss = series(&Curve::loss), validation = series(&Curve::validation_loss, true);
   loss.insert(loss.end(), validation.begin(), validation.end());
   std::string out = "<figure>\n" + legend(variants, document.baseline) +
                     both(line_chart("Loss", loss, {kWide, 280}), line_chart("Loss", loss, {kNarrow, 230}));
@@ -147,9 +147,11 @@ std::string loss_charts(const Document& document, const std::vector<std::string>
   const std::pair<const char*, std::vector<double> Curve::*> small[] = {
       {"Learning rate", &Curve::learning_rate},
       {"Gradient norm", &Curve::grad_norm},
-      {"Tokens per second", &Curve::tokens_per_second}};
+      {"Tokens per second", &Curve::tokens_per_second},
+      {"Tokens of its own answers", &Curve::answer_length},
+      {"Share of them that ended", &Curve::answers_ended}};
   for (const auto& [title, column] : small)
-    if (std::vector<Series> lines = series(column, false); !lines.empty())
+    if (std::vector<Series> lines = series(column); !lines.empty())
       out += line_chart(title, lines, {260, 160});
   out += "</div>\n";
   if (longest > kMostPoints)

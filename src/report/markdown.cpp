@@ -7,6 +7,7 @@
 #include "report/markdown_parts.h"
 #include "report/summary.h"
 #include "report/verdict.h"
+#include "report/watch.h"
 
 namespace sdft::report {
 
@@ -244,6 +245,25 @@ std::string training(const Document& document) {
   return out + "\n";
 }
 
+std::string learning(const Document& document) {
+  const std::string lines = learning_lines(document.learning);
+  return lines.empty() ? "" : "## How each variant learned\n\n" + lines + "\n";
+}
+
+std::string watches(const Document& document) {
+  if (document.watches.empty()) return "";
+  std::string out = "## Distance from the seed\n\n" +
+                    head({"At the end", "Prompts", "Step", "KL to the seed", "Entropy", "Tokens an answer",
+                          "Ended by themselves", "Repeated pairs of tokens"},
+                         2);
+  for (const Watch& watch : document.watches)
+    for (const WatchedPrompts& p : watch.prompts)
+      out += row({cell(watch.variant), cell(p.name), watch.kept_step > 0 ? grouped(watch.kept_step) : kDash,
+                  nats(kept(watch, p.kl)), nats(kept(watch, p.entropy)), decimal(kept(watch, p.length), 1),
+                  percent(kept(watch, p.ended)), percent(kept(watch, p.repetition))});
+  return out + "\nKL(tuned || seed) and entropy in nats a token, on answers that each wrote itself.\n\n";
+}
+
 std::string answers(const Evaluation& evaluation) {
   std::string out;
   for (const Task& task : evaluation.tasks) {
@@ -310,7 +330,7 @@ std::string to_markdown(const Document& document) {
   if (!document.distillations.empty())
     out += distillation(document.distillations.front()) + all_sets(document.distillations) +
            rewrite_samples(document.distillations.front());
-  out += training(document);
+  out += learning(document) + training(document) + watches(document);
   if (document.evaluation) out += answers(*document.evaluation);
   return plain_spaces(out + provenance(document));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "report/format.h"
+#include "report/watch.h"
 
 namespace sdft::report::markdown {
 
@@ -17,6 +18,17 @@ inline std::string head(const std::vector<std::string>& cells, size_t left = 1) 
   std::string rule = "|";
   for (size_t i = 0; i < cells.size(); ++i) rule += i < left ? ":--|" : "--:|";
   return row(cells) + rule + "\n";
+}
+
+inline std::string learning_lines(const std::vector<Learning>& learning) {
+  std::string out;
+  for (const Learning& one : learning) {
+    std::vector<std::string> parts = {method_in_words(one)};
+    if (!one.divergence.empty()) parts.push_back(one.divergence);
+    if (const std::string more = settings_in_words(one); !more.empty()) parts.push_back(more);
+    out += "- " + cell(one.variant) + ": " + full(join(parts, "; ")) + "\n";
+  }
+  return out;
 }
 
 }  // namespace sdft::report::markdown

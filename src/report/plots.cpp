@@ -129,7 +129,7 @@ constexpr double kHuge = 1e30;  // beyond it nothing is drawn: a diverged run
 
 // Of a dashed series the points that were measured.
 Series measured(const Series& series) {
-  Series out{series.slot, series.name, {}, {}, series.dashed};
+  Series out{series.slot, series.name, {}, {}, series.dashed, series.marks};
   for (size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
     if (!known(series.y[i])) continue;
     out.x.push_back(series.x[i]);
@@ -141,7 +141,7 @@ Series measured(const Series& series) {
 Series thinned(const Series& series) {
   size_t n = std::min(series.x.size(), series.y.size());
   size_t bucket = (n + kMostPoints - 1) / kMostPoints;
-  Series out{series.slot, series.name, {}, {}, series.dashed};
+  Series out{series.slot, series.name, {}, {}, series.dashed, series.marks};
   for (size_t start = 0; start < n; start += std::max<size_t>(bucket, 1)) {
     size_t end = std::min(n, start + bucket);
     double sum = 0;
@@ -175,10 +175,11 @@ std::string polyline(const Series& series, const Plane& plane) {
   std::string out = fmt::format("<path class=\"curve{} m{}\" d=\"{}\"><title>{}</title></path>",
                                 series.dashed ? " dashed" : "", series.slot, path,
                                 escape_html(one_line(clean(series.name))));
-  const auto best = std::min_element(series.y.begin(), series.y.end());
-  if (series.dashed && best != series.y.end() && known(*best))
-    out += marker(series.slot, plane.px(static_cast<double>(series.x[best - series.y.begin()])),
-                  plane.py(*best));
+  const auto lowest = std::min_element(series.y.begin(), series.y.end()) - series.y.begin();
+  for (size_t i = 0; i < series.x.size(); ++i)
+    if (series.marks != Marks::kNone && known(series.y[i]) &&
+        (series.marks == Marks::kAll || static_cast<ptrdiff_t>(i) == lowest))
+      out += marker(series.slot, plane.px(static_cast<double>(series.x[i])), plane.py(series.y[i]));
   return out;
 }
 

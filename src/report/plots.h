@@ -17,12 +17,14 @@ int model_slot(const std::string& model, const std::vector<std::string>& models,
 // of more than five models each lane has its name.
 std::string dot_plot(const Document& document, int width);
 
+enum class Marks { kNone, kLowest, kAll };
 struct Series {
   int slot = 0;
   std::string name;
   std::vector<int64_t> x;
   std::vector<double> y;  // NaN leaves a gap
-  bool dashed = false;    // its gaps are bridged and its lowest value marked: a loss measured now and then
+  bool dashed = false;    // its gaps are bridged: a loss measured now and then
+  Marks marks = Marks::kNone;
 };
 struct ChartSize {
   int width = 0;

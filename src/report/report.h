@@ -118,6 +118,37 @@ struct Curve {
   std::vector<double> grad_norm;
   std::vector<double> tokens_per_second;
   std::vector<double> validation_loss;  // NaN at the steps where it was not measured
+  // Of a variant that learns from its own answers: those of the step.
+  std::vector<double> answer_length = {};  // mean, tokens
+  std::vector<double> answers_ended = {};  // share that ended by themselves
+};
+
+// How a variant learned. Only in runs of which a variant was watched, is on-policy, or minimises something
+// else than cross entropy.
+struct Learning {
+  std::string variant;
+  std::string method;
+  std::string objective;
+  std::string divergence;         // its direction in words; "" where none is minimised
+  std::vector<Setting> settings;  // of the method and the objective, and those that are the variant's own
+  int64_t tokens = 0;             // learned, over all steps
+};
+
+// What a variant said to prompts of one kind ("task", "retained") while it was trained; columns as Curve's.
+struct WatchedPrompts {
+  std::string name;
+  std::vector<double> kl;          // KL(tuned || seed), nats a token
+  std::vector<double> entropy;     // nats a token
+  std::vector<double> length;      // mean tokens of an answer
+  std::vector<double> ended;       // share that ended by themselves
+  std::vector<double> repetition;  // share of repeated pairs of tokens
+};
+struct Watch {
+  std::string variant;
+  std::vector<int64_t> step;  // after which it was measured
+  std::vector<WatchedPrompts> prompts;
+  int64_t kept_step = 0;  // the newest measured one whose parameters the variant has; 0: none
+  std::string fault;      // why the training ended with the last of them; "" where it did not
 };
 
 // How far training moved the weights: ‖ΔW‖ / ‖W‖ (Frobenius) of each module, and of all together.
@@ -207,6 +238,8 @@ struct Document {
   std::vector<Distillation> distillations;
   std::vector<Curve> training;
   std::vector<Shift> shifts;
+  std::vector<Learning> learning;
+  std::vector<Watch> watches;
   std::optional<Evaluation> evaluation;
   std::vector<Timing> timings;
   double peak_memory_bytes = kMissing;

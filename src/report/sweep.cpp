@@ -12,7 +12,8 @@ SDFT_FIELDS(SweepRun, must("variant", &SweepRun::variant), may("method", &SweepR
             may("settings", &SweepRun::settings), must("measures", &SweepRun::measures))
 SDFT_FIELDS(Sweep, must("title", &Sweep::title), must("keys", &Sweep::keys),
             may("seed_model", &Sweep::seed_model), must("runs", &Sweep::runs), may("base", &Sweep::base),
-            may("tasks", &Sweep::tasks))
+            may("tasks", &Sweep::tasks), if_any("learning", &Sweep::learning),
+            if_any("warnings", &Sweep::warnings))
 #undef SDFT_FIELDS
 
 static void check(const Sweep& sweep, const std::string& where) {

@@ -38,8 +38,9 @@ struct SweepRun {
   std::string method;
   std::vector<Setting> settings;  // swept key → value as text; "seed" among them where it was swept
   // "target", "retained", "safety", "similarity": means over the tasks of a kind, 0 to 1; "task NAME": one
-  // task's score; "shift" ‖ΔW‖/‖W‖; "accepted" share; "gap" log-probability a token, rewrites − originals;
-  // "tokens" generated for rewriting. Others are shown as they are.
+  // task's score; "shift" ‖ΔW‖/‖W‖; "kl_task", "kl_retained" KL(tuned || seed) at the end, nats a token;
+  // "accepted" share; "gap" log-probability a token, rewrites − originals; "tokens" generated for rewriting;
+  // "train tokens" learned, where `learning` says how. Others are shown as they are.
   std::map<std::string, double> measures;
 };
 
@@ -50,6 +51,8 @@ struct Sweep {
   std::vector<SweepRun> runs;                // in the order in which they are shown
   std::vector<Setting> base;                 // settings that all runs share, worth reading
   std::vector<Setting> tasks;                // task → kind, in the recipe's order; empty: unknown
+  std::vector<Learning> learning;            // of the listed variants, without what was swept; may be empty
+  std::vector<std::string> warnings;         // sentences shown on top: trainings that ended early
 };
 
 Json to_json(const Sweep& sweep);

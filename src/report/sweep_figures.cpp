@@ -7,6 +7,7 @@
 #include <set>
 
 #include "report/format.h"
+#include "report/percent_axis.h"
 #include "report/svg.h"
 
 namespace sdft::report {
@@ -60,33 +61,11 @@ std::vector<SweepSeries> series_of(const Sweep& sweep, const std::vector<SweepRo
 
 // --- Drawing ---
 
-// What an axis has to hold: all values, and of the intervals what does not make the values small.
-struct Range {
-  double low = INFINITY, high = -INFINITY;
-  bool empty() const { return !(low <= high); }
-  void add(double value) {
-    if (!known(value) || std::fabs(value) > 1e30) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-};
-
-Range range_of(const std::vector<SweepSeries>& all, bool zero) {
-  Range values;
-  if (zero) values.add(0);
+ValueRange range_of_series(const std::vector<SweepSeries>& all, bool zero) {
+  std::vector<Estimate> values;
   for (const SweepSeries& series : all)
-    for (const SweepPoint& point : series.points) values.add(point.y.value);
-  if (values.empty()) return values;
-  const double most = std::max((values.high - values.low) * 0.75, 0.05);
-  Range range = values;
-  for (const SweepSeries& series : all)
-    for (const SweepPoint& point : series.points)
-      if (known(point.y.value)) {
-        range.add(std::max(point.y.low, values.low - most));
-        // Shares end at 1, which their t intervals do not know.
-        range.add(std::min({point.y.high, values.high + most, std::max(1.0, values.high)}));
-      }
-  return range;
+    for (const SweepPoint& point : series.points) values.push_back(point.y);
+  return range_of(values, zero);
 }
 
 std::string title_text(const std::string& measure) {
@@ -103,34 +82,6 @@ std::string tip(const std::string& label, const std::string& at, const std::stri
          escape_html(one_line(clean(label + (label.empty() || at.empty() ? "" : ", ") + at)) + ": " +
                      value_text(measure, e.value) + (interval.empty() ? "" : " " + interval)) +
          "</title>";
-}
-
-struct ValueAxis {  // of measures that are shown in percent
-  Axis axis;
-  double start, end;  // pixels
-  double operator()(double value) const {
-    const double at = std::clamp((100 * value - axis.low) / (axis.high - axis.low), 0.0, 1.0);
-    return start + at * (end - start);
-  }
-};
-
-ValueAxis value_axis(Range range, int ticks, double start, double end) {
-  if (range.high - range.low < 0.01) range = {range.low - 0.005, range.high + 0.005};  // a point at least
-  return {nice_axis(100 * range.low, 100 * range.high, ticks), start, end};
-}
-
-template <typename Draw>
-std::string ticks_of(const Axis& axis, Draw draw_one) {
-  std::string out;
-  const double most = std::max(std::fabs(axis.low), std::fabs(axis.high));
-  for (int i = 0; i <= 20 && axis.low + i * axis.step <= axis.high + axis.step / 2; ++i) {
-    double value = axis.low + i * axis.step;
-    if (std::fabs(value) < axis.step * 1e-6) value = 0;
-    std::string label = tick_label(value, most);
-    if (label[0] == '-') label = "−" + label.substr(1);
-    out += draw_one(value / 100, label);
-  }
-  return out;
 }
 
 // Where the values of a numeric key stand.
@@ -187,14 +138,13 @@ std::string draw_lines(const SweepFigure& figure, size_t i, int width) {
   const double left = 46, right = width - 14.0, top = 28, bottom = height - 42.0;
   std::string out = open_svg(width, height, title_text(measure) + " against " + one_line(clean(figure.key))) +
                     svg_text(0, 13, "kind", title_text(measure));
-  const Range range = range_of(figure.series[i], measure == kForgetting);
+  const ValueRange range = range_of_series(figure.series[i], measure == kForgetting);
   if (range.empty()) return out + svg_text(0, 40, "faint", "no values") + "</svg>\n";
   const NumberAxis x(figure.values, left + 12, right - 12);
   const ValueAxis y = value_axis(range, 5, bottom, top);
-  out += ticks_of(y.axis, [&](double value, const std::string& label) {
-    return svg_line(left, y(value), right, y(value), value == 0 ? "seedline" : "grid") +
+  for (const auto& [value, label] : ticks_of(y.axis))
+    out += svg_line(left, y(value), right, y(value), value == 0 ? "seedline" : "grid") +
            svg_text(left - 8, y(value) + 4, "tick end", label);
-  });
   double last = -INFINITY;
   for (const std::string& value : figure.values) {
     double number = 0;
@@ -220,10 +170,10 @@ std::string draw_lines(const SweepFigure& figure, size_t i, int width) {
 std::string draw_dots(const SweepFigure& figure, size_t i, int width) {
   constexpr double kLane = 17, kHeading = 22, kGap = 8;
   const std::string& measure = figure.measures[i];
-  const Range range = range_of(figure.series[i], measure == kForgetting);
+  const ValueRange range = range_of_series(figure.series[i], measure == kForgetting);
   const bool headed = figure.series[i].size() > 1;  // then the legend has the names, and lanes have none
   const double left = headed ? 14 : 150, right = width - 14.0;
-  const ValueAxis x = value_axis(range.empty() ? Range{0, 1} : range, 4, left, right);
+  const ValueAxis x = value_axis(range.empty() ? ValueRange{0, 1} : range, 4, left, right);
   std::string rows;
   double y = 26;
   auto lane = [&](const SweepSeries& series, const SweepPoint& point, const std::string& name) {
@@ -257,10 +207,9 @@ std::string draw_dots(const SweepFigure& figure, size_t i, int width) {
   const double bottom = y + 4;
   std::string out = open_svg(width, bottom + 22, title_text(measure) + " by " + one_line(clean(figure.key))) +
                     svg_text(0, 13, "kind", title_text(measure));
-  out += ticks_of(x.axis, [&](double value, const std::string& label) {
-    return svg_line(x(value), 22, x(value), bottom, value == 0 ? "seedline" : "grid") +
+  for (const auto& [value, label] : ticks_of(x.axis))
+    out += svg_line(x(value), 22, x(value), bottom, value == 0 ? "seedline" : "grid") +
            svg_text(x(value), bottom + 16, "tick mid", label);
-  });
   return out + rows + "</svg>\n";
 }
 

@@ -8,6 +8,7 @@
 #include "report/html_parts.h"
 #include "report/svg.h"
 #include "report/sweep_figures.h"
+#include "report/tradeoff.h"
 
 namespace sdft::report {
 namespace {
@@ -131,15 +132,18 @@ std::string to_html(const Sweep& sweep) {
   std::string out = "<header>\n<p class=\"over\">Self-distillation fine-tuning sweep</p>\n<h1>" +
                     escape_html(cut(one_line(clean(sweep.title)), 200)) + "</h1>\n<p class=\"meta\">" +
                     plural(static_cast<int64_t>(sweep.runs.size()), "run") + " in " +
-                    plural(static_cast<int64_t>(rows_of(sweep).size()), "row") + "</p>\n</header>\n";
+                    plural(static_cast<int64_t>(rows_of(sweep).size()), "row") + "</p>\n</header>\n" +
+                    warning_list(sweep.warnings);
   if (measures_of(sweep).empty()) {
     out += section("Scores", "No run of the sweep was evaluated.", "");
   } else {
     out += section("All rows",
                    "Means over runs that differ in their seed alone, with the 95&nbsp;% t interval over "
                    "seeds, left out where they "
-                   "agree. Forgetting is the seed model's mean on the retained tasks minus the run's.",
+                   "agree. Forgetting is the seed model's mean on the retained tasks minus the run's." +
+                       divergence_note(sweep),
                    main_table(sweep));
+    out += trade_off_section(trade_off(sweep), "Means over seeds; bars are 95&nbsp;% intervals over seeds.");
     const std::vector<SweepFigure> figures = figures_of(sweep);
     for (const SweepFigure& figure : figures) out += figure_section(figure);
     if (!figures.empty())
@@ -149,6 +153,7 @@ std::string to_html(const Sweep& sweep) {
           "over seeds, cut where they leave the figure.</p>\n";
     out += matrix_sections(sweep);
   }
+  out += learning_section(sweep.learning);
   std::string facts;
   for (const Setting& setting : sweep.base)
     facts += "<dt>" + name(setting.name) + "</dt><dd>" + safe(setting.value) + "</dd>\n";

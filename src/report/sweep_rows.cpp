@@ -6,6 +6,7 @@
 #include <set>
 
 #include "report/format.h"
+#include "report/watch.h"
 
 namespace sdft::report {
 namespace {
@@ -38,13 +39,14 @@ double found(const std::map<std::string, double>& measures, const std::string& n
   return at == measures.end() ? kMissing : at->second;
 }
 
-enum class Unit { kPercent, kSmallPercent, kCount, kDecimal, kPlain };
+enum class Unit { kPercent, kSmallPercent, kCount, kNats, kDecimal, kPlain };
 Unit unit_of(const std::string& measure) {
   for (const char* name : {"target", "retained", "safety", "accepted", kForgetting})
     if (measure == name) return Unit::kPercent;
   if (starts_with(measure, "similarity") || starts_with(measure, kTaskPrefix)) return Unit::kPercent;
   if (measure == "shift") return Unit::kSmallPercent;
-  if (measure == "tokens") return Unit::kCount;
+  if (measure == "tokens" || measure == "train tokens") return Unit::kCount;
+  if (starts_with(measure, "kl_")) return Unit::kNats;
   return measure == "gap" ? Unit::kDecimal : Unit::kPlain;
 }
 
@@ -101,7 +103,8 @@ std::vector<std::string> measures_of(const Sweep& sweep) {
   for (const char* name : {"target", "retained", kForgetting, "safety", "similarity"}) take(name);
   for (const std::string& name : std::set<std::string>(there))
     if (starts_with(name, "similarity")) take(name);
-  for (const char* name : {"shift", "accepted", "gap", "tokens"}) take(name);
+  for (const char* name : {"kl_task", "kl_retained", "shift", "accepted", "gap", "tokens", "train tokens"})
+    take(name);
   for (const Setting& task : sweep.tasks) take(kTaskPrefix + task.name);
   for (const std::string& name : std::set<std::string>(there)) take(name);
   return ordered;
@@ -115,12 +118,22 @@ std::string title_of(const std::string& measure) {
     case Unit::kSmallPercent:
       return "weights moved, %";
     case Unit::kCount:
-      return "tokens generated";
+      return measure == "tokens" ? "tokens generated" : "tokens learned";
+    case Unit::kNats:
+      return "KL on " + measure.substr(3) + ", nats";
     case Unit::kDecimal:
     case Unit::kPlain:
       break;
   }
   return name;
+}
+
+std::string divergence_note(const Sweep& sweep) {
+  for (const std::string& measure : measures_of(sweep))
+    if (unit_of(measure) == Unit::kNats)
+      return " KL is KL(tuned || seed) at the end of the training, nats a token, on what each model itself "
+             "answers.";
+  return "";
 }
 
 // With a real minus sign.
@@ -137,6 +150,8 @@ std::string value_text(const std::string& measure, double value) {
       return signed_text(100 * value, 3);
     case Unit::kCount:
       return known(value) && std::fabs(value) < 1e15 ? grouped(std::llround(value)) : signed_text(value, 3);
+    case Unit::kNats:
+      return nats(value);
     case Unit::kDecimal:
       return decimal(value, 2);
     case Unit::kPlain:

@@ -29,6 +29,8 @@ double seed_value(const Sweep& sweep, const std::string& measure);
 
 // Those that any run has: kinds and forgetting first, single tasks in their order, then others.
 std::vector<std::string> measures_of(const Sweep& sweep);
+// What the columns of divergence are, a sentence with a space in front; "" where there are none.
+std::string divergence_note(const Sweep& sweep);
 std::string title_of(const std::string& measure);                  // "target, %"; plain text
 std::string value_text(const std::string& measure, double value);  // "71.0", under title_of's unit
 std::string interval_text(const std::string& measure, const Estimate& estimate);  // "[64.4, 76.8]" or ""

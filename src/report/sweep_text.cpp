@@ -66,6 +66,9 @@ std::string to_terminal(const Sweep& sweep, const TerminalStyle& style) {
   Terminal terminal(style);
   terminal.paragraph({}, {one_line(clean(sweep.title)), Paint::kBold});
   terminal.line();
+  for (const std::string& warning : sweep.warnings)
+    terminal.paragraph({"! ", Paint::kWarn}, {one_line(clean(warning)), Paint::kWarn});
+  if (!sweep.warnings.empty()) terminal.line();
   const std::vector<SweepRow> rows = rows_of(sweep);
   std::vector<std::string> measures = measures_of(sweep);
   const auto single = std::remove_if(measures.begin(), measures.end(),
@@ -88,7 +91,13 @@ std::string to_terminal(const Sweep& sweep, const TerminalStyle& style) {
     terminal.line();
     start += std::max<size_t>(count, 1);
   }
-  terminal.paragraph({}, {kNote + std::string(more ? " sweep.md has the single tasks." : ""), Paint::kDim});
+  terminal.paragraph(
+      {}, {kNote + divergence_note(sweep) + (more ? " sweep.md has the single tasks." : ""), Paint::kDim});
+  for (const Learning& one : sweep.learning)
+    if (!is_plain(one))
+      terminal.paragraph(
+          {plain(one.variant, 30) + "  ", Paint::kDim},
+          {one_line(clean(method_in_words(one) + (one.divergence.empty() ? "" : ", " + one.divergence)))});
   for (const Matrix& matrix : stage_matrices(sweep)) {
     terminal.line();
     terminal.paragraph({plain(matrix.title, 30) + "  ", Paint::kDim}, {join(matrix.notes, " ")});
@@ -127,7 +136,7 @@ std::string table(const Sweep& sweep) {
     }
     out += row(cells);
   }
-  return out + "\n" + kNote + "\n\n";
+  return out + "\n" + kNote + divergence_note(sweep) + "\n\n";
 }
 
 std::string matrix_table(const Matrix& matrix) {
@@ -150,6 +159,8 @@ std::string matrix_table(const Matrix& matrix) {
 
 std::string to_markdown(const Sweep& sweep) {
   std::string out = "# " + full(sweep.title) + "\n\n";
+  for (const std::string& warning : sweep.warnings) out += "> ⚠ " + full(warning) + "\n>\n";
+  if (!sweep.warnings.empty()) out.replace(out.size() - 2, 2, "\n");
   if (measures_of(sweep).empty()) return out + "No run of the sweep was evaluated.\n";
   out += table(sweep);
   if (const auto matrix = transfer_matrix(sweep))
@@ -157,6 +168,8 @@ std::string to_markdown(const Sweep& sweep) {
            matrix_table(*matrix);
   for (const Matrix& matrix : stage_matrices(sweep))
     out += "## After each stage: " + cell(matrix.title) + "\n\n" + matrix_table(matrix);
+  if (const std::string lines = learning_lines(sweep.learning); !lines.empty())
+    out += "## How each variant learned\n\n" + lines + "\n";
   if (!sweep.base.empty()) out += "## What all runs share\n\n";
   for (const Setting& setting : sweep.base)
     out += "- " + full(setting.name) + ": " + full(setting.value) + "\n";

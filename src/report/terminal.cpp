@@ -11,6 +11,7 @@
 #include "report/summary.h"
 #include "report/terminal_writer.h"
 #include "report/verdict.h"
+#include "report/watch.h"
 
 namespace sdft::report {
 namespace {
@@ -178,6 +179,22 @@ void add_expectations(const Document& document, const Add& add) {
     for (const std::string& line : in_lines(expectation)) add("foretold", line);
 }
 
+// What else than cross entropy on given answers a variant minimises, and how far each went from the seed.
+void add_learning(const Document& document, const Add& add) {
+  for (const Learning& one : document.learning)
+    if (!is_plain(one))
+      add("learns by", one_line(clean(one.variant + ": " + method_in_words(one) +
+                                      (one.divergence.empty() ? "" : ", " + one.divergence))));
+  for (const std::string& prompts : prompts_of(document.watches)) {
+    std::vector<std::string> parts;
+    for (const Watch& watch : document.watches)
+      if (const double kl = kept_kl(watch, prompts); known(kl))
+        parts.push_back(cut_columns(one_line(clean(watch.variant)), 16) + " " + nats(kl));
+    if (!parts.empty())
+      add("KL to the seed", join(parts, ", ") + " nats a token on " + one_line(clean(prompts)) + " prompts");
+  }
+}
+
 std::vector<Row> stage_rows(const Document& document) {
   std::vector<Row> rows;
   auto add = [&](const std::string& label, const std::string& text) {
@@ -192,6 +209,7 @@ std::vector<Row> stage_rows(const Document& document) {
   for (const Shift& shift : document.shifts)
     shifts.push_back(cut_columns(one_line(clean(shift.variant)), 16) + " " + small_percent(shift.total));
   add("weights moved", join(shifts, "; "));
+  add_learning(document, add);
   if (document.evaluation) add("by example", transitions_line(document));
   add_expectations(document, add);
   double seconds = 0;

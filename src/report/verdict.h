@@ -79,7 +79,7 @@ Verdict find_verdict(const Document& document);
 // The document's warnings, then those its numbers call for: rewrites that cannot be good, few accepted,
 // mostly unchanged, examples
 // unaccounted for or cut, no nearer to the seed, wide intervals, unequal example counts, losses that
-// are not numbers.
+// are not numbers, trainings that ended early.
 std::vector<std::string> find_warnings(const Document& document);
 
 }  // namespace sdft::report

@@ -5,6 +5,7 @@
 #include "report/expectation.h"
 #include "report/format.h"
 #include "report/verdict.h"
+#include "report/watch.h"
 
 namespace sdft::report {
 namespace {
@@ -104,6 +105,7 @@ std::vector<std::string> find_warnings(const Document& document) {
   for (const std::string& warning : document.warnings) out.push_back(one_line(clean(warning)));
   if (!document.distillations.empty()) warn_distillation(document.distillations.front(), out);
   warn_training(document.training, out);
+  for (std::string& fault : faults_in_words(document.watches)) out.push_back(std::move(fault));
   if (document.evaluation) warn_evaluation(*document.evaluation, out);
   std::vector<std::string> once;
   for (std::string& warning : out)

@@ -290,6 +290,13 @@ Overrides preset_of(const YAML::Node& node, const Reading& reading) {
   return {};
 }
 
+// Each setting once: a later value takes an earlier one's place.
+void put_override(Overrides* overrides, const Overrides::value_type& own) {
+  for (auto& [key, value] : *overrides)
+    if (key == own.first) return void(value = own.second);
+  overrides->push_back(own);
+}
+
 // A map of `fields`, and settings of its own.
 void read_own(const YAML::Node& node, const Reading& reading, const std::vector<Setting>& fields,
               Overrides* overrides) {
@@ -297,12 +304,13 @@ void read_own(const YAML::Node& node, const Reading& reading, const std::vector<
     for (const Setting& field : fields)
       if (key == field.name) return assign(field, value, reading);
     if (key == "preset") {  // in front, so that the others win
-      const Overrides preset = preset_of(value, reading);
-      overrides->insert(overrides->begin(), preset.begin(), preset.end());
+      Overrides all = preset_of(value, reading);
+      for (const auto& own : *overrides) put_override(&all, own);
+      *overrides = std::move(all);
       return;
     }
     if (auto own = read_own_value(key, value, reading, names_of(fields, {})))
-      overrides->emplace_back(key, *own);
+      put_override(overrides, {key, *own});
   });
 }
 

@@ -13,6 +13,7 @@
 #include "check/check.h"
 #include "eval/statistics.h"
 #include "report/report.h"
+#include "run/report_training.h"
 #include "run/results.h"
 #include "run/stages.h"
 #include "run/variants.h"
@@ -208,40 +209,6 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
   return evaluation;
 }
 
-report::Curve read_curve(const fs::path& path, const std::string& variant) {
-  report::Curve curve;
-  curve.variant = variant;
-  for_each_line(path, [&](std::string_view line, size_t number) {
-    const std::string where = path.string() + ":" + std::to_string(number);
-    const Json json = parse_json(line, where);
-    curve.step.push_back(require<int64_t>(json, "step", where));
-    curve.loss.push_back(require<double>(json, "loss", where));
-    curve.learning_rate.push_back(require<double>(json, "learning_rate", where));
-    curve.grad_norm.push_back(require<double>(json, "grad_norm", where));
-    curve.validation_loss.push_back(value_or<double>(json, "validation_loss", report::kMissing, where));
-  });
-  const auto& validation = curve.validation_loss;
-  if (std::all_of(validation.begin(), validation.end(), [](double loss) { return std::isnan(loss); }))
-    curve.validation_loss.clear();
-  return curve;
-}
-
-// Nothing where the training did not measure it.
-std::optional<report::Shift> read_shift(const fs::path& path, const std::string& variant) {
-  std::error_code none;
-  if (!fs::exists(path, none)) return std::nullopt;
-  const std::string where = path.string();
-  const Json json = read_json(path);
-  report::Shift shift{variant, require<double>(json, "total", where), {}};
-  for (const Json& module : require<Json>(json, "modules", where)) {
-    report::ModuleShift one{std::nullopt, require<std::string>(module, "module", where),
-                            require<double>(module, "shift", where)};
-    if (const auto layer = value_or<int64_t>(module, "layer", -1, where); layer >= 0) one.layer = layer;
-    shift.modules.push_back(std::move(one));
-  }
-  return shift;
-}
-
 // The lines of distilled.jsonl: a few rewrites to show (three accepted and, where there are any, two of each
 // reason), and how likely the seed finds each accepted one and its original.
 void add_examples(const fs::path& path, report::Distillation* d) {
@@ -357,14 +324,7 @@ std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   document.baseline = baseline_of(recipe);
   add_provenance(recipe, run_dir, &document);
   document.distillations = read_distillations(recipe, run_dir);
-  for (const Variant& variant : known_variants(recipe)) {
-    const fs::path dir = run_dir / variant.name;
-    if (!stage_done(dir)) continue;
-    if (find_method(variant.method).change == Change::kNone)
-      document.training.push_back(read_curve(dir / "metrics.jsonl", variant.name));
-    if (auto shift = read_shift(dir / "shift.json", variant.name))
-      document.shifts.push_back(std::move(*shift));
-  }
+  add_trainings(recipe, run_dir, &document);
   const std::vector<std::string> models = evaluated_models(recipe, run_dir);
   if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
   report::write_reports(document, run_dir);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "data/samples.h"
 #include "run/variants.h"
@@ -94,10 +96,11 @@ void check_together(const Recipe& recipe, Problems& problems) {
     problems.add("'baseline': is the short form of 'variants'; give one of the two");
   const std::string fault = fault_of_all(recipe);
   if (!fault.empty()) return problems.add(fault);
-  bool plain = false;  // of the variants without settings of their own the recipe's are checked, once
+  // Variants without settings of their own are checked once a method, what all trainings have in common once.
+  std::set<std::string> plain;
+  bool trained = false;
   for (const Variant& variant : wanted_variants(recipe)) {
-    if (variant.overrides.empty() && plain) continue;
-    plain |= variant.overrides.empty();
+    if (variant.overrides.empty() && !plain.insert(variant.method).second) continue;
     const Recipe own = with_overrides(recipe, variant.overrides);
     const std::string whose = variant.overrides.empty() ? "" : "variant '" + variant.name + "': ";
     if (find_method(variant.method).rewrites) check_rewriting_settings(own, whose, problems);
@@ -106,6 +109,7 @@ void check_together(const Recipe& recipe, Problems& problems) {
       check_change_settings(own, whose, problems);
       continue;
     }
+    if (whose.empty() && std::exchange(trained, true)) continue;
     check_replay_settings(own, whose, problems);
     check_training_settings(own, whose, problems);
   }

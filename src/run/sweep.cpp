@@ -1,10 +1,12 @@
 #include "run/sweep.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "report/sweep.h"
+#include "report/watch.h"
 #include "run/stages.h"
 #include "sdft/method.h"
 
@@ -84,7 +86,39 @@ report::SweepRun run_of(const Recipe& recipe, const fs::path& run_dir, const Var
     run.measures["shift"] = require<double>(read_json(shift), "total", shift.string());
   if (find_method(variant.method).rewrites)
     add_rewriting(run_dir / distill_folder(recipe, variant), &run.measures);
+  if (const report::Watch* watch = report::find_watch(document, variant.name))
+    for (const report::WatchedPrompts& prompts : watch->prompts)
+      run.measures["kl_" + prompts.name] = report::kept(*watch, prompts.kl);
+  for (const report::Learning& learning : document.learning)
+    if (learning.variant == variant.name) run.measures["train tokens"] = static_cast<double>(learning.tokens);
   return run;
+}
+
+// Of the listed variants, with those settings that are the same in all their runs.
+std::vector<report::Learning> learning_of(const report::Document& document,
+                                          const std::vector<Variant>& variants) {
+  std::vector<report::Learning> all;
+  for (report::Learning one : document.learning) {
+    for (const Variant& variant : variants)
+      if (variant.name == one.variant && !variant.listed.empty()) one.variant = variant.listed;
+    one.tokens = 0;  // a measure of each run
+    const auto same = std::find_if(all.begin(), all.end(), [&](const report::Learning& other) {
+      return std::tie(one.variant, one.method, one.objective, one.divergence) ==
+             std::tie(other.variant, other.method, other.objective, other.divergence);
+    });
+    if (same == all.end()) {
+      all.push_back(std::move(one));
+      continue;
+    }
+    auto differs = [&](const report::Setting& setting) {
+      return std::none_of(one.settings.begin(), one.settings.end(), [&](const report::Setting& other) {
+        return setting.name == other.name && setting.value == other.value;
+      });
+    };
+    same->settings.erase(std::remove_if(same->settings.begin(), same->settings.end(), differs),
+                         same->settings.end());
+  }
+  return all;
 }
 }  // namespace
 
@@ -103,6 +137,8 @@ std::string sweep_stage(const Recipe& recipe, const fs::path& run_dir) {
   const std::vector<Variant> variants = wanted_variants(recipe);
   for (const Variant& variant : variants)
     if (stage_done(run_dir / variant.name)) sweep.runs.push_back(run_of(recipe, run_dir, variant, document));
+  sweep.learning = learning_of(document, variants);
+  sweep.warnings = report::faults_in_words(document.watches);
   report::write_sweep(sweep, run_dir);
   const Measures seconds = read_timings(run_dir / "timings.tsv");
   for (size_t i = 0; i < sweep.runs.size() && sweep.runs.size() == variants.size(); ++i) {

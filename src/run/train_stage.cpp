@@ -135,7 +135,7 @@ struct Lesson {
   std::unique_ptr<Objective> objective;
 };
 
-// seed: what training starts from; student: what it changes.
+// student: what training changes, as it is before the first step.
 // Of what must be kept, for the objective that asks for it.
 std::vector<Sample> kept_samples(const RunContext& run, const VariantJob& job) {
   std::vector<const Example*> examples;
@@ -158,6 +158,7 @@ Lesson given_answers(const RunContext& run, const VariantJob& job, const Split& 
   return lesson;
 }
 
+// seed: what training starts from.
 Lesson own_answers(const RunContext& run, const VariantJob& job, const std::vector<Example>& demonstrations,
                    ModelView seed, ModelView student) {
   const Recipe& recipe = job.recipe;
@@ -258,7 +259,7 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
   {
     Lesson lesson = find_method(job.variant.method).on_policy
                         ? own_answers(run, job, targets, start.view, student)
-                        : given_answers(run, job, split, start.view, student, dir);
+                        : given_answers(run, job, split, run.seed_model(), student, dir);
     Trainer trainer(lora ? run.bundle.model : own, lora ? &adapter : nullptr, std::move(lesson.objective),
                     options, total_steps(options, lesson.source->steps_per_epoch()));
     Progress progress("train " + variant, static_cast<size_t>(trainer.total()), "steps", run.progress);

@@ -41,7 +41,7 @@ struct ObjectiveOptions {
 
 // What an objective may look at besides the micro-batch.
 struct ObjectiveContext {
-  ModelView seed;     // the model before training; its weights do not change
+  ModelView seed;     // what must not be forgotten; its weights do not change
   ModelView student;  // the model that is trained, as it is before its first step
   ObjectiveOptions options = {};
   const std::vector<Sample>* kept = nullptr;  // of what must not be forgotten, for ewc

@@ -84,13 +84,11 @@ class Ewc final : public Objective {
     if (!context.kept || context.kept->empty())
       fail_usage("objective: ewc measures on examples of what must be kept which weights matter",
                  "set replay_dataset");
-    Model student = *context.student.weights, seed = *context.seed.weights;  // shares the tensors
-    NamedTensors parameters;
-    for (const auto& [name, tensor] : named_parameters(student)) parameters.emplace_back(name, *tensor);
-    for (const auto& [name, tensor] : named_parameters(seed)) before_.push_back(*tensor);
-    for (auto& item : parameters) item.second.requires_grad_(true);
-    fisher_ = fisher_information(parameters, *cross_entropy_, context.student, *context.kept);
-    for (auto& item : parameters) item.second.requires_grad_(false);
+    Model seed = *context.seed.weights;  // shares the tensors
+    for (const auto& [name, tensor] : named_parameters(seed)) before_.emplace_back(name, *tensor);
+    for (auto& item : before_) item.second.requires_grad_(true);
+    fisher_ = fisher_information(before_, *cross_entropy_, seed, *context.kept);
+    for (auto& item : before_) item.second.requires_grad_(false);
   }
 
   Tensor loss(ModelView student, const MicroBatch& batch, const ForwardOptions& options) const override {
@@ -102,7 +100,7 @@ class Ewc final : public Objective {
     const auto now = named_parameters(tuned);
     Tensor sum;
     for (size_t i = 0; i < now.size(); ++i) {
-      const Tensor one = (fisher_[i] * (*now[i].second - before_[i]).square()).sum();
+      const Tensor one = (fisher_[i] * (*now[i].second - before_[i].second).square()).sum();
       sum = sum.defined() ? sum + one : one;
     }
     return 0.5 * weight_ * sum;
@@ -111,7 +109,8 @@ class Ewc final : public Objective {
  private:
   std::unique_ptr<Objective> cross_entropy_;
   double weight_;
-  std::vector<Tensor> before_, fisher_;  // of each parameter
+  NamedTensors before_;
+  std::vector<Tensor> fisher_;  // of each of them
 };
 }  // namespace
 

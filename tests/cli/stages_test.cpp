@@ -266,6 +266,28 @@ TEST_F(Stages, AKeyOfASweepIsGivenOnce) {
   }
 }
 
+// What was measured while the variants were trained reaches both reports.
+TEST_F(Stages, AWatchedSweepTellsHowFarFromTheSeed) {
+  const std::string tasks = "eval=[{name: sums, kind: target, dataset: " + path("eval.jsonl") +
+                            ", check: number}, {name: others, dataset: " + path("train.jsonl") +
+                            ", check: number}]";
+  good("sweep", "out",
+       {"baseline=false", tasks, "watch_steps=1", "watch_samples=2", "max_new_tokens=4", "--seeds", "2",
+        "variants=[{name: anchored, method: sft, objective: kl_to_seed, divergence: reverse}, "
+        "{name: taught, method: on_policy, teacher_template: chat_distill_using}]"});
+  const Json report = read_json(dir_ / "out/report.json"), sweep = read_json(dir_ / "out/sweep.json");
+  ASSERT_EQ(report["watches"].size(), 4u);
+  EXPECT_EQ(report["watches"][0]["prompts"][1]["name"], "retained");
+  EXPECT_EQ(sweep["learning"].size(), 2u);
+  for (const Json& run : sweep["runs"])
+    for (const char* measure : {"kl_task", "kl_retained", "train tokens"})
+      EXPECT_TRUE(run["measures"][measure].is_number()) << measure;
+  for (const char* file : {"out/report.md", "out/sweep.md"})
+    EXPECT_THAT(read_text(dir_ / file),
+                AllOf(HasSubstr("reverse: KL(student"), HasSubstr("forward: KL(teacher")))
+        << file;
+}
+
 // A plain run does not keep the table of a sweep that was there before.
 TEST_F(Stages, TheTableOfAnotherSweepGoes) {
   good("sweep", "out", {"--seeds", "1"});

@@ -111,6 +111,25 @@ TEST(Document, ScoresAreFractionsOfKnownModels) {
   EXPECT_THAT(error_of(bad), HasSubstr("second task"));
 }
 
+TEST(Document, WhatWasWatchedComesBackAndElseLeavesNoTrace) {
+  const Json json = to_json(make_watched_document());
+  EXPECT_EQ(to_json(from_json(json, "report.json")), json);
+  EXPECT_EQ(to_html(from_json(json, "report.json")), to_html(make_watched_document()));
+  EXPECT_EQ(json["watches"][1]["kept_step"], 20);
+  EXPECT_FALSE(json["training"][0].contains("answer_length"));
+  const Json unwatched = to_json(make_document());
+  for (const char* key : {"learning", "watches"}) EXPECT_FALSE(unwatched.contains(key));
+  Json bad = json;
+  bad["watches"][0]["kept_step"] = 29;
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("watches[0].kept_step"), HasSubstr("found 29")));
+  bad = json;
+  bad["watches"][1]["prompts"][0]["kl"].push_back(1);
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("watches[1].prompts[0].kl"), HasSubstr("(3), found 4")));
+  bad = json;
+  bad["watches"][0]["step"] = {30, 15};
+  EXPECT_THAT(error_of(bad), AllOf(HasSubstr("watches[0].step[1]"), HasSubstr("rise")));
+}
+
 TEST(Document, CurvesAreAsLongAsTheirSteps) {
   const Json good = to_json(make_document());
   Json bad = good;

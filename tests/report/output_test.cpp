@@ -17,7 +17,9 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 Document hostile_document() {
-  Document document = make_document();
+  Document document = make_watched_document();
+  document.learning[0] = {kHostile, kHostile, kHostile, kHostile, {{kHostile, kHostile}}, 1};
+  document.watches[0].variant = document.watches[0].prompts[0].name = document.watches[0].fault = kHostile;
   Run& run = document.run;
   for (std::string* text :
        {&run.title, &run.date, &run.version, &run.method, &run.seed_model.path, &run.seed_model.sha256,
@@ -135,7 +137,7 @@ TEST(Html, ShowsWhatIsKnownOfRewritesAndTraining) {
 }
 
 TEST(Html, LoadsAndRunsNothing) {
-  for (const Document& document : {make_document(), hostile_document()}) {
+  for (const Document& document : {make_document(), make_watched_document(), hostile_document()}) {
     std::string html = to_html(document);
     for (const char* part : {"<script", "<img", "<link", "<iframe", "src=\"", "href=", "@import", "url("})
       EXPECT_THAT(html, Not(HasSubstr(part)));
@@ -212,6 +214,10 @@ TEST(AllReports, StandSmallDocuments) {
   one.evaluation = Evaluation{{"seed"}, {Task{"t", "target", "", {make_score("seed", 0.5, 0.1)}, {}, 0, {}}}};
   Document unscored = make_document();
   for (Task& task : unscored.evaluation->tasks) task.scores.clear();
+  Document unmeasured = make_watched_document();
+  unmeasured.watches[0] = {"vanilla", {}, {}, 0, ""};
+  unmeasured.watches[1].prompts[0] = {"task", {kMissing, INFINITY, 1e300}, {}, {}, {}, {}};
+  EXPECT_THAT(unclosed(to_html(unmeasured)), ElementsAre());
   for (const Document& document : {bare, empty, one, unscored}) {
     EXPECT_THAT(unclosed(to_html(document)), ElementsAre());
     EXPECT_THAT(to_markdown(document), ::testing::ContainsRegex("evaluated|scored"));
@@ -253,12 +259,14 @@ TEST(Markdown, TablesStayTables) {
       EXPECT_THAT(line, Not(HasSubstr("<script"))) << "outside of a fence";
     }
     EXPECT_EQ(fence, "") << "a fence is left open";
-    // Expectations, scores, by example, rewrites, rounds, histogram, training, each with its head; a second
-    // set of rewrites has its expectations, and both are in a table of sets.
+    // Expectations, scores, by example, rewrites, rounds, histogram, training, what was watched, each with
+    // its head; a second set of rewrites has its expectations, and both are in a table of sets.
     const size_t sets = document.distillations.size();
     const size_t bins = document.distillations[0].logprobs->originals.size();
-    EXPECT_EQ(rows, 4 * sets + 1 + 4 + 1 + 3 + 1 + 6 + 1 + 3 + 1 + bins + 1 + document.training.size() +
-                        (sets > 1 ? 1 + sets : 0) + (sets > 1 ? 1 : 0));
+    size_t watched = document.watches.empty() ? 0 : 1;
+    for (const Watch& watch : document.watches) watched += watch.prompts.size();
+    EXPECT_EQ(rows, watched + 4 * sets + 1 + 4 + 1 + 3 + 1 + 6 + 1 + 3 + 1 + bins + 1 +
+                        document.training.size() + (sets > 1 ? 1 + sets : 0) + (sets > 1 ? 1 : 0));
   }
 }
 

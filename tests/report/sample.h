@@ -89,6 +89,34 @@ inline Document make_document() {
   return document;
 }
 
+// Two variants of which one learns from its own answers and was stopped; both were watched.
+inline Document make_watched_document() {
+  Document document = make_document();
+  document.training[1].answer_length = {20, 18, 17};
+  document.training[1].answers_ended = {1, 1, 0.5};
+  document.learning = {
+      {"vanilla",
+       "sft",
+       "kl_to_seed",
+       "reverse: KL(student || seed), nothing new",
+       {{"anchor_weight", "0.1"}},
+       12300},
+      {"sdft", "on_policy", "full_logits", "forward: KL(teacher || student), all of it", {}, 0}};
+  document.watches = {
+      {"vanilla",
+       {15, 30},
+       {{"task", {0.1, 0.3}, {1.2, 1.1}, {12, 11}, {1, 0.9}, {0.1, 0.12}},
+        {"retained", {0.01, 0.0325}, {0.5, 0.4}, {30, 31}, {1, 1}, {0.2, 0.21}}},
+       30,
+       ""},
+      {"sdft",
+       {10, 20, 30},
+       {{"task", {0.1, 0.2, 4}, {1.2, 1.1, 0.7}, {12, 11, 3}, {1, 0.9, 0.2}, {0.1, 0.12, 0.5}}},
+       20,
+       "80 % of its words are repeated"}};
+  return document;
+}
+
 inline size_t count_of(const std::string& text, const std::string& part) {
   size_t count = 0;
   for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;

@@ -171,6 +171,27 @@ TEST(Sweep, OverSeedsAloneVariantsAreCompared) {
   EXPECT_THAT(figure.values, ElementsAre("ours", "plain"));
 }
 
+TEST(Sweep, SaysHowFarFromTheSeedAndHowItWasLearned) {
+  Sweep sweep = make_sweep();
+  EXPECT_EQ(to_json(sweep).count("learning") + to_json(sweep).count("warnings"), 0u);
+  EXPECT_THAT(to_html(sweep), Not(HasSubstr("Target against retained")));
+  for (SweepRun& run : sweep.runs) {
+    run.measures["kl_task"] = run.variant == "ours" ? 0.25 : 0.5;
+    run.measures["train tokens"] = 5000;
+  }
+  sweep.learning = {{"ours", "on_policy", "full_logits", "forward: KL(teacher || student)", {}, 0},
+                    {"plain", "sft", "sft", "", {{"lora_rank", "8"}}, 0}};
+  sweep.warnings = {"The training of “ours” ended early."};
+  EXPECT_THAT(measures_of(sweep),
+              ElementsAre("target", "retained", kForgetting, "kl_task", "tokens", "train tokens"));
+  EXPECT_EQ(to_json(sweep_from_json(to_json(sweep), "s")), to_json(sweep));
+  for (const std::string& text : {to_html(sweep), to_markdown(sweep), to_terminal(sweep)})
+    EXPECT_THAT(plain_spaces(text),
+                AllOf(HasSubstr("KL on task, nats"), HasSubstr("0.2500"), HasSubstr("5,000"),
+                      HasSubstr("ended early"), HasSubstr("KL(tuned"), HasSubstr("forward: KL(teacher")));
+  EXPECT_THAT(to_html(sweep), HasSubstr("Target against retained"));
+}
+
 TEST(Sweep, DatasetsMakeATransferMatrix) {
   Sweep sweep = make_chain();
   sweep.keys[0] = "dataset";
@@ -240,6 +261,8 @@ TEST(Sweep, StandsWhatIsMissingAndWhatIsHostile) {
     run.measures[kHostile] = 1e300;
     run.measures[std::string("task ") + kHostile] = 0.5;
   }
+  hostile.warnings = {kHostile};
+  hostile.learning = {{kHostile, kHostile, kHostile, kHostile, {{kHostile, kHostile}}, 1}};
   Sweep hostile_chain = hostile;
   hostile_chain.keys[0] = "stage";
   for (SweepRun& run : hostile_chain.runs) run.settings[0].name = "stage";

@@ -143,7 +143,8 @@ TEST(LinearLoss, IsTheLossOfAllLogitsAtOnce) {
   };
   Tensor h = hidden.clone().requires_grad_(true), w = weight.clone().requires_grad_(true);
   const Tensor whole =
-      (formula({at::tanh(at::mm(h, w.t()) / cap) * cap, at::mm(other, other_weight.t()), targets}) * weights)
+      (formula({at::tanh(at::mm(h, w.t()) / cap) * cap, at::mm(other, other_weight.t()), targets, {}}) *
+       weights)
           .sum();
   whole.backward();
   Tensor h32 = hidden.to(at::kFloat).requires_grad_(true), w32 = weight.to(at::kFloat).requires_grad_(true);
@@ -169,6 +170,7 @@ struct Objectives : ::testing::TestWithParam<std::string> {
   ObjectiveOptions options = [this] {
     ObjectiveOptions all;
     all.max_perplexity = static_cast<double>(model.config.vocab_size);
+    all.proximal_steps = 100;  // where the ratio is 1 again
     return all;
   }();
   std::vector<const Sample*> list() const {
