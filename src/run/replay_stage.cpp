@@ -34,7 +34,7 @@ fs::path VariantJob::replayed(const RunContext& run) const {
   if (!replays(recipe) || find_replay_source(recipe.replay_source) == ReplaySource::kDataset) return "";
   std::string text;
   for (const auto& [name, value] : origin(run, *this)) text += name + "=" + value + "\n";
-  return run.dir() / "replay" / (recipe.replay_source + "-" + sha256(text).substr(0, 8));
+  return run.dir() / "drafts" / (recipe.replay_source + "-" + sha256(text).substr(0, 8));
 }
 
 void replay_stage(RunContext& run, const VariantJob& job) {

@@ -51,7 +51,7 @@ void distill_stage(RunContext& run, const VariantJob& job);
 // DIR/VARIANT/train.jsonl, metrics.jsonl, and adapter (lora) or model (full) (train_stage.cpp).
 void train_stage(RunContext& run, const VariantJob& job, const std::vector<Example>& targets);
 
-// DIR/replay/SOURCE-HASH/replay.jsonl: what the seed makes up to replay (replay_stage.cpp). It is named after
+// DIR/drafts/SOURCE-HASH/replay.jsonl: what the seed makes up to replay (replay_stage.cpp). It is named after
 // its origin, so that variants share it.
 void replay_stage(RunContext& run, const VariantJob& job);
 // DIR/VARIANT/adapter or model of a method that trains nothing (change_stage.cpp).

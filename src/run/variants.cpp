@@ -20,7 +20,7 @@ std::vector<Variant> short_form() {
 }
 
 // What else stands in a run directory, and the model that no variant may pass for.
-constexpr std::array<const char*, 6> kReserved = {"seed", "distill", "drafts", "replay", "eval", "DONE"};
+constexpr std::array<const char*, 5> kReserved = {"seed", "distill", "drafts", "eval", "DONE"};
 constexpr size_t kLongestName = 200;  // of a folder
 
 bool is_baseline(const Variant& variant) { return find_method(variant.method).baseline; }
