@@ -344,16 +344,18 @@ TEST_F(KilledRun, OnPolicyTrainingGoesOnToo) {
 TEST_F(KilledRun, ObjectivesReplayAndChangesGoOnToo) {
   std::string text = read_text(recipe());
   const std::string short_form = "baseline: true\n";
-  const std::string replay = file("replay.jsonl", small_dataset(12, 200));
+  const std::string replay = file("replay.jsonl", small_dataset(40, 200));
+  // Of a model of random weights few texts end by themselves.
   text.replace(text.find(short_form), short_form.size(),
                "variants:\n  - {name: near, method: sft, objective: psft, proximal_steps: 3}\n"
-               "  - {name: own, method: sft, replay_source: own_answers, replay_dataset: " +
+               "  - {name: own, method: sft, max_steps: 3, replay_source: own_answers, replay_fraction: 1.5, "
+               "replay_dataset: " +
                    replay +
                    "}\n"
-                   "  - {name: dialogue, method: sft, replay_source: self_dialogue, replay_fraction: 1, "
-                   "dialogue_turns: 2}\n"
+                   "  - {name: dialogue, method: sft, max_steps: 3, replay_source: self_dialogue, "
+                   "replay_fraction: 20}\n"
                    "  - {name: kept, method: sft, finetuning_type: full, objective: ewc, anchor_weight: 100, "
-                   "replay_fraction: 0, replay_dataset: " +
+                   "max_steps: 6, fisher_samples: 8, replay_fraction: 0, replay_dataset: " +
                    replay +
                    "}\n"
                    "  - {name: half, method: interpolation, after: near}\n"
