@@ -23,8 +23,12 @@ namespace {
 // What has no flag of its own, and the rows of an evaluation task.
 std::string help_on_lists() {
   std::string help = "\n\nLists and maps, in the recipe or as KEY=VALUE:\n";
-  for (const StructuredSetting& setting : structured_settings())
-    help += fmt::format("  {:<28}{}\n", setting.name, setting.help);
+  for (const StructuredSetting& setting : structured_settings()) {
+    help += fmt::format("  {:<28}", setting.name);
+    for (const char* c = setting.help; *c; ++c)
+      help += *c == '\n' ? "\n" + std::string(30, ' ') : std::string(1, *c);
+    help += "\n";
+  }
   help += "\nOf a task under `eval`, which may have `columns`, too:\n";
   TaskSettings task;
   for (const Setting& setting : task_settings(task)) {
