@@ -86,24 +86,20 @@ Tensor low_rank(const LoraPair& lora, const Tensor& x, const Tensor& seen, ops::
   return lora.a0.defined() ? change - product(x, lora.a0, lora.b0) : change;
 }
 
-// DoRA: each row of W + s B A times its factor. Of x with dropout only what training adds to W x, as PEFT has
-// it.
-Tensor rescaled(const Tensor& weight, const Tensor& bias, const LoraPair& lora, const Tensor& x,
-                const Tensor& seen, ops::MatmulPrecision precision) {
-  const Tensor factor = dora_factor(lora), low = low_rank(lora, x, seen, precision);
-  const Tensor own = ops::linear(seen, weight, {}, precision);  // [N, out]
-  Tensor y = factor * (own + low);
-  if (!seen.is_same(x)) y = y - own + ops::linear(x, weight, {}, precision);
-  if (bias.defined()) y = y + bias;
-  return y.to(x.scalar_type());
-}
 }  // namespace
 
-Tensor adapted(const Tensor& weight, const Tensor& bias, const LoraPair* lora, const Tensor& x,
+// DoRA scales each row of W + s B A; of x with dropout only what training adds to W x, as PEFT has it.
+Tensor adapted(const Tensor& y, const LinearLayer& layer, const LoraPair& lora, const Tensor& x,
                const Tensor& seen, ops::MatmulPrecision precision) {
-  if (lora && lora->magnitude.defined()) return rescaled(weight, bias, *lora, x, seen, precision);
-  const Tensor y = ops::linear(x, weight, bias, precision);
-  return lora ? y + low_rank(*lora, x, seen, precision).to(y.scalar_type()) : y;
+  const Tensor low = low_rank(lora, x, seen, precision);  // [N, out]
+  if (!lora.magnitude.defined()) return y + low.to(y.scalar_type());
+  const Tensor factor = dora_factor(lora);
+  if (!seen.is_same(x)) {
+    const Tensor own = ops::linear(seen, layer.weight, {}, precision);
+    return (y - own + factor * (own + low)).to(y.scalar_type());
+  }
+  if (!layer.bias.defined()) return (factor * (y + low)).to(y.scalar_type());
+  return (factor * (y - layer.bias + low) + layer.bias).to(y.scalar_type());
 }
 
 void refresh_norms(const Model& model, Adapter& adapter) {

@@ -44,9 +44,9 @@ struct LoraPair {
   // that the weights may stay as they are. [r, in], [out, r] f32
   Tensor a0 = {}, b0 = {};
 };
-// x W^T + bias [N, out] of x [N, in], with the update where there is one. seen: x as the update sees it, with
-// dropout; else x itself.
-Tensor adapted(const Tensor& weight, const Tensor& bias, const LoraPair* lora, const Tensor& x,
+// What a layer gives with its update, [N, out], of y = x W^T + bias, which it gives without. x [N, in]; seen:
+// x with dropout, or x itself.
+Tensor adapted(const Tensor& y, const LinearLayer& layer, const LoraPair& lora, const Tensor& x,
                const Tensor& seen, ops::MatmulPrecision precision = ops::MatmulPrecision::kFull);
 // What DoRA multiplies each row with, [out]; the gradient goes to the magnitude alone.
 Tensor dora_factor(const LoraPair& pair);

@@ -56,9 +56,11 @@ Tensor dropped(const Tensor& x, const Dropout& dropout, uint64_t index) {
 
 Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
   context.linear_index++;
+  const Tensor y = ops::linear(x, layer.weight, layer.bias, context.options.precision);
   const LoraPair* lora = context.lora(layer.name);
-  const Tensor seen = lora ? dropped(x, context.options.dropout, context.linear_index) : x;
-  return adapted(layer.weight, layer.bias, lora, x, seen, context.options.precision);
+  if (!lora) return y;
+  const Tensor seen = dropped(x, context.options.dropout, context.linear_index);
+  return adapted(y, layer, *lora, x, seen, context.options.precision);
 }
 
 Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
@@ -273,9 +275,10 @@ const LoraPair* head_update(ModelView model) {
 }  // namespace
 
 Tensor logits(ModelView model, const Tensor& hidden) {
-  return ops::softcap(
-      adapted(head_weight(model), {}, head_update(model), hidden, hidden, ops::MatmulPrecision::kFull),
-      model->config.final_softcap);
+  const LinearLayer head{kHeadLayer, head_weight(model), {}};
+  Tensor y = ops::linear(hidden, head.weight);
+  if (const LoraPair* lora = head_update(model)) y = adapted(y, head, *lora, hidden, hidden);
+  return ops::softcap(y, model->config.final_softcap);
 }
 
 // W h + s B A h' is [W, s B] [h; A h'], h' being h with dropout; with DoRA's factor f it is

@@ -164,7 +164,12 @@ TEST(Dora, DropoutIsOnWhatTrainingAdds) {
   const Tensor seen = x * 2 * count(24).reshape({3, 8}).remainder(2);
   const Tensor want =
       numbers(read_json(kFixtures / "cases.json")["cases"]["dora"]["dropped"]).reshape({3, 6});
-  EXPECT_LT(largest(adapted(weight, bias, &pair, x, seen) - want), 1e-5);
+  EXPECT_LT(largest(adapted(at::linear(x, weight, bias), {"q", weight, bias}, pair, x, seen) - want), 1e-5);
+  // Without dropout it is the merged layer.
+  const Tensor merged = dora_factor(pair).unsqueeze(1) * (weight + 2 * at::mm(pair.b, pair.a));
+  EXPECT_LT(largest(adapted(at::linear(x, weight, bias), {"q", weight, bias}, pair, x, x) -
+                    at::linear(x, merged, bias)),
+            1e-5);
 }
 
 // On the head a loss gets it as one product; with the mask that the dropout's key gives.
@@ -183,7 +188,9 @@ TEST(Dora, OnTheHeadALossSeesTheSameAsALayer) {
     const ForwardOptions options{{0.4, 77}};
     const Tensor seen = ops::dropout(hidden, 0.4, 77 * 0x9e3779b97f4a7c15ull + ~uint64_t{0});
     const ops::Head head = head_of({model, &adapter}, hidden, options);
-    EXPECT_LT(largest(at::mm(head.hidden, head.weight.t()) - adapted(model.lm_head, {}, &pair, hidden, seen)),
+    EXPECT_LT(largest(at::mm(head.hidden, head.weight.t()) - adapted(at::linear(hidden, model.lm_head),
+                                                                     {"lm_head", model.lm_head, {}}, pair,
+                                                                     hidden, seen)),
               2e-4 * largest(hidden));
   }
 }
