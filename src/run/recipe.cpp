@@ -514,13 +514,9 @@ void emit(YAML::Emitter& out, const Setting& setting) {
   out << YAML::Key << setting.name << YAML::Value;
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
     out << YAML::Flow << **list;
-  } else if (std::holds_alternative<std::vector<double>*>(setting.target)) {
+  } else if (std::holds_alternative<std::vector<double>*>(setting.target) ||
+             std::holds_alternative<LayerPatterns*>(setting.target)) {
     out << YAML::Load(value_text(setting));
-  } else if (auto* patterns = std::get_if<LayerPatterns*>(&setting.target)) {
-    out << YAML::Flow << YAML::BeginMap;
-    for (const auto& [pattern, number] : **patterns)
-      out << YAML::Key << pattern << YAML::Value << fmt::format("{}", number);
-    out << YAML::EndMap;
   } else if (auto* text = std::get_if<std::string*>(&setting.target)) {
     out << **text;
   } else {
@@ -545,9 +541,7 @@ void emit_task(YAML::Emitter& out, TaskSettings task) {
   emit_columns(out, task.columns);
   out << YAML::EndMap;
 }
-}  // namespace
 
-namespace {
 // ", key: value" of each, in YAML's flow style. Texts are quoted as in JSON, which YAML reads.
 std::string emitted(const Overrides& overrides) {
   Recipe trial;

@@ -237,8 +237,9 @@ TEST(Adapter, ConfigurationsInTheWild) {
   const auto dir = fixture("peft/configs");
   REQUIRE_FIXTURE(dir);
   Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
-  const std::map<std::string, std::string> refused = {{"mlp-bdlora", "use_bdlora is not supported"},
-                                                      {"rank32-dora", "use_dora is set, and each layer has its magnitude"}};
+  const std::map<std::string, std::string> refused = {
+      {"mlp-bdlora", "use_bdlora is not supported"},
+      {"rank32-dora", "use_dora is set, and each layer has its magnitude"}};
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(dir)) {
     const std::string name = entry.path().filename().string(), error = load_error(model, read_json(entry));
