@@ -14,10 +14,28 @@ void scale_change(Model& tuned, const Model& seed, double scale) {
   }
 }
 
+namespace {
+// W0 + t (f (W0 + s B A) - W0) is g (W0 + (t f / g) s B A) with g = 1 + t (f - 1), row by row.
+void scale_dora(Adapter& adapter, const Model& seed, double scale) {
+  std::map<std::string, Tensor> factors;  // g, [out]
+  for (auto& [name, pair] : adapter.pairs) {
+    const Tensor f = dora_factor(pair), g = 1 + scale * (f - 1);
+    pair.b = pair.b * (scale * f / g).unsqueeze(1);
+    factors[name] = g;
+  }
+  refresh_norms(seed, adapter);
+  for (auto& [name, pair] : adapter.pairs) pair.magnitude = factors.at(name) * pair.norm;
+}
+}  // namespace
+
 void scale_change(Adapter& adapter, const Model& seed, double scale) {
   at::NoGradGuard no_grad;
-  adapter.config.alpha *= scale;
-  for (auto& [name, pair] : adapter.pairs) pair.scale *= scale;
+  if (adapter.config.use_dora) {
+    scale_dora(adapter, seed, scale);
+  } else {
+    adapter.config.alpha *= scale;
+    for (auto& [name, pair] : adapter.pairs) pair.scale *= scale;
+  }
   Model before = seed;
   for (auto& [name, weight] : adapter.replaced) {
     const Tensor was = find_weight(before, name)->to(at::kFloat);

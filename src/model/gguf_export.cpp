@@ -14,6 +14,13 @@ void write_gguf_adapter(const Adapter& adapter, const ModelConfig& config,
   if (!adapter.replaced.empty())
     fail_input("the adapter", "replaces '" + adapter.replaced.begin()->first + "' as a whole",
                "a GGUF adapter cannot say that; merge it into the model instead");
+  if (adapter.config.use_dora)
+    fail_input("the adapter", "is of DoRA (use_dora), which a GGUF adapter cannot say",
+               "merge it first: sdft merge");
+  for (const std::string& layer : {kEmbedLayer, kHeadLayer})
+    if (adapter.find(layer))
+      fail_input("the adapter", "changes '" + layer + "', which llama.cpp's adapters do not",
+                 "merge it first: sdft merge");
   const GgufFacts& gguf = architecture_of(config).gguf;
   if (gguf.name.empty())
     fail_input("the model", config.architecture + " has no counterpart in llama.cpp that sdft knows");

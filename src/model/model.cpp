@@ -1,7 +1,10 @@
 // The forward pass.
 #include "model/model.h"
 
+#include <cmath>
+
 #include "base/error.h"
+#include "base/random.h"
 #include "model/lora.h"
 
 namespace sdft {
@@ -44,22 +47,20 @@ struct Context {
   ForwardOptions options;
   uint64_t linear_index = 0;  // a dropout mask of its own for each
 
-  const LoraPair* lora(const LinearLayer& layer) const {
-    return adapter ? adapter->find(layer.name) : nullptr;
-  }
+  const LoraPair* lora(const std::string& layer) const { return adapter ? adapter->find(layer) : nullptr; }
 };
 
+Tensor dropped(const Tensor& x, const Dropout& dropout, uint64_t index) {
+  return dropout.p > 0 ? ops::dropout(x, dropout.p, dropout.key * 0x9e3779b97f4a7c15ull + index) : x;
+}
+
 Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
-  const ops::MatmulPrecision precision = context.options.precision;
-  Tensor y = ops::linear(x, layer.weight, layer.bias, precision);
   context.linear_index++;
-  const LoraPair* lora = context.lora(layer);
+  const Tensor y = ops::linear(x, layer.weight, layer.bias, context.options.precision);
+  const LoraPair* lora = context.lora(layer.name);
   if (!lora) return y;
-  Tensor input = x;
-  if (const Dropout& dropout = context.options.dropout; dropout.p > 0)
-    input = ops::dropout(x, dropout.p, dropout.key * 0x9e3779b97f4a7c15ull + context.linear_index);
-  Tensor low = ops::linear(input.to(lora->a.scalar_type()), lora->a, {}, precision);  // [N, r]
-  return y + (ops::linear(low, lora->b, {}, precision) * lora->scale).to(y.scalar_type());
+  const Tensor seen = dropped(x, context.options.dropout, context.linear_index);
+  return adapted(y, layer, *lora, x, seen, context.options.precision);
 }
 
 Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
@@ -71,7 +72,7 @@ Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
 // gradient.
 Tensor add_branch(const Model& model, const Tensor& residual, const LinearLayer& layer, const Tensor& x,
                   const Tensor& out_norm, Context& context) {
-  if (context.lora(layer) || out_norm.defined() || at::GradMode::is_enabled())
+  if (context.lora(layer.name) || out_norm.defined() || at::GradMode::is_enabled())
     return residual + normalise(model, apply(layer, x, context), out_norm);
   return ops::add_linear(residual, x, layer.weight, layer.bias, context.options.precision);
 }
@@ -161,13 +162,36 @@ Tensor mix_experts(const ModelConfig& c, const Layer& layer, const Tensor& x, Co
   return y;
 }
 
+Tensor with_noise(const Tensor& x, const std::vector<int64_t>& lengths, const EmbeddingNoise& noise) {
+  Tensor values = at::empty(x.sizes(), at::kFloat);  // [N, C]
+  Random random(noise.key, "neftune");
+  float* value = values.data_ptr<float>();
+  for (const int64_t length : lengths) {
+    const int64_t count = length * x.size(1);
+    const double bound = noise.alpha / std::sqrt(static_cast<double>(count));
+    for (float* end = value + count; value != end; ++value)
+      *value = static_cast<float>((2 * random.uniform() - 1) * bound);
+  }
+  return x + values.to(x.device(), x.scalar_type());
+}
+
+Tensor embed(const Model& model, const Tensor& ids, const Context& context) {
+  Tensor x = at::embedding(model.embed, ids);  // [N, C]
+  if (const LoraPair* lora = context.lora(kEmbedLayer)) {
+    const Tensor low = at::embedding(lora->a.t(), ids);  // [N, r]
+    const Tensor sum =
+        x + ops::linear(low, lora->b, {}, context.options.precision) * lora->scale;  // f32 also over bf16
+    x = (lora->magnitude.defined() ? sum * dora_factor(*lora) : sum).to(x.scalar_type());
+  }
+  // Transformers rounds the factor to the weights' type.
+  if (const double scale = model.config.embedding_scale; scale != 1.0)
+    x = x * at::scalar_tensor(scale, at::TensorOptions().dtype(x.scalar_type()).device(x.device()));
+  return context.options.noise.alpha > 0 ? with_noise(x, *context.lengths, context.options.noise) : x;
+}
+
 Tensor run_layers(const Model& model, const Tensor& ids, Context& context) {
   const ModelConfig& c = model.config;
-  Tensor x = at::embedding(model.embed, ids);  // [N, C]
-  // Transformers rounds the factor to the weights' type.
-  if (c.embedding_scale != 1.0)
-    x = x *
-        at::scalar_tensor(c.embedding_scale, at::TensorOptions().dtype(x.scalar_type()).device(x.device()));
+  Tensor x = embed(model, ids, context);
   for (size_t i = 0; i < model.layers.size(); ++i) {
     const Layer& layer = model.layers[i];
     const Tensor last = i + 1 == model.layers.size() ? context.last_rows : Tensor();
@@ -240,12 +264,48 @@ Tensor forward_cached(ModelView view, const Tensor& ids, const std::vector<ops::
   return run(view, ids, context);
 }
 
+namespace {
 const Tensor& head_weight(ModelView model) {
   return model.adapter ? model.adapter->replacement("lm_head.weight", model->lm_head) : model->lm_head;
 }
 
+const LoraPair* head_update(ModelView model) {
+  return model.adapter ? model.adapter->find(kHeadLayer) : nullptr;
+}
+}  // namespace
+
 Tensor logits(ModelView model, const Tensor& hidden) {
-  return ops::softcap(ops::linear(hidden, head_weight(model)), model->config.final_softcap);
+  const LinearLayer head{kHeadLayer, head_weight(model), {}};
+  Tensor y = ops::linear(hidden, head.weight);
+  if (const LoraPair* lora = head_update(model)) y = adapted(y, head, *lora, hidden, hidden);
+  return ops::softcap(y, model->config.final_softcap);
+}
+
+// W h + s B A h' is [W, s B] [h; A h'], h' being h with dropout; with DoRA's factor f it is
+// [W, (f - 1) W, f s B] [h; h'; A h'], without dropout f [W, s B] [h; A h].
+ops::Head head_of(ModelView model, const Tensor& hidden, const ForwardOptions& options) {
+  const Tensor& weight = head_weight(model);
+  const double cap = model->config.final_softcap;
+  const LoraPair* lora = head_update(model);
+  if (!lora) return {hidden, weight, cap};
+  const Tensor seen = dropped(hidden, options.dropout, ~uint64_t{0});
+  auto low = [&](const Tensor& h, const Tensor& a) {  // [n, r]
+    return ops::linear(h.to(a.scalar_type()), a, {}, options.precision).to(h.scalar_type());
+  };
+  auto wide = [&](const Tensor& b) { return (b * lora->scale).to(weight.scalar_type()); };  // [V, r]
+  if (!lora->magnitude.defined()) {
+    std::vector<Tensor> rows{hidden, low(seen, lora->a)}, columns{weight, wide(lora->b)};
+    if (lora->a0.defined()) {
+      rows.push_back(low(hidden, lora->a0));
+      columns.push_back(wide(-lora->b0));
+    }
+    return {at::cat(rows, 1), at::cat(columns, 1), cap};
+  }
+  const Tensor factor = dora_factor(*lora).unsqueeze(1).to(weight.scalar_type());  // [V, 1]
+  if (seen.is_same(hidden))
+    return {at::cat({hidden, low(seen, lora->a)}, 1), factor * at::cat({weight, wide(lora->b)}, 1), cap};
+  return {at::cat({hidden, seen, low(seen, lora->a)}, 1),
+          at::cat({weight, (factor - 1) * weight, factor * wide(lora->b)}, 1), cap};
 }
 
 }  // namespace sdft

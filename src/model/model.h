@@ -86,7 +86,7 @@ void save_model(const Model& model, const std::filesystem::path& dir,
 std::string plain_name(const std::string& stored);
 // Every weight with its Hugging Face name, in a fixed order; lm_head is left out where it is tied.
 std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model);
-// The linear layers that adapters may be on: all but the head, the router and the experts (as PEFT sees
+// The linear layers of attention and mlps: all but the head, the router and the experts (as PEFT sees
 // Transformers' fused experts).
 void for_each_linear(Model& model, const std::function<void(LinearLayer&)>& use);
 
@@ -107,10 +107,17 @@ struct Dropout {
   double p = 0.0;    // on the input of LoRA's A
   uint64_t key = 0;  // another one a step
 };
+// NEFTune (Jain et al. 2023, arXiv 2310.05914): uniform noise on the embeddings of a sequence of L tokens, up
+// to alpha / sqrt(L C).
+struct EmbeddingNoise {
+  double alpha = 0;  // 0: none
+  uint64_t key = 0;  // another one a step
+};
 // What training changes of a forward pass.
 struct ForwardOptions {
   Dropout dropout;
   ops::MatmulPrecision precision = ops::MatmulPrecision::kFull;
+  EmbeddingNoise noise = {};
 };
 // Final hidden states [N, C], normalised; logits() of them are the model's.
 Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions& options = {});
@@ -119,7 +126,8 @@ Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions
 Tensor forward_cached(ModelView model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
                       KvCache& cache, bool last_only = false);
 Tensor logits(ModelView model, const Tensor& hidden);  // [n, C] -> [n, V]
-// The weight that makes logits of hidden states, [V, C].
-const Tensor& head_weight(ModelView model);
+// What a loss makes the same logits of, with gradients; an adapter on the head makes it wider than C.
+// `options` as those of the forward pass.
+ops::Head head_of(ModelView model, const Tensor& hidden, const ForwardOptions& options = {});
 
 }  // namespace sdft

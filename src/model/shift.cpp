@@ -16,11 +16,40 @@ struct Matrix {
   Tensor b, a;   // [out, r], [r, in] f64
 };
 
-// A layer's update with its scale in B, [out, r] and [r, in]; undefined where there is none.
-Matrix low_rank(const Adapter* adapter, const std::string& layer) {
-  const LoraPair* pair = adapter ? adapter->find(layer) : nullptr;
-  if (!pair) return {};
-  return {{}, pair->b.to(at::kDouble) * pair->scale, pair->a.to(at::kDouble)};
+// A layer's update, if it has one. That of the embedding is turned round against the weight, [V, C].
+struct Update {
+  Update(ModelView view, const std::string& layer)
+      : pair(view.adapter ? view.adapter->find(layer) : nullptr), turned(layer == kEmbedLayer) {}
+
+  // What DoRA multiplies the weight with, [out, 1] f64, turned [1, C]; undefined without.
+  Tensor factor() const {
+    if (!pair || !pair->magnitude.defined()) return {};
+    return (pair->magnitude.to(at::kDouble) / pair->norm.to(at::kDouble)).unsqueeze(turned ? 0 : 1);
+  }
+  // With its scale in B, [out, r] and [r, in]; undefined where there is none.
+  Matrix low_rank() const {
+    if (!pair) return {};
+    const LowRank update = update_of(*pair);
+    Tensor b = update.b.to(at::kDouble) * pair->scale, a = update.a.to(at::kDouble);
+    if (pair->magnitude.defined()) b = b * factor().reshape({-1, 1});
+    return turned ? Matrix{{}, a.t(), b.t()} : Matrix{{}, b, a};
+  }
+
+  const LoraPair* pair;
+  bool turned;
+};
+
+Tensor scaled(const Tensor& weight, const Tensor& factor) {
+  return factor.defined() ? weight * factor.to(at::kFloat) : weight;
+}
+
+// The difference of these, undefined where they are the same.
+Tensor dense_difference(const Tensor& was, const Tensor& was_factor, const Tensor& is,
+                        const Tensor& is_factor) {
+  if (!was_factor.defined() && !is_factor.defined()) return was.is_same(is) ? Tensor() : is - was;
+  if (!was.is_same(is)) return scaled(is, is_factor) - scaled(was, was_factor);
+  const Tensor one = at::ones({1, 1}, was.options().dtype(at::kDouble));
+  return scaled(was, (is_factor.defined() ? is_factor : one) - (was_factor.defined() ? was_factor : one));
 }
 
 // y - x. Of the same rank, as where training goes on with an adapter, B' A' - B A = (B' - B) A' + B (A' - A),
@@ -49,7 +78,7 @@ double squared_norm(const Matrix& m) {
   return std::max(0.0, sum);
 }
 
-// All matrices with their names, the head also where it is tied: an adapter may replace it alone.
+// All matrices with their names, the head also where it is tied: an adapter may change it alone.
 std::vector<std::pair<std::string, Tensor>> matrices(ModelView view) {
   Model model = view.adapter ? with_replaced(*view.weights, *view.adapter) : *view.weights;
   std::vector<std::pair<std::string, Tensor>> list;
@@ -75,7 +104,8 @@ ModuleShift place_of(const std::string& name) {
 ParameterShift parameter_shift(ModelView before, ModelView after) {
   at::NoGradGuard no_grad;
   auto was = matrices(before), is = matrices(after);
-  if (before->config.tie_word_embeddings && is_tied(was) && is_tied(is)) {
+  const bool head_apart = Update(before, kHeadLayer).pair || Update(after, kHeadLayer).pair;
+  if (before->config.tie_word_embeddings && is_tied(was) && is_tied(is) && !head_apart) {
     was.pop_back();
     is.pop_back();
   }
@@ -84,9 +114,10 @@ ParameterShift parameter_shift(ModelView before, ModelView after) {
   for (size_t i = 0; i < was.size(); ++i) {
     const auto& [name, weight] = was[i];
     const std::string layer = name.substr(0, name.rfind(".weight"));
-    Matrix own = low_rank(before.adapter, layer), moved = difference(own, low_rank(after.adapter, layer));
-    own.dense = weight;
-    if (!weight.is_same(is[i].second)) moved.dense = is[i].second - weight;
+    const Update first(before, layer), last(after, layer);
+    Matrix own = first.low_rank(), moved = difference(own, last.low_rank());
+    own.dense = scaled(weight, first.factor());
+    moved.dense = dense_difference(weight, first.factor(), is[i].second, last.factor());
     const double change = squared_norm(moved), size = squared_norm(own);
     ModuleShift module = place_of(layer);
     module.shift = std::sqrt(change) / (size > 0 ? std::sqrt(size) : 1);

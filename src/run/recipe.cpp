@@ -76,6 +76,19 @@ std::string found(const YAML::Node& node) {
   return node.IsNull() ? "nothing" : node.size() == 0 ? "an empty list or map" : "a list or map";
 }
 
+bool put(const YAML::Node& node, LayerPatterns* patterns) {
+  patterns->clear();
+  std::set<std::string> seen;
+  for (const auto& item : node) {
+    double number;
+    if (!node.IsMap() || !item.first.IsScalar() || !seen.insert(item.first.Scalar()).second ||
+        !convert(item.second, &number))
+      return false;
+    patterns->emplace_back(item.first.Scalar(), number);
+  }
+  return node.IsMap() || node.IsNull();
+}
+
 // Puts the value in its place; what it should have been, where it is of another type.
 const char* put(const Setting& setting, const YAML::Node& node) {
   if (auto* text = std::get_if<std::string*>(&setting.target)) {
@@ -84,7 +97,8 @@ const char* put(const Setting& setting, const YAML::Node& node) {
   }
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
     if (node.IsScalar()) **list = names_in(node.Scalar());
-    return (node.IsScalar() || (node.IsSequence() && convert(node, *list))) && !(*list)->empty()
+    return (node.IsScalar() || (node.IsSequence() && convert(node, *list))) &&
+                   (setting.optional || !(*list)->empty())
                ? nullptr
                : "a list of names";
   }
@@ -92,6 +106,8 @@ const char* put(const Setting& setting, const YAML::Node& node) {
     const YAML::Node list = node.IsScalar() ? YAML::Node(names_in(node.Scalar())) : node;
     return list.IsSequence() && convert(list, *numbers) ? nullptr : "a list of numbers";
   }
+  if (auto* patterns = std::get_if<LayerPatterns*>(&setting.target))
+    return put(node, *patterns) ? nullptr : "a map of patterns to numbers, as {q_proj: 16}";
   if (auto* flag = std::get_if<bool*>(&setting.target))
     return convert(node, *flag) ? nullptr : "true or false";
   if (auto* real = std::get_if<double*>(&setting.target)) return convert(node, *real) ? nullptr : "a number";
@@ -444,8 +460,8 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
     return read_swept(key.substr(6), parse_yaml(value[0] == '[' ? value : "[" + value + "]", reading.where),
                       reading, recipe);
   const auto names = structured_names();
-  const bool structured =
-      std::find(names.begin(), names.end(), key) != names.end() || (!value.empty() && value[0] == '[');
+  const bool structured = std::find(names.begin(), names.end(), key) != names.end() ||
+                          (!value.empty() && (value[0] == '[' || value[0] == '{'));
   bool text = false;  // taken as it is, with what YAML would read as a comment or a quote
   for (const Setting& setting : settings(*recipe))
     text |= key == setting.name && std::holds_alternative<std::string*>(setting.target);
@@ -498,7 +514,8 @@ void emit(YAML::Emitter& out, const Setting& setting) {
   out << YAML::Key << setting.name << YAML::Value;
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
     out << YAML::Flow << **list;
-  } else if (std::holds_alternative<std::vector<double>*>(setting.target)) {
+  } else if (std::holds_alternative<std::vector<double>*>(setting.target) ||
+             std::holds_alternative<LayerPatterns*>(setting.target)) {
     out << YAML::Load(value_text(setting));
   } else if (auto* text = std::get_if<std::string*>(&setting.target)) {
     out << **text;
@@ -524,9 +541,7 @@ void emit_task(YAML::Emitter& out, TaskSettings task) {
   emit_columns(out, task.columns);
   out << YAML::EndMap;
 }
-}  // namespace
 
-namespace {
 // ", key: value" of each, in YAML's flow style. Texts are quoted as in JSON, which YAML reads.
 std::string emitted(const Overrides& overrides) {
   Recipe trial;

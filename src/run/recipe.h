@@ -125,7 +125,7 @@ enum Stages : unsigned {
 // One setting: where it is kept, what it means, what it may be.
 struct Setting {
   using Target = std::variant<std::string*, int64_t*, uint64_t*, double*, bool*, std::vector<std::string>*,
-                              std::vector<double>*>;
+                              std::vector<double>*, LayerPatterns*>;
   const char* section;  // "model", "data", "method", "generation", "training", "evaluation"
   const char* name;
   Target target;
@@ -139,6 +139,7 @@ struct Setting {
   bool paths = false;     // the same of each name in a comma-separated list
   bool prompt = false;    // a prompt template: one of `choices` or a file, whose content counts
   bool reported = false;  // worth reading in a report
+  bool optional = false;  // a list that may be empty
 
   Setting& changes(unsigned these) { return stages = these, *this; }
   Setting& between(double from, double to) { return low = from, high = to, *this; }
@@ -151,6 +152,7 @@ struct Setting {
     return path = prompt = true, one_of(std::move(names));
   }
   Setting& in_report() { return reported = true, *this; }
+  Setting& or_none() { return optional = true, *this; }
   // Whether variants and sweeps may have values of their own.
   bool varies() const { return stages != kNoStage && !(stages & kEval); }
 };

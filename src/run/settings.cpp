@@ -253,8 +253,27 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
   add("lora_rank", &t.lora.rank, "r").between(1, 1e6).in_report();
   add("lora_alpha", &t.lora.alpha, "scale is alpha / r").above(0, 1e6);
   add("lora_dropout", &t.lora.dropout, "on the adapter's input").between(0, 0.99);
-  add("lora_target", &t.lora.target_modules, "linear layers, or all-linear");
+  add("lora_target", &t.lora.target_modules,
+      "linear layers, all-linear, and by name embed_tokens and lm_head");
   add("use_rslora", &t.lora.use_rslora, "scale alpha / sqrt(r)");
+  add("use_dora", &t.lora.use_dora, "train the length of each row of the weights apart from its direction");
+  add("init_lora_weights", &t.lora.init,
+      "what a new adapter starts from: kaiming, A random and B zero; pissa, the strongest directions of the "
+      "weights")
+      .one_of(lora_inits());
+  add("rank_pattern", &t.lora.rank_pattern,
+      "ranks of layers whose name (or its end behind a dot) a regular expression matches: {q_proj: 16}");
+  add("alpha_pattern", &t.lora.alpha_pattern, "lora_alpha of layers likewise");
+  add("modules_to_save", &t.lora.modules_to_save, "trained whole beside the adapter: embed_tokens, lm_head")
+      .or_none();
+  add("loraplus_lr_ratio", &t.loraplus_lr_ratio,
+      "LoRA+: B learns at learning_rate times this, as 16; 0: at learning_rate")
+      .between(0, 1e6);
+  add("loraplus_lr_embedding", &t.loraplus_lr_embedding, "learning rate of LoRA on embed_tokens with LoRA+")
+      .above(0, 10);
+  add("neftune_noise_alpha", &t.neftune_noise_alpha,
+      "NEFTune: noise on the embeddings in training, up to this / sqrt(tokens x width), as 5; 0: none")
+      .between(0, 1e6);
   add("learning_rate", &t.learning_rate, "peak").above(0, 10).in_report();
   add("lr_scheduler_type", &t.lr_scheduler_type, "constant, constant_with_warmup, linear, cosine")
       .one_of(schedule_types());
@@ -384,6 +403,11 @@ std::string value_text(const Setting& setting) {
         using T = std::decay_t<decltype(*value)>;
         if constexpr (std::is_same_v<T, std::vector<std::string>> || std::is_same_v<T, std::vector<double>>) {
           return fmt::format("[{}]", fmt::join(*value, ", "));
+        } else if constexpr (std::is_same_v<T, LayerPatterns>) {
+          std::string text;
+          for (const auto& [pattern, number] : *value)
+            text += (text.empty() ? "" : ", ") + Json(pattern).dump() + ": " + fmt::format("{}", number);
+          return "{" + text + "}";
         } else {
           return fmt::format("{}", *value);  // numbers: the shortest text that reads back as the same
         }

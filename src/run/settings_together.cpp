@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "data/samples.h"
@@ -69,12 +70,39 @@ void check_change_settings(const Recipe& r, const std::string& whose, Problems& 
                  "it first (sdft merge)");
 }
 
+void check_adapter_settings(const Recipe& r, const std::string& whose, Problems& problems) {
+  auto add = [&](const std::string& what) { problems.add(whose + what); };
+  const TrainOptions& t = r.train;
+  const LoraConfig &lora = t.lora, defaults;
+  const std::tuple<const char*, bool, bool> of_adapters[] = {
+      // is set, is of new adapters only
+      {"use_dora", lora.use_dora, true},
+      {"init_lora_weights", lora.init != defaults.init, true},
+      {"rank_pattern", !lora.rank_pattern.empty(), true},
+      {"alpha_pattern", !lora.alpha_pattern.empty(), true},
+      {"modules_to_save", !lora.modules_to_save.empty(), true},
+      {"loraplus_lr_ratio", t.loraplus_lr_ratio > 0, false}};
+  for (const auto& [name, set, of_new] : of_adapters) {
+    if (set && t.finetuning_type == "full")
+      add(std::string("'") + name + "': is of adapters; full fine-tuning trains all weights");
+    else if (set && of_new && !r.adapter_name_or_path.empty())
+      add(std::string("'") + name +
+          "': is of new adapters; training goes on with that of adapter_name_or_path as it is");
+  }
+  if (t.loraplus_lr_ratio > 0 && t.loraplus_lr_ratio < 1)
+    add("'loraplus_lr_ratio': expected 1 or more, or 0 for none, found " +
+        fmt::format("{}", t.loraplus_lr_ratio));
+  if (!lora.modules_to_save.empty() && r.dtype == "bf16")
+    add("'modules_to_save': needs f32 weights; set dtype: f32");
+}
+
 void check_training_settings(const Recipe& r, const std::string& whose, Problems& problems) {
   auto add = [&](const std::string& what) { problems.add(whose + what); };
   if (r.reasoning == "keep" && r.train_on_prompt)
     add("'train_on_prompt': learns all tokens, which 'reasoning: keep' forbids of traces");
   if (r.train.finetuning_type == "full" && !r.adapter_name_or_path.empty())
     add("'adapter_name_or_path': full fine-tuning cannot start from an adapter; merge it first (sdft merge)");
+  check_adapter_settings(r, whose, problems);
   if (r.prompt_template == kTemplateOfRecord && (r.kl_budget > 0 || r.watch_steps > 0))
     add("'watch_steps': needs one prompt template for all, not record");
   if (r.train.load_best_model_at_end && (r.kl_budget > 0 || r.watch_steps > 0))

@@ -84,12 +84,10 @@ Adapter first_adapter(RunContext& run, const VariantJob& job, LoraConfig* config
   const fs::path from = after.empty() ? fs::path(recipe.adapter_name_or_path) : after / "adapter";
   if (from.empty()) return init_adapter(run.bundle.model, *config, recipe.seed);
   Adapter adapter = load_adapter(run.bundle.model, from);
-  if (!adapter.replaced.empty())
-    fail_input(from.string(), "also replaces whole weights (modules_to_save), which training cannot",
-               "merge it first: sdft merge");
   adapter.config.dropout = config->dropout;
-  spdlog::info("training goes on with the adapter of {}: its rank, alpha and layers hold, not the recipe's",
-               from.string());
+  spdlog::info(
+      "training goes on with the adapter of {}: its kind, rank, alpha and layers hold, not the recipe's",
+      from.string());
   *config = adapter.config;
   return adapter;
 }

@@ -363,8 +363,10 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Wanted
                values_of(own, {"distillation_mode", "distillation_topk", "objective", "entropy_topk"}),
            [&, &own = own, taught = taught] { check_topk(run, own, taught); });
     if ((stages & kTrain) || !own.adapter_name_or_path.empty())
-      once("adapter " + values_of(own, {"adapter_name_or_path", "finetuning_type", "lora_rank", "lora_alpha",
-                                        "lora_dropout", "lora_target", "use_rslora"}),
+      once("adapter " +
+               values_of(own, {"adapter_name_or_path", "finetuning_type", "lora_rank", "lora_alpha",
+                               "lora_dropout", "lora_target", "use_rslora", "use_dora", "init_lora_weights",
+                               "rank_pattern", "alpha_pattern", "modules_to_save"}),
            [&, &own = own] { check_adapter(run, own); });
     sandbox |= rewrites && runs_programs(acceptance_checks(own.acceptance, own.answer_check));
   }

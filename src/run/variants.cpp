@@ -210,6 +210,12 @@ std::string trained_kind(const Recipe& recipe) {
   std::string kind = recipe.train.finetuning_type + " " + std::to_string(lora.rank) + " " +
                      std::to_string(lora.alpha) + (lora.use_rslora ? " rslora" : "");
   for (const std::string& target : lora.target_modules) kind += " " + target;
+  if (lora.use_dora) kind += " dora";
+  for (const LayerPatterns* patterns : {&lora.rank_pattern, &lora.alpha_pattern}) {
+    kind += " |";
+    for (const auto& [pattern, number] : *patterns) kind += " " + pattern + "=" + std::to_string(number);
+  }
+  for (const std::string& module : lora.modules_to_save) kind += " " + module;
   return recipe.train.finetuning_type == "lora" ? kind : "full";
 }
 
@@ -270,7 +276,11 @@ std::string fault_of_all(const Recipe& recipe) {
     if (find_method(variant.method).change == Change::kPruning) pruned.insert(variant.name);
     if (!variant.after.empty() && trained.at(variant.after) != type)
       return "variant '" + variant.name + "': goes on from '" + variant.after +
-             "', so both need the same finetuning_type and the same rank, alpha and layers of LoRA";
+             "', so both need the same finetuning_type and the same kind, rank, alpha and layers of LoRA";
+    const bool trains = find_method(variant.method).change == Change::kNone;
+    if (!variant.after.empty() && trains && recipe_of(recipe, variant).train.lora.init == "pissa")
+      return "variant '" + variant.name + "': goes on from '" + variant.after +
+             "', whose adapter has its numbers already; init_lora_weights: pissa is of new adapters";
   }
   return "";
 }

@@ -119,8 +119,7 @@ Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardO
 
 ops::Head head_of(ModelView model, const PackedTokens& tokens, const Tensor& rows,
                   const ForwardOptions& options) {
-  return {forward(model, tokens, options).index_select(0, rows), head_weight(model),
-          model->config.final_softcap};  // hidden [n, C]
+  return head_of(model, forward(model, tokens, options).index_select(0, rows), options);  // hidden [n, C]
 }
 
 std::unique_ptr<BatchSource> fixed_data(const std::vector<Sample>& samples, int64_t per_step, uint64_t seed) {

@@ -6,7 +6,9 @@
 
 namespace sdft {
 
-AdamW::AdamW(const AdamWOptions& given, NamedTensors list) : options(given), parameters(std::move(list)) {
+AdamW::AdamW(const AdamWOptions& given, NamedTensors list, std::vector<double> of_each)
+    : options(given), parameters(std::move(list)), rates(std::move(of_each)) {
+  rates.resize(parameters.size(), 1.0);
   for (const auto& item : parameters) {
     m.push_back(at::zeros_like(item.second));
     v.push_back(at::zeros_like(item.second));
@@ -25,7 +27,6 @@ double AdamW::step(double learning_rate, double max_grad_norm) {
   }
   const double norm = std::sqrt(total);
   AdamWStep s{};
-  s.learning_rate = static_cast<float>(learning_rate);
   s.beta1 = static_cast<float>(options.beta1);
   s.beta2 = static_cast<float>(options.beta2);
   s.epsilon = static_cast<float>(options.epsilon);
@@ -36,6 +37,7 @@ double AdamW::step(double learning_rate, double max_grad_norm) {
       max_grad_norm > 0 ? static_cast<float>(std::min(1.0, max_grad_norm / (norm + 1e-6))) : 1.0f;
   for (size_t i = 0; i < parameters.size(); ++i) {
     Tensor& parameter = parameters[i].second;
+    s.learning_rate = static_cast<float>(learning_rate * rates[i]);
     s.weight_decay =
         parameter.dim() >= 2 || options.decay_vectors ? static_cast<float>(options.weight_decay) : 0.0f;
     if (gradients[i].defined()) ops::adamw(s, gradients[i], parameter, m[i], v[i]);

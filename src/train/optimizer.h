@@ -16,11 +16,13 @@ struct AdamWOptions {
 
 struct AdamW {
   AdamWOptions options;
-  NamedTensors parameters;  // f32; the tensors that training changes in place
+  NamedTensors parameters;    // f32; the tensors that training changes in place
+  std::vector<double> rates;  // of each parameter, times the step's learning rate
   std::vector<Tensor> m, v;
   int64_t steps = 0;  // done
 
-  AdamW(const AdamWOptions& options, NamedTensors parameters);
+  // No rates: 1 each.
+  AdamW(const AdamWOptions& options, NamedTensors parameters, std::vector<double> rates = {});
   // Takes the .grad of each parameter (undefined: zero), clips their common norm to max_grad_norm (0: no
   // clipping), steps and clears them. Returns the norm before clipping.
   double step(double learning_rate, double max_grad_norm);

@@ -11,8 +11,18 @@ std::unique_ptr<Objective> make_cross_entropy(const ObjectiveContext& context);
 namespace {
 // || s B A ||^2 = s^2 tr(B^T B  A A^T), without making the product.
 Tensor squared_update(const LoraPair& pair) {
-  const Tensor bb = at::mm(pair.b.t(), pair.b), aa = at::mm(pair.a, pair.a.t());  // [r, r]
+  const LowRank update = update_of(pair);
+  const Tensor bb = at::mm(update.b.t(), update.b), aa = at::mm(update.a, update.a.t());  // [r, r]
   return pair.scale * pair.scale * (bb * aa).sum();
+}
+
+// With DoRA's factors f, || f (W + s B A) - W ||^2, row by row (f - 1)^2 ||w||^2 + 2 (f - 1) f s w BA +
+// f^2 s^2 ||BA||^2. The norms in f are constants, as in the forward pass.
+Tensor squared_change(const Tensor& weight, const LoraPair& pair) {
+  const Tensor w = weight.to(at::kFloat), f = dora_factor(pair), b = pair.scale * pair.b;
+  const Tensor ww = w.square().sum(1), wba = (at::mm(w, pair.a.t()) * b).sum(1),  // [out]
+      baba = (at::mm(b, at::mm(pair.a, pair.a.t())) * b).sum(1);
+  return ((f - 1).square() * ww + 2 * (f - 1) * f * wba + f.square() * baba).sum();
 }
 
 // Cross entropy + weight * || W - W0 ||^2 over all trained matrices, of an adapter || s B A ||^2 (L2-SP, Li
@@ -32,7 +42,15 @@ class L2Sp final : public Objective {
     Tensor sum;
     auto add = [&](const Tensor& one) { sum = sum.defined() ? sum + one : one; };
     if (student.adapter) {
-      for (const auto& [name, pair] : student.adapter->pairs) add(squared_update(pair));
+      for (const auto& [name, pair] : student.adapter->pairs)
+        if (!pair.magnitude.defined()) add(squared_update(pair));
+      if (student.adapter->config.use_dora)
+        for (const LoraLayer& layer : lora_layers(*student.weights))
+          if (const LoraPair* pair = student.adapter->find(layer.name))
+            add(squared_change(layer.weight, *pair));
+      Model own = *student.weights;  // shares the tensors
+      for (const auto& [name, weight] : student.adapter->replaced)
+        add((weight - *find_weight(own, name)).square().sum());
     } else {
       Model tuned = *student.weights, seed = *seed_.weights;  // shares the tensors
       const auto now = named_parameters(tuned), before = named_parameters(seed);

@@ -24,7 +24,10 @@ NamedTensors tensors_of(const Adapter& adapter) {
   for (const auto& [name, pair] : adapter.pairs) {
     tensors.emplace_back("teacher." + name + ".lora_A", pair.a);
     tensors.emplace_back("teacher." + name + ".lora_B", pair.b);
+    if (pair.magnitude.defined())
+      tensors.emplace_back("teacher." + name + ".lora_magnitude_vector", pair.magnitude);
   }
+  for (const auto& [name, weight] : adapter.replaced) tensors.emplace_back("teacher." + name, weight);
   return tensors;
 }
 
@@ -47,7 +50,10 @@ Teacher::Teacher(ModelView seed, ModelView student, const TeacherOptions& option
     for (auto& [name, pair] : adapter_.pairs) {
       pair.a = pair.a.detach().clone();
       pair.b = pair.b.detach().clone();
+      if (pair.magnitude.defined()) pair.magnitude = pair.magnitude.detach().clone();
+      if (pair.norm.defined()) pair.norm = pair.norm.clone();
     }
+    for (auto& [name, weight] : adapter_.replaced) weight = weight.detach().clone();
     averaged_ = tensors_of(adapter_);
   } else {
     model_ = clone(*student.weights);
@@ -67,6 +73,14 @@ void Teacher::stepped(ModelView student, int64_t steps) {
   const NamedTensors now = tensors_of(student);
   for (size_t i = 0; i < averaged_.size(); ++i)
     averaged_[i].second.lerp_(now[i].second.detach(), options_.update_rate);
+  refresh_norms(*student.weights, adapter_);
+}
+
+NamedTensors Teacher::state() const {
+  NamedTensors state = averaged_;
+  for (const auto& [name, pair] : adapter_.pairs)
+    if (pair.norm.defined()) state.emplace_back("teacher." + name + ".norm", pair.norm);
+  return state;
 }
 
 }  // namespace sdft

@@ -33,7 +33,7 @@ class Teacher {
 
   ModelView view(ModelView student) const;
   void stepped(ModelView student, int64_t steps);
-  NamedTensors state() const { return averaged_; }
+  NamedTensors state() const;  // with what follows from it, so that restoring it in place is enough
 
  private:
   TeacherKind kind_;

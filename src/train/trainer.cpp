@@ -27,6 +27,7 @@ double accumulate_gradients(const Objective& objective, ModelView student,
     if (batch.targets.numel() == 0) continue;
     ForwardOptions of_part = options;
     of_part.dropout.key = options.dropout.key * 4096 + part;
+    of_part.noise.key = options.noise.key * 4096 + part;
     const Tensor value = objective.loss(student, batch, of_part);
     value.backward();
     loss += value.item<double>();
@@ -41,12 +42,45 @@ NamedTensors trainable(Model& model, Adapter* adapter) {
     for (auto& [name, pair] : adapter->pairs) {
       list.emplace_back(name + ".lora_A", pair.a);
       list.emplace_back(name + ".lora_B", pair.b);
+      if (pair.magnitude.defined()) list.emplace_back(name + ".lora_magnitude_vector", pair.magnitude);
+    }
+    for (auto& [name, weight] : adapter->replaced) {
+      if (weight.scalar_type() != at::kFloat)
+        fail_usage("modules_to_save needs f32 weights", "set dtype: f32");
+      list.emplace_back(name, weight);
     }
   } else {
     if (model.dtype != at::kFloat) fail_usage("full fine-tuning needs f32 weights", "set dtype: f32");
     for (auto& [name, tensor] : named_parameters(model)) list.emplace_back(name, *tensor);
   }
   return list;
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// The groups of PEFT's create_loraplus_optimizer: A and whole matrices, LoRA on the embedding, B and vectors.
+std::vector<double> rates_of(const NamedTensors& parameters, const TrainOptions& options) {
+  std::vector<double> rates;
+  if (options.loraplus_lr_ratio <= 0) return rates;
+  for (const auto& [name, tensor] : parameters) {
+    const bool b = ends_with(name, ".lora_B");
+    if (name.rfind(kEmbedLayer + ".lora_", 0) == 0 && tensor.dim() == 2)
+      rates.push_back(options.loraplus_lr_embedding / options.learning_rate);
+    else
+      rates.push_back(b || tensor.dim() == 1 ? options.loraplus_lr_ratio : 1.0);
+  }
+  return rates;
+}
+
+// Magnitudes decay, too, as in HF Trainer.
+AdamW optimizer_of(Model& model, Adapter* adapter, const TrainOptions& options) {
+  AdamWOptions adam = options.adam;
+  adam.decay_vectors |= adapter && adapter->config.use_dora;
+  NamedTensors parameters = trainable(model, adapter);
+  std::vector<double> rates = rates_of(parameters, options);
+  return AdamW(adam, std::move(parameters), std::move(rates));
 }
 
 // Of one forward pass.
@@ -88,12 +122,27 @@ Trainer::Trainer(Model& model, Adapter* adapter, std::unique_ptr<Objective> obje
       objective_(std::move(objective)),
       options_(options),
       schedule_(schedule_of(options, total)),
-      optimizer_(options.adam, trainable(model, adapter)) {
+      optimizer_(optimizer_of(model, adapter, options)) {
   for (auto& item : optimizer_.parameters) item.second.requires_grad_(true);
 }
 
 Trainer::~Trainer() {
   for (auto& item : optimizer_.parameters) item.second.requires_grad_(false);
+}
+
+NamedTensors Trainer::kept() const {
+  NamedTensors list = objective_->state();
+  if (!adapter_) return list;
+  for (const auto& [name, pair] : adapter_->pairs) {
+    if (!pair.a0.defined()) continue;
+    list.emplace_back(name + ".begin_A", pair.a0);
+    list.emplace_back(name + ".begin_B", pair.b0);
+  }
+  return list;
+}
+
+void Trainer::restored() {
+  if (adapter_) refresh_norms(model_, *adapter_);
 }
 
 StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
@@ -108,9 +157,11 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
   }
   const Dropout dropout{adapter_ ? options_.lora.dropout : 0.0,
                         Random(options_.seed, "dropout " + std::to_string(step)).next()};
+  const EmbeddingNoise noise{options_.neftune_noise_alpha,
+                             Random(options_.seed, "noise " + std::to_string(step)).next()};
   m.step = step + 1;
   m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens(options_),
-                                {dropout, precision(options_)});
+                                {dropout, precision(options_), noise});
   if (const Tensor penalty = objective_->penalty(student()); penalty.defined()) {
     penalty.backward();
     m.loss += penalty.item<double>();
@@ -119,6 +170,7 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
   if (on_gradients) on_gradients(optimizer_.parameters);
   m.learning_rate = learning_rate_at(schedule_, step);
   m.grad_norm = optimizer_.step(m.learning_rate, options_.max_grad_norm);
+  restored();
   if (!std::isfinite(m.grad_norm))
     throw Error(ExitCode::kInput, "training diverged at step " + std::to_string(m.step) +
                                       ": the gradient is not a number (lower learning_rate)");
@@ -202,6 +254,7 @@ void settle(const fs::path& dir, const Kept& kept, const TrainingHistory& histor
     fail_input("training", "went wrong before its first sound measurement: " + history.fault,
                "lower learning_rate, measure more often (watch_steps), or allow more (kl_budget)");
   load_best(dir, step, trainer.state());
+  trainer.restored();
 }
 }  // namespace
 
@@ -213,7 +266,8 @@ TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<S
   std::vector<const Sample*> validation;
   for (const Sample& sample : held_back) validation.push_back(&sample);
   make_directories(dir);
-  load_checkpoint(dir, trainer.state(), trainer.objective_state());
+  load_checkpoint(dir, trainer.state(), trainer.kept());
+  trainer.restored();
   TrainingHistory history = read_history(dir);
   const Kept kept{options.load_best_model_at_end && !validation.empty(), static_cast<bool>(monitor)};
   int64_t saved = kept.step_of(history);  // the one that belongs to the checkpoint
@@ -240,7 +294,7 @@ TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<S
     if (last() || (resumable && (interrupted || due))) {
       due = false;
       metrics.sync();
-      save_checkpoint(dir, trainer.state(), trainer.objective_state());
+      save_checkpoint(dir, trainer.state(), trainer.kept());
       saved = kept.step_of(history);
       keep_best(dir, {saved});
     }

@@ -26,6 +26,11 @@ struct TrainOptions {
   std::string objective = "sft";  // objective_names()
   ObjectiveOptions objective_options;
   double learning_rate = 1e-4;
+  // LoRA+ (Hayou et al. 2024, arXiv 2402.12354): B, and DoRA's magnitudes, at learning_rate times this; 0:
+  // off.
+  double loraplus_lr_ratio = 0;
+  double loraplus_lr_embedding = 1e-6;  // then of LoRA on the embedding
+  double neftune_noise_alpha = 0;       // ForwardOptions::noise
   std::string lr_scheduler_type = "cosine";
   double warmup_ratio = 0.0;
   int64_t warmup_steps = 0;  // > 0 wins over the ratio
@@ -93,7 +98,10 @@ class Trainer {
   ModelView student() const { return {model_, adapter_}; }
   // The state between two steps; see checkpoint.h.
   AdamW& state() { return optimizer_; }
-  NamedTensors objective_state() const { return objective_->state(); }
+  // What a checkpoint holds besides: the objective's state, and what an adapter began with.
+  NamedTensors kept() const;
+  // To be called after parameters were put in place from outside: what follows from them is computed anew.
+  void restored();
 
   // Called with the parameters, each with its .grad, between backward pass and clipping: to sum over ranks,
   // say.

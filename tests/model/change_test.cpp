@@ -37,6 +37,28 @@ TEST_F(Changes, ScaledByNothingAreTheSeedAndByOneThemselves) {
   EXPECT_TRUE(half.layers[1].q.weight.allclose((seed.layers[1].q.weight + tuned.layers[1].q.weight) / 2));
 }
 
+// DoRA's stays DoRA's.
+TEST_F(Changes, OfDoraAreThoseOfItsMerge) {
+  LoraConfig config = testing::quick().lora;
+  config.use_dora = true;
+  config.target_modules = {"q_proj", "embed_tokens", "lm_head"};
+  Adapter dora = init_adapter(seed, config, 1);
+  for (auto& [name, pair] : dora.pairs) {
+    pair.a.normal_(0, 0.3);
+    pair.b.normal_(0, 0.3);
+    pair.magnitude *= 1 + 0.2 * at::rand_like(pair.magnitude);
+  }
+  refresh_norms(seed, dora);
+  for (const double scale : {0.0, 0.3, 1.0}) {
+    Model merged = clone(seed);
+    merge_adapter(merged, dora);
+    scale_change(merged, seed, scale);
+    Adapter scaled = dora;
+    scale_change(scaled, seed, scale);
+    EXPECT_LT((logits_of({seed, &scaled}) - logits_of(merged)).abs().max().item<double>(), 2e-4) << scale;
+  }
+}
+
 // An adapter's change is what merging it would make, so that both ways are one.
 TEST_F(Changes, OfAnAdapterAreThoseOfItsMerge) {
   Model merged = clone(seed);

@@ -57,6 +57,46 @@ TEST(Recipe, ResolvedReadsBackTheSame) {
   EXPECT_NE(once.find("0.00012345"), std::string::npos);
 }
 
+TEST(Recipe, PatternsAreMapsOfNumbers) {
+  ScratchDir dir;
+  write_file_atomic(dir / "r.yaml",
+                    "rank_pattern: {'layers\\.0\\..*': 4, q_proj: 16}\nalpha_pattern: {\"7\": 0.5}\n"
+                    "modules_to_save: []\nvariants:\n- {name: a, method: sft, rank_pattern: {k_proj: 2}}\n");
+  const Recipe r = read_recipe(dir / "r.yaml", {});
+  EXPECT_EQ(r.train.lora.rank_pattern, (LayerPatterns{{"layers\\.0\\..*", 4}, {"q_proj", 16}}));
+  EXPECT_EQ(r.train.lora.alpha_pattern, (LayerPatterns{{"7", 0.5}}));
+  EXPECT_EQ(recipe_of(r, wanted_variants(r)[0]).train.lora.rank_pattern, (LayerPatterns{{"k_proj", 2}}));
+  write_file_atomic(dir / "again.yaml", resolved_recipe(r));
+  EXPECT_EQ(resolved_recipe(read_recipe(dir / "again.yaml", {})), resolved_recipe(r));
+  EXPECT_EQ(read_recipe("", {"rank_pattern={q_proj: 3}"}).train.lora.rank_pattern,
+            (LayerPatterns{{"q_proj", 3}}));
+  for (const char* wrong : {"rank_pattern=4", "rank_pattern=[q_proj]", "alpha_pattern={q_proj: many}",
+                            "rank_pattern={q_proj: 1, q_proj: 2}"})
+    EXPECT_NE(problem_of({wrong}).find("a map of patterns to numbers"), std::string::npos) << wrong;
+}
+
+TEST(Recipe, WhatIsOfAdaptersDoesNotGoWithOthers) {
+  const std::string text = problem_of({"finetuning_type=full", "use_dora=true", "loraplus_lr_ratio=16",
+                                       "rank_pattern={q_proj: 2}", "modules_to_save=embed_tokens"});
+  for (const char* part : {"4 problems", "'use_dora': is of adapters", "'loraplus_lr_ratio': is of adapters",
+                           "'rank_pattern': is of adapters", "'modules_to_save': is of adapters"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  EXPECT_NE(problem_of({"adapter_name_or_path=x", "init_lora_weights=pissa"}).find("is of new adapters"),
+            std::string::npos);
+  EXPECT_EQ(problem_of({"adapter_name_or_path=x", "loraplus_lr_ratio=16"}), "");
+  EXPECT_NE(problem_of({"loraplus_lr_ratio=0.5"}).find("1 or more"), std::string::npos);
+  EXPECT_NE(problem_of({"init_lora_weights=pisa"}).find("did you mean 'pissa'"), std::string::npos);
+  EXPECT_NE(problem_of({"modules_to_save=lm_head", "dtype=bf16"}).find("needs f32"), std::string::npos);
+  EXPECT_NE(
+      problem_of({"variants=[{name: a, method: sft}, {name: b, method: sft, after: a, use_dora: true}]"})
+          .find("same kind"),
+      std::string::npos);
+  EXPECT_NE(problem_of({"init_lora_weights=pissa",
+                        "variants=[{name: a, method: sft}, {name: b, method: sft, after: a}]"})
+                .find("has its numbers already"),
+            std::string::npos);
+}
+
 TEST(Recipe, ListsOfNumbersAreSettings) {
   EXPECT_EQ(read_recipe("", {"dataset_weights=[3, 0.5]"}).dataset_weights, (std::vector<double>{3, 0.5}));
   const Recipe r = read_recipe("", {"dataset_weights=3,1", "dataset=a.jsonl, b.jsonl"});
