@@ -7,10 +7,9 @@ namespace sdft {
 void scale_change(Model& tuned, const Model& seed, double scale) {
   at::NoGradGuard no_grad;
   Model before = seed;  // shares the tensors
-  const auto now = named_parameters(tuned), was = named_parameters(before);
-  for (size_t i = 0; i < now.size(); ++i) {
-    const Tensor change = now[i].second->to(at::kFloat) - was[i].second->to(at::kFloat);
-    now[i].second->copy_(was[i].second->to(at::kFloat) + scale * change);
+  for (auto& [name, now] : named_parameters(tuned)) {
+    const Tensor was = find_weight(before, name)->to(at::kFloat);
+    now->copy_(was + scale * (now->to(at::kFloat) - was));
   }
 }
 
@@ -46,10 +45,9 @@ void scale_change(Adapter& adapter, const Model& seed, double scale) {
 void prune_change(Model& tuned, const Model& seed, double ratio) {
   at::NoGradGuard no_grad;
   Model before = seed;
-  const auto now = named_parameters(tuned), was = named_parameters(before);
-  for (size_t i = 0; i < now.size(); ++i) {
+  for (auto& [name, now] : named_parameters(tuned)) {  // of tied weights, one may have changed alone
     stop_if_interrupted();
-    Tensor &w = *now[i].second, &w0 = *was[i].second;
+    Tensor &w = *now, &w0 = *find_weight(before, name);
     const auto dropped = static_cast<int64_t>(ratio * static_cast<double>(w.numel()));
     if (w.dim() != 2 || dropped == 0) continue;
     const Tensor change = (w.to(at::kFloat) - w0.to(at::kFloat)).abs();

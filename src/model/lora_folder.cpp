@@ -206,22 +206,22 @@ std::string peft_layer(const std::string& as_stored) {
 
 // Of a layer that has at least A or B.
 LoraPair load_pair(const LoraLayer& layer, const PartNames& names, const CompiledPatterns& alphas,
-                   const LoraConfig& config, StoredAdapter& stored) {
+                   const LoraConfig& config, at::Device device, StoredAdapter& stored) {
   const std::string module = peft_layer(stored.unused.at(stored.has(names.a) ? names.a : names.b));
   check_shapes(layer, stored, names);
   const char* why = "its A or B is there without the other";
   LoraPair pair{stored.take(names.a, why), stored.take(names.b, why)};
   if (config.use_dora)
-    pair.magnitude = stored.take(names.magnitude, "use_dora is set, and each layer has its magnitude")
-                         .to(layer.weight.device());
+    pair.magnitude =
+        stored.take(names.magnitude, "use_dora is set, and each layer has its magnitude").to(device);
   const double alpha = value_of(alphas, module, config.alpha);
   pair.scale = scale_of(alpha, static_cast<double>(pair.a.size(0)), config.use_rslora);
   if (!(std::abs(pair.scale) <= std::numeric_limits<float>::max()))
     fail_input((stored.dir / "adapter_config.json").string(), "scales the update of " + layer.name +
                                                                   " beyond all range: alpha / rank is " +
                                                                   std::to_string(pair.scale));
-  pair.a = pair.a.to(layer.weight.device());
-  pair.b = pair.b.to(layer.weight.device());
+  pair.a = pair.a.to(device);
+  pair.b = pair.b.to(device);
   return pair;
 }
 }  // namespace
@@ -251,7 +251,7 @@ Adapter load_adapter(Model& model, const fs::path& dir) {
       bare.insert(last_part(layer.name));
       continue;
     }
-    adapter.pairs[layer.name] = load_pair(layer, names, alphas, adapter.config, stored);
+    adapter.pairs[layer.name] = load_pair(layer, names, alphas, adapter.config, model.device, stored);
     targets.insert(last_part(layer.name));
   }
   load_replaced(model, json, where, stored, &adapter);

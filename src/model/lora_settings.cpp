@@ -51,8 +51,8 @@ void check_numbers(const LoraConfig& config, Problems& problems) {
                    ", expected a positive " + (rank == std::floor(rank) ? "number" : "whole number"));
   };
   auto check_alpha = [&](const std::string& name, double alpha) {
-    if (!std::isfinite(alpha))
-      problems.add(name + " is " + std::to_string(alpha) + ", expected a finite number");
+    if (!(alpha > 0) || !std::isfinite(alpha))
+      problems.add(name + " is " + std::to_string(alpha) + ", expected a number above 0");
   };
   check_rank("lora_rank", static_cast<double>(config.rank));
   check_alpha("lora_alpha", config.alpha);

@@ -39,6 +39,12 @@ void check_on_policy_settings(const Recipe& r, const std::string& whose, Problem
     add("'objective': " + r.train.objective + " is of given answers; on_policy has a loss of its own");
   if (r.train.val_size > 0) add("'val_size': on_policy learns from no given answers that could be held back");
   if (replays(r)) add("'replay_dataset', 'replay_source': on_policy learns from no given answers");
+  if (r.num_loss_tokens_to_skip >= r.max_new_tokens)
+    add(fmt::format("'num_loss_tokens_to_skip': {} leaves nothing of answers of {} tokens (max_new_tokens)",
+                    r.num_loss_tokens_to_skip, r.max_new_tokens));
+  if (r.distillation.mode == "topk_logits" && r.distillation.topk == 1 && !r.distillation.add_tail)
+    add("'distillation_topk': one token made to sum to 1 is the same for both; take 2 or more, or set "
+        "distillation_add_tail");
   const bool sampled = r.distillation.mode == "sampled_token";
   if (sampled && find_divergence(r.train.objective_options.divergence) != 1)
     add("'distillation_mode': sampled_token estimates the reverse KL; set divergence: reverse");
@@ -51,6 +57,8 @@ void check_replay_settings(const Recipe& r, const std::string& whose, Problems& 
     add("'replay_source': own_answers needs prompts to answer; set replay_dataset");
   if (source == ReplaySource::kSelfDialogue && !r.replay_dataset.empty())
     add("'replay_source': self_dialogue makes up its prompts; leave replay_dataset out");
+  if (source != ReplaySource::kDataset && r.replay_fraction == 0)
+    add("'replay_fraction': 0 replays nothing of what replay_source makes up");
   if (source != ReplaySource::kDataset && r.prompt_template == kTemplateOfRecord)
     add("'replay_source': " + r.replay_source + " needs one prompt template for all, not record");
   if (source == ReplaySource::kSelfDialogue && r.prompt_template != "chat")

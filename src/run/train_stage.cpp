@@ -84,6 +84,10 @@ Adapter first_adapter(RunContext& run, const VariantJob& job, LoraConfig* config
   const fs::path from = after.empty() ? fs::path(recipe.adapter_name_or_path) : after / "adapter";
   if (from.empty()) return init_adapter(run.bundle.model, *config, recipe.seed);
   Adapter adapter = load_adapter(run.bundle.model, from);
+  for (const auto& [name, pair] : adapter.pairs)
+    if (pair.scale == 0)
+      fail_input(from.string(), "scales its updates by 0, so that nothing could be learned",
+                 "go on from another change_scale, or from the seed");
   adapter.config.dropout = config->dropout;
   spdlog::info(
       "training goes on with the adapter of {}: its kind, rank, alpha and layers hold, not the recipe's",
@@ -149,7 +153,12 @@ Lesson given_answers(const RunContext& run, const VariantJob& job, const Split& 
   Lesson lesson;
   const std::vector<Sample> kept = kept_samples(run, job);
   lesson.objective = make_objective(options.objective, {seed, student, options.objective_options, &kept});
-  lesson.samples = lesson.objective->selected(samples_of(run, job, split.train));
+  lesson.samples = samples_of(run, job, split.train);
+  const bool empty = nothing_to_learn(lesson.samples);
+  lesson.samples = lesson.objective->selected(std::move(lesson.samples));
+  if (!empty && nothing_to_learn(lesson.samples))
+    fail_input(dir.string(), "objective: " + options.objective + " leaves no token to learn",
+               "raise max_perplexity");
   lesson.held_back = lesson.objective->selected(samples_of(run, job, split.validation));
   note_samples(run, job, lesson.samples, lesson.held_back, dir);
   lesson.source = fixed_data(lesson.samples, options.samples_per_step(), job.recipe.seed);
@@ -227,6 +236,10 @@ Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
       if (is_retained(job.recipe.eval[i]))
         result.emplace_back("the retained task " + job.recipe.eval[i].name,
                             examples_sha256((*job.eval)[i].examples));
+  const bool on_policy = find_method(job.variant.method).on_policy;
+  if (on_policy) result.emplace_back("method", job.variant.method);
+  if (on_policy || is_watched(job.recipe, on_policy))
+    result.emplace_back("max_new_tokens", std::to_string(job.recipe.max_new_tokens));
   if (job.recipe.train.objective == "ewc")
     result.emplace_back("the examples of replay_dataset", examples_sha256(job.replay->examples));
   result.emplace_back("the examples and their targets", examples_sha256(targets));

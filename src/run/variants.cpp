@@ -45,19 +45,27 @@ std::string with_value(const std::string& name, const std::string& key, const st
   return longer.size() <= kLongestName ? longer : name.substr(0, 100) + "~" + sha256(longer).substr(0, 16);
 }
 
-unsigned stages_of(const std::string& key) {
+struct Place {
+  std::string section;
+  unsigned stages;
+};
+Place place_of(const std::string& key) {
   Recipe trial;
   for (const Setting& setting : settings(trial))
-    if (key == setting.name) return setting.stages;
-  return key == "columns" ? kSelects : kNoStage;
+    if (key == setting.name) return {setting.section, setting.stages};
+  return {"", key == "columns" ? kSelects : kNoStage};
 }
 
 // Whether the setting changes what a variant of this method becomes.
 bool is_used(const std::string& key, const Variant& variant) {
   const Method& method = find_method(variant.method);
-  if (method.change != Change::kNone || stages_of(key) == kChange)
-    return method.change != Change::kNone && stages_of(key) == kChange;
-  return method.rewrites || (stages_of(key) & (kTrain | kSelects | kReplays));
+  const Place place = place_of(key);
+  if (method.change == Change::kInterpolation) return key == "change_scale";
+  if (method.change == Change::kPruning) return key == "prune_ratio";
+  if (place.stages == kChange) return false;
+  if (place.section.rfind("on-policy", 0) == 0) return method.on_policy;
+  if (key == "objective") return !method.on_policy;
+  return method.rewrites || (place.stages & (kTrain | kSelects | kReplays));
 }
 
 bool has_own(const Variant& variant, const std::string& key) {
@@ -262,7 +270,8 @@ std::string fault_of_all(const Recipe& recipe) {
   std::map<std::string, std::string> trained;  // what a training goes on with, by name
   std::set<std::string> pruned;
   for (const Variant& variant : wanted_variants(recipe)) {
-    const std::string type = trained_kind(recipe_of(recipe, variant));
+    const bool changes = find_method(variant.method).change != Change::kNone;  // of what it goes on from
+    const std::string type = changes ? trained.at(variant.after) : trained_kind(recipe_of(recipe, variant));
     if (!recipe.adapter_name_or_path.empty() && type != trained_kind(recipe))
       return "variant '" + variant.name +
              "': the adapter of adapter_name_or_path has a rank, alpha and layers already, which training "
@@ -270,7 +279,7 @@ std::string fault_of_all(const Recipe& recipe) {
     if (!trained.emplace(variant.name, type).second)
       return "two combinations of values are both called '" + variant.name +
              "'; list them under 'variants' with names of their own";
-    if (pruned.count(variant.after))
+    if (pruned.count(variant.after) && type != "full")
       return "variant '" + variant.name + "': cannot go on from '" + variant.after +
              "', of whose change pruning keeps no adapter's form";
     if (find_method(variant.method).change == Change::kPruning) pruned.insert(variant.name);

@@ -8,6 +8,7 @@ namespace sdft {
 namespace {
 struct Prompts {
   std::string id;
+  double weight;  // the example's
   std::vector<int32_t> student, teacher;
 };
 
@@ -21,7 +22,7 @@ class Rollouts final : public BatchSource {
     const PromptTemplate &bare = find_prompt_template(options.training_template),
                          &shown = find_prompt_template(options.teacher_template);
     for (const Example& example : examples)
-      prompts_.push_back({example.id, prompt_ids(formatter, bare, example),
+      prompts_.push_back({example.id, example.weight, prompt_ids(formatter, bare, example),
                           prompt_ids(formatter, shown, example, example.response)});
   }
 
@@ -82,7 +83,7 @@ class Rollouts final : public BatchSource {
     sample.supervised.assign(sample.ids.size(), 0);
     for (size_t t = skipped; t < written.size(); ++t) sample.supervised[prompt.student.size() + t] = 1;
     const size_t learned = written.size() - std::min(written.size(), skipped);
-    sample.weight = 1.0 / static_cast<double>(std::max<size_t>(1, learned));
+    sample.weight = prompt.weight / static_cast<double>(std::max<size_t>(1, learned));
     return sample;
   }
 

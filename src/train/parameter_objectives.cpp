@@ -9,9 +9,14 @@ namespace sdft {
 std::unique_ptr<Objective> make_cross_entropy(const ObjectiveContext& context);
 
 namespace {
-// || s B A ||^2 = s^2 tr(B^T B  A A^T), without making the product.
-Tensor squared_update(const LoraPair& pair) {
-  const LowRank update = update_of(pair);
+// || s B A ||^2 = s^2 tr(B^T B  A A^T), without making the product; of a seed with an adapter, the distance
+// from its update.
+Tensor squared_update(const LoraPair& pair, const LoraPair* seed) {
+  LowRank update = update_of(pair);
+  if (seed) {  // s B A - s0 B0 A0, as one pair of factors
+    update.b = at::cat({update.b, -seed->scale / pair.scale * seed->b}, 1);
+    update.a = at::cat({update.a, seed->a}, 0);
+  }
   const Tensor bb = at::mm(update.b.t(), update.b), aa = at::mm(update.a, update.a.t());  // [r, r]
   return pair.scale * pair.scale * (bb * aa).sum();
 }
@@ -43,14 +48,18 @@ class L2Sp final : public Objective {
     auto add = [&](const Tensor& one) { sum = sum.defined() ? sum + one : one; };
     if (student.adapter) {
       for (const auto& [name, pair] : student.adapter->pairs)
-        if (!pair.magnitude.defined()) add(squared_update(pair));
+        if (!pair.magnitude.defined())
+          add(squared_update(pair, seed_.adapter ? seed_.adapter->find(name) : nullptr));
       if (student.adapter->config.use_dora)
         for (const LoraLayer& layer : lora_layers(*student.weights))
           if (const LoraPair* pair = student.adapter->find(layer.name))
             add(squared_change(layer.weight, *pair));
       Model own = *student.weights;  // shares the tensors
       for (const auto& [name, weight] : student.adapter->replaced)
-        add((weight - *find_weight(own, name)).square().sum());
+        add((weight - (seed_.adapter ? seed_.adapter->replacement(name, *find_weight(own, name))
+                                     : *find_weight(own, name)))
+                .square()
+                .sum());
     } else {
       Model tuned = *student.weights, seed = *seed_.weights;  // shares the tensors
       const auto now = named_parameters(tuned), before = named_parameters(seed);

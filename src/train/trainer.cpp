@@ -251,8 +251,9 @@ void settle(const fs::path& dir, const Kept& kept, const TrainingHistory& histor
   if (!kept.sound && !kept.best) return;
   const int64_t step = kept.step_of(history);
   if (step == 0)
-    fail_input("training", "went wrong before its first sound measurement: " + history.fault,
-               "lower learning_rate, measure more often (watch_steps), or allow more (kl_budget)");
+    fail_input(
+        "training", "went wrong before its first sound measurement: " + history.fault,
+        "lower learning_rate, measure more often (watch_steps), or allow more (kl_budget, collapse_guard)");
   load_best(dir, step, trainer.state());
   trainer.restored();
 }

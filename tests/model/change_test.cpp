@@ -86,5 +86,20 @@ TEST_F(Changes, PruningDropsWhatChangedMostForItsSize) {
   EXPECT_TRUE(pruned.layers[2].mlp.up.weight.equal(w0));
 }
 
+// Merging an adapter on one of two tied weights unties them.
+TEST(TiedChanges, ArePrunedBothWays) {
+  ModelConfig config = testing::small_config();
+  config.tie_word_embeddings = true;
+  Model seed = init_model(config, 1, {"cpu", "f32"});
+  Adapter adapter;
+  adapter.replaced["lm_head.weight"] = seed.lm_head + 1.0;
+  Model tuned = clone(seed);
+  merge_adapter(tuned, adapter);
+  prune_change(tuned, seed, 1);
+  EXPECT_TRUE(tuned.lm_head.equal(seed.lm_head));
+  scale_change(tuned, seed, 0.5);
+  EXPECT_TRUE(tuned.embed.equal(seed.embed));
+}
+
 }  // namespace
 }  // namespace sdft

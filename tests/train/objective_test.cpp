@@ -264,6 +264,20 @@ TEST_F(Anchors, ThePenaltyIsTheSquaredUpdate) {
               0.1 * 0.25 * static_cast<double>(own.layers[0].q.weight.numel()), 1e-3);
 }
 
+// Where the seed has an adapter, the distance is from its update, not from nothing.
+TEST_F(Anchors, ThePenaltyIsFromTheSeedsAdapter) {
+  for (auto& [name, pair] : adapter.pairs) pair.b.normal_(0, 0.1);
+  Adapter student = adapter;
+  const auto objective = make_objective("l2_sp", {{model, &adapter}, {model, &student}});
+  EXPECT_NEAR(objective->penalty({model, &student}).item<double>(), 0, 1e-6);
+  double sum = 0;
+  for (auto& [name, pair] : student.pairs) {
+    pair.b = pair.b + 0.5;
+    sum += (pair.scale * at::mm(at::full_like(pair.b, 0.5), pair.a)).square().sum().item<double>();
+  }
+  EXPECT_NEAR(objective->penalty({model, &student}).item<double>(), 0.1 * sum, 1e-3 * sum);
+}
+
 TEST_F(Anchors, TokensThatSurpriseTheSeedAreMasked) {
   const auto masked = make_objective("stm", {model, model, options})->selected(samples);
   size_t kept = 0, all = 0;
