@@ -435,6 +435,13 @@ TEST(Recipe, SettingsThatCannotGoTogether) {
            {{"variants=[{name: a, method: sft}, {name: b, method: interpolation, after: a}]",
              "adapter_name_or_path=x"},
             "merge it first"},
+           {{"variants=[{name: a, method: on_policy, num_loss_tokens_to_skip: 40, max_new_tokens: 40}]"},
+            "leaves nothing"},
+           {{"variants=[{name: a, method: on_policy, distillation_mode: topk_logits, distillation_topk: 1}]"},
+            "the same for both"},
+           {{"replay_source=self_dialogue", "replay_fraction=0"}, "replays nothing"},
+           {{"variants=[{name: a, method: sft}]", "sweep.distillation_topk=5,10"},
+            "the method of no variant"},
            {{"preset=sdft_2025"}, "did you mean 'sdft_2026'?"},
            {{"variants=[{name: a, method: on_policy, preset: [x]}]"}, "'preset'"},
            {{"sweep={preset: [sdft_2026, frozen_top20]}"}, "give each a variant of its own"},
@@ -474,6 +481,10 @@ TEST(Recipe, ASweptChangeLeavesTheTrainingAlone) {
   std::vector<std::string> names;
   for (const Variant& variant : known_variants(recipe)) names.push_back(variant.name + " " + variant.after);
   EXPECT_EQ(names, (std::vector<std::string>{"a ", "b,change_scale=0.25 a", "b,change_scale=0.75 a"}));
+  const Recipe ranks =
+      read_recipe("", {"variants=[{name: a, method: sft}, {name: b, method: interpolation, after: a}]",
+                       "sweep={lora_rank: [4, 8]}"});
+  EXPECT_EQ(known_variants(ranks)[2].after, "a,lora_rank=4");
   const Recipe seeds =
       read_recipe("", {"variants=[{name: a, method: sft}, {name: b, method: interpolation, after: a}]",
                        "sweep={seed: [1, 2]}"});
