@@ -38,8 +38,8 @@ struct Training {
   explicit Training(const TrainOptions& given, bool lora = true) : options(given) {
     set_num_threads(1);  // a machine's other work slows threads that wait for each other
     if (lora) adapter = init_adapter(model, options.lora, 1);
-    trainer = std::make_unique<Trainer>(model, lora ? &adapter : nullptr, make_objective("sft", {model, model}),
-                                        options, 12);
+    trainer = std::make_unique<Trainer>(model, lora ? &adapter : nullptr,
+                                        make_objective("sft", {model, model}), options, 12);
   }
 
   TrainOptions options;
