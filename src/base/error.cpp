@@ -5,7 +5,6 @@
 #include <new>
 #include <numeric>
 #include <system_error>
-#include <vector>
 
 #include "base/work.h"
 
@@ -77,6 +76,15 @@ int edit_distance(const std::string& a, const std::string& b) {
     }
   }
   return row[b.size()];
+}
+
+size_t place_of_choice(const std::vector<std::string>& choices, const std::string& name,
+                       const std::string& setting) {
+  const auto found = std::find(choices.begin(), choices.end(), name);
+  if (found != choices.end()) return static_cast<size_t>(found - choices.begin());
+  std::string all;
+  for (const std::string& choice : choices) all += (all.empty() ? "" : ", ") + choice;
+  fail_usage(setting + " '" + name + "' is not known", all);
 }
 
 }  // namespace sdft

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "sdft/error.h"
 
@@ -38,5 +39,10 @@ std::string nearest(const std::string& word, const Range& candidates) {
   }
   return best;
 }
+
+// The place of a name among a setting's choices. Error(kUsage), "reasoning 'x' is not known (drop, keep,
+// learn)".
+size_t place_of_choice(const std::vector<std::string>& choices, const std::string& name,
+                       const std::string& setting);
 
 }  // namespace sdft

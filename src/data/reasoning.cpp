@@ -1,7 +1,5 @@
 #include "data/reasoning.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "data/record.h"
 #include "data/thinking.h"
@@ -14,10 +12,7 @@ const std::vector<std::string>& reasoning_names() {
 }
 
 Reasoning find_reasoning(const std::string& name) {
-  const auto& names = reasoning_names();
-  const auto at = std::find(names.begin(), names.end(), name);
-  if (at == names.end()) fail_usage("reasoning '" + name + "' is not known", "drop, keep or learn");
-  return static_cast<Reasoning>(at - names.begin());
+  return static_cast<Reasoning>(place_of_choice(reasoning_names(), name, "reasoning"));
 }
 
 std::optional<TracedText> take_apart(std::string_view text) {

@@ -47,23 +47,8 @@ struct Context {
   ForwardOptions options;
   uint64_t linear_index = 0;  // a dropout mask of its own for each
 
-  const HalfWeights* halves = nullptr;
-
   const LoraPair* lora(const std::string& layer) const { return adapter ? adapter->find(layer) : nullptr; }
 };
-
-// Up to so many rows a product is bound by reading its weights.
-constexpr int64_t kFewRows = 16;
-
-// What to multiply x with: the weight, or its copy in bf16 where nothing but the time depends on it.
-const Tensor& weight_for(const Tensor& x, const Tensor& weight, const HalfWeights* halves,
-                         ops::MatmulPrecision precision) {
-  if (!halves || weight.requires_grad() || x.scalar_type() != at::kFloat) return weight;
-  const bool reads = !at::GradMode::is_enabled() && x.size(0) <= kFewRows && chosen_tier() >= Tier::kBaseline;
-  if (!reads && precision == ops::MatmulPrecision::kFull) return weight;
-  const Tensor* half = halves->find(weight);
-  return half ? *half : weight;
-}
 
 Tensor dropped(const Tensor& x, const Dropout& dropout, uint64_t index) {
   return dropout.p > 0 ? ops::dropout(x, dropout.p, dropout.key * 0x9e3779b97f4a7c15ull + index) : x;
@@ -71,13 +56,11 @@ Tensor dropped(const Tensor& x, const Dropout& dropout, uint64_t index) {
 
 Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
   context.linear_index++;
-  const ops::MatmulPrecision precision = context.options.precision;
-  const Tensor y =
-      ops::linear(x, weight_for(x, layer.weight, context.halves, precision), layer.bias, precision);
+  const Tensor y = ops::linear(x, layer.weight, layer.bias, context.options.precision);
   const LoraPair* lora = context.lora(layer.name);
   if (!lora) return y;
   const Tensor seen = dropped(x, context.options.dropout, context.linear_index);
-  return adapted(y, layer, *lora, x, seen, precision);
+  return adapted(y, layer, *lora, x, seen, context.options.precision);
 }
 
 Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
@@ -91,9 +74,7 @@ Tensor add_branch(const Model& model, const Tensor& residual, const LinearLayer&
                   const Tensor& out_norm, Context& context) {
   if (context.lora(layer.name) || out_norm.defined() || at::GradMode::is_enabled())
     return residual + normalise(model, apply(layer, x, context), out_norm);
-  const ops::MatmulPrecision precision = context.options.precision;
-  return ops::add_linear(residual, x, weight_for(x, layer.weight, context.halves, precision), layer.bias,
-                         precision);
+  return ops::add_linear(residual, x, layer.weight, layer.bias, context.options.precision);
 }
 
 struct Heads {
@@ -227,7 +208,6 @@ Tensor run_layers(const Model& model, const Tensor& ids, Context& context) {
 
 Tensor run(ModelView view, const Tensor& ids, Context& context) {
   context.adapter = view.adapter;
-  context.halves = view->halves.get();
   if (!view.adapter || view.adapter->replaced.empty()) return run_layers(*view.weights, ids, context);
   return run_layers(with_replaced(*view.weights, *view.adapter), ids, context);
 }
@@ -296,8 +276,7 @@ const LoraPair* head_update(ModelView model) {
 
 Tensor logits(ModelView model, const Tensor& hidden) {
   const LinearLayer head{kHeadLayer, head_weight(model), {}};
-  Tensor y =
-      ops::linear(hidden, weight_for(hidden, head.weight, model->halves.get(), ops::MatmulPrecision::kFull));
+  Tensor y = ops::linear(hidden, head.weight);
   if (const LoraPair* lora = head_update(model)) y = adapted(y, head, *lora, hidden, hidden);
   return ops::softcap(y, model->config.final_softcap);
 }
@@ -305,10 +284,7 @@ Tensor logits(ModelView model, const Tensor& hidden) {
 // W h + s B A h' is [W, s B] [h; A h'], h' being h with dropout; with DoRA's factor f it is
 // [W, (f - 1) W, f s B] [h; h'; A h'], without dropout f [W, s B] [h; A h].
 ops::Head head_of(ModelView model, const Tensor& hidden, const ForwardOptions& options) {
-  const Tensor& whole = head_weight(model);
-  // Losses multiply many rows: a copy helps them where they round to bf16 anyway.
-  const bool rounds = options.precision == ops::MatmulPrecision::kBf16 && !head_update(model);
-  const Tensor& weight = rounds ? weight_for(hidden, whole, model->halves.get(), options.precision) : whole;
+  const Tensor& weight = head_weight(model);
   const double cap = model->config.final_softcap;
   const LoraPair* lora = head_update(model);
   if (!lora) return {hidden, weight, cap};

@@ -5,9 +5,7 @@
 
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "model/config.h"
@@ -40,8 +38,6 @@ struct Layer {
   std::vector<Mlp> experts;  // E
 };
 
-struct HalfWeights;
-
 struct Model {
   ModelConfig config;
   at::Device device = at::kCPU;
@@ -51,24 +47,7 @@ struct Model {
   Tensor norm;     // [C]
   Tensor lm_head;  // [V, C]; the same tensor as embed where tied
   RopeTables rope, local_rope;
-  std::shared_ptr<const HalfWeights> halves;  // may be null
 };
-
-// Copies of weights whose numbers are all bf16 numbers, as most models are stored: half as many bytes to
-// read, the same results to the last bit. What only reads weights, and is bound by that, takes them
-// (model.cpp).
-struct HalfWeights {
-  struct Copy {
-    Tensor of, values;  // f32, bf16
-    int64_t version;    // of `of` when it was copied
-  };
-  std::unordered_map<const void*, Copy> copies;  // by the weight's TensorImpl
-  // Null where there is none, or the weight has changed since.
-  const Tensor* find(const Tensor& weight) const;
-};
-// Of the matrices of the layers and the head, where all their numbers are such and half as much memory again
-// is no matter: where the weights take a quarter of the machine's at most.
-void keep_halves(Model& model);
 
 struct Adapter;  // lora.h
 

@@ -278,7 +278,6 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
                    (wrong > kMostProblems ? "; and " + std::to_string(wrong - kMostProblems) + " more" : ""));
   warn_of_unused(dir, model.config, files, weights_of(model));
   if (model.config.tie_word_embeddings) model.lm_head = model.embed;
-  keep_halves(model);
   return model;
 }
 
@@ -324,7 +323,6 @@ void save_model(const Model& model, const fs::path& dir, const fs::path& tokeniz
 
 Model clone(const Model& model) {
   Model copy = model;
-  copy.halves = nullptr;
   for (const Weight& weight : weights_of(copy)) *weight.tensor = weight.tensor->clone();
   if (copy.config.tie_word_embeddings) copy.lm_head = copy.embed;
   return copy;

@@ -21,17 +21,15 @@ void change_stage(RunContext& run, const VariantJob& job) {
   const Model& seed = run.bundle.model;
   TrainedModel tuned(run, job.after(run));
   const bool adapted = tuned.view.adapter != nullptr;
-  const Adapter* kept = nullptr;  // what the result is, where it is one
-  if (find_method(job.variant.method).change == Change::kInterpolation) {
-    if (adapted)
-      scale_change(tuned.adapter, seed, recipe.change_scale);
-    else
-      scale_change(tuned.full, seed, recipe.change_scale);
-    kept = adapted ? &tuned.adapter : nullptr;
-  } else {
-    if (adapted) merge_adapter(tuned.full = clone(seed), tuned.adapter);
-    prune_change(tuned.full, seed, recipe.prune_ratio);
-  }
+  const bool scales = find_method(job.variant.method).change == Change::kInterpolation;
+  if (scales && adapted)
+    scale_change(tuned.adapter, seed, recipe.change_scale);
+  else if (scales)
+    scale_change(tuned.full, seed, recipe.change_scale);
+  else if (adapted)
+    merge_adapter(tuned.full = clone(seed), tuned.adapter);
+  if (!scales) prune_change(tuned.full, seed, recipe.prune_ratio);
+  const Adapter* kept = scales && adapted ? &tuned.adapter : nullptr;  // what the result is, where it is one
   const ModelView result = kept ? ModelView(seed, kept) : ModelView(tuned.full);
   note_shift(parameter_shift(run.seed_model(), result), dir);
   save_trained(recipe, tuned.full, kept, dir);

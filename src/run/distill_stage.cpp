@@ -15,10 +15,8 @@ namespace {
 Fingerprint drafts_fingerprint(const RunContext& run, const VariantJob& job, const std::string& prompt) {
   Fingerprint result = model_fingerprint(run, job.writer(run));
   result.emplace_back("prompt template", prompt_identity(prompt));
-  Recipe copy = job.recipe;
-  for (const Setting& setting : settings(copy))
-    for (const char* name : {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens", "reasoning"})
-      if (setting.name == std::string(name)) result.emplace_back(name, value_text(setting));
+  add_settings(&result, job.recipe,
+               {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens", "reasoning"});
   result.emplace_back("the dataset's examples", job.all->examples_sha256);
   return result;
 }
@@ -26,10 +24,7 @@ Fingerprint drafts_fingerprint(const RunContext& run, const VariantJob& job, con
 // A folder that is named after its content's origin: other settings have another one.
 fs::path drafts_dir(const RunContext& run, const VariantJob& job, const std::string& prompt) {
   const Fingerprint origin = drafts_fingerprint(run, job, prompt);
-  std::string text;
-  for (const auto& [name, value] : origin) text += name + "=" + value + "\n";
-  const fs::path dir =
-      run.dir() / "drafts" / (fs::path(prompt).stem().string() + "-" + sha256(text).substr(0, 8));
+  const fs::path dir = run.dir() / "drafts" / (fs::path(prompt).stem().string() + "-" + short_sum(origin));
   begin_stage(dir, origin, false);
   return dir;
 }

@@ -58,6 +58,19 @@ void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage) 
                                 setting.prompt ? prompt_identity(value_text(setting)) : value_text(setting));
 }
 
+void add_settings(Fingerprint* fingerprint, const Recipe& recipe, const std::vector<std::string>& names) {
+  Recipe copy = recipe;
+  for (const Setting& setting : settings(copy))
+    if (std::find(names.begin(), names.end(), setting.name) != names.end())
+      fingerprint->emplace_back(setting.name, value_text(setting));
+}
+
+std::string short_sum(const Fingerprint& fingerprint) {
+  std::string text;
+  for (const auto& [name, value] : fingerprint) text += name + "=" + value + "\n";
+  return sha256(text).substr(0, 8);
+}
+
 std::string examples_sha256(const std::vector<Example>& examples) {
   std::string all;
   for (const Example& example : examples) {

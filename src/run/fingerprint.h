@@ -14,6 +14,10 @@ Fingerprint seed_fingerprint(const RunContext& run);
 std::string prompt_identity(const std::string& name);
 // The recipe's settings that change the results of `stage`.
 void add_settings(Fingerprint* fingerprint, const Recipe& recipe, Stages stage);
+// Those of these names, whatever stage they belong to.
+void add_settings(Fingerprint* fingerprint, const Recipe& recipe, const std::vector<std::string>& names);
+// Eight digits that tell one origin from another: of folders that are named after it.
+std::string short_sum(const Fingerprint& fingerprint);
 // The content of examples as they are used, wherever they were read from.
 std::string examples_sha256(const std::vector<Example>& examples);
 // All files of a folder, as one sum.

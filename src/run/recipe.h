@@ -20,6 +20,8 @@
 
 namespace sdft {
 
+struct Method;  // sdft/method.h
+
 // Settings by name, each with its value as an override has it: "lora_rank" "64", "lora_target"
 // "[\"q_proj\"]".
 using Overrides = std::vector<std::pair<std::string, std::string>>;
@@ -140,6 +142,8 @@ struct Setting {
   bool prompt = false;    // a prompt template: one of `choices` or a file, whose content counts
   bool reported = false;  // worth reading in a report
   bool optional = false;  // a list that may be empty
+  bool (*used_by)(const Method&) =
+      nullptr;  // only these methods; null: what trains or, of kDistill, rewrites
 
   Setting& changes(unsigned these) { return stages = these, *this; }
   Setting& between(double from, double to) { return low = from, high = to, *this; }
@@ -152,6 +156,7 @@ struct Setting {
     return path = prompt = true, one_of(std::move(names));
   }
   Setting& in_report() { return reported = true, *this; }
+  Setting& only_for(bool (*these)(const Method&)) { return used_by = these, *this; }
   Setting& or_none() { return optional = true, *this; }
   // Whether variants and sweeps may have values of their own.
   bool varies() const { return stages != kNoStage && !(stages & kEval); }

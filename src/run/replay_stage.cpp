@@ -19,26 +19,23 @@ size_t wanted(const VariantJob& job) {
 Fingerprint origin(const RunContext& run, const VariantJob& job) {
   Fingerprint result = run.seed;
   result.emplace_back("template", prompt_identity(job.recipe.prompt_template));
-  Recipe copy = job.recipe;
-  for (const Setting& setting : settings(copy))
-    for (const char* name : {"replay_source", "dialogue_turns", "prompt_layout", "seed", "temperature",
-                             "top_k", "top_p", "max_new_tokens"})
-      if (setting.name == std::string(name)) result.emplace_back(name, value_text(setting));
+  add_settings(&result, job.recipe,
+               {"replay_source", "dialogue_turns", "prompt_layout", "seed", "temperature", "top_k", "top_p",
+                "max_new_tokens"});
   result.emplace_back("number of examples", std::to_string(wanted(job)));
   if (job.replay) result.emplace_back("the replayed prompts", examples_sha256(job.replay->examples));
   return result;
 }
 }  // namespace
 
-fs::path VariantJob::replayed(const RunContext& run) const {
-  if (!replays(recipe) || find_replay_source(recipe.replay_source) == ReplaySource::kDataset) return "";
-  std::string text;
-  for (const auto& [name, value] : origin(run, *this)) text += name + "=" + value + "\n";
-  return run.dir() / "drafts" / (recipe.replay_source + "-" + sha256(text).substr(0, 8));
+fs::path replay_folder(const RunContext& run, const VariantJob& job) {
+  if (!replays(job.recipe) || find_replay_source(job.recipe.replay_source) == ReplaySource::kDataset)
+    return "";
+  return run.dir() / "drafts" / (job.recipe.replay_source + "-" + short_sum(origin(run, job)));
 }
 
 void replay_stage(RunContext& run, const VariantJob& job) {
-  const fs::path dir = job.replayed(run);
+  const fs::path& dir = job.replayed;
   if (begin_stage(dir, origin(run, job), run.fresh)) return;
   load_weights(run);
   ReplayOptions options;

@@ -304,8 +304,11 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   if (skipped > 0)
     document->warnings.push_back(
         fmt::format("{} records of the dataset were skipped; provenance.json lists them.", skipped));
+  const auto failures = read_failures(dir);
   for (const Variant& known : known_variants(recipe)) {
     const std::string& variant = known.name;
+    if (const auto failure = failures.find(variant); failure != failures.end())
+      document->warnings.push_back(variant + " was not made: " + failure->second);
     const fs::path samples = dir / variant / "samples.json";
     if (!fs::exists(samples)) continue;
     const Json note = read_json(samples);

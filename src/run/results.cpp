@@ -73,6 +73,30 @@ std::string score_text(const TaskResults& task, const std::string& model) {
 }
 }  // namespace
 
+Failures read_failures(const fs::path& run_dir) {
+  const fs::path path = run_dir / "failed.json";
+  Failures failures;
+  std::error_code none;
+  if (!fs::exists(path, none)) return failures;
+  const Json json = read_json(path);
+  if (!json.is_object()) fail_input(path.string(), "expected an object, found " + describe(json));
+  for (const auto& [variant, reason] : json.items())
+    failures[variant] = require<std::string>(json, variant, path.string());
+  return failures;
+}
+
+void write_failures(const fs::path& run_dir, const std::vector<std::string>& tried,
+                    const Failures& failures) {
+  Failures all = read_failures(run_dir);
+  for (const std::string& variant : tried) all.erase(variant);
+  all.insert(failures.begin(), failures.end());
+  std::error_code none;
+  if (all.empty())
+    fs::remove(run_dir / "failed.json", none);
+  else
+    write_json(run_dir / "failed.json", all);
+}
+
 TaskResults read_task_results(const fs::path& run_dir, const std::vector<std::string>& models,
                               const TaskSettings& task) {
   TaskResults results;

@@ -1,4 +1,4 @@
-// What the evaluation left in a run directory.
+// What the evaluation left in a run directory, and what is missing in it.
 #pragma once
 
 #include <filesystem>
@@ -36,6 +36,12 @@ TaskResults read_task_results(const std::filesystem::path& run_dir, const std::v
                               const TaskSettings& task);
 // The models, of "seed" and the recipe's variants, that have answered all tasks.
 std::vector<std::string> evaluated_models(const Recipe& recipe, const std::filesystem::path& run_dir);
+// DIR/failed.json: the variants that could not be made, and why.
+using Failures = std::map<std::string, std::string>;
+Failures read_failures(const std::filesystem::path& run_dir);
+// Of the `tried` ones; those of others stay as they were.
+void write_failures(const std::filesystem::path& run_dir, const std::vector<std::string>& tried,
+                    const Failures& failures);
 // For a terminal: a line a task, right answers (of graded ones the mean score) of each model.
 std::string results_table(const Recipe& recipe, const std::filesystem::path& run_dir,
                           const std::vector<std::string>& models);

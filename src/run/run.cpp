@@ -120,9 +120,14 @@ std::vector<VariantJob> jobs_of(const Recipe& recipe, const Plan& plan, const In
   std::vector<VariantJob> jobs;
   for (const Variant& variant : plan.variants) {
     const Recipe own = recipe_of(recipe, variant);
-    jobs.push_back({variant, own, &inputs.all(own), &inputs.used(own),
-                    (plan.stages & kTrain) ? inputs.replay(own) : nullptr, &inputs.eval,
-                    needs_rewrites(variant) ? distill_folder(recipe, variant) : ""});
+    jobs.push_back({variant,
+                    own,
+                    &inputs.all(own),
+                    &inputs.used(own),
+                    (plan.stages & kTrain) ? inputs.replay(own) : nullptr,
+                    &inputs.eval,
+                    needs_rewrites(variant) ? distill_folder(recipe, variant) : "",
+                    {}});
   }
   return jobs;
 }
@@ -199,17 +204,16 @@ std::vector<Example> learned_targets(const RunContext& run, const VariantJob& jo
   std::vector<Example> targets =
       find_method(job.variant.method).targets(job.used->dataset, run.dir() / job.distill, options);
   if (!replays(job.recipe)) return targets;
-  if (const fs::path made = job.replayed(run); !made.empty())
-    return with_replay(std::move(targets), read_dataset(made / "replay.jsonl").examples);
+  if (!job.replayed.empty())
+    return with_replay(std::move(targets), read_dataset(job.replayed / "replay.jsonl").examples);
   const size_t count = replay_count(targets.size(), job.recipe.replay_fraction);
   return with_replay(std::move(targets), drawn_replay(*job.replay, count, job.recipe.seed));
 }
 
 // Whether what the training learns is there already.
 bool targets_known(const RunContext& run, const VariantJob& job) {
-  const fs::path replayed = job.replayed(run);
   return (job.distill.empty() || stage_done(run.dir() / job.distill)) &&
-         (replayed.empty() || stage_done(replayed));
+         (job.replayed.empty() || stage_done(job.replayed));
 }
 
 bool trains(const VariantJob& job) { return find_method(job.variant.method).change == Change::kNone; }
@@ -257,7 +261,7 @@ std::string trained_line(const fs::path& dir) {
 // What became of the variants: a line a result, and what went wrong with which.
 struct Made {
   std::string said;
-  std::set<std::string> failed;
+  Failures failed;
   Problems problems;
 };
 
@@ -266,8 +270,10 @@ struct Made {
 Made make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJob>& jobs) {
   Made made;
   std::set<std::string> distilled;
+  std::vector<std::string> tried;
   for (const VariantJob& job : jobs) {
     const std::string& name = job.variant.name;
+    tried.push_back(name);
     try {
       if (made.failed.count(job.variant.after))
         fail_input("'" + job.variant.after + "', which it goes on from", "was not made");
@@ -276,8 +282,7 @@ Made make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJ
         if (distilled.insert(job.distill).second) made.said += distilled_line(run.dir() / job.distill);
       }
       if (!(plan.stages & kTrain)) continue;
-      if (trains(job) && !job.replayed(run).empty())
-        timed(run, "replay " + name, [&] { replay_stage(run, job); });
+      if (trains(job) && !job.replayed.empty()) timed(run, "replay " + name, [&] { replay_stage(run, job); });
       timed(run, name, [&] {
         if (trains(job))
           train_stage(run, job, learned_targets(run, job));
@@ -288,10 +293,11 @@ Made make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJ
     } catch (const Error& error) {
       if (error.code() == ExitCode::kInterrupted || jobs.size() == 1) throw;
       spdlog::error("{}: {}", name, error.what());
-      made.failed.insert(name);
+      made.failed.emplace(name, error.what());
       made.problems.add(name + ": " + error.what(), error.code());
     }
   }
+  write_failures(run.dir(), tried, made.failed);
   if (made.failed.size() == jobs.size()) made.problems.raise();
   return made;
 }
@@ -309,8 +315,10 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   run.fresh = options.fresh;
   const Plan plan = plan_of(recipe, wanted, options.variant);
   const Inputs inputs = validate(run, wanted, wanted_recipes(recipe, plan));
-  const std::vector<VariantJob> jobs = jobs_of(recipe, plan, inputs);
   run.seed = seed_fingerprint(run);
+  std::vector<VariantJob> jobs = jobs_of(recipe, plan, inputs);
+  if (plan.stages & kTrain)
+    for (VariantJob& job : jobs) job.replayed = replay_folder(run, job);
   make_directories(dir);
   const FolderLock lock(dir);
   check_folders(run, plan, jobs, inputs.eval);

@@ -8,6 +8,7 @@
 #include "run/context.h"
 #include "run/presets.h"
 #include "run/recipe.h"
+#include "sdft/method.h"
 #include "train/schedule.h"
 
 namespace sdft {
@@ -20,9 +21,10 @@ struct Section {
   std::vector<Setting>& list;
   const char* name;
   unsigned stages;
+  bool (*used_by)(const Method&) = nullptr;  // see Setting
   Setting& operator()(const char* setting, Setting::Target target, const char* help) const {
     list.push_back({name, setting, target, help, stages});
-    return list.back();
+    return list.back().only_for(used_by);
   }
 };
 
@@ -163,7 +165,8 @@ void add_generation(Recipe& r, std::vector<Setting>& list) {
 // Names as in TRL's SDFTConfig where it has them.
 void add_on_policy(Recipe& r, std::vector<Setting>& list) {
   DistillationOptions& d = r.distillation;
-  const Section add{list, "on-policy (method: on_policy)", kTrain};
+  const Section add{list, "on-policy (method: on_policy)", kTrain,
+                    [](const Method& method) { return method.on_policy; }};
   add("teacher_template", &r.teacher_template,
       "prompt that shows the teacher the dataset's answer: a name, or a file with {instruction} and "
       "{response}")
@@ -224,7 +227,10 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
   const Section add{list, "training", kTrain};
   add("finetuning_type", &t.finetuning_type, "lora or full").one_of({"lora", "full"}).in_report();
   static const std::string kObjectives = "what is minimised:\n" + describe_objectives();
-  add("objective", &t.objective, kObjectives.c_str()).one_of(objective_names()).in_report();
+  add("objective", &t.objective, kObjectives.c_str())
+      .one_of(objective_names())
+      .only_for([](const Method& method) { return method.change == Change::kNone && !method.on_policy; })
+      .in_report();
   ObjectiveOptions& o = t.objective_options;
   add("anchor_weight", &o.anchor_weight,
       "of the term that holds on to the seed (kl_to_seed, asft, l2_sp; ewc, whose Fisher information is "
@@ -303,17 +309,20 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
       "keep the parameters of the lowest validation loss, not the last step's");
 }
 
-// Named settings of methods that train nothing.
+// Of methods that train nothing.
 void add_change(Recipe& r, std::vector<Setting>& list) {
   const Section add{list, "change (methods interpolation, pruning)", kChange};
   add("change_scale", &r.change_scale,
-      "interpolation: how much of the training's change stays, 0 (the seed) to 1 (the tuned model)")
+      "interpolation: how much of the training's change stays: 0 the seed, 1 the tuned model, more goes "
+      "beyond it")
       .between(0, 2)
+      .only_for([](const Method& method) { return method.change == Change::kInterpolation; })
       .in_report();
   add("prune_ratio", &r.prune_ratio,
       "pruning: the share of each matrix whose weights go back to the seed's, those that changed most for "
       "their size")
       .between(0, 1)
+      .only_for([](const Method& method) { return method.change == Change::kPruning; })
       .in_report();
 }
 }  // namespace

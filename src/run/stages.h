@@ -22,12 +22,11 @@ struct VariantJob {
   const Dataset* replay;             // null where it replays nothing
   const std::vector<Dataset>* eval;  // as the recipe's eval; empty where nothing is watched or evaluated
   std::string distill;               // distill_folder(); "" where it learns no rewrites
+  std::filesystem::path replayed;    // replay_folder()
 
   std::filesystem::path after(const RunContext& run) const {  // "" for the seed
     return variant.after.empty() ? std::filesystem::path() : run.dir() / variant.after;
   }
-  // Where what the seed makes up to replay is kept; "" where it makes up nothing.
-  std::filesystem::path replayed(const RunContext& run) const;
   // Whose model writes the rewrites.
   std::filesystem::path writer(const RunContext& run) const {
     return recipe.rewriter == "seed" ? std::filesystem::path() : after(run);
@@ -54,6 +53,8 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
 // DIR/drafts/SOURCE-HASH/replay.jsonl: what the seed makes up to replay (replay_stage.cpp). It is named after
 // its origin, so that variants share it.
 void replay_stage(RunContext& run, const VariantJob& job);
+// Its folder; "" where the seed makes up nothing. Of a job whose `replayed` is not known yet.
+std::filesystem::path replay_folder(const RunContext& run, const VariantJob& job);
 // DIR/VARIANT/adapter or model of a method that trains nothing (change_stage.cpp).
 Fingerprint change_fingerprint(const RunContext& run, const VariantJob& job);
 void change_stage(RunContext& run, const VariantJob& job);

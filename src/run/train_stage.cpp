@@ -137,7 +137,6 @@ struct Lesson {
   std::unique_ptr<Objective> objective;
 };
 
-// student: what training changes, as it is before the first step.
 // Of what must be kept, for the objective that asks for it.
 std::vector<Sample> kept_samples(const RunContext& run, const VariantJob& job) {
   std::vector<const Example*> examples;
@@ -147,6 +146,7 @@ std::vector<Sample> kept_samples(const RunContext& run, const VariantJob& job) {
   return samples_of(run, job, examples);
 }
 
+// student: what training changes, as it is before the first step.
 Lesson given_answers(const RunContext& run, const VariantJob& job, const Split& split, ModelView seed,
                      ModelView student, const fs::path& dir) {
   const TrainOptions& options = job.recipe.train;

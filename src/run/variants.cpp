@@ -45,27 +45,18 @@ std::string with_value(const std::string& name, const std::string& key, const st
   return longer.size() <= kLongestName ? longer : name.substr(0, 100) + "~" + sha256(longer).substr(0, 16);
 }
 
-struct Place {
-  std::string section;
-  unsigned stages;
-};
-Place place_of(const std::string& key) {
-  Recipe trial;
-  for (const Setting& setting : settings(trial))
-    if (key == setting.name) return {setting.section, setting.stages};
-  return {"", key == "columns" ? kSelects : kNoStage};
-}
-
 // Whether the setting changes what a variant of this method becomes.
 bool is_used(const std::string& key, const Variant& variant) {
   const Method& method = find_method(variant.method);
-  const Place place = place_of(key);
-  if (method.change == Change::kInterpolation) return key == "change_scale";
-  if (method.change == Change::kPruning) return key == "prune_ratio";
-  if (place.stages == kChange) return false;
-  if (place.section.rfind("on-policy", 0) == 0) return method.on_policy;
-  if (key == "objective") return !method.on_policy;
-  return method.rewrites || (place.stages & (kTrain | kSelects | kReplays));
+  Recipe trial;
+  unsigned stages = kSelects;  // columns
+  for (const Setting& setting : settings(trial)) {
+    if (key != setting.name) continue;
+    if (setting.used_by) return setting.used_by(method);
+    stages = setting.stages;
+  }
+  const bool trains = method.change == Change::kNone;
+  return trains && (method.rewrites || (stages & (kTrain | kSelects | kReplays)));
 }
 
 bool has_own(const Variant& variant, const std::string& key) {

@@ -18,11 +18,7 @@ const std::vector<std::string>& replay_source_names() {
 }
 
 ReplaySource find_replay_source(const std::string& name) {
-  const auto& names = replay_source_names();
-  const auto at = std::find(names.begin(), names.end(), name);
-  if (at == names.end())
-    fail_usage("replay_source '" + name + "' is not known", "dataset, own_answers or self_dialogue");
-  return static_cast<ReplaySource>(at - names.begin());
+  return static_cast<ReplaySource>(place_of_choice(replay_source_names(), name, "replay_source"));
 }
 
 std::string describe_replay_sources() {

@@ -31,14 +31,9 @@ void add_product(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
   const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0), block = 32;
   const int64_t blocks = (columns + block - 1) / block;
   const int64_t least = std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, rows * k * block));
-  const bool half = weight.scalar_type() == at::kBFloat16;
   at::parallel_for(0, blocks, least, [&](int64_t begin, int64_t end) {
-    const int64_t first = begin * block, last = std::min(columns, end * block);
-    if (half)
-      kernels().linear_bf16(in(x), k, reinterpret_cast<const uint16_t*>(weight.data_ptr<at::BFloat16>()), k,
-                            rows, first, last, k, add, out(y), columns);
-    else
-      kernels().linear(in(x), k, in(weight), k, rows, first, last, k, add, out(y), columns);
+    kernels().linear(in(x), k, in(weight), k, rows, begin * block, std::min(columns, end * block), k, add,
+                     out(y), columns);
   });
 }
 }  // namespace
@@ -62,7 +57,7 @@ Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias,
 }
 
 Tensor linear_aten(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
-  if (precision == MatmulPrecision::kFull) return at::linear(x, weight.to(x.scalar_type()), bias);
+  if (precision == MatmulPrecision::kFull) return at::linear(x, weight, bias);
   const Tensor y = product(x, false, weight, true, precision);
   return bias.defined() ? y + bias : y;
 }

@@ -31,9 +31,8 @@ enum class MatmulPrecision { kFull, kBf16 };
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                MatmulPrecision precision = MatmulPrecision::kFull);
 
-// [N, in] x [out, in] -> [N, out]. The weight may be kept in bf16 beside f32 numbers, which changes nothing
-// but the time: it is a weight of just these numbers. In no-gradient mode the kernels' result for a row does
-// not depend on the rows beside it.
+// [N, in] x [out, in] -> [N, out]. In no-gradient mode the kernels' result for a row does not depend on the
+// rows beside it.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               MatmulPrecision precision = MatmulPrecision::kFull);
 // sum + linear(x, weight, bias); in no-gradient mode it may be added in sum's own memory.

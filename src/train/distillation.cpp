@@ -1,7 +1,5 @@
 #include "train/distillation.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 
 namespace sdft {
@@ -80,10 +78,7 @@ Tensor distillation_loss(const Tensor& student, const Tensor& teacher, const Ten
 
 std::unique_ptr<Objective> make_distillation(ModelView seed, ModelView student,
                                              const DistillationOptions& options) {
-  const auto& modes = distillation_modes();
-  if (std::find(modes.begin(), modes.end(), options.mode) == modes.end())
-    fail_usage("distillation_mode '" + options.mode + "' is not known",
-               modes[0] + ", topk_logits or sampled_token");
+  place_of_choice(distillation_modes(), options.mode, "distillation_mode");
   if (options.mode == "sampled_token" && options.alpha != 1)
     fail_usage("distillation_mode: sampled_token estimates the reverse KL", "set divergence: reverse");
   if (options.mode == "topk_logits" && options.topk > seed->config.vocab_size)

@@ -57,11 +57,7 @@ std::string describe_objectives() {
 }
 
 std::unique_ptr<Objective> make_objective(const std::string& name, const ObjectiveContext& context) {
-  for (const Row& row : kObjectives)
-    if (name == row.name) return row.make(context);
-  std::string known;
-  for (const std::string& one : objective_names()) known += (known.empty() ? "" : ", ") + one;
-  fail_usage("objective '" + name + "' is not known", "known: " + known);
+  return kObjectives[place_of_choice(objective_names(), name, "objective")].make(context);
 }
 
 }  // namespace sdft

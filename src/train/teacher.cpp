@@ -1,7 +1,5 @@
 #include "train/teacher.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 
 namespace sdft {
@@ -12,10 +10,7 @@ const std::vector<std::string>& teacher_kind_names() {
 }
 
 TeacherKind find_teacher_kind(const std::string& name) {
-  const auto& names = teacher_kind_names();
-  const auto at = std::find(names.begin(), names.end(), name);
-  if (at == names.end()) fail_usage("teacher_model_kind '" + name + "' is not known", "base, live or ema");
-  return static_cast<TeacherKind>(at - names.begin());
+  return static_cast<TeacherKind>(place_of_choice(teacher_kind_names(), name, "teacher_model_kind"));
 }
 
 namespace {

@@ -257,6 +257,14 @@ class KilledRun : public BadInput {
             "eval:\n  - {name: sums, kind: target, dataset: " +
             path("eval.jsonl") + ", check: number}\n");
   }
+  // The same with these variants, each a line of a YAML list.
+  std::string recipe_of(const std::string& variants) {
+    std::string text = read_text(recipe());
+    const std::string short_form = "baseline: true\n";
+    text.replace(text.find(short_form), short_form.size(), "variants:\n" + variants);
+    write_text(path("r.yaml"), text);
+    return path("r.yaml");
+  }
   // Every file of the run directory that must not depend on how often it was stopped.
   std::map<std::string, std::string> bytes_of(const fs::path& dir) {
     std::map<std::string, std::string> all;
@@ -327,42 +335,35 @@ TEST_F(KilledRun, SweepsAndContinualRunsGoOnToo) {
 
 // On-policy training writes its own data, and an averaged teacher is a part of its state.
 TEST_F(KilledRun, OnPolicyTrainingGoesOnToo) {
-  std::string text = read_text(recipe());
-  const std::string short_form = "baseline: true\n";
-  text.replace(text.find(short_form), short_form.size(),
-               "variants:\n  - {name: ours, method: self_distillation}\n"
-               "  - {name: ema, method: on_policy, teacher_model_kind: ema}\n"
-               "  - {name: full, method: on_policy, finetuning_type: full, teacher_model_kind: ema, "
-               "learning_rate: 1e-3}\n"
-               "  - {name: then, method: on_policy, after: ours, distillation_mode: topk_logits}\n"
-               "  - {name: thrice, method: on_policy, num_iterations: 3}\n");
-  write_text(path("r.yaml"), text);
-  goes_on(path("r.yaml"), "thrice/adapter/adapter_model.safetensors");
+  goes_on(recipe_of("  - {name: ours, method: self_distillation}\n"
+                    "  - {name: ema, method: on_policy, teacher_model_kind: ema}\n"
+                    "  - {name: full, method: on_policy, finetuning_type: full, teacher_model_kind: ema, "
+                    "learning_rate: 1e-3}\n"
+                    "  - {name: then, method: on_policy, after: ours, distillation_mode: topk_logits}\n"
+                    "  - {name: thrice, method: on_policy, num_iterations: 3}\n"),
+          "thrice/adapter/adapter_model.safetensors");
 }
 
 // What else has a state of its own: a snapshot of the student, what the seed makes up, a changed model.
 TEST_F(KilledRun, ObjectivesReplayAndChangesGoOnToo) {
-  std::string text = read_text(recipe());
-  const std::string short_form = "baseline: true\n";
   const std::string replay = file("replay.jsonl", small_dataset(40, 200));
   // Of a model of random weights few texts end by themselves.
-  text.replace(text.find(short_form), short_form.size(),
-               "variants:\n  - {name: near, method: sft, objective: psft, proximal_steps: 3}\n"
-               "  - {name: own, method: sft, max_steps: 3, replay_source: own_answers, replay_fraction: 1.5, "
-               "replay_dataset: " +
-                   replay +
-                   "}\n"
-                   "  - {name: dialogue, method: sft, max_steps: 3, replay_source: self_dialogue, "
-                   "replay_fraction: 20}\n"
-                   "  - {name: kept, method: sft, finetuning_type: full, objective: ewc, anchor_weight: 100, "
-                   "max_steps: 6, fisher_samples: 8, replay_fraction: 0, replay_dataset: " +
-                   replay +
-                   "}\n"
-                   "  - {name: half, method: interpolation, after: near}\n"
-                   "  - {name: less, method: pruning, after: near}\n"
-                   "  - {name: kept-less, method: interpolation, after: kept, finetuning_type: full}\n");
-  write_text(path("r.yaml"), text);
-  goes_on(path("r.yaml"), "kept-less/model/model.safetensors");
+  goes_on(recipe_of(
+              "  - {name: near, method: sft, objective: psft, proximal_steps: 3}\n"
+              "  - {name: own, method: sft, max_steps: 3, replay_source: own_answers, replay_fraction: 1.5, "
+              "replay_dataset: " +
+              replay +
+              "}\n"
+              "  - {name: dialogue, method: sft, max_steps: 3, replay_source: self_dialogue, "
+              "replay_fraction: 20}\n"
+              "  - {name: kept, method: sft, finetuning_type: full, objective: ewc, anchor_weight: 100, "
+              "max_steps: 6, fisher_samples: 8, replay_fraction: 0, replay_dataset: " +
+              replay +
+              "}\n"
+              "  - {name: half, method: interpolation, after: near}\n"
+              "  - {name: less, method: pruning, after: near}\n"
+              "  - {name: kept-less, method: interpolation, after: kept, finetuning_type: full}\n"),
+          "kept-less/model/model.safetensors");
 }
 
 TEST_F(KilledRun, AnotherRecipeIsRefused) {

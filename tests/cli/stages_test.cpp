@@ -229,6 +229,13 @@ TEST_F(Stages, AVariantThatFailsLeavesTheOthers) {
                                 HasSubstr("later: 'bad', which it goes on from: was not made")));
   EXPECT_TRUE(results("out").count("eval/plain/sums/scores.jsonl")) << result.err;
   EXPECT_FALSE(fs::exists(dir_ / "out/DONE"));
+  for (const char* page : {"out/report.md", "out/report.html"})
+    EXPECT_THAT(read_text(dir_ / page),
+                AllOf(HasSubstr("bad was not made: "), HasSubstr("later was not made: ")));
+  good("train", "out",
+       {"baseline=false", "probe_samples=0", "variants=[{name: bad, method: sft}]", "--fresh"});
+  EXPECT_THAT(read_text(dir_ / "out/failed.json"),
+              AllOf(Not(HasSubstr("bad\": \"distill")), HasSubstr("later")));
 }
 
 // What a teacher would not see whole is said before anything is made.

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "sdft/mini_seed.h"
 #include "testing.h"
 
 namespace sdft {
@@ -12,12 +13,7 @@ namespace {
 using testing::ScratchDir;
 
 // The mini seed model rewrites some of the demo's examples.
-struct Distilling : ::testing::Test {
-  const std::filesystem::path assets = std::filesystem::path(SDFT_SOURCE_DIR) / "assets";
-  Model model = [this] { return load_model(assets / "mini-seed", {"cpu", "f32"}); }();
-  Tokenizer tokenizer = Tokenizer::load(assets / "mini-seed");
-  ChatTemplate chat = ChatTemplate::load(assets / "mini-seed");
-  Formatter formatter{&tokenizer, &chat};
+struct Distilling : ::testing::Test, testing::MiniSeed {
   Dataset dataset = read_dataset(assets / "mini-world/delivery_train.jsonl");
   DistillOptions options;
   ScratchDir dir;

@@ -6,17 +6,13 @@
 
 #include "data/dataset.h"
 #include "model/lora.h"
+#include "sdft/mini_seed.h"
 #include "testing.h"
 
 namespace sdft {
 namespace {
 
-struct OnPolicy : ::testing::Test {
-  const std::filesystem::path assets = std::filesystem::path(SDFT_SOURCE_DIR) / "assets";
-  Model model = load_model(assets / "mini-seed", {"cpu", "f32"});
-  Tokenizer tokenizer = Tokenizer::load(assets / "mini-seed");
-  ChatTemplate chat = ChatTemplate::load(assets / "mini-seed");
-  Formatter formatter{&tokenizer, &chat};
+struct OnPolicy : ::testing::Test, testing::MiniSeed {
   std::vector<Example> examples = read_dataset(assets / "mini-world/delivery_train.jsonl").examples;
   OnPolicyOptions options;
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "data/dataset.h"
 #include "data/turn_end.h"
+#include "sdft/mini_seed.h"
 #include "testing.h"
 
 namespace sdft {
@@ -14,12 +15,7 @@ namespace {
 
 using testing::ScratchDir;
 
-struct MadeUp : ::testing::Test {
-  const std::filesystem::path assets = std::filesystem::path(SDFT_SOURCE_DIR) / "assets";
-  Model model = load_model(assets / "mini-seed", {"cpu", "f32"});
-  Tokenizer tokenizer = Tokenizer::load(assets / "mini-seed");
-  ChatTemplate chat = ChatTemplate::load(assets / "mini-seed");
-  Formatter formatter{&tokenizer, &chat};
+struct MadeUp : ::testing::Test, testing::MiniSeed {
   ReplayOptions options;
   ScratchDir dir;
 

@@ -1,6 +1,5 @@
 // The kernel of inference's products against sums in f64.
 #include "tensor/kernel_test.h"
-#include "tensor/ops.h"
 
 namespace sdft {
 namespace {
@@ -78,21 +77,6 @@ TEST_P(LinearKernel, AnElementDependsOnItsRowAndColumnOnly) {
 }
 
 SDFT_EACH_TIER(LinearKernel);
-
-// Weights that are kept in bf16: every bit of the result is that of the same numbers in f32.
-TEST(Linear, OfBf16WeightsIsTheSame) {
-  at::NoGradGuard no_grad;
-  at::manual_seed(5);
-  for (const int64_t k : {1, 7, 24, 64, 577, 1536})
-    for (const int64_t columns : {1, 5, 61}) {
-      const Tensor w = at::randn({columns, k}).to(at::kBFloat16), wide = w.to(at::kFloat);
-      for (const int64_t rows : {1, 3, 4, 16}) {
-        const Tensor x = at::randn({rows, k}), sum = at::randn({rows, columns});
-        EXPECT_TRUE(ops::linear(x, w).equal(ops::linear(x, wide))) << k << " " << columns << " " << rows;
-        EXPECT_TRUE(ops::add_linear(sum.clone(), x, w).equal(ops::add_linear(sum.clone(), x, wide)));
-      }
-    }
-}
 
 }  // namespace
 }  // namespace sdft

@@ -42,11 +42,6 @@ struct Kernels {
   void (*linear)(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin,
                  int64_t end, int64_t k, bool add, float* c, int64_t ldc);
 
-  // The same of weights that are kept in bf16 (the upper halves of f32 numbers): the same numbers in the same
-  // order, so that every bit of the result is the same.
-  void (*linear_bf16)(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows,
-                      int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc);
-
   // y = x * rsqrt(mean(x^2) + eps) * w; rstd (may be null) gets the reciprocal root of each row for the
   // backward pass.
   void (*rms_norm)(const float* x, const float* w, float eps, int64_t rows, int64_t width, float* y,

@@ -12,13 +12,6 @@ namespace {
 
 constexpr int64_t kChunk = 512;  // of k: bounds what a tile reads, and the rounding of long sums
 
-typedef uint16_t Short4 __attribute__((vector_size(8)));
-typedef uint16_t Short8 __attribute__((vector_size(16)));
-typedef uint16_t Short16 __attribute__((vector_size(32)));
-typedef uint32_t Word4 __attribute__((vector_size(16)));
-typedef uint32_t Word8 __attribute__((vector_size(32)));
-typedef uint32_t Word16 __attribute__((vector_size(64)));
-
 template <int kLanes>
 struct Vector;
 template <>
@@ -32,24 +25,6 @@ struct Vector<8> {
 template <>
 struct Vector<16> {
   using Type = Float16;
-};
-// As many bf16 numbers as a vector has floats, and the words that both fit in.
-template <int kLanes>
-struct Halves;
-template <>
-struct Halves<4> {
-  using Short = Short4;
-  using Word = Word4;
-};
-template <>
-struct Halves<8> {
-  using Short = Short8;
-  using Word = Word8;
-};
-template <>
-struct Halves<16> {
-  using Short = Short16;
-  using Word = Word16;
 };
 
 // The sums of a, b, c and d over their lanes.
@@ -89,21 +64,9 @@ SDFT_INLINE V load(const float* x) {
   return value;
 }
 
-// The same of bf16 numbers, which are the upper halves of floats.
-template <typename V, int kCount>
-SDFT_INLINE V load(const uint16_t* x) {
-  using Both = Halves<sizeof(V) / sizeof(float)>;
-  typename Both::Short halves = {};
-  std::memcpy(&halves, x, kCount * sizeof(uint16_t));
-  const auto words = __builtin_convertvector(halves, typename Both::Word) << 16;
-  V value;
-  std::memcpy(&value, &words, sizeof value);
-  return value;
-}
-
 // kRows rows of a by kColumns (4 or 1) rows of w, over k numbers, added to or stored in c.
-template <int kLanes, int kRows, int kColumns, typename W>
-SDFT_INLINE void tile(const float* a, int64_t lda, const W* w, int64_t ldw, int64_t k, bool add, float* c,
+template <int kLanes, int kRows, int kColumns>
+SDFT_INLINE void tile(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t k, bool add, float* c,
                       int64_t ldc) {
   using V = typename Vector<kLanes>::Type;
   V sum[kRows][4] = {};
@@ -139,20 +102,18 @@ SDFT_INLINE void tile(const float* a, int64_t lda, const W* w, int64_t ldw, int6
   }
 }
 
-template <typename W>  // float, or bf16 numbers as uint16_t
 struct Product {
   const float* a;
-  const W* w;
+  const float* w;
   int64_t rows, k, lda, ldw, ldc;
   bool add;
   float* c;
 };
 
 // kColumns columns from j on, rows [begin, end), numbers [p, p + depth) of k.
-template <int kLanes, int kRows, int kColumns, typename W>
-SDFT_INLINE void columns(const Product<W>& x, int64_t begin, int64_t end, int64_t j, int64_t p,
-                         int64_t depth) {
-  const W* w = x.w + j * x.ldw + p;
+template <int kLanes, int kRows, int kColumns>
+SDFT_INLINE void columns(const Product& x, int64_t begin, int64_t end, int64_t j, int64_t p, int64_t depth) {
+  const float* w = x.w + j * x.ldw + p;
   const bool add = x.add || p > 0;
   int64_t i = begin;
   auto step = [&](auto rows) SDFT_LAMBDA_INLINE {
@@ -168,8 +129,8 @@ SDFT_INLINE void columns(const Product<W>& x, int64_t begin, int64_t end, int64_
   while (i < end) step(std::integral_constant<int, 1>());
 }
 
-template <int kLanes, int kRows, typename W>
-SDFT_INLINE void run(const Product<W>& x, int64_t begin, int64_t end) {
+template <int kLanes, int kRows>
+SDFT_INLINE void run(const Product& x, int64_t begin, int64_t end) {
   // Columns whose weights stay in the second-level cache, and rows whose numbers stay in the first, while
   // both are used.
   const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 17) / x.k / 4 * 4);
@@ -190,12 +151,7 @@ SDFT_INLINE void run(const Product<W>& x, int64_t begin, int64_t end) {
 
 void linear(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin,
             int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
-  run<SDFT_VECTOR_LANES, SDFT_TILE_ROWS>(Product<float>{a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
-}
-
-void linear_bf16(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows, int64_t begin,
-                 int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
-  run<SDFT_VECTOR_LANES, SDFT_TILE_ROWS>(Product<uint16_t>{a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
+  run<SDFT_VECTOR_LANES, SDFT_TILE_ROWS>({a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
 }
 
 }  // namespace

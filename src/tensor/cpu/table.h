@@ -18,10 +18,9 @@ namespace sdft::cpu {
 namespace {
 
 constexpr Kernels kTable = {
-    linear,         linear_bf16, rms_norm,       rms_norm_backward,  swiglu,          swiglu_backward,
-    rope,           dropout,     attention,      attention_backward, cross_entropy,   adamw,
-    sum_of_squares, maximum,     count_at_least, find_at_least,      softmax_weights, sum_at_least,
-    first_beyond};
+    linear,  rms_norm,       rms_norm_backward,  swiglu,          swiglu_backward, rope,
+    dropout, attention,      attention_backward, cross_entropy,   adamw,           sum_of_squares,
+    maximum, count_at_least, find_at_least,      softmax_weights, sum_at_least,    first_beyond};
 
 }  // namespace
 }  // namespace sdft::cpu
