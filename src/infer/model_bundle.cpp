@@ -22,7 +22,9 @@ ModelBundle::ModelBundle(const fs::path& folder)
 }
 
 void load_weights(ModelBundle& bundle, const LoadOptions& options, const fs::path& adapter) {
-  bundle.model = load_model(bundle.dir, options);
+  LoadOptions read = options;
+  read.as_stored = true;
+  bundle.model = load_model(bundle.dir, read);
   if (!adapter.empty()) bundle.adapter = load_adapter(bundle.model, adapter);
 }
 

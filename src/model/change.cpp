@@ -47,7 +47,8 @@ void prune_change(Model& tuned, const Model& seed, double ratio) {
   Model before = seed;
   for (auto& [name, now] : named_parameters(tuned)) {  // of tied weights, one may have changed alone
     stop_if_interrupted();
-    Tensor &w = *now, &w0 = *find_weight(before, name);
+    Tensor& w = *now;
+    const Tensor w0 = find_weight(before, name)->to(w.scalar_type());
     const auto dropped = static_cast<int64_t>(ratio * static_cast<double>(w.numel()));
     if (w.dim() != 2 || dropped == 0) continue;
     const Tensor change = (w.to(at::kFloat) - w0.to(at::kFloat)).abs();

@@ -113,8 +113,7 @@ void replace(Model& model, const std::string& name, const std::string& by, const
   if (!own || own->sizes() != at::IntArrayRef(stored.shape(by)))
     fail_input(stored.dir.string(),
                "is an adapter for another model: '" + as_stored + "' fits no weight of this model");
-  adapter->replaced[name] =
-      floats(stored.file, as_stored, own->scalar_type(), stored.place(by)).to(own->device());
+  adapter->replaced[name] = floats(stored.file, as_stored, model.dtype, stored.place(by)).to(own->device());
 }
 
 // What modules_to_save names.

@@ -176,7 +176,7 @@ Tensor with_noise(const Tensor& x, const std::vector<int64_t>& lengths, const Em
 }
 
 Tensor embed(const Model& model, const Tensor& ids, const Context& context) {
-  Tensor x = at::embedding(model.embed, ids);  // [N, C]
+  Tensor x = at::embedding(model.embed, ids).to(model.dtype);  // [N, C]
   if (const LoraPair* lora = context.lora(kEmbedLayer)) {
     const Tensor low = at::embedding(lora->a.t(), ids);  // [N, r]
     const Tensor sum =
@@ -284,10 +284,10 @@ Tensor logits(ModelView model, const Tensor& hidden) {
 // W h + s B A h' is [W, s B] [h; A h'], h' being h with dropout; with DoRA's factor f it is
 // [W, (f - 1) W, f s B] [h; h'; A h'], without dropout f [W, s B] [h; A h].
 ops::Head head_of(ModelView model, const Tensor& hidden, const ForwardOptions& options) {
-  const Tensor& weight = head_weight(model);
   const double cap = model->config.final_softcap;
   const LoraPair* lora = head_update(model);
-  if (!lora) return {hidden, weight, cap};
+  if (!lora) return {hidden, head_weight(model), cap};
+  const Tensor weight = head_weight(model).to(model->dtype);
   const Tensor seen = dropped(hidden, options.dropout, ~uint64_t{0});
   auto low = [&](const Tensor& h, const Tensor& a) {  // [n, r]
     return ops::linear(h.to(a.scalar_type()), a, {}, options.precision).to(h.scalar_type());

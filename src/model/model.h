@@ -63,7 +63,10 @@ struct ModelView {
 
 struct LoadOptions {
   std::string device = "auto";  // auto | cpu | cuda
-  std::string dtype = "auto";   // auto (f32 on the CPU, bf16 on a GPU) | f32 | bf16
+  std::string dtype = "auto";   // what is computed in: auto (f32 on the CPU, bf16 on a GPU) | f32 | bf16
+  // Matrices stay f16 or bf16 in memory where the folder has them so and f32 is computed in, on the CPU: half
+  // the memory and the same results, for models that are read and not changed.
+  bool as_stored = false;
 };
 
 // "auto" is a GPU where libtorch finds one. Throws Error(kDevice) where the wanted one is not there.
@@ -74,7 +77,9 @@ Model load_model(const std::filesystem::path& dir, const LoadOptions& options = 
 // Random weights, normal(0, 0.02) with the residual outputs scaled by 1/sqrt(2 layers) (GPT-2); norms are
 // one, biases zero.
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options = {});
-// The same model with weights of its own.
+// The same model with all weights in the type that it computes in; it shares those that are.
+Model widened(const Model& model);
+// The same with weights of its own, to be changed.
 Model clone(const Model& model);
 // config.json, generation_config.json and model.safetensors in Hugging Face's form; tokenizer files are
 // copied from `tokenizer_from` (may be empty).

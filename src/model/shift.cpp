@@ -46,7 +46,8 @@ Tensor scaled(const Tensor& weight, const Tensor& factor) {
 // The difference of these, undefined where they are the same.
 Tensor dense_difference(const Tensor& was, const Tensor& was_factor, const Tensor& is,
                         const Tensor& is_factor) {
-  if (!was_factor.defined() && !is_factor.defined()) return was.is_same(is) ? Tensor() : is - was;
+  if (!was_factor.defined() && !is_factor.defined())
+    return was.is_same(is) ? Tensor() : ops::widened(is) - was;
   if (!was.is_same(is)) return scaled(is, is_factor) - scaled(was, was_factor);
   const Tensor one = at::ones({1, 1}, was.options().dtype(at::kDouble));
   return scaled(was, (is_factor.defined() ? is_factor : one) - (was_factor.defined() ? was_factor : one));

@@ -244,6 +244,12 @@ void warn_of_unused(const fs::path& dir, const ModelConfig& config, const Stored
     spdlog::warn("{}: {} tensors of the weights have no place in this architecture and are not used: {}{}",
                  dir.string(), names.size(), *names.begin(), names.size() > 1 ? ", ..." : "");
 }
+
+bool stays_stored(const Tensor& stored, const Model& model, const LoadOptions& options) {
+  const at::ScalarType type = stored.scalar_type();
+  return options.as_stored && model.device.is_cpu() && model.dtype == at::kFloat && stored.dim() == 2 &&
+         (type == at::kHalf || type == at::kBFloat16);
+}
 }  // namespace
 
 Model load_model(const fs::path& dir, const LoadOptions& options) {
@@ -268,7 +274,8 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
                  "tensor '" + weight.name + "' holds whole numbers: quantised weights are not supported",
                  "use the f32, f16 or bf16 folder");
     // A copy in any case: the file may go away or change under a long run.
-    *weight.tensor = at::empty(stored.sizes(), at::TensorOptions().dtype(model.dtype).device(model.device));
+    const at::ScalarType type = stays_stored(stored, model, options) ? stored.scalar_type() : model.dtype;
+    *weight.tensor = at::empty(stored.sizes(), at::TensorOptions().dtype(type).device(model.device));
     weight.tensor->copy_(stored);
     files.files.release(files.stored_name(weight.name));
   }
@@ -321,12 +328,17 @@ void save_model(const Model& model, const fs::path& dir, const fs::path& tokeniz
   if (!tokenizer_from.empty()) copy_beside_weights(tokenizer_from, dir);
 }
 
-Model clone(const Model& model) {
-  Model copy = model;
-  for (const Weight& weight : weights_of(copy)) *weight.tensor = weight.tensor->clone();
-  if (copy.config.tie_word_embeddings) copy.lm_head = copy.embed;
-  return copy;
+namespace {
+Model converted(Model model, bool copy) {
+  for (const Weight& weight : weights_of(model))
+    *weight.tensor = weight.tensor->to(model.dtype, /*non_blocking=*/false, copy);
+  if (model.config.tie_word_embeddings) model.lm_head = model.embed;
+  return model;
 }
+}  // namespace
+
+Model widened(const Model& model) { return converted(model, false); }
+Model clone(const Model& model) { return converted(model, true); }
 
 std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model) {
   std::vector<std::pair<std::string, Tensor*>> list;

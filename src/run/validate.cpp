@@ -276,6 +276,17 @@ Dataset open_task(const RunContext& run, const TaskSettings& task, const std::ve
   return dataset;
 }
 
+// Matrices of 16 bits stay as they are.
+double stored_bytes(const RunContext& run) {
+  const double all = static_cast<double>(run.bundle.config.parameters()) * 4;
+  if (run.recipe.dtype == "bf16") return all / 2;
+  double files = 0;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(run.bundle.dir, none))
+    if (entry.path().extension() == ".safetensors") files += static_cast<double>(entry.file_size(none));
+  return files > 0 && !run.recipe.train_from_scratch ? std::min(files, all) : all;
+}
+
 // The least that the weights take; where they are trained, the seed, their gradients and two moments too.
 void check_memory(const RunContext& run, unsigned stages, const std::vector<WantedRecipe>& wanted) {
   if (run.recipe.device == "cuda") return;
@@ -283,14 +294,14 @@ void check_memory(const RunContext& run, unsigned stages, const std::vector<Want
       (stages & kTrain) && std::any_of(wanted.begin(), wanted.end(), [](const WantedRecipe& own) {
         return own.recipe.train.finetuning_type == "full";
       });
-  const double number = run.recipe.dtype == "bf16" ? 2 : 4;
   auto copied = [](const WantedRecipe& own) {  // by an averaged teacher, or to weigh each weight
     const Recipe& r = own.recipe;
     return r.train.objective == "ewc" || r.train.objective == "psft" ||
            (own.taught && r.distillation.teacher.kind == "ema");
   };
-  const double each = full && std::any_of(wanted.begin(), wanted.end(), copied) ? 24 : 20;
-  const double needed = static_cast<double>(run.bundle.config.parameters()) * (full ? each : number);
+  const double each = std::any_of(wanted.begin(), wanted.end(), copied) ? 20 : 16;
+  const double parameters = static_cast<double>(run.bundle.config.parameters());
+  const double needed = (full ? each * parameters : 0) + stored_bytes(run);
   const double there =
       static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > there)

@@ -1,5 +1,6 @@
 // x weight^T + bias. With gradients by products that pack their operands, without by a kernel whose rows do
 // not depend on one another.
+#include "tensor/cpu/scratch.h"
 #include "tensor/operations.h"
 
 namespace sdft::ops {
@@ -26,14 +27,37 @@ struct Linear : Function<Linear> {
   }
 };
 
-// y (+)= x weight^T.
+// y (+)= x weight^T, columns [begin, end). Few rows take weights of 16 bits as they come from memory; many
+// rows would widen each number several times, so it is done once for as many columns as the second-level
+// cache holds.
+void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end, bool add, Tensor& y) {
+  constexpr int64_t kFewRows = 8, kPanel = 1 << 17;
+  const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0);
+  const NarrowKernels narrow = narrow_kernels(weight);
+  if (!narrow.linear) {
+    kernels().linear(in(x), k, in(weight), k, rows, begin, end, k, add, out(y), columns);
+    return;
+  }
+  const auto* w = static_cast<const uint16_t*>(weight.data_ptr());
+  if (rows <= kFewRows) {
+    narrow.linear(in(x), k, w, k, rows, begin, end, k, add, out(y), columns);
+    return;
+  }
+  const int64_t wide = std::max<int64_t>(4, kPanel / k / 4 * 4);
+  float* panel = cpu::scratch(0, static_cast<size_t>(std::min(wide, end - begin) * k));
+  for (int64_t j = begin; j < end; j += wide) {
+    const int64_t count = std::min(wide, end - j);
+    narrow.widen(w + j * k, count * k, panel);
+    kernels().linear(in(x), k, panel, k, rows, 0, count, k, add, out(y) + j, columns);
+  }
+}
+
 void add_product(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
   const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0), block = 32;
   const int64_t blocks = (columns + block - 1) / block;
   const int64_t least = std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, rows * k * block));
   at::parallel_for(0, blocks, least, [&](int64_t begin, int64_t end) {
-    kernels().linear(in(x), k, in(weight), k, rows, begin * block, std::min(columns, end * block), k, add,
-                     out(y), columns);
+    multiply(x, weight, begin * block, std::min(columns, end * block), add, y);
   });
 }
 }  // namespace
@@ -57,7 +81,7 @@ Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias,
 }
 
 Tensor linear_aten(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
-  if (precision == MatmulPrecision::kFull) return at::linear(x, weight, bias);
+  if (precision == MatmulPrecision::kFull) return at::linear(x, beside(x, weight, precision), bias);
   const Tensor y = product(x, false, weight, true, precision);
   return bias.defined() ? y + bias : y;
 }

@@ -76,9 +76,14 @@ Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targe
                    const RowLoss& loss, MatmulPrecision precision, const Tensor& given) {
   const Tensor hidden = student.hidden.contiguous();
   // Detached, so that a loss cannot reach what made them.
-  const Job job{{hidden.detach(), student.weight.detach(), student.cap},
+  auto factor = [&](const Tensor& weight) { return beside(hidden, weight.detach(), precision); };
+  const Tensor own = factor(student.weight);
+  const Job job{{hidden.detach(), own, student.cap},
                 {teacher.hidden.defined() ? teacher.hidden.detach() : Tensor(),
-                 teacher.weight.defined() ? teacher.weight.detach() : Tensor(), teacher.cap},
+                 teacher.weight.is_same(student.weight) ? own
+                 : teacher.weight.defined()             ? factor(teacher.weight)
+                                                        : Tensor(),
+                 teacher.cap},
                 targets,
                 weights,
                 given,

@@ -63,6 +63,17 @@ inline bool wants_gradient(std::initializer_list<Tensor> inputs) {
                      [](const Tensor& x) { return x.defined() && x.requires_grad(); });
 }
 
+// For weights of x's type; null where it has more than 16 bits.
+struct NarrowKernels {
+  decltype(Kernels::linear_f16) linear;
+  decltype(Kernels::widen_f16) widen;
+};
+NarrowKernels narrow_kernels(const Tensor& x);
+// A product's other factor beside one in f32.
+inline Tensor beside(const Tensor& x, const Tensor& weight, MatmulPrecision precision) {
+  return precision == MatmulPrecision::kFull && x.scalar_type() == at::kFloat ? widened(weight) : weight;
+}
+
 inline const float* in(const Tensor& x) { return x.data_ptr<float>(); }
 inline float* out(const Tensor& x) { return x.data_ptr<float>(); }
 

@@ -27,6 +27,10 @@ namespace ops {
 // where libtorch takes oneDNN's product: with AVX-512, from 16^3 multiply-adds on.
 enum class MatmulPrecision { kFull, kBf16 };
 
+// The same numbers in f32; x itself where it is. Weights may be f16 or bf16 beside x in f32, wherever they
+// take part: results are those of widened weights, bit by bit, at half the memory. They have no gradient.
+Tensor widened(const Tensor& x);
+
 // op(A) op(B) of two contiguous matrices; only ATen's records gradients.
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                MatmulPrecision precision = MatmulPrecision::kFull);

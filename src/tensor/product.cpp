@@ -9,7 +9,8 @@ namespace sdft::ops {
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                MatmulPrecision precision) {
   const at::ScalarType type = precision == MatmulPrecision::kBf16 ? at::kBFloat16 : a.scalar_type();
-  return find(kProduct, a.device().type(), type)(a, transpose_a, b, transpose_b, precision);
+  return find(kProduct, a.device().type(), type)(a, transpose_a, beside(a, b, precision), transpose_b,
+                                                 precision);
 }
 
 Tensor product_onednn(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, MatmulPrecision) {

@@ -111,7 +111,7 @@ class Ewc final : public Objective {
     if (!context.kept || context.kept->empty())
       fail_usage("objective: ewc measures on examples of what must be kept which weights matter",
                  "set replay_dataset");
-    Model seed = *context.seed.weights;  // shares the tensors
+    Model seed = widened(*context.seed.weights);
     for (const auto& [name, tensor] : named_parameters(seed)) before_.emplace_back(name, *tensor);
     for (auto& item : before_) item.second.requires_grad_(true);
     fisher_ = fisher_information(before_, *cross_entropy_, seed, *context.kept);

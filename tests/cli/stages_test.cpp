@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "cli/run_command.h"
 #include "cli/small_model.h"
+#include "model/model.h"
 #include "testing.h"
 
 namespace sdft::testing {
@@ -97,6 +98,37 @@ TEST_F(Stages, OneByOneAreTheSameAsARun) {
   EXPECT_EQ(run_command({"report", "output_dir=" + path("parts")}).exit_code, 0);
   const CommandResult again = good("run", "parts");
   EXPECT_THAT(again.err, Not(HasSubstr("steps"))) << "nothing was left to do";
+}
+
+// A folder of 16 bits stays so in memory; everything made from it is as from the same numbers in f32.
+TEST_F(Stages, WeightsOf16BitsAreThoseNumbersInF32) {
+  for (const at::ScalarType type : {at::kHalf, at::kBFloat16}) {
+    const std::string name = type == at::kHalf ? "f16" : "bf16";
+    save_model(load_model(*scratch_ / "model", {"cpu", "f32"}), dir_ / name, *scratch_ / "model", type);
+    save_model(load_model(dir_ / name, {"cpu", "f32"}), dir_ / (name + "-wide"), *scratch_ / "model",
+               at::kFloat);
+    for (const std::string& folder : {name, name + "-wide"})
+      good("run", "out-" + folder,
+           {"model_name_or_path=" + path(folder), "baseline=false", "watch_steps=1", "max_steps=2",
+            "variants=[{name: lora, method: sft}, {name: on-policy, method: on_policy}, "
+            "{name: dora, method: sft, use_dora: true, lora_target: [all-linear, embed_tokens, lm_head]}, "
+            "{name: head, method: sft, modules_to_save: [lm_head], objective: l2_sp}, "
+            "{name: pissa, method: sft, init_lora_weights: pissa, objective: kl_to_seed}, "
+            "{name: full, method: sft, finetuning_type: full, objective: l2_sp}, "
+            "{name: ewc, method: sft, finetuning_type: full, objective: ewc, fisher_samples: 2, "
+            "replay_dataset: " +
+                path("train.jsonl") +
+                "}, "
+                "{name: kept, method: interpolation, after: dora, change_scale: 0.5}, "
+                "{name: pruned, method: pruning, after: lora, prune_ratio: 0.2}]"});
+    const auto narrow = results("out-" + name), wide = results("out-" + name + "-wide");
+    EXPECT_EQ(narrow.size(), wide.size());
+    for (const auto& [file, bytes] : wide)
+      EXPECT_TRUE(narrow.count(file) && narrow.at(file) == bytes) << name << ": " << file;
+    for (const char* variant : {"lora", "dora", "head", "full", "pruned"})
+      EXPECT_EQ(read_text(dir_ / ("out-" + name) / variant / "shift.json"),
+                read_text(dir_ / ("out-" + name + "-wide") / variant / "shift.json"));
+  }
 }
 
 TEST_F(Stages, TrainingAloneTakesTheAnswersOfTheDataset) {

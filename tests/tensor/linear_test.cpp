@@ -76,6 +76,59 @@ TEST_P(LinearKernel, AnElementDependsOnItsRowAndColumnOnly) {
   }
 }
 
+// Weights of 16 bits: the bits that the same numbers in f32 give.
+TEST_P(LinearKernel, WeightsOf16Bits) {
+  for (int64_t depth : kSizes)
+    for (int64_t columns : {1, 3, 4, 9})
+      for (int64_t rows : {1, 2, 3, 5, 7, 13}) {
+        std::vector<uint16_t> w(static_cast<size_t>(columns * depth));
+        Random random(9);
+        for (uint16_t& x : w) x = static_cast<uint16_t>(random.below(1 << 16)) & 0xbbff;  // finite
+        const Array a = normal(rows * depth, 1, "a");
+        for (const auto& [linear, widen] :
+             {std::pair(k->linear_f16, k->widen_f16), std::pair(k->linear_bf16, k->widen_bf16)}) {
+          Array wide(columns * depth, 2), got(rows * columns, 0), expected(rows * columns, 0);
+          widen(w.data(), columns * depth, wide.data());
+          linear(a.data(), depth, w.data(), depth, rows, 0, columns, depth, false, got.data(), columns);
+          k->linear(a.data(), depth, wide.data(), depth, rows, 0, columns, depth, false, expected.data(),
+                    columns);
+          ASSERT_EQ(got.values(), expected.values()) << depth << " x " << columns;
+        }
+      }
+}
+
+// A number of 16 bits with `exponent` bits of exponent, sign first.
+double number_of(uint16_t bits, int exponent) {
+  const int fraction = 15 - exponent, bias = (1 << (exponent - 1)) - 1;
+  const int power = (bits >> fraction) & ((1 << exponent) - 1), rest = bits & ((1 << fraction) - 1);
+  const double sign = bits & 0x8000 ? -1 : 1, part = std::ldexp(rest, -fraction);
+  if (power == (1 << exponent) - 1) return rest ? std::nan("") : sign * INFINITY;
+  return sign * (power ? std::ldexp(1 + part, power - bias) : std::ldexp(part, 1 - bias));
+}
+
+class WidenKernel : public testing::EachTier {};
+
+TEST_P(WidenKernel, AllNumbers) {
+  std::vector<uint16_t> all(1 << 16);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
+  Array f16(1 << 16, 1), bf16(1 << 16, 1);
+  k->widen_f16(all.data(), 1 << 16, f16.data());
+  k->widen_bf16(all.data(), 1 << 16, bf16.data());
+  for (int64_t i = 0; i < 1 << 16; ++i) {
+    const double half = number_of(all[static_cast<size_t>(i)], 5),
+                 brain = number_of(all[static_cast<size_t>(i)], 8);
+    ASSERT_TRUE(std::isnan(half) ? std::isnan(f16[i]) : f16[i] == half) << i << ": " << f16[i];
+    ASSERT_TRUE(std::isnan(brain) ? std::isnan(bf16[i]) : bf16[i] == brain) << i << ": " << bf16[i];
+    ASSERT_EQ(std::signbit(f16[i]), i >= 0x8000) << i;
+  }
+  for (int64_t count : kSizes) {  // what is left over beside whole registers
+    Array few(count, count % 4);
+    k->widen_f16(all.data() + 15000, count, few.data());
+    for (int64_t i = 0; i < count; ++i) ASSERT_EQ(few[i], f16[15000 + i]);
+  }
+}
+
+SDFT_EACH_TIER(WidenKernel);
 SDFT_EACH_TIER(LinearKernel);
 
 }  // namespace

@@ -244,6 +244,49 @@ TEST_P(Ops, LinearCrossEntropy) {
     }
 }
 
+// Weights of 16 bits give the very numbers that they give when they are widened beforehand.
+TEST_P(Ops, WeightsOf16Bits) {
+  const auto gradient_of = [](const Tensor& x, const std::function<Tensor(const Tensor&)>& operation) {
+    const Tensor leaf = x.clone().requires_grad_(true);
+    (operation(leaf) * 0.5).sum().backward();
+    return leaf.grad();
+  };
+  for (const at::ScalarType type : {at::kHalf, at::kBFloat16})
+    for (const int64_t rows : {1, 3, 16, 17, 40}) {
+      const Tensor x = random_tensor({rows, 100}, "x"), sum = random_tensor({rows, 70}, "sum"),
+                   narrow = random_tensor({70, 100}, "w").to(type), wide = narrow.to(at::kFloat),
+                   bias = random_tensor({70}, "bias"), ones = at::ones({rows}),
+                   targets = at::arange(rows) * 7 % 70;
+      EXPECT_TRUE(ops::widened(narrow).equal(wide));
+      EXPECT_TRUE(ops::widened(wide).is_same(wide));
+      const std::vector<std::function<Tensor(const Tensor&, const Tensor&)>> operations = {
+          [&](const Tensor& h, const Tensor& w) { return ops::product(h.detach(), false, w, true); },
+          [&](const Tensor& h, const Tensor& w) { return ops::linear(h, w); },
+          [&](const Tensor& h, const Tensor& w) { return ops::linear(h, w, bias); },
+          [&](const Tensor& h, const Tensor& w) { return ops::add_linear(sum.clone(), h, w, bias); },
+          [&](const Tensor& h, const Tensor& w) {
+            return ops::linear_cross_entropy(h, w, targets, ones, 5.0);
+          },
+          [&](const Tensor& h, const Tensor& w) {
+            return ops::linear_loss({h, w}, {h * 2, w}, targets, ones, [](const ops::LogitRows& r) {
+              return (r.student - r.teacher).square().mean(1);
+            });
+          },
+          [&](const Tensor& h, const Tensor& w) { return ops::token_log_probs(h, w, targets); }};
+      for (size_t i = 0; i < operations.size(); ++i) {
+        const auto& operation = operations[i];
+        {
+          at::NoGradGuard no_grad;
+          EXPECT_TRUE(operation(x, narrow).equal(operation(x, wide))) << i << ", rows " << rows;
+        }
+        if (i == 0 || i + 1 == operations.size()) continue;  // those have no gradient
+        EXPECT_TRUE(gradient_of(x, [&](const Tensor& h) { return operation(h, narrow); })
+                        .equal(gradient_of(x, [&](const Tensor& h) { return operation(h, wide); })))
+            << i << ", rows " << rows;
+      }
+    }
+}
+
 TEST_P(Ops, ScoresOfTokens) {
   const Tensor hidden = random_tensor({40, 24}, "hidden"), head = random_tensor({61, 24}, "head"),
                targets = at::arange(40) * 7 % 61;

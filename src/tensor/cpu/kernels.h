@@ -42,6 +42,15 @@ struct Kernels {
   void (*linear)(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin,
                  int64_t end, int64_t k, bool add, float* c, int64_t ldc);
 
+  // The same with W in 16 bits, to the same bits.
+  void (*linear_f16)(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows, int64_t begin,
+                     int64_t end, int64_t k, bool add, float* c, int64_t ldc);
+  void (*linear_bf16)(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows,
+                      int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc);
+  // y = x, of 16 bits.
+  void (*widen_f16)(const uint16_t* x, int64_t count, float* y);
+  void (*widen_bf16)(const uint16_t* x, int64_t count, float* y);
+
   // y = x * rsqrt(mean(x^2) + eps) * w; rstd (may be null) gets the reciprocal root of each row for the
   // backward pass.
   void (*rms_norm)(const float* x, const float* w, float eps, int64_t rows, int64_t width, float* y,

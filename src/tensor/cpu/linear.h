@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tensor/cpu/simd.h"
+#include "tensor/cpu/widen.h"
 
 namespace sdft::cpu {
 namespace {
@@ -56,23 +57,20 @@ SDFT_INLINE Float4 sums(Float16 a, Float16 b, Float16 c, Float16 d) {
   return __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
 }
 
-// The first kCount lanes from x, the others zero.
-template <typename V, int kCount>
-SDFT_INLINE V load(const float* x) {
-  V value = {};
-  std::memcpy(&value, x, kCount * sizeof(float));
-  return value;
-}
-
-// kRows rows of a by kColumns (4 or 1) rows of w, over k numbers, added to or stored in c.
-template <int kLanes, int kRows, int kColumns>
-SDFT_INLINE void tile(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t k, bool add, float* c,
-                      int64_t ldc) {
+// kRows rows of a by kColumns (4 or 1) rows of w, over k numbers, added to or stored in c. ahead: as many
+// rows of w behind these are asked for, each line of the cache once.
+template <int kLanes, int kRows, int kColumns, typename W>
+SDFT_INLINE void tile(const float* a, int64_t lda, const W* w, int64_t ldw, int64_t k, bool add, float* c,
+                      int64_t ldc, bool ahead) {
   using V = typename Vector<kLanes>::Type;
   V sum[kRows][4] = {};
   int64_t p = 0;
   auto multiply = [&](auto part) SDFT_LAMBDA_INLINE {
     constexpr int kCount = decltype(part)::value;
+    constexpr int64_t kSteps = std::max<int64_t>(1, 64 / (kLanes * sizeof(W)));  // in a line
+    if (ahead)
+      for (int64_t j = p / kLanes % kSteps; j < kColumns; j += kSteps)
+        __builtin_prefetch(w + (kColumns + j) * ldw + p);
     V column[kColumns];
 #pragma GCC unroll 4
     for (int j = 0; j < kColumns; ++j) column[j] = load<V, kCount>(w + j * ldw + p);
@@ -102,24 +100,26 @@ SDFT_INLINE void tile(const float* a, int64_t lda, const float* w, int64_t ldw, 
   }
 }
 
+template <typename W>
 struct Product {
   const float* a;
-  const float* w;
+  const W* w;
   int64_t rows, k, lda, ldw, ldc;
   bool add;
   float* c;
 };
 
 // kColumns columns from j on, rows [begin, end), numbers [p, p + depth) of k.
-template <int kLanes, int kRows, int kColumns>
-SDFT_INLINE void columns(const Product& x, int64_t begin, int64_t end, int64_t j, int64_t p, int64_t depth) {
-  const float* w = x.w + j * x.ldw + p;
+template <int kLanes, int kRows, int kColumns, typename W>
+SDFT_INLINE void columns(const Product<W>& x, int64_t begin, int64_t end, int64_t j, int64_t p,
+                         int64_t depth) {
+  const W* w = x.w + j * x.ldw + p;
   const bool add = x.add || p > 0;
   int64_t i = begin;
   auto step = [&](auto rows) SDFT_LAMBDA_INLINE {
     constexpr int kCount = decltype(rows)::value;
     tile<kLanes, kCount, kColumns>(x.a + i * x.lda + p, x.lda, w, x.ldw, depth, add, x.c + i * x.ldc + j,
-                                   x.ldc);
+                                   x.ldc, i == 0);
     i += kCount;
   };
   while (i + kRows <= end) step(std::integral_constant<int, kRows>());
@@ -129,8 +129,8 @@ SDFT_INLINE void columns(const Product& x, int64_t begin, int64_t end, int64_t j
   while (i < end) step(std::integral_constant<int, 1>());
 }
 
-template <int kLanes, int kRows>
-SDFT_INLINE void run(const Product& x, int64_t begin, int64_t end) {
+template <int kLanes, int kRows, typename W>
+SDFT_INLINE void run(const Product<W>& x, int64_t begin, int64_t end) {
   // Columns whose weights stay in the second-level cache, and rows whose numbers stay in the first, while
   // both are used.
   const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 17) / x.k / 4 * 4);
@@ -149,9 +149,24 @@ SDFT_INLINE void run(const Product& x, int64_t begin, int64_t end) {
   }
 }
 
+template <typename W>
+SDFT_INLINE void multiply(const Product<W>& x, int64_t begin, int64_t end) {
+  run<SDFT_VECTOR_LANES, SDFT_TILE_ROWS>(x, begin, end);
+}
+
 void linear(const float* a, int64_t lda, const float* w, int64_t ldw, int64_t rows, int64_t begin,
             int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
-  run<SDFT_VECTOR_LANES, SDFT_TILE_ROWS>({a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
+  multiply<float>({a, w, rows, k, lda, ldw, ldc, add, c}, begin, end);
+}
+
+void linear_f16(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows, int64_t begin,
+                int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
+  multiply<F16>({a, reinterpret_cast<const F16*>(w), rows, k, lda, ldw, ldc, add, c}, begin, end);
+}
+
+void linear_bf16(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows, int64_t begin,
+                 int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
+  multiply<Bf16>({a, reinterpret_cast<const Bf16*>(w), rows, k, lda, ldw, ldc, add, c}, begin, end);
 }
 
 }  // namespace

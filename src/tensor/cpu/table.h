@@ -13,14 +13,33 @@
 #include "tensor/cpu/rope.h"
 #include "tensor/cpu/sampling.h"
 #include "tensor/cpu/swiglu.h"
+#include "tensor/cpu/widen.h"
 
 namespace sdft::cpu {
 namespace {
 
-constexpr Kernels kTable = {
-    linear,  rms_norm,       rms_norm_backward,  swiglu,          swiglu_backward, rope,
-    dropout, attention,      attention_backward, cross_entropy,   adamw,           sum_of_squares,
-    maximum, count_at_least, find_at_least,      softmax_weights, sum_at_least,    first_beyond};
+constexpr Kernels kTable = {linear,
+                            linear_f16,
+                            linear_bf16,
+                            widen_f16,
+                            widen_bf16,
+                            rms_norm,
+                            rms_norm_backward,
+                            swiglu,
+                            swiglu_backward,
+                            rope,
+                            dropout,
+                            attention,
+                            attention_backward,
+                            cross_entropy,
+                            adamw,
+                            sum_of_squares,
+                            maximum,
+                            count_at_least,
+                            find_at_least,
+                            softmax_weights,
+                            sum_at_least,
+                            first_beyond};
 
 }  // namespace
 }  // namespace sdft::cpu

@@ -1,0 +1,93 @@
+// Weights of 16 bits as f32, which holds all of their numbers.
+#pragma once
+
+#if SDFT_VECTOR_LANES > 4
+#include <immintrin.h>
+#endif
+
+#include "tensor/cpu/simd.h"
+
+namespace sdft::cpu {
+namespace {
+
+struct F16 {
+  uint16_t bits;
+};
+struct Bf16 {
+  uint16_t bits;
+};
+
+SDFT_INLINE float from_bits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// f32 has 8 bits of exponent where f16 has 5: moved to their place they are 112 too small, those of subnormal
+// numbers too; an infinity's and NaN's are all ones in both.
+SDFT_INLINE float widen(F16 x) {
+  const float value = from_bits((x.bits & 0x7fffu) << 13) * 0x1p112f;
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  if ((x.bits & 0x7c00u) == 0x7c00u) bits |= 0x7f800000u;
+  return from_bits(bits | (x.bits & 0x8000u) << 16);
+}
+
+SDFT_INLINE float widen(Bf16 x) { return from_bits(static_cast<uint32_t>(x.bits) << 16); }
+
+// The first kCount lanes from x, the others zero.
+template <typename V, int kCount>
+SDFT_INLINE V load(const float* x) {
+  V value = {};
+  std::memcpy(&value, x, kCount * sizeof(float));
+  return value;
+}
+
+template <typename V, int kCount, typename X>
+SDFT_INLINE V load_each(const X* x) {
+  V value = {};
+  for (int i = 0; i < kCount; ++i) value[i] = widen(x[i]);
+  return value;
+}
+
+template <typename V, int kCount>
+SDFT_INLINE V load(const F16* x) {
+#if SDFT_VECTOR_LANES == 16
+  if constexpr (kCount == 16)
+    return reinterpret_cast<V>(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x))));
+#elif SDFT_VECTOR_LANES == 8
+  if constexpr (kCount == 8)
+    return reinterpret_cast<V>(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
+#endif
+  return load_each<V, kCount>(x);
+}
+
+typedef uint16_t Narrow __attribute__((vector_size(SDFT_VECTOR_LANES * 2), aligned(2), may_alias));
+typedef uint32_t Wide __attribute__((vector_size(SDFT_VECTOR_LANES * 4)));
+
+template <typename V, int kCount>
+SDFT_INLINE V load(const Bf16* x) {
+  if constexpr (kCount == SDFT_VECTOR_LANES)
+    return reinterpret_cast<V>(__builtin_convertvector(*reinterpret_cast<const Narrow*>(x), Wide) << 16);
+  return load_each<V, kCount>(x);
+}
+
+template <typename X>
+SDFT_INLINE void widen_all(const X* x, int64_t count, float* y) {
+  typedef float V __attribute__((vector_size(SDFT_VECTOR_LANES * 4), aligned(4), may_alias));
+  int64_t i = 0;
+  for (; i + SDFT_VECTOR_LANES <= count; i += SDFT_VECTOR_LANES)
+    *reinterpret_cast<V*>(y + i) = load<V, SDFT_VECTOR_LANES>(x + i);
+  for (; i < count; ++i) y[i] = widen(x[i]);
+}
+
+void widen_f16(const uint16_t* x, int64_t count, float* y) {
+  widen_all(reinterpret_cast<const F16*>(x), count, y);
+}
+
+void widen_bf16(const uint16_t* x, int64_t count, float* y) {
+  widen_all(reinterpret_cast<const Bf16*>(x), count, y);
+}
+
+}  // namespace
+}  // namespace sdft::cpu
