@@ -41,6 +41,9 @@ Series series_of(const Document& document, const Watch& watch, const WatchedProm
           watch.step.size() <= kMostMarks ? Marks::kAll : Marks::kNone};
 }
 
+// Not the one measurement of a model that was made without training.
+bool is_curve(const Watch& watch) { return watch.step.back() > 0; }
+
 // A panel a kind of prompts.
 std::string divergence_figure(const Document& document) {
   std::string panels;
@@ -48,12 +51,13 @@ std::string divergence_figure(const Document& document) {
     std::vector<Series> lines;
     for (const Watch& watch : document.watches)
       for (const WatchedPrompts& prompts : watch.prompts)
-        if (prompts.name == kind)
+        if (prompts.name == kind && is_curve(watch))
           lines.push_back(series_of(document, watch, prompts, &WatchedPrompts::kl, false));
     panels += line_chart("On " + one_line(clean(kind)) + " prompts, nats a token", lines, kPanel);
   }
   std::string key;
-  for (const Watch& watch : document.watches) key += "<li>" + title_of(document, watch) + "</li>";
+  for (const Watch& watch : document.watches)
+    if (is_curve(watch)) key += "<li>" + title_of(document, watch) + "</li>";
   return "<figure>\n<ul class=\"legend\">" + key + "</ul>\n<div class=\"pair\">\n" + panels +
          "</div>\n</figure>\n";
 }

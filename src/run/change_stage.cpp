@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "model/change.h"
 #include "run/stages.h"
+#include "run/watched.h"
 #include "sdft/method.h"
 
 namespace sdft {
@@ -10,8 +11,21 @@ Fingerprint change_fingerprint(const RunContext& run, const VariantJob& job) {
   Fingerprint result = model_fingerprint(run, job.after(run));
   result.emplace_back("method", job.variant.method);
   add_settings(&result, job.recipe, kChange);
+  const size_t before = result.size();
+  add_watched(&result, job);
+  if (result.size() > before)
+    add_settings(&result, job.recipe, {"watch_samples", "rollout_temperature", "max_new_tokens", "seed"});
   return result;
 }
+
+namespace {
+// DIR/watch.json, like a line of a training's metrics.jsonl before its first step.
+void note_watched(const Measured& measured, const fs::path& dir) {
+  Json json = {{"step", 0}, {"fault", ""}};
+  for (const auto& [name, value] : measured.values) json[name] = value;
+  write_json(dir / "watch.json", json);
+}
+}  // namespace
 
 void change_stage(RunContext& run, const VariantJob& job) {
   const fs::path dir = run.dir() / job.variant.name;
@@ -31,6 +45,7 @@ void change_stage(RunContext& run, const VariantJob& job) {
   if (!scales) prune_change(tuned.full, seed, recipe.prune_ratio);
   const Adapter* kept = scales && adapted ? &tuned.adapter : nullptr;  // what the result is, where it is one
   const ModelView result = kept ? ModelView(seed, kept) : ModelView(tuned.full);
+  if (const Monitor monitor = monitor_of(run, job, result)) note_watched(monitor.measure(result), dir);
   note_shift(parameter_shift(run.seed_model(), result), dir);
   save_trained(recipe, tuned.full, kept, dir);
   end_stage(dir);

@@ -47,12 +47,35 @@ void add_watched(const Json& json, const std::string& where, report::Watch* watc
   }
 }
 
+report::Watch empty_watch(const std::string& variant) {
+  report::Watch watch;
+  watch.variant = variant;
+  for (const char* name : kWatchedPrompts) watch.prompts.push_back({name, {}, {}, {}, {}, {}});
+  return watch;
+}
+
+void drop_unmeasured(report::Watch* watch) {
+  auto& prompts = watch->prompts;
+  for (report::WatchedPrompts& one : prompts) drop_unmeasured(&one.kl);
+  prompts.erase(
+      std::remove_if(prompts.begin(), prompts.end(), [](const auto& one) { return one.kl.empty(); }),
+      prompts.end());
+}
+
+// Of a method that trains nothing: without steps where nothing was watched.
+report::Watch read_watch(const fs::path& path, const std::string& variant) {
+  report::Watch watch = empty_watch(variant);
+  std::error_code none;
+  if (fs::exists(path, none)) add_watched(read_json(path), path.string(), &watch);
+  drop_unmeasured(&watch);
+  return watch;
+}
+
 Metrics read_metrics(const fs::path& path, const std::string& variant) {
   Metrics metrics;
   report::Curve& curve = metrics.curve;
-  report::Watch& watch = metrics.watch;
-  curve.variant = watch.variant = variant;
-  for (const char* name : kWatchedPrompts) watch.prompts.push_back({name, {}, {}, {}, {}, {}});
+  report::Watch& watch = metrics.watch = empty_watch(variant);
+  curve.variant = variant;
   for_each_line(path, [&](std::string_view line, size_t number) {
     const std::string where = path.string() + ":" + std::to_string(number);
     const Json json = parse_json(line, where);
@@ -69,11 +92,7 @@ Metrics read_metrics(const fs::path& path, const std::string& variant) {
   });
   for (auto* column : {&curve.validation_loss, &curve.answer_length, &curve.answers_ended})
     drop_unmeasured(column);
-  auto& prompts = watch.prompts;
-  for (report::WatchedPrompts& one : prompts) drop_unmeasured(&one.kl);
-  prompts.erase(
-      std::remove_if(prompts.begin(), prompts.end(), [](const auto& one) { return one.kl.empty(); }),
-      prompts.end());
+  drop_unmeasured(&watch);
   return metrics;
 }
 
@@ -175,6 +194,8 @@ void add_trainings(const Recipe& recipe, const fs::path& run_dir, report::Docume
     if (method.change == Change::kNone) {
       metrics = read_metrics(dir / "metrics.jsonl", variant.name);
       document->training.push_back(std::move(metrics.curve));
+    } else {
+      metrics.watch = read_watch(dir / "watch.json", variant.name);
     }
     if (auto shift = read_shift(dir / "shift.json", variant.name))
       document->shifts.push_back(std::move(*shift));

@@ -9,9 +9,9 @@
 #include "base/progress.h"
 #include "model/shift.h"
 #include "run/stages.h"
+#include "run/watched.h"
 #include "sdft/method.h"
 #include "sdft/on_policy.h"
-#include "sdft/watch.h"
 #include "train/checkpoint.h"
 
 namespace sdft {
@@ -186,56 +186,13 @@ Lesson own_answers(const RunContext& run, const VariantJob& job, const std::vect
   lesson.objective = make_distillation(seed, student, distillation);
   return lesson;
 }
-bool is_retained(const TaskSettings& task) { return task.kind == "retained"; }
-
-// Prompts of the task, and of the retained tasks in turn.
-std::vector<WatchedPrompts> watched_prompts(const RunContext& run, const VariantJob& job) {
-  const auto most = static_cast<size_t>(job.recipe.watch_samples);
-  const Formatter& formatter = run.bundle.formatter;
-  auto request = [&](const Example& example, const std::string& prompt) {
-    return Request{"watch " + example.id, prompt_ids(formatter, find_prompt_template(prompt), example)};
-  };
-  std::vector<WatchedPrompts> kinds{{"task", {}}};
-  const auto& examples = job.used->dataset.examples;
-  for (size_t i = 0; i < std::min(most, examples.size()); ++i)
-    kinds[0].requests.push_back(request(examples[i], job.recipe.prompt_template));
-  WatchedPrompts retained{"retained", {}};
-  for (size_t i = 0, left = 1; left > 0 && retained.requests.size() < most; ++i) {
-    left = 0;
-    for (size_t k = 0; k < job.eval->size() && retained.requests.size() < most; ++k) {
-      const auto& of_task = (*job.eval)[k].examples;
-      if (!is_retained(job.recipe.eval[k]) || i >= of_task.size()) continue;
-      retained.requests.push_back(request(of_task[i], template_of(job.recipe, job.recipe.eval[k])));
-      ++left;
-    }
-  }
-  if (!retained.requests.empty()) kinds.push_back(std::move(retained));
-  return kinds;
-}
-
-// Empty where the training is not watched.
-Monitor monitor_of(const RunContext& run, const VariantJob& job, ModelView start) {
-  const bool on_policy = find_method(job.variant.method).on_policy;
-  if (!is_watched(job.recipe, on_policy)) return {};
-  WatchOptions options;
-  options.steps = job.recipe.watch_steps;
-  options.kl_budget = job.recipe.kl_budget;
-  options.collapse_guard = on_policy && job.recipe.collapse_guard;
-  options.generation = run.generation(job.recipe);
-  options.generation.sampling = job.recipe.rollout;
-  return watch_training(run.seed_model(), start, watched_prompts(run, job), options);
-}
 }  // namespace
 
 Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
                               const std::vector<Example>& targets) {
   Fingerprint result = model_fingerprint(run, job.after(run));
   add_settings(&result, job.recipe, kTrain);
-  if (is_watched(job.recipe, find_method(job.variant.method).on_policy))
-    for (size_t i = 0; i < job.eval->size(); ++i)
-      if (is_retained(job.recipe.eval[i]))
-        result.emplace_back("the retained task " + job.recipe.eval[i].name,
-                            examples_sha256((*job.eval)[i].examples));
+  add_watched(&result, job);
   const bool on_policy = find_method(job.variant.method).on_policy;
   if (on_policy) result.emplace_back("method", job.variant.method);
   if (on_policy || is_watched(job.recipe, on_policy))

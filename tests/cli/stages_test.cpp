@@ -131,6 +131,25 @@ TEST_F(Stages, WeightsOf16BitsAreThoseNumbersInF32) {
   }
 }
 
+// All of a change kept is as far from the seed as the training measured at its end, nothing of it is the
+// seed.
+TEST_F(Stages, ChangedModelsAreWatched) {
+  good("run", "out",
+       {"baseline=false", "watch_steps=1", "max_steps=2", "learning_rate=0.01",
+        "variants=[{name: plain, method: sft}, {name: all, method: interpolation, after: plain, "
+        "change_scale: 1}, "
+        "{name: none, method: interpolation, after: plain, change_scale: 0}]"});
+  Json last;
+  for_each_line(dir_ / "out/plain/metrics.jsonl",
+                [&](std::string_view line, size_t) { last = parse_json(line, "metrics"); });
+  const Json all = read_json(dir_ / "out/all/watch.json"), none = read_json(dir_ / "out/none/watch.json");
+  for (const char* name : {"kl_task", "entropy_task", "length_task"})
+    EXPECT_EQ(all[name], last[name]) << name;
+  EXPECT_GT(all["kl_task"].get<double>(), 0);
+  EXPECT_EQ(none["kl_task"].get<double>(), 0);
+  EXPECT_EQ(read_json(dir_ / "out/report.json")["watches"].size(), 3u);
+}
+
 TEST_F(Stages, TrainingAloneTakesTheAnswersOfTheDataset) {
   const CommandResult result = good("train", "alone");
   EXPECT_THAT(result.out, HasSubstr("alone/vanilla/adapter"));
