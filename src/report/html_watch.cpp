@@ -42,7 +42,7 @@ Series series_of(const Document& document, const Watch& watch, const WatchedProm
 }
 
 // Not the one measurement of a model that was made without training.
-bool is_curve(const Watch& watch) { return watch.step.back() > 0; }
+bool is_curve(const Watch& watch) { return !watch.step.empty() && watch.step.back() > 0; }
 
 // A panel a kind of prompts.
 std::string divergence_figure(const Document& document) {
