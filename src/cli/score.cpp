@@ -105,7 +105,9 @@ Tensor read_rows(const SafetensorsFile& file, const std::string& where, const st
 void dump_logits(const ScoreFlags& flags) {
   const SafetensorsFile file(flags.input_ids);
   set_num_threads(flags.model.threads);
-  Model model = load_model(flags.model.model, flags.model.load);
+  LoadOptions read = flags.model.load;
+  read.as_stored = true;
+  Model model = load_model(flags.model.model, read);
   Adapter adapter;
   if (!flags.model.adapter.empty()) adapter = load_adapter(model, flags.model.adapter);
   const ModelView tuned(model, &adapter);

@@ -146,7 +146,7 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
   }
   for (const std::string& module : config.modules_to_save) {
     const std::string name = weight_name(module == "lm_head" ? kHeadLayer : kEmbedLayer);
-    adapter.replaced[name] = find_weight(model, name)->to(model.dtype, false, true);
+    adapter.replaced[name] = find_weight(model, name)->to(model.dtype, /*non_blocking=*/false, /*copy=*/true);
   }
   refresh_norms(model, adapter);
   for (auto& [name, pair] : adapter.pairs)

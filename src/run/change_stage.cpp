@@ -11,10 +11,11 @@ Fingerprint change_fingerprint(const RunContext& run, const VariantJob& job) {
   Fingerprint result = model_fingerprint(run, job.after(run));
   result.emplace_back("method", job.variant.method);
   add_settings(&result, job.recipe, kChange);
-  const size_t before = result.size();
+  if (!is_watched(job)) return result;
+  add_settings(&result, job.recipe,
+               {"template", "watch_samples", "rollout_temperature", "max_new_tokens", "seed"});
+  result.emplace_back("the task's examples", job.used->examples_sha256);
   add_watched(&result, job);
-  if (result.size() > before)
-    add_settings(&result, job.recipe, {"watch_samples", "rollout_temperature", "max_new_tokens", "seed"});
   return result;
 }
 

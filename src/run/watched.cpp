@@ -33,11 +33,11 @@ std::vector<WatchedPrompts> watched_prompts(const RunContext& run, const Variant
   if (!retained.requests.empty()) kinds.push_back(std::move(retained));
   return kinds;
 }
+}  // namespace
 
 bool is_watched(const VariantJob& job) {
   return is_watched(job.recipe, find_method(job.variant.method).on_policy);
 }
-}  // namespace
 
 void add_watched(Fingerprint* fingerprint, const VariantJob& job) {
   if (!is_watched(job)) return;

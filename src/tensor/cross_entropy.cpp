@@ -103,8 +103,8 @@ struct LinearCrossEntropy : Function<LinearCrossEntropy> {
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
                             const Tensor& weights, double cap, MatmulPrecision precision) {
   if (wants_gradient({hidden, weight}))
-    return LinearCrossEntropy::apply(hidden.contiguous(), beside(hidden, weight, precision), targets, weights,
-                                     weight.requires_grad(), cap, precision);
+    return LinearCrossEntropy::apply(hidden.contiguous(), widened_for(hidden, weight, precision), targets,
+                                     weights, weight.requires_grad(), cap, precision);
   return -(token_log_probs(hidden, weight, targets, cap, precision) * weights).sum();
 }
 
@@ -112,7 +112,7 @@ Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor&
                        MatmulPrecision precision) {
   at::NoGradGuard no_grad;
   const int64_t rows = hidden.size(0), chunk = chunk_rows(weight.size(0));
-  const Tensor factor = beside(hidden, weight, precision);
+  const Tensor factor = widened_for(hidden, weight, precision);
   std::vector<Tensor> parts;
   for (int64_t begin = 0; begin < rows; begin += chunk) {
     const int64_t count = std::min(chunk, rows - begin);

@@ -81,7 +81,7 @@ Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias,
 }
 
 Tensor linear_aten(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
-  if (precision == MatmulPrecision::kFull) return at::linear(x, beside(x, weight, precision), bias);
+  if (precision == MatmulPrecision::kFull) return at::linear(x, widened_for(x, weight, precision), bias);
   const Tensor y = product(x, false, weight, true, precision);
   return bias.defined() ? y + bias : y;
 }

@@ -76,19 +76,14 @@ Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targe
                    const RowLoss& loss, MatmulPrecision precision, const Tensor& given) {
   const Tensor hidden = student.hidden.contiguous();
   // Detached, so that a loss cannot reach what made them.
-  auto factor = [&](const Tensor& weight) { return beside(hidden, weight.detach(), precision); };
-  const Tensor own = factor(student.weight);
-  const Job job{{hidden.detach(), own, student.cap},
-                {teacher.hidden.defined() ? teacher.hidden.detach() : Tensor(),
-                 teacher.weight.is_same(student.weight) ? own
-                 : teacher.weight.defined()             ? factor(teacher.weight)
-                                                        : Tensor(),
-                 teacher.cap},
-                targets,
-                weights,
-                given,
-                loss,
-                precision,
+  const Tensor own = widened_for(hidden, student.weight.detach(), precision);
+  Head other;
+  if (teacher.hidden.defined()) {
+    const bool shared = teacher.weight.is_same(student.weight);
+    other = {teacher.hidden.detach(), shared ? own : widened_for(hidden, teacher.weight.detach(), precision),
+             teacher.cap};
+  }
+  const Job job{{hidden.detach(), own, student.cap}, other, targets, weights, given, loss, precision,
                 student.weight.requires_grad()};
   if (wants_gradient({hidden, student.weight})) return LinearLoss::apply(hidden, student.weight, job);
   return sum_chunks(job, false, nullptr, nullptr);

@@ -69,8 +69,8 @@ struct NarrowKernels {
   decltype(Kernels::widen_f16) widen;
 };
 NarrowKernels narrow_kernels(const Tensor& x);
-// A product's other factor beside one in f32.
-inline Tensor beside(const Tensor& x, const Tensor& weight, MatmulPrecision precision) {
+// The weight that is multiplied with x: widened once by whoever multiplies with it several times.
+inline Tensor widened_for(const Tensor& x, const Tensor& weight, MatmulPrecision precision) {
   return precision == MatmulPrecision::kFull && x.scalar_type() == at::kFloat ? widened(weight) : weight;
 }
 

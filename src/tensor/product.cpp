@@ -9,7 +9,7 @@ namespace sdft::ops {
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                MatmulPrecision precision) {
   const at::ScalarType type = precision == MatmulPrecision::kBf16 ? at::kBFloat16 : a.scalar_type();
-  return find(kProduct, a.device().type(), type)(a, transpose_a, beside(a, b, precision), transpose_b,
+  return find(kProduct, a.device().type(), type)(a, transpose_a, widened_for(a, b, precision), transpose_b,
                                                  precision);
 }
 

@@ -150,6 +150,17 @@ TEST_F(Stages, ChangedModelsAreWatched) {
   EXPECT_EQ(read_json(dir_ / "out/report.json")["watches"].size(), 3u);
 }
 
+TEST_F(Stages, WhatAWatchMeasuredBelongsToItsSettings) {
+  auto run = [&](const std::string& samples) {
+    return stage("run", "out",
+                 {"baseline=false", "max_steps=2", "watch_steps=1", "watch_samples=" + samples,
+                  "variants=[{name: plain, method: sft, watch_samples: 2}, "
+                  "{name: half, method: interpolation, after: plain, change_scale: 0.5}]"});
+  };
+  EXPECT_EQ(run("2").exit_code, 0);
+  refused(run("3"), "watch_samples was 2, is 3");
+}
+
 TEST_F(Stages, TrainingAloneTakesTheAnswersOfTheDataset) {
   const CommandResult result = good("train", "alone");
   EXPECT_THAT(result.out, HasSubstr("alone/vanilla/adapter"));
