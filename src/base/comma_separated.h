@@ -20,4 +20,11 @@ inline std::vector<std::string> comma_separated(const std::string& text) {
   return parts;
 }
 
+// And back: "a, b".
+inline std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
 }  // namespace sdft

@@ -18,6 +18,7 @@ constexpr size_t kJitStackStart = 32 << 10, kJitStackMost = 512 << 20, kJitStack
 constexpr uint32_t kHeapKiB = 2 << 20;
 constexpr size_t kLongestPattern = 64 << 10;
 constexpr size_t kWindow = 1024;  // places where a match may begin, between two looks for an interrupt
+constexpr uint32_t kGroups = 32;  // of a pattern, that find_all gives
 constexpr uint64_t kBacktracks = 10'000'000, kBacktracksPerByte = 16;  // then a match is given up
 
 std::string pcre_message(int code) {
@@ -42,7 +43,8 @@ struct Free {
 }  // namespace
 
 struct RegexScratch::State {
-  std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> data{pcre2_match_data_create(2, nullptr)};
+  std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> data{
+      pcre2_match_data_create(kGroups + 1, nullptr)};
   std::unique_ptr<pcre2_match_context, Free<pcre2_match_context_free>> context{
       pcre2_match_context_create(nullptr)};
   // Address space, of which memory is taken as needed; less where even that is scarce.
@@ -69,7 +71,8 @@ RegexScratch::State& RegexScratch::state() {
 struct Regex::State {
   std::string pattern, where;
   std::unique_ptr<pcre2_code, Free<pcre2_code_free>> code;
-  bool jit = false, groups = false;
+  bool jit = false;
+  uint32_t groups = 0;
 
   // What a matching function of PCRE2 gave.
   bool is_match(int result, std::string_view text) const {
@@ -81,7 +84,20 @@ struct Regex::State {
   }
 };
 
-Regex::Regex(const std::string& pattern, const std::string& where) : state_(std::make_unique<State>()) {
+namespace {
+// Python's \Z is the very end, PCRE2's may stand before a last line break.
+std::string python_syntax(std::string pattern) {
+  for (size_t at = 0; at + 1 < pattern.size(); ++at)
+    if (pattern[at] == '\\') {
+      if (pattern[at + 1] == 'Z') pattern[at + 1] = 'z';
+      ++at;
+    }
+  return pattern;
+}
+}  // namespace
+
+Regex::Regex(const std::string& pattern, const std::string& where, RegexSyntax syntax)
+    : state_(std::make_unique<State>()) {
   state_->pattern = pattern;
   state_->where = where;
   std::unique_ptr<pcre2_compile_context, Free<pcre2_compile_context_free>> context(
@@ -92,15 +108,16 @@ Regex::Regex(const std::string& pattern, const std::string& where) : state_(std:
                           std::to_string(kLongestPattern));
   int error = 0;
   PCRE2_SIZE at = 0;
-  const std::string translated = pcre_syntax(pattern, where);
+  const bool python = syntax == RegexSyntax::kPython;
+  const std::string translated = python ? python_syntax(pattern) : pcre_syntax(pattern, where);
+  const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_USE_OFFSET_LIMIT | (python ? 0 : PCRE2_MULTILINE);
   state_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                                   PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT, &error,
-                                   &at, context.get()));
+                                   options, &error, &at, context.get()));
   if (!state_->code)
     fail_input(where, "the regex '" + pattern + "' is not understood: " + pcre_message(error));
   uint32_t count = 0;
   pcre2_pattern_info(state_->code.get(), PCRE2_INFO_CAPTURECOUNT, &count);
-  state_->groups = count > 0;
+  state_->groups = count;
   // Without JIT (a build or a processor that lacks it) the interpreter gives the same matches, slower.
   state_->jit = pcre2_jit_compile(state_->code.get(), PCRE2_JIT_COMPLETE) == 0;
 }
@@ -135,6 +152,47 @@ bool Regex::find(std::string_view text, size_t from, RegexScratch& scratch, Matc
   match = {bounds[0], bounds[1]};
   if (group) *group = state_->groups && bounds[2] != PCRE2_UNSET ? Match{bounds[2], bounds[3]} : match;
   return true;
+}
+
+namespace {
+// Where a search goes on behind a match: one that is empty is not found twice.
+size_t behind(const Match& match, std::string_view text) {
+  if (match.end > match.begin) return match.end;
+  size_t next = match.end + 1;
+  while (next < text.size() && (text[next] & 0xc0) == 0x80) ++next;
+  return next;
+}
+}  // namespace
+
+std::vector<std::vector<std::string>> Regex::find_all(std::string_view text) const {
+  if (state_->groups > kGroups)
+    fail_input(state_->where,
+               "the regex '" + state_->pattern + "' has more than " + std::to_string(kGroups) + " groups");
+  std::vector<std::vector<std::string>> all;
+  RegexScratch scratch;
+  Match match;
+  for (size_t from = 0; from <= text.size() && find(text, from, scratch, match); from = behind(match, text)) {
+    const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(scratch.state().data.get());
+    std::vector<std::string> groups;
+    for (uint32_t group = state_->groups > 0 ? 1 : 0; group <= state_->groups; ++group) {
+      const PCRE2_SIZE begin = bounds[2 * group], end = bounds[2 * group + 1];
+      groups.emplace_back(begin == PCRE2_UNSET ? "" : text.substr(begin, end - begin));
+    }
+    all.push_back(std::move(groups));
+  }
+  return all;
+}
+
+std::string Regex::replace_all(std::string_view text, std::string_view replacement) const {
+  std::string result;
+  RegexScratch scratch;
+  Match match;
+  size_t kept = 0;
+  for (size_t from = 0; from <= text.size() && find(text, from, scratch, match); from = behind(match, text)) {
+    result.append(text.substr(kept, match.begin - kept)).append(replacement);
+    kept = match.end;
+  }
+  return result.append(text.substr(kept));
 }
 
 // Matching to the end is an option that JIT code lacks.

@@ -1,13 +1,17 @@
 // run, and its stages one by one: distill, train, eval, report.
 #include "run/run.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <set>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
+#include "run/eval_set.h"
 #include "run/variants.h"
+#include "task/task.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -28,6 +32,73 @@ void run(StageFlags flags, unsigned stages) {
   flags.options.stop = &interrupted;
   if (stages == kAllStages) return run_all(recipe, flags.options);
   write_out(run_recipe(recipe, stages, flags.options));
+}
+
+// eval without a recipe: tasks by name, in the harness's words.
+struct TaskFlags {
+  std::vector<std::string> tasks;
+  int64_t limit = 0, num_fewshot = -1;
+  bool apply_chat_template = false, truncate = false, list = false;
+
+  // "eval=[...]", in place of the recipe's own tasks.
+  std::string setting() const {
+    Json list_of_tasks = Json::array();
+    for (const std::string& task : tasks) {
+      Json one = {{"task", task}};
+      if (limit > 0) one["max_samples"] = limit;
+      if (num_fewshot >= 0) one["num_fewshot"] = num_fewshot;
+      if (apply_chat_template) one["template"] = "chat";
+      if (truncate) one["truncate"] = true;
+      list_of_tasks.push_back(std::move(one));
+    }
+    return "eval=" + list_of_tasks.dump();
+  }
+};
+
+void list_all(const Recipe& recipe) {
+  for (const TaskEntry& entry : list_tasks(task_places(recipe)))
+    write_out(fmt::format("{:<28} {}{}\n", entry.name, entry.group ? "(several) " : "", entry.file.string()));
+}
+
+void evaluate(StageFlags flags, const TaskFlags& tasks) {
+  if (tasks.list) return list_all(flags.recipe.read());
+  if (!tasks.tasks.empty()) flags.recipe.words.push_back(tasks.setting());
+  run(std::move(flags), kEval);
+}
+
+void add_eval(const Registry& registry) {
+  auto flags = std::make_shared<StageFlags>();
+  auto tasks = std::make_shared<TaskFlags>();
+  CLI::App* command = registry.add(
+      "eval", "evaluation tasks: the seed model, and what was trained in output_dir",
+      "  sdft eval --recipe r.yaml\n"
+      "  sdft eval --model_name_or_path MODEL --tasks arc_easy,gsm8k --limit 100 --output_dir scores\n"
+      "  sdft eval --model_name_or_path MODEL --tasks mmlu --adapters '[runs/one/sdft, runs/two/sdft]' "
+      "--output_dir scores\n"
+      "  sdft eval --list",
+      [flags, tasks] { evaluate(*flags, *tasks); });
+  command->add_flag("--fresh", flags->options.fresh,
+                    "make anew what output_dir holds of other settings, data or models (else it is refused)");
+  command
+      ->add_option(
+          "--tasks", tasks->tasks,
+          "names of tasks or groups, or task files (YAML, as lm-evaluation-harness has them), in place "
+          "of the recipe's")
+      ->delimiter(',')
+      ->type_name("A,B");
+  command->add_option("--limit", tasks->limit, "the first so many items of each task; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--num_fewshot,--num-fewshot", tasks->num_fewshot,
+                   "examples in front of each question, in place of the task's own number")
+      ->check(CLI::Range(0, 1000));
+  command->add_flag("--apply_chat_template,--apply-chat-template", tasks->apply_chat_template,
+                    "ask through the model's chat template, also where a task asks in plain text");
+  command->add_flag(
+      "--truncate", tasks->truncate,
+      "leave out the beginning of texts that are too long to score, as lm-evaluation-harness does");
+  command->add_flag("--list", tasks->list, "show all tasks");
+  add_recipe_flags(command, &flags->recipe);
 }
 
 void report(const RecipeFlags& flags) {
@@ -123,10 +194,7 @@ void add_run(const Registry& registry) {
           "vanilla "
           "too) or all variants; where nothing was distilled, those that need no rewrites")
       ->type_name("");
-  add_stage(registry, "eval", "the evaluation tasks: the seed model, and what was trained in output_dir",
-            "  sdft eval --recipe r.yaml\n"
-            "  sdft eval --recipe r.yaml --adapter_name_or_path ADAPTER --output_dir scores",
-            kEval);
+  add_eval(registry);
   auto report_flags = std::make_shared<RecipeFlags>();
   add_recipe_flags(
       registry.add("report", "writes the report of a run directory again",

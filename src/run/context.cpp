@@ -68,11 +68,13 @@ SampleSettings RunContext::samples(const Recipe& own) const {
 TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed_model()) {
   if (dir.empty()) return;
   std::error_code none;
-  if (fs::exists(dir / "adapter", none)) {
-    adapter = load_adapter(run.bundle.model, dir / "adapter");
+  const bool bare = fs::exists(dir / "adapter_config.json", none);  // of the recipe's `adapters`
+  if (bare || fs::exists(dir / "adapter", none)) {
+    adapter = load_adapter(run.bundle.model, bare ? dir : dir / "adapter");
     view = {run.bundle.model, &adapter};
   } else {
-    full = load_model(dir / "model", {run.recipe.device, run.recipe.dtype});
+    full = load_model(fs::exists(dir / "config.json", none) ? dir : dir / "model",
+                      {run.recipe.device, run.recipe.dtype});
     view = full;
   }
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <map>
 #include <optional>
 
 #include "base/file.h"
@@ -7,34 +9,21 @@
 #include "data/turn_end.h"
 #include "infer/answers.h"
 #include "run/stages.h"
+#include "run/variants.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
-fs::path variant_dir(const fs::path& run_dir, const std::string& variant) {
-  return variant == "seed" ? fs::path() : run_dir / variant;
+fs::path variant_dir(const Recipe& recipe, const std::string& variant) {
+  if (variant == "seed") return {};
+  for (const auto& [name, path] : named_adapters(recipe))
+    if (name == variant) return path;
+  return fs::path(recipe.output_dir) / variant;
 }
 
 fs::path eval_dir(const fs::path& run_dir, const std::string& variant, const std::string& task) {
   return run_dir / "eval" / variant / task;
 }
-
-namespace {
-std::vector<Answer> task_answers(RunContext& run, ModelView model, const std::string& variant,
-                                 const TaskSettings& task, const std::vector<Example>& examples,
-                                 const fs::path& path) {
-  const PromptTemplate& prompt = find_prompt_template(template_of(run.recipe, task));
-  std::vector<Request> requests;
-  for (const Example& example : examples)
-    requests.push_back({example.id, prompt_ids(run.bundle.formatter, prompt, example)});
-  GenerateOptions options = run.generation();
-  options.sampling = {0.0, 0, 1.0};  // greedy
-  options.max_new_tokens = answer_limit(run.recipe, task);
-  Progress progress(variant + " " + task.name, requests.size(), "answers", run.progress);
-  return answer_all(model, run.bundle.tokenizer, requests, options, path,
-                    [&](size_t done) { progress.update(done); });
-}
-}  // namespace
 
 Fingerprint trained_fingerprint(const fs::path& variant_dir) {
   Fingerprint result;
@@ -42,53 +31,327 @@ Fingerprint trained_fingerprint(const fs::path& variant_dir) {
   for (const char* part : {"adapter", "model"})
     if (!variant_dir.empty() && fs::exists(variant_dir / part, none))
       result.emplace_back("the trained " + std::string(part), folder_sha256(variant_dir / part));
+  if (result.empty() && !variant_dir.empty() && fs::exists(variant_dir, none))  // one of `adapters`
+    result.emplace_back("the trained model", folder_sha256(variant_dir));
   return result;
 }
 
-Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, const TaskSettings& task,
-                             const std::vector<Example>& examples) {
+Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, const TaskSettings& settings,
+                             const EvalSet& set) {
   const Recipe& recipe = run.recipe;
   Fingerprint result = run.seed;
   add_settings(&result, recipe, kEval);
   result.insert(result.end(), trained.begin(), trained.end());
-  result.emplace_back("template", prompt_identity(template_of(recipe, task)));
-  result.emplace_back("check", task.check);
-  result.emplace_back("max_new_tokens", std::to_string(answer_limit(recipe, task)));
-  result.emplace_back("the task's examples", examples_sha256(examples));
+  if (set.from_file()) {
+    result.emplace_back("the task's files", set.dataset.sha256);
+    result.emplace_back("template",
+                        settings.prompt_template.empty() ? "" : prompt_identity(settings.prompt_template));
+    result.emplace_back("truncate", settings.truncate ? "true" : "false");
+    result.emplace_back("max_new_tokens", std::to_string(settings.max_new_tokens));
+    result.emplace_back("the task's questions", questions_sha256(set.items));
+    return result;
+  }
+  result.emplace_back("template", prompt_identity(template_of(recipe, settings)));
+  result.emplace_back("check", settings.check);
+  result.emplace_back("max_new_tokens", std::to_string(answer_limit(recipe, settings)));
+  result.emplace_back("the task's examples", examples_sha256(set.dataset.examples));
   return result;
 }
 
 namespace {
-// opened: the prompts end inside a thinking model's trace.
-void keep_results(const TaskSettings& task, bool opened, const std::vector<Example>& examples,
-                  const std::vector<Answer>& answers, const fs::path& path) {
+// What is evaluated: a model, a task, and where its results go.
+struct Evaluation {
+  RunContext& run;
+  ModelView model;
+  std::string variant;
+  const TaskSettings& settings;
+  const EvalSet& set;
+  fs::path dir;
+
+  Progress progress(size_t count) const {
+    return {variant + " " + settings.name, count, "answers", run.progress};
+  }
+};
+
+void write_results(const fs::path& dir, const std::vector<EvalResult>& results) {
+  std::string lines;
+  for (const EvalResult& result : results) lines += to_line(to_json(result)) + "\n";
+  if (!lines.empty()) write_file_atomic(dir / "scores.jsonl", lines);
+}
+
+// What a check says of answers. opened: the prompts end inside a thinking model's trace.
+std::vector<EvalResult> checked(const std::string& check, bool opened, const std::vector<Example>& examples,
+                                const std::vector<Answer>& answers) {
   std::vector<CheckItem> items;
   for (size_t i = 0; i < examples.size(); ++i)
     items.push_back(check_item(examples[i], strip_thinking(answers[i].text, opened),
                                answers[i].finish != name_of(FinishReason::kStop)));
+  return judge(parse_check(check, kTaskCheck), items);
+}
+
+bool opens_trace(const RunContext& run, const std::string& prompt_template) {
+  return !prompt_template.empty() && find_prompt_template(prompt_template).chat &&
+         opens_thinking(run.bundle.formatter);
+}
+
+// A dataset with a check.
+void evaluate_dataset(const Evaluation& e) {
+  const PromptTemplate& prompt = find_prompt_template(template_of(e.run.recipe, e.settings));
+  const std::vector<Example>& examples = e.set.dataset.examples;
+  std::vector<Request> requests;
+  for (const Example& example : examples)
+    requests.push_back({example.id, prompt_ids(e.run.bundle.formatter, prompt, example)});
+  GenerateOptions options = e.run.generation();
+  options.sampling = {0.0, 0, 1.0};  // greedy
+  options.max_new_tokens = answer_limit(e.run.recipe, e.settings);
+  Progress progress = e.progress(requests.size());
+  const auto answers = answer_all(e.model, e.run.bundle.tokenizer, requests, options, e.dir / "answers.jsonl",
+                                  [&](size_t done) { progress.update(done); });
+  write_results(e.dir, checked(e.settings.check, opens_trace(e.run, prompt.name), examples, answers));
+}
+
+// --- Task files ---
+
+// A task's verdict on an item, of its first metric.
+EvalResult verdict_of(const Task& task, const std::string& id, const ItemResult& result) {
+  const double value = result.values.front().second.value;
+  const bool verdict = !task.metrics.empty() && task.metrics.front().verdict && !task.process_results;
+  if (!verdict) return {id, Verdict::kGraded, std::clamp(value, 0.0, 1.0), ""};
+  return {id, value > 0 ? Verdict::kPass : Verdict::kFail, value > 0 ? 1.0 : 0.0, value > 0 ? "" : kMismatch};
+}
+
+// Whether the first metric is a share, as verdicts and scores are.
+bool is_share(const Task& task) {
+  return task.metrics.empty() || task.metrics.front().aggregation == Aggregation::kMean;
+}
+
+// items.jsonl: of each item the values of all metrics, and what they are made of.
+void write_items(const Evaluation& e, const std::vector<std::optional<ItemResult>>& results,
+                 const std::vector<Json>& details) {
   std::string lines;
-  for (const EvalResult& result : judge(parse_check(task.check, kTaskCheck), items))
-    lines += to_line(to_json(result)) + "\n";
-  if (!lines.empty()) write_file_atomic(path, lines);
+  std::vector<EvalResult> verdicts;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const EvalItem& item = e.set.items[i];
+    Json line = {{"id", item.id}};
+    for (const auto& [key, value] : details[i].items()) line[key] = value;
+    if (results[i]) {
+      for (const auto& [name, value] : results[i]->values) {
+        line["metrics"][name] = value.value;
+        if (value.weight != 1) line["weights"][name] = value.weight;
+      }
+      verdicts.push_back(verdict_of(e.set.task(i), item.id, *results[i]));
+    } else {
+      line["unanswered"] = name_of(FinishReason::kPromptTooLong);
+      verdicts.push_back({item.id, Verdict::kFail, 0, name_of(FinishReason::kPromptTooLong)});
+    }
+    lines += to_line(line) + "\n";
+  }
+  write_file_atomic(e.dir / "items.jsonl", lines);
+  if (is_share(e.set.tasks.front())) write_results(e.dir, verdicts);
+}
+
+// The text before the first of the stop strings.
+std::string before_stop(std::string text, const std::vector<std::string>& stops) {
+  for (const std::string& stop : stops)
+    if (!stop.empty()) text.resize(std::min(text.size(), text.find(stop)));
+  return text;
+}
+
+GenerateOptions options_of(const Evaluation& e, const Task& task) {
+  GenerateOptions options = e.run.generation();
+  options.sampling = {task.generation.temperature, 0, task.generation.top_p};
+  options.max_new_tokens =
+      e.settings.max_new_tokens > 0 ? e.settings.max_new_tokens : task.generation.max_new_tokens;
+  options.tokenizer = &e.run.bundle.tokenizer;
+  for (const std::string& stop : task.generation.until)
+    if (!stop.empty()) options.constraints.stop_strings.push_back(stop);
+  return options;
+}
+
+std::string request_id(const EvalItem& item, int64_t repeat) {
+  return repeat == 0 ? item.id : item.id + "#" + std::to_string(repeat + 1);
+}
+
+// Answers by request, of one task after the other, since they may differ in how answers are written.
+std::map<std::string, Answer> written_answers(const Evaluation& e) {
+  std::map<std::string, Answer> all;
+  Progress progress = e.progress(e.set.items.size());
+  for (size_t t = 0; t < e.set.tasks.size(); ++t) {
+    const Task& task = e.set.tasks[t];
+    std::vector<Request> requests;
+    for (size_t i = 0; i < e.set.items.size(); ++i) {
+      if (e.set.task_of[i] != t) continue;
+      const auto ids =
+          question_ids(e.run.bundle, e.set.items[i].questions.front(), template_of(e.settings, task));
+      for (int64_t repeat = 0; repeat < task.repeats; ++repeat)
+        requests.push_back({request_id(e.set.items[i], repeat), ids});
+    }
+    const size_t before = all.size();
+    const fs::path path =
+        e.dir / (e.set.tasks.size() == 1 ? "written.jsonl" : "written-" + task.name + ".jsonl");
+    for (Answer& answer : answer_all(e.model, e.run.bundle.tokenizer, requests, options_of(e, task), path,
+                                     [&](size_t done) { progress.update(before + done); }))
+      all.emplace(answer.id, std::move(answer));
+  }
+  return all;
+}
+
+void evaluate_generation(const Evaluation& e) {
+  const std::map<std::string, Answer> written = written_answers(e);
+  const std::vector<EvalItem>& items = e.set.items;
+  std::vector<std::optional<ItemResult>> results(items.size());
+  std::vector<Json> details(items.size());
+  std::vector<Answer> firsts;
+  std::string lines;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const Task& task = e.set.task(i);
+    std::vector<std::string> texts;
+    for (int64_t repeat = 0; repeat < task.repeats; ++repeat)
+      texts.push_back(before_stop(written.at(request_id(items[i], repeat)).text, task.generation.until));
+    Answer first = written.at(items[i].id);
+    first.text = texts.front();
+    lines += line_of(first) + "\n";
+    details[i] = {{"answers", texts}, {"references", items[i].references}};
+    if (first.finish != name_of(FinishReason::kPromptTooLong) && task.check.empty())
+      results[i] = result_of(task, items[i], texts, {}, {});
+    firsts.push_back(std::move(first));
+  }
+  write_file_atomic(e.dir / "answers.jsonl", lines);
+  const Task& first = e.set.tasks.front();
+  if (first.check.empty()) return write_items(e, results, details);
+  write_results(e.dir, checked(first.check, opens_trace(e.run, template_of(e.settings, first)),
+                               e.set.dataset.examples, firsts));
+}
+
+// What a model thinks of an item's questions; nothing where one does not fit into the context.
+struct Likelihoods {
+  std::vector<double> log_likelihoods;
+  std::vector<bool> greedy;
+};
+
+Json to_json(const std::string& id, const std::optional<Likelihoods>& of) {
+  Json line = {{"id", id}};
+  if (of) line["log_likelihoods"] = of->log_likelihoods, line["greedy"] = of->greedy;
+  return line;
+}
+
+std::map<std::string, std::optional<Likelihoods>> read_likelihoods(const fs::path& path) {
+  std::map<std::string, std::optional<Likelihoods>> all;
+  std::error_code none;
+  if (!fs::exists(path, none)) return all;
+  for_each_line(path, [&](std::string_view text, size_t number) {
+    const std::string where = path.string() + ":" + std::to_string(number);
+    const Json line = parse_json(text, where);
+    auto& of = all[require<std::string>(line, "id", where)];
+    if (line.contains("greedy"))
+      of = Likelihoods{require<std::vector<double>>(line, "log_likelihoods", where),
+                       require<std::vector<bool>>(line, "greedy", where)};
+  });
+  return all;
+}
+
+// Of some items at a time, so that a killed evaluation goes on where it was.
+constexpr size_t kGroup = 256;
+
+void score_group(const Evaluation& e, const std::vector<size_t>& group,
+                 std::map<std::string, std::optional<Likelihoods>>* all, LineWriter* file,
+                 const std::function<void(size_t)>& on_progress) {
+  std::vector<ScoreItem> asked;
+  std::vector<std::vector<size_t>> counts;  // of each item, how many windows each of its questions has
+  for (const size_t i : group) {
+    counts.emplace_back();
+    for (const Question& question : e.set.items[i].questions) {
+      const Task& task = e.set.task(i);
+      std::vector<ScoreItem> windows =
+          likelihood_items(e.run.bundle, task, question, template_of(e.settings, task), e.settings.truncate);
+      counts.back().push_back(windows.size());
+      std::move(windows.begin(), windows.end(), std::back_inserter(asked));
+    }
+  }
+  ScoreOptions options;
+  options.stop = e.run.stop;
+  options.on_step = [&](size_t done) { on_progress(asked.empty() ? 0 : group.size() * done / asked.size()); };
+  const std::vector<Score> scores = score(e.model, asked, options);
+  size_t next = 0;
+  for (size_t g = 0; g < group.size(); ++g) {
+    std::optional<Likelihoods> of = Likelihoods{};
+    for (const size_t windows : counts[g]) {
+      double sum = 0;
+      bool greedy = true;
+      for (size_t w = 0; w < windows; ++w, ++next)
+        sum += scores[next].log_prob, greedy &= scores[next].greedy;
+      if (of) of->log_likelihoods.push_back(sum), of->greedy.push_back(greedy);
+      if (windows == 0) of.reset();
+    }
+    const std::string& id = e.set.items[group[g]].id;
+    file->write(to_line(to_json(id, of)));
+    (*all)[id] = std::move(of);
+  }
+}
+
+std::map<std::string, std::optional<Likelihoods>> scored_items(const Evaluation& e) {
+  const fs::path path = e.dir / "likelihoods.jsonl";
+  auto all = read_likelihoods(path);
+  LineWriter file(path);
+  Progress progress = e.progress(e.set.items.size());
+  std::vector<size_t> open;
+  for (size_t i = 0; i < e.set.items.size(); ++i)
+    if (!all.count(e.set.items[i].id)) open.push_back(i);
+  for (size_t begin = 0; begin < open.size(); begin += kGroup) {
+    const size_t done = all.size();
+    const std::vector<size_t> group(
+        open.begin() + static_cast<ptrdiff_t>(begin),
+        open.begin() + static_cast<ptrdiff_t>(std::min(begin + kGroup, open.size())));
+    score_group(e, group, &all, &file, [&](size_t more) { progress.update(done + more); });
+  }
+  progress.update(e.set.items.size());
+  return all;
+}
+
+void evaluate_likelihoods(const Evaluation& e) {
+  const auto all = scored_items(e);
+  std::vector<std::optional<ItemResult>> results;
+  std::vector<Json> details;
+  std::string lines;
+  for (size_t i = 0; i < e.set.items.size(); ++i) {
+    const EvalItem& item = e.set.items[i];
+    const std::optional<Likelihoods>& of = all.at(item.id);
+    results.emplace_back();
+    details.push_back({{"gold", item.gold}});
+    Answer answer{item.id, "", name_of(of ? FinishReason::kStop : FinishReason::kPromptTooLong), 0};
+    if (of) {
+      results.back() = result_of(e.set.task(i), item, {}, of->log_likelihoods, of->greedy);
+      details.back()["log_likelihoods"] = of->log_likelihoods;
+      details.back()["greedy"] = of->greedy;
+      const auto best = std::max_element(of->log_likelihoods.begin(), of->log_likelihoods.end());
+      if (!item.choices.empty())
+        answer.text = item.choices[static_cast<size_t>(best - of->log_likelihoods.begin())];
+    }
+    lines += line_of(answer) + "\n";
+  }
+  write_file_atomic(e.dir / "answers.jsonl", lines);
+  write_items(e, results, details);
 }
 }  // namespace
 
-void eval_stage(RunContext& run, const std::string& variant, const std::vector<Dataset>& sets) {
-  const Fingerprint trained = trained_fingerprint(variant_dir(run.dir(), variant));
+void eval_stage(RunContext& run, const std::string& variant, const std::vector<EvalSet>& sets) {
+  const Fingerprint trained = trained_fingerprint(variant_dir(run.recipe, variant));
   std::optional<TrainedModel> tuned;  // loaded for the first task that is not done
   for (size_t i = 0; i < sets.size(); ++i) {
-    const TaskSettings& task = run.recipe.eval[i];
-    const std::vector<Example>& examples = sets[i].examples;
-    const fs::path dir = eval_dir(run.dir(), variant, task.name);
-    if (begin_stage(dir, eval_fingerprint(run, trained, task, examples), run.fresh)) continue;
+    const TaskSettings& settings = run.recipe.eval[i];
+    const fs::path dir = eval_dir(run.dir(), variant, settings.name);
+    if (begin_stage(dir, eval_fingerprint(run, trained, settings, sets[i]), run.fresh)) continue;
     if (!tuned) {
       load_weights(run);
-      tuned.emplace(run, variant_dir(run.dir(), variant));
+      tuned.emplace(run, variant_dir(run.recipe, variant));
     }
-    const auto answers = task_answers(run, tuned->view, variant, task, examples, dir / "answers.jsonl");
-    const bool opened =
-        find_prompt_template(template_of(run.recipe, task)).chat && opens_thinking(run.bundle.formatter);
-    keep_results(task, opened, examples, answers, dir / "scores.jsonl");
+    const Evaluation evaluation{run, tuned->view, variant, settings, sets[i], dir};
+    if (!sets[i].from_file())
+      evaluate_dataset(evaluation);
+    else if (sets[i].tasks.front().output == OutputType::kGenerateUntil)
+      evaluate_generation(evaluation);
+    else
+      evaluate_likelihoods(evaluation);
     end_stage(dir);
   }
 }

@@ -80,6 +80,20 @@ std::string examples_sha256(const std::vector<Example>& examples) {
   return sha256(all);
 }
 
+std::string questions_sha256(const std::vector<EvalItem>& items) {
+  std::string all;
+  for (const EvalItem& item : items) {
+    Json one = {item.id, item.choices, item.gold, item.references};
+    for (const Question& question : item.questions) {
+      one.push_back(question.continuation);
+      for (const Message& message : question.messages)
+        one.push_back({message.role, message.content, message.delimiter});
+    }
+    all += sha256(to_line(one));
+  }
+  return sha256(all);
+}
+
 std::string folder_sha256(const fs::path& dir) {
   std::string all;
   for (const fs::path& path : files_of(dir)) all += path.filename().string() + " " + sha256_file(path) + "\n";

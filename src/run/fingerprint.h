@@ -4,6 +4,7 @@
 #include "data/dataset.h"
 #include "run/context.h"
 #include "run/stage_folder.h"
+#include "task/items.h"
 
 namespace sdft {
 
@@ -20,6 +21,8 @@ void add_settings(Fingerprint* fingerprint, const Recipe& recipe, const std::vec
 std::string short_sum(const Fingerprint& fingerprint);
 // The content of examples as they are used, wherever they were read from.
 std::string examples_sha256(const std::vector<Example>& examples);
+// What a task file asks: questions, choices, right answers.
+std::string questions_sha256(const std::vector<EvalItem>& items);
 // All files of a folder, as one sum.
 std::string folder_sha256(const std::filesystem::path& dir);
 

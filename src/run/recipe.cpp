@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <set>
 
@@ -245,8 +246,11 @@ void read_task(const YAML::Node& node, const Reading& reading, std::vector<TaskS
       if (key == field.name) return assign(field, value, reading);
     reading.unknown(key, names_of(fields, {"columns"}));
   });
+  if (task.name.empty()) task.name = std::filesystem::path(task.task).stem().string();
   check_task_name(task.name, reading);
-  if (task.dataset.empty()) reading.add("'dataset' is missing");
+  if (task.dataset.empty() == task.task.empty())
+    reading.add(task.task.empty() ? "'dataset' is missing"
+                                  : "'task' and 'dataset': one of them says what is asked");
   for (const TaskSettings& other : *tasks)
     if (other.name == task.name) reading.add("a second task is named '" + task.name + "'");
   tasks->push_back(task);
@@ -536,7 +540,9 @@ void emit_task(YAML::Emitter& out, TaskSettings task) {
   out << YAML::BeginMap;
   for (const Setting& setting : task_settings(task)) {
     const std::string text = value_text(setting);
-    if (!text.empty() && text != "0") emit(out, setting);
+    const bool own_default = text == "0" || text == "false" || (text == "-1" && task.num_fewshot < 0);
+    const bool of_file = !task.task.empty() && !std::strcmp(setting.name, "check");
+    if (!text.empty() && !own_default && !of_file) emit(out, setting);
   }
   emit_columns(out, task.columns);
   out << YAML::EndMap;

@@ -47,11 +47,14 @@ struct ContinualTask {
 struct TaskSettings {
   std::string name;
   std::string kind = "retained";  // a row of report::kKinds
+  std::string task;               // a task file, or the name of one (task/task.h); in place of dataset, check
   std::string dataset;            // a file, or a name in dataset_dir/dataset_info.json
   std::string check = "answer";   // a check for tasks (check/check.h), with its argument
   std::string prompt_template;    // "": the recipe's `template`
   int64_t max_samples = 0;        // 0: the recipe's eval_max_samples
-  int64_t max_new_tokens = 0;     // 0: the recipe's max_new_tokens
+  int64_t max_new_tokens = 0;     // 0: the recipe's max_new_tokens; of a task file: its own
+  int64_t num_fewshot = -1;       // of a task file: examples in front of each question; -1: its own
+  bool truncate = false;          // of a task file: too long a text to score loses its beginning
   double chance = 0;              // that a guess is right, as 0.25 of four choices; 0: open answers
   Columns columns;
 };
@@ -108,6 +111,8 @@ struct Recipe {
   std::vector<ContinualTask> continual;
   std::vector<TaskSettings> eval;
   int64_t eval_max_samples = 0;
+  std::string include_path, data_dir = "data";  // of task files: where they and their datasets are
+  std::vector<std::string> adapters;            // models of elsewhere that are evaluated too
 };
 
 // Whose results a setting changes (a set of bits).

@@ -13,6 +13,7 @@
 #include "check/check.h"
 #include "eval/statistics.h"
 #include "report/report.h"
+#include "run/eval_set.h"
 #include "run/report_training.h"
 #include "run/results.h"
 #include "run/stages.h"
@@ -138,8 +139,9 @@ std::vector<ModelResults> similarity_results(const ChosenCheck& similarity, cons
 // A few examples on which the models differ, then others, three in all.
 void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskResults& data,
                  const std::vector<std::string>& models, report::Task* task) {
-  const Dataset set =
-      open_dataset(recipe, settings.dataset, settings.columns, example_limit(recipe, settings), false);
+  const Dataset set = settings.task.empty() ? open_dataset(recipe, settings.dataset, settings.columns,
+                                                           example_limit(recipe, settings), false)
+                                            : open_task_file(recipe, settings).dataset;
   std::map<std::string, const Example*> examples;
   for (const Example& example : set.examples) examples.emplace(example.id, &example);
   auto differs = [&](const TaskItem& item) {
@@ -161,6 +163,13 @@ void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskR
       }
       task->samples.push_back(std::move(sample));
     }
+}
+
+// What the mean of a task's scores is called.
+std::string metric_of(const Recipe& recipe, const TaskSettings& settings) {
+  if (settings.task.empty()) return parse_check(settings.check, kTaskCheck).check->metric;
+  const Task task = find_tasks(settings.task, task_places(recipe)).front();
+  return task.check.empty() ? task.metrics.front().name : parse_check(task.check, kTaskCheck).check->metric;
 }
 
 bool compares_answers(const std::string& kind) {
@@ -186,9 +195,8 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
                       "(\"prompt_too_long\" in eval/seed/{}/answers.jsonl).",
                       data.too_long, data.items.size(), settings.name, settings.name));
     if (data.judged) {
-      report::Task task =
-          make_task(settings.name, settings.kind, parse_check(settings.check, kTaskCheck).check->metric,
-                    judged_results(data, models), references);
+      report::Task task = make_task(settings.name, settings.kind, metric_of(recipe, settings),
+                                    judged_results(data, models), references);
       task.chance = settings.chance;
       if (seed) add_transitions(data, models, &task);
       add_samples(recipe, settings, data, models, &task);

@@ -108,6 +108,7 @@ TaskResults read_task_results(const fs::path& run_dir, const std::vector<std::st
 std::vector<std::string> evaluated_models(const Recipe& recipe, const fs::path& run_dir) {
   std::vector<std::string> names = {"seed"}, models;
   for (const Variant& variant : known_variants(recipe)) names.push_back(variant.name);
+  for (const auto& [name, path] : named_adapters(recipe)) names.push_back(name);
   for (const std::string& model : names) {
     auto answered = [&](const TaskSettings& task) { return stage_done(eval_dir(run_dir, model, task.name)); };
     if (!recipe.eval.empty() && std::all_of(recipe.eval.begin(), recipe.eval.end(), answered))

@@ -113,6 +113,7 @@ Plan plan_of(const Recipe& recipe, unsigned stages, const std::string& variant) 
     for (const Variant& known : known_variants(recipe))
       if (stage_done(fs::path(recipe.output_dir) / known.name)) plan.eval.push_back(known.name);
   }
+  for (const auto& [name, path] : named_adapters(recipe)) plan.eval.push_back(name);
   return plan;
 }
 
@@ -170,7 +171,7 @@ void keep_provenance(const RunContext& run, const Inputs& inputs, const fs::path
     json["eval"] = Json::array();
     for (size_t i = 0; i < inputs.eval.size(); ++i) {
       json["eval"].push_back({{"name", run.recipe.eval[i].name}});
-      json["eval"].back().update(file_note(inputs.eval[i]));
+      json["eval"].back().update(file_note(inputs.eval[i].dataset));
     }
   }
   json["device"] = resolve_device(run.recipe.device).str();
@@ -221,7 +222,7 @@ bool trains(const VariantJob& job) { return find_method(job.variant.method).chan
 // Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.
 // What depends on a stage that is not done yet cannot be known.
 void check_folders(const RunContext& run, const Plan& plan, const std::vector<VariantJob>& jobs,
-                   const std::vector<Dataset>& eval) {
+                   const std::vector<EvalSet>& eval) {
   if (run.fresh) return;
   auto check = [](const fs::path& dir, const Fingerprint& now) {
     const auto differences = stage_differences(dir, now);
@@ -238,10 +239,10 @@ void check_folders(const RunContext& run, const Plan& plan, const std::vector<Va
       check(run.dir() / job.variant.name, train_fingerprint(run, job, learned_targets(run, job)));
   }
   for (const std::string& variant : plan.eval) {
-    const Fingerprint trained = trained_fingerprint(variant_dir(run.dir(), variant));
+    const Fingerprint trained = trained_fingerprint(variant_dir(run.recipe, variant));
     for (size_t i = 0; i < eval.size(); ++i) {
       const TaskSettings& task = run.recipe.eval[i];
-      check(eval_dir(run.dir(), variant, task.name), eval_fingerprint(run, trained, task, eval[i].examples));
+      check(eval_dir(run.dir(), variant, task.name), eval_fingerprint(run, trained, task, eval[i]));
     }
   }
 }

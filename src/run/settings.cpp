@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cstring>
+
 #include "check/check.h"
 #include "data/prompt.h"
 #include "report/report.h"
@@ -340,6 +342,16 @@ std::vector<Setting> settings(Recipe& r) {
   add_change(r, list);
   list.push_back({"evaluation", "eval_max_samples", &r.eval_max_samples, "examples a task; 0: all"});
   list.back().between(0, kMany);
+  list.push_back({"evaluation", "adapters", &r.adapters,
+                  "adapters (or whole models) that are evaluated beside the seed and what was trained here"});
+  list.back().is_paths().or_none();
+  list.push_back(
+      {"evaluation", "include_path", &r.include_path,
+       "folders with task files of your own, comma-separated; sdft eval --list shows what is there"});
+  list.back().is_paths();
+  list.push_back({"evaluation", "data_dir", &r.data_dir,
+                  "where the datasets of task files are: DIR/DATASET_PATH/DATASET_NAME/SPLIT.jsonl"});
+  list.back().is_path();
   return list;
 }
 
@@ -370,20 +382,32 @@ std::vector<Setting> task_settings(TaskSettings& task) {
   std::vector<Setting> list = {
       {"", "name", &task.name, "of its row in the report, and of its folder"},
       {"", "kind", &task.kind, "target, retained, safety or similarity (to the seed's own answers)"},
+      {"", "task", &task.task,
+       "a task file, or the name of one, as lm-evaluation-harness has them; in place of dataset and check"},
       {"", "dataset", &task.dataset, "as the recipe's `dataset`"},
       {"", "check", &task.check, kHelp.c_str()},
       {"", "template", &task.prompt_template, "prompt template; else the recipe's"},
       {"", "max_samples", &task.max_samples, "0: the recipe's eval_max_samples"},
-      {"", "max_new_tokens", &task.max_new_tokens, "0: the recipe's"},
+      {"", "max_new_tokens", &task.max_new_tokens, "0: the recipe's, of a task file its own"},
+      {"", "num_fewshot", &task.num_fewshot,
+       "of a task file: examples in front of each question; -1: as many as it says"},
+      {"", "truncate", &task.truncate,
+       "of a task file: leave out the beginning of texts that are too long to score, as the harness does; "
+       "else they are counted as unanswered"},
       {"", "chance", &task.chance,
        "that a guess is right, as 0.25 of four choices; what was forgotten and gained is corrected for it"}};
-  list[1].one_of(kinds);
-  list[2].is_path();
-  list[3].checked_by([](const std::string& text) { return fault_of_check(text, kTaskCheck); });
-  list[4].is_prompt(prompt_template_names());
-  list[5].between(0, kMany);
-  list[6].between(0, 1e9);
-  list[7].between(0, 0.99);
+  auto row = [&](const char* name) -> Setting& {
+    return *std::find_if(list.begin(), list.end(),
+                         [&](const Setting& s) { return !std::strcmp(s.name, name); });
+  };
+  row("kind").one_of(kinds);
+  row("dataset").is_path();
+  row("check").checked_by([](const std::string& text) { return fault_of_check(text, kTaskCheck); });
+  row("template").is_prompt(prompt_template_names());
+  row("max_samples").between(0, kMany);
+  row("max_new_tokens").between(0, 1e9);
+  row("num_fewshot").between(-1, 1000);
+  row("chance").between(0, 0.99);
   return list;
 }
 

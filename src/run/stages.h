@@ -6,6 +6,7 @@
 
 #include "model/shift.h"
 #include "run/context.h"
+#include "run/eval_set.h"
 #include "run/fingerprint.h"
 #include "run/validate.h"
 #include "run/variants.h"
@@ -20,7 +21,7 @@ struct VariantJob {
   const TaskData* all;               // the task's examples
   const TaskData* used;              // those of them that it uses
   const Dataset* replay;             // null where it replays nothing
-  const std::vector<Dataset>* eval;  // as the recipe's eval; empty where nothing is watched or evaluated
+  const std::vector<EvalSet>* eval;  // as the recipe's eval; empty where nothing is watched or evaluated
   std::string distill;               // distill_folder(); "" where it learns no rewrites
   std::filesystem::path replayed;    // replay_folder()
 
@@ -39,7 +40,7 @@ Fingerprint train_fingerprint(const RunContext& run, const VariantJob& job,
                               const std::vector<Example>& targets);
 // `trained`: trained_fingerprint() of the variant.
 Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, const TaskSettings& task,
-                             const std::vector<Example>& examples);
+                             const EvalSet& set);
 // The weights that a variant's training left in its folder; nothing for "", the seed.
 Fingerprint trained_fingerprint(const std::filesystem::path& variant_dir);
 // The seed with its adapter, and what was trained upon it.
@@ -65,11 +66,11 @@ void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapt
 void note_shift(const ParameterShift& shift, const std::filesystem::path& dir);
 
 // The answers of a variant, or of "seed", to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and
-// where the task's check judges them its results, scores.jsonl. `sets`: the examples of each of the recipe's
-// tasks (eval_stage.cpp).
-void eval_stage(RunContext& run, const std::string& variant, const std::vector<Dataset>& sets);
-// Where a variant's training is; "" for the seed.
-std::filesystem::path variant_dir(const std::filesystem::path& run_dir, const std::string& variant);
+// where the task judges them its results, scores.jsonl; of task files also items.jsonl, with the values of
+// all metrics. `sets`: the recipe's tasks (eval_stage.cpp).
+void eval_stage(RunContext& run, const std::string& variant, const std::vector<EvalSet>& sets);
+// Where a variant's training is, or a model of the recipe's `adapters`; "" for the seed.
+std::filesystem::path variant_dir(const Recipe& recipe, const std::string& variant);
 std::filesystem::path eval_dir(const std::filesystem::path& run_dir, const std::string& variant,
                                const std::string& task);
 

@@ -14,6 +14,7 @@
 #include "data/turn_end.h"
 #include "model/skeleton.h"
 #include "run/fingerprint.h"
+#include "run/variants.h"
 #include "sdft/acceptance.h"
 
 namespace sdft {
@@ -48,7 +49,7 @@ std::vector<std::string> checked_prompts(const Recipe& recipe, const std::vector
     if (taught) add(own.teacher_template, TemplateUse::kRewriting, "teacher_template");
   }
   for (const TaskSettings& task : recipe.eval)
-    if (opens_tasks(stages, wanted))
+    if (opens_tasks(stages, wanted) && task.task.empty())
       add(template_of(recipe, task), TemplateUse::kAnswering, "eval task '" + task.name + "': template");
   return names;
 }
@@ -256,7 +257,37 @@ void check_selection(const RunContext& run, unsigned stages, const Recipe& recip
   drawn_replay(replay, replay_count(part.examples.size(), recipe.replay_fraction), recipe.seed);  // enough?
 }
 
-Dataset open_task(const RunContext& run, const TaskSettings& task, const std::vector<std::string>& prompts) {
+// A task file; its prompts are made once here, so that what cannot be said is said now.
+EvalSet open_file(const RunContext& run, const TaskSettings& settings) {
+  EvalSet set = open_task_file(run.recipe, settings);
+  for (const Task& task : set.tasks)
+    if (const std::string& name = template_of(settings, task); !name.empty()) {
+      check_use(find_prompt_template(name), TemplateUse::kAnswering);
+      if (find_prompt_template(name).chat) check_chat_templates(run, {name});
+    }
+  if (const std::string& check = set.tasks.front().check; !check.empty())
+    require_judgeable(parse_check(check, kTaskCheck), set.dataset.examples);
+  size_t too_long = 0;
+  for (size_t i = 0; i < set.items.size(); ++i) {
+    const std::string& name = template_of(settings, set.task(i));
+    for (const Question& question : set.items[i].questions) {
+      if (set.task(i).output == OutputType::kGenerateUntil)
+        question_ids(run.bundle, question, name);
+      else if (likelihood_items(run.bundle, set.task(i), question, name, settings.truncate).empty() &&
+               ++too_long)
+        break;
+    }
+  }
+  if (too_long > 0)
+    spdlog::warn(
+        "{}: {} of {} items are longer than the model's context of {} tokens and stay unanswered "
+        "(truncate: true leaves out their beginning)",
+        settings.name, too_long, set.items.size(), run.bundle.config.max_position_embeddings);
+  return set;
+}
+
+EvalSet open_task(const RunContext& run, const TaskSettings& task, const std::vector<std::string>& prompts) {
+  if (!task.task.empty()) return open_file(run, task);
   const Recipe& recipe = run.recipe;
   const std::string& name = template_of(recipe, task);
   if (name == kTemplateOfRecord)
@@ -273,7 +304,7 @@ Dataset open_task(const RunContext& run, const TaskSettings& task, const std::ve
   check_renderable(run.bundle.formatter, usable({name}, prompts), &dataset, recipe.skip_bad,
                    Reasoning::kDrop);
   tell_skipped(dataset);
-  return dataset;
+  return {std::move(dataset), {}, {}, {}};
 }
 
 // Matrices of 16 bits stay as they are.
@@ -318,6 +349,19 @@ void check_adapter(const RunContext& run, const Recipe& recipe) {
     load_adapter(model, recipe.adapter_name_or_path);
   } else if (recipe.train.finetuning_type == "lora") {
     check_lora(run.bundle.config, recipe.train.lora);
+  }
+}
+
+// A model of the recipe's `adapters`.
+void check_tuned(const RunContext& run, const fs::path& dir) {
+  std::error_code none;
+  const bool bare = fs::exists(dir / "adapter_config.json", none);
+  if (bare || fs::exists(dir / "adapter", none)) {
+    Model model = skeleton(run.bundle.config);
+    load_adapter(model, bare ? dir : dir / "adapter");
+  } else if (!fs::exists(dir / "config.json", none) && !fs::exists(dir / "model" / "config.json", none)) {
+    fail_input(dir.string(), "is neither an adapter (adapter_config.json) nor a model (config.json)",
+               "see the setting adapters");
   }
 }
 
@@ -384,9 +428,16 @@ Inputs validate(const RunContext& run, unsigned stages, const std::vector<Wanted
   problems.gather([&] { check_memory(run, stages, wanted); });
   for (const TaskSettings& task : recipe.eval) {
     if (!opens_tasks(stages, wanted)) break;
-    problems.gather([&] { inputs.eval.push_back(open_task(run, task, prompts)); });
-    sandbox |= runs_programs({parse_check(task.check, kTaskCheck)});
+    problems.gather([&] {
+      inputs.eval.push_back(open_task(run, task, prompts));
+      const EvalSet& set = inputs.eval.back();
+      const std::string& check = set.from_file() ? set.tasks.front().check : task.check;
+      if (!check.empty()) sandbox |= runs_programs({parse_check(check, kTaskCheck)});
+    });
   }
+  if (stages & kEval)
+    for (const auto& [name, path] : named_adapters(recipe))
+      problems.gather([&, &path = path] { check_tuned(run, path); });
   if (sandbox) problems.gather(require_sandbox);
   problems.raise();
   return inputs;

@@ -9,6 +9,7 @@
 
 #include "data/dataset.h"
 #include "run/context.h"
+#include "run/eval_set.h"
 
 namespace sdft {
 
@@ -24,7 +25,7 @@ struct Inputs {
   std::map<std::string, Shared> datasets;    // to rewrite and to train on, whole
   std::map<std::string, Shared> selections;  // the examples of them that recipes use
   std::map<std::string, Dataset> replays;    // to train on besides
-  std::vector<Dataset> eval;  // as recipe.eval; empty where neither eval nor a watched training is wanted
+  std::vector<EvalSet> eval;  // as recipe.eval; empty where neither eval nor a watched training is wanted
 
   // Of a recipe that was validated.
   const TaskData& all(const Recipe& own) const;

@@ -285,4 +285,21 @@ std::string fault_of_all(const Recipe& recipe) {
   return "";
 }
 
+std::vector<std::pair<std::string, std::filesystem::path>> named_adapters(const Recipe& recipe) {
+  std::set<std::string> taken = {"seed"};
+  for (const Variant& variant : known_variants(recipe)) taken.insert(variant.name);
+  std::vector<std::pair<std::string, std::filesystem::path>> named;
+  for (const std::string& text : recipe.adapters) {
+    std::filesystem::path path = std::filesystem::path(text).lexically_normal(), folder = path;
+    if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end
+    std::string name = folder.filename().string();
+    if (name == "adapter" || name == "model") name = folder.parent_path().filename().string();
+    if (name.empty() || name[0] == '.') name = "tuned";
+    std::string own = name;
+    for (int number = 2; !taken.insert(own).second; ++number) own = name + "-" + std::to_string(number);
+    named.emplace_back(own, path);
+  }
+  return named;
+}
+
 }  // namespace sdft

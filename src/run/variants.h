@@ -44,4 +44,8 @@ std::string fault_of(const Variant& variant, const std::vector<Variant>& before)
 // What is wrong with all of them together, or "".
 std::string fault_of_all(const Recipe& recipe);
 
+// The recipe's `adapters` by the names that results have: the folder's, or its parent's where it is called
+// adapter or model, with a number behind where another model is called so.
+std::vector<std::pair<std::string, std::filesystem::path>> named_adapters(const Recipe& recipe);
+
 }  // namespace sdft

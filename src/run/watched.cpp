@@ -7,7 +7,8 @@
 namespace sdft {
 
 namespace {
-bool is_retained(const TaskSettings& task) { return task.kind == "retained"; }
+// Those whose prompts are chats: of task files the questions are of another form.
+bool is_retained(const TaskSettings& task) { return task.kind == "retained" && task.task.empty(); }
 
 // Prompts of the task, and of the retained tasks in turn.
 std::vector<WatchedPrompts> watched_prompts(const RunContext& run, const VariantJob& job) {
@@ -24,7 +25,7 @@ std::vector<WatchedPrompts> watched_prompts(const RunContext& run, const Variant
   for (size_t i = 0, left = 1; left > 0 && retained.requests.size() < most; ++i) {
     left = 0;
     for (size_t k = 0; k < job.eval->size() && retained.requests.size() < most; ++k) {
-      const auto& of_task = (*job.eval)[k].examples;
+      const auto& of_task = (*job.eval)[k].dataset.examples;
       if (!is_retained(job.recipe.eval[k]) || i >= of_task.size()) continue;
       retained.requests.push_back(request(of_task[i], template_of(job.recipe, job.recipe.eval[k])));
       ++left;
@@ -44,7 +45,7 @@ void add_watched(Fingerprint* fingerprint, const VariantJob& job) {
   for (size_t i = 0; i < job.eval->size(); ++i)
     if (is_retained(job.recipe.eval[i]))
       fingerprint->emplace_back("the retained task " + job.recipe.eval[i].name,
-                                examples_sha256((*job.eval)[i].examples));
+                                examples_sha256((*job.eval)[i].dataset.examples));
 }
 
 Monitor monitor_of(const RunContext& run, const VariantJob& job, ModelView start) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 #include <future>
@@ -27,6 +28,20 @@ void require_threads(int64_t count) {
   if (!fault.empty())
     throw Error(ExitCode::kDevice, fmt::format("cannot start {} threads: {} (lower threads)", count, fault));
 }
+// Libraries below ask for memory where a refusal cannot be told: pthreadpool waits for ever for a thread that
+// did not start, oneDNN's code generator calls through a null pointer. Where there is not even this much
+// address space left (a limit of `ulimit -v`), they are not begun.
+void require_address_space(int64_t threads) {
+  const size_t bytes = (size_t{192} << 20) + static_cast<size_t>(threads) * (size_t{16} << 20);
+  void* probe =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (probe == MAP_FAILED)
+    throw Error(ExitCode::kDevice,
+                fmt::format("out of memory: less than {} MB are left to begin with (raise ulimit -v, "
+                            "or lower threads)",
+                            bytes >> 20));
+  ::munmap(probe, bytes);
+}
 }  // namespace
 
 void set_num_threads(int64_t threads) {
@@ -42,6 +57,7 @@ void set_num_threads(int64_t threads) {
     threads = std::min<int64_t>(CPU_COUNT(&allowed), kMostThreads);
   threads = std::max<int64_t>(1, threads);
   require_threads(threads);
+  require_address_space(threads);
   at::set_num_threads(static_cast<int>(threads));
 }
 

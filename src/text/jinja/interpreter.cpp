@@ -169,7 +169,7 @@ class Interpreter {
         break;
       case StmtKind::kOutput: {
         Value value = eval(*stmt.expr);
-        if (value.is_undefined()) require_defined(*stmt.expr);
+        if (value.is_undefined()) require_defined(*stmt.expr, value);
         write(value.is_string() ? value.as_string() : to_str(rt_, value));
         break;
       }
@@ -231,7 +231,8 @@ class Interpreter {
     assign(*stmt.target, value);
   }
 
-  void require_defined(const Expr& expr) {
+  void require_defined(const Expr& expr, const Value& value) {
+    if (settings_.strict) rt_.fail(value.text ? *value.text : "prints what is undefined");
     const auto& names = settings_.not_to_print_undefined;
     if (expr.kind == ExprKind::kName && std::find(names.begin(), names.end(), expr.name) != names.end())
       rt_.fail("prints " + expr.name + ", which tokenizer_config.json does not define");

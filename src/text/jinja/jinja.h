@@ -25,6 +25,7 @@ struct RenderSettings {
   Limits limits;
   std::tm now{};                                                        // what strftime_now prints
   std::vector<std::pair<size_t, size_t>>* generation_ranges = nullptr;  // bytes of {% generation %} blocks
+  bool strict = false;  // printing what is undefined fails, as Jinja2's StrictUndefined
   std::vector<std::string> not_to_print_undefined;  // variables that {{ name }} may not print while undefined
 };
 

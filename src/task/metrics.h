@@ -1,0 +1,58 @@
+// How answers count: metric_list. A metric gives a value an item; an aggregation makes one of all.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace sdft {
+
+enum class OutputType;
+
+// What is known of an item once the model has answered.
+struct Judged {
+  std::vector<std::string> choices;
+  std::vector<double> log_likelihoods;  // of the choices, or of the one continuation
+  std::vector<bool> greedy;             // whether greedy decoding writes them
+  std::vector<int64_t> gold;            // right choices; -1: none of them
+  std::string answer;                   // of generation, filtered
+  std::vector<std::string> references;  // of generation; and the text of rolling
+};
+
+struct MetricValue {
+  double value = 0;
+  double weight =
+      1;  // of weighted aggregations: words, bytes; of f1 and mcc the right class, value the answer
+};
+
+enum class Aggregation {
+  kMean,
+  kNanMean,
+  kMedian,
+  kPerplexity,          // exp(-mean)
+  kWeightedPerplexity,  // exp(-sum value / sum weight)
+  kBitsPerByte,         // -sum value / sum weight / ln 2
+  kF1,                  // of class 1
+  kMatthews,
+};
+
+struct Metric {
+  std::string name;
+  Aggregation aggregation = Aggregation::kMean;
+  bool higher_is_better = true;
+  std::function<MetricValue(const Judged&)> of;  // none: process_results gives it
+  // Whether an item's value is 0 or 1, a verdict.
+  bool verdict = false;
+};
+
+// An entry of metric_list. `computed`: process_results gives the values. Throws Error(kInput) naming `where`
+// on a metric, argument or aggregation that is not known or does not fit the output type.
+Metric read_metric(const Json& entry, OutputType output, bool computed, const std::string& where);
+std::vector<Metric> default_metrics(OutputType output);
+
+// NaN of no values.
+double aggregate(Aggregation aggregation, const std::vector<MetricValue>& values);
+
+}  // namespace sdft

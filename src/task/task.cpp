@@ -1,0 +1,383 @@
+#include "task/task.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/comma_separated.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "check/check.h"
+#include "data/yaml.h"
+
+namespace sdft {
+namespace fs = std::filesystem;
+
+const char* name_of(OutputType type) {
+  switch (type) {
+    case OutputType::kGenerateUntil:
+      return "generate_until";
+    case OutputType::kMultipleChoice:
+      return "multiple_choice";
+    case OutputType::kLogLikelihood:
+      return "loglikelihood";
+    case OutputType::kLogLikelihoodRolling:
+      return "loglikelihood_rolling";
+  }
+  return "";
+}
+
+namespace {
+constexpr int kMostIncludes = 20;
+
+// The keys of a file, and of those that it includes where it lacks them.
+Json read_with_includes(const fs::path& file, int depth = 0) {
+  Json keys = parse_yaml_as_json(read_text(file), file.string());
+  if (!keys.is_object()) fail_input(file.string(), "expected a map of keys, found " + describe(keys));
+  if (!keys.contains("include")) return keys;
+  if (depth == kMostIncludes)
+    fail_input(file.string(), "includes more than " + std::to_string(kMostIncludes) + " files");
+  const Json list = keys["include"].is_array() ? keys["include"] : Json::array({keys["include"]});
+  keys.erase("include");
+  for (size_t i = list.size(); i-- > 0;) {  // of several the last wins
+    if (!list[i].is_string())
+      fail_input(file.string() + ": include", "expected a file, found " + describe(list[i]));
+    const fs::path other = file.parent_path() / list[i].get<std::string>();
+    const Json more = read_with_includes(other, depth + 1);
+    for (const auto& [key, value] : more.items())
+      if (!keys.contains(key)) keys[key] = value;
+  }
+  return keys;
+}
+
+// Reads the keys of one file into a task, and refuses what is left.
+class TaskReader {
+ public:
+  TaskReader(const fs::path& file, Json keys) : file_(file), keys_(std::move(keys)) { task_.file = file; }
+
+  Task read() {
+    task_.name = text("task");
+    task_.alias = text("task_alias", task_.name);
+    task_.version = take("metadata").value("version", Json());
+    task_.kind = text("kind", "retained");
+    read_output();
+    read_data();
+    read_prompt();
+    read_fewshot();
+    read_generation();
+    read_scoring();
+    // Of the harness, without meaning here: names of groups, and what is asked of other programs.
+    for (const char* key :
+         {"tag", "group", "group_alias", "should_decontaminate", "doc_to_decontamination_query", "recipe"})
+      take(key);
+    std::vector<std::string> left;
+    for (const auto& [key, value] : keys_.items()) left.push_back(key);
+    if (!left.empty())
+      fail_input(file_.string(), "has keys that are not known here: " + joined(left),
+                 "remove them, or write the task without them");
+    return std::move(task_);
+  }
+
+ private:
+  std::string where(const std::string& key) const { return file_.string() + ": " + key; }
+
+  Json take(const std::string& key) {
+    taken_.insert(key);
+    if (!keys_.contains(key)) return Json::object();
+    Json value = keys_[key];
+    keys_.erase(key);
+    return value.is_null() ? Json::object() : value;
+  }
+  bool has(const std::string& key) const { return keys_.contains(key) && !keys_[key].is_null(); }
+
+  std::string text(const std::string& key, const std::string& otherwise = "") {
+    if (!has(key)) return take(key), otherwise;
+    const Json value = take(key);
+    if (!value.is_string()) fail_input(where(key), "expected a text, found " + describe(value));
+    return value.get<std::string>();
+  }
+  int64_t number(const std::string& key, int64_t otherwise, int64_t low) {
+    if (!has(key)) return take(key), otherwise;
+    const Json value = take(key);
+    if (!fits<int64_t>(value) || value.get<int64_t>() < low)
+      fail_input(where(key),
+                 "expected a whole number from " + std::to_string(low) + " on, found " + describe(value));
+    return value.get<int64_t>();
+  }
+  Expression expression(const std::string& key) {
+    if (!has(key)) return take(key), Expression();
+    return expression_of(key, take(key));
+  }
+  Expression expression_of(const std::string& key, Json value) {
+    if (value.is_object() && value.contains(kFunctionTag))
+      return {value, where(key), find_document_field(value[kFunctionTag], file_, key)};
+    if (value.is_object()) {  // choices by name
+      Json list = Json::array();
+      for (auto& [name, choice] : value.items()) list.push_back(choice);
+      value = list;
+    }
+    return {value, where(key)};
+  }
+
+  void read_output() {
+    const std::string name = text("output_type", "generate_until");
+    std::vector<std::string> names;
+    for (OutputType type : {OutputType::kGenerateUntil, OutputType::kMultipleChoice,
+                            OutputType::kLogLikelihood, OutputType::kLogLikelihoodRolling}) {
+      names.push_back(name_of(type));
+      if (name == names.back()) return void(task_.output = type);
+    }
+    fail_input(where("output_type"), "'" + name + "' is not known", "known are " + joined(names));
+  }
+
+  void read_data() {
+    task_.data.path = text("dataset_path");
+    task_.data.name = text("dataset_name");
+    Json more = take("dataset_kwargs");
+    more.erase("trust_remote_code");
+    if (more.contains("data_files")) {
+      const Json files = more["data_files"];
+      for (const auto& [split, name] : files.items())
+        if (name.is_string()) task_.data.files[split] = name;
+      if (task_.data.files.size() != files.size() || !files.is_object())
+        fail_input(where("dataset_kwargs"), "data_files: expected {SPLIT: FILE}, found " + describe(files));
+      more.erase("data_files");
+    }
+    if (!more.empty())
+      fail_input(where("dataset_kwargs"), "has '" + more.begin().key() + "', which is not known here",
+                 "known is data_files");
+    if (task_.data.path.empty()) fail_input(file_.string(), "has no dataset_path");
+    task_.training_split = text("training_split");
+    task_.validation_split = text("validation_split");
+    task_.split = text("test_split", task_.validation_split);
+    if (task_.split.empty()) fail_input(file_.string(), "has neither test_split nor validation_split");
+    if (has("process_docs"))
+      task_.process_docs = find_document_function(function("process_docs"), file_, "process_docs");
+  }
+
+  std::string function(const std::string& key) {
+    const Json value = take(key);
+    if (!value.is_object() || !value.contains(kFunctionTag))
+      fail_input(where(key), "expected !function NAME, found " + describe(value));
+    return value[kFunctionTag];
+  }
+
+  void read_prompt() {
+    task_.text = expression("doc_to_text");
+    task_.target = expression("doc_to_target");
+    task_.choices = expression("doc_to_choice");
+    task_.description = expression("description");
+    task_.gen_prefix = expression("gen_prefix");
+    task_.target_delimiter = text("target_delimiter", " ");
+    task_.prompt_template = text("prompt_template");
+    if (task_.text.empty() && task_.output != OutputType::kLogLikelihoodRolling)
+      fail_input(file_.string(), "has no doc_to_text");
+    if (task_.choices.empty() && task_.output == OutputType::kMultipleChoice)
+      fail_input(file_.string(), "has no doc_to_choice");
+    if (task_.target.empty() && !has("check")) fail_input(file_.string(), "has no doc_to_target");
+  }
+
+  void read_fewshot() {
+    task_.num_fewshot = number("num_fewshot", 0, 0);
+    FewshotConfig& few = task_.fewshot;
+    few.delimiter = text("fewshot_delimiter", "\n\n");
+    few.target_delimiter = task_.target_delimiter;
+    few.split = text("fewshot_split");
+    few.text = task_.text, few.target = task_.target, few.choices = task_.choices;
+    const Json config = take("fewshot_config");
+    for (const auto& [key, value] : config.items()) {
+      const std::string place = "fewshot_config: " + key;
+      if (key == "sampler" && (value == "first_n" || value == "default")) {
+        few.sampler = value == "first_n" ? FewshotSampler::kFirstN : FewshotSampler::kDefault;
+      } else if (key == "split" && value.is_string()) {
+        few.split = value;
+      } else if (key == "samples" && value.is_array()) {
+        few.samples = value.get<std::vector<Json>>();
+      } else if (key == "doc_to_text") {
+        few.text = expression_of(place, value);
+      } else if (key == "doc_to_target") {
+        few.target = expression_of(place, value);
+      } else if (key == "doc_to_choice") {
+        few.choices = expression_of(place, value);
+      } else if (key == "fewshot_delimiter" && value.is_string()) {
+        few.delimiter = value;
+      } else if (key == "target_delimiter" && value.is_string()) {
+        few.target_delimiter = value;
+      } else {
+        fail_input(where(place), describe(value) + " is not known here");
+      }
+    }
+  }
+
+  void read_generation() {
+    const bool generates = task_.output == OutputType::kGenerateUntil;
+    const Json options = take("generation_kwargs");
+    if (!generates && !options.empty())
+      fail_input(where("generation_kwargs"),
+                 std::string("has no meaning for output_type ") + name_of(task_.output));
+    Generation& generation = task_.generation;
+    if (generates) generation.until = {few_delimiter()};
+    const std::string place = where("generation_kwargs");
+    bool sample = false;
+    for (const auto& [key, value] : options.items()) {
+      if (key == "until") {
+        generation.until = value.is_string() ? std::vector<std::string>{value}
+                                             : require<std::vector<std::string>>(options, key, place);
+      } else if (key == "max_gen_toks" || key == "max_new_tokens" || key == "max_tokens") {
+        generation.max_new_tokens = require<int64_t>(options, key, place);
+      } else if (key == "do_sample") {
+        sample = require<bool>(options, key, place);
+      } else if (key == "temperature") {
+        generation.temperature = require<double>(options, key, place);
+      } else if (key == "top_p") {
+        generation.top_p = require<double>(options, key, place);
+      } else {
+        fail_input(place, "'" + key + "' is not known here",
+                   "known are until, max_gen_toks, do_sample, temperature, top_p");
+      }
+    }
+    if (!sample) generation.temperature = 0;
+    if (generation.max_new_tokens < 1) fail_input(place, "max_gen_toks must be 1 or more");
+    task_.repeats = number("repeats", 1, 1);
+  }
+  std::string few_delimiter() const { return task_.fewshot.delimiter; }
+
+  void read_scoring() {
+    task_.check = text("check");
+    if (has("chance")) {
+      const Json value = take("chance");
+      if (!value.is_number() || value.get<double>() < 0 || value.get<double>() >= 1)
+        fail_input(where("chance"), "expected a number from 0 to below 1, found " + describe(value));
+      task_.chance = value.get<double>();
+    }
+    if (has("process_results"))
+      task_.process_results = find_result_function(function("process_results"), file_, "process_results");
+    take("process_results"), take("process_docs"), take("chance");
+    const Json metrics = take("metric_list"), filters = take("filter_list");
+    if (!task_.check.empty()) {
+      if (task_.output != OutputType::kGenerateUntil || !metrics.empty())
+        fail_input(where("check"), "judges answers of output_type generate_until, in place of metric_list");
+      if (const std::string fault = fault_of_check(task_.check, kTaskCheck); !fault.empty())
+        fail_input(where("check"), fault);
+    } else if (metrics.is_array()) {
+      for (const Json& metric : metrics)
+        task_.metrics.push_back(
+            read_metric(metric, task_.output, task_.process_results != nullptr, where("metric_list")));
+    } else {
+      task_.metrics = default_metrics(task_.output);
+    }
+    if (filters.is_array())
+      for (const Json& entry : filters) task_.filters.push_back(read_filters(entry, file_.string()));
+    if (task_.filters.empty()) task_.filters.emplace_back();
+  }
+
+  fs::path file_;
+  Json keys_;
+  std::set<std::string> taken_;
+  Task task_;
+};
+
+// All task files of some folders, so that groups of many tasks are found by one walk.
+class Library {
+ public:
+  explicit Library(const TaskPlaces& places) {
+    for (const fs::path& folder : places.folders) {
+      if (!fs::is_directory(folder))
+        fail_input(folder.string(), "is no folder", "it should hold task files, *.yaml");
+      std::vector<fs::path> files;
+      for (const auto& entry : fs::recursive_directory_iterator(folder))
+        if (entry.is_regular_file() && is_yaml(entry.path())) files.push_back(entry.path());
+      std::sort(files.begin(), files.end());
+      for (const fs::path& file : files) files_.emplace_back(file, read_text(file));
+    }
+  }
+  static bool is_yaml(const fs::path& path) {
+    return path.extension() == ".yaml" || path.extension() == ".yml";
+  }
+
+  // The tasks called `name`, or of the group or tag of that name; none where nothing is.
+  std::vector<Task> find(const std::string& name, int depth = 0) const {
+    if (depth > kMostIncludes) fail_input("group '" + name + "'", "is nested too deep, or in itself");
+    std::vector<Task> tagged;
+    for (const auto& [file, text] : files_) {
+      if (text.find(name) == std::string::npos) continue;
+      const Json keys = parse_yaml_as_json(text, file.string());
+      if (!keys.is_object()) continue;
+      if (is_group(keys)) {
+        if (keys["group"] == name) return members(file, keys, depth);
+      } else if (keys.contains("task") && keys["task"] == name) {
+        return {TaskReader(file, read_with_includes(file)).read()};
+      } else if (const auto tags = tags_of(keys); std::find(tags.begin(), tags.end(), name) != tags.end()) {
+        tagged.push_back(TaskReader(file, read_with_includes(file)).read());
+      }
+    }
+    return tagged;
+  }
+
+  std::vector<Task> members(const fs::path& file, const Json& keys, int depth) const {
+    std::vector<Task> tasks;
+    for (const Json& member : keys["task"]) {
+      if (!member.is_string())
+        fail_input(file.string() + ": task", "expected names of tasks, found " + describe(member));
+      std::vector<Task> found = find(member, depth + 1);
+      if (found.empty())
+        fail_input(file.string() + ": task", "there is no task '" + member.get<std::string>() + "'");
+      std::move(found.begin(), found.end(), std::back_inserter(tasks));
+    }
+    return tasks;
+  }
+
+  static bool is_group(const Json& keys) {
+    return keys.contains("group") && keys.contains("task") && keys["task"].is_array();
+  }
+
+  std::vector<TaskEntry> entries() const {
+    std::vector<TaskEntry> list;
+    std::set<std::string> seen;
+    auto add = [&](const std::string& name, const fs::path& file, bool group) {
+      if (seen.insert(name).second) list.push_back({name, file, group});
+    };
+    for (const auto& [file, text] : files_) {
+      const Json keys = parse_yaml_as_json(text, file.string());
+      if (!keys.is_object()) continue;
+      if (is_group(keys) && keys["group"].is_string()) add(keys["group"], file, true);
+      if (keys.contains("task") && keys["task"].is_string()) add(keys["task"], file, false);
+      for (const std::string& tag : tags_of(keys)) add(tag, file, true);
+    }
+    return list;
+  }
+
+ private:
+  static std::vector<std::string> tags_of(const Json& keys) {
+    std::vector<std::string> tags;
+    for (const char* key : {"tag", "group"}) {  // of a task file, what older ones call a group is a tag
+      if (!keys.contains(key)) continue;
+      for (const Json& value : keys[key].is_array() ? keys[key] : Json::array({keys[key]}))
+        if (value.is_string()) tags.push_back(value);
+    }
+    return tags;
+  }
+
+  std::vector<std::pair<fs::path, std::string>> files_;
+};
+}  // namespace
+
+std::vector<Task> find_tasks(const std::string& name, const TaskPlaces& places) {
+  if (name.find('/') != std::string::npos || Library::is_yaml(name)) {
+    const Json keys = read_with_includes(name);
+    if (Library::is_group(keys)) return Library(places).members(name, keys, 0);
+    return {TaskReader(name, keys).read()};
+  }
+  const Library library(places);
+  std::vector<Task> tasks = library.find(name);
+  if (!tasks.empty()) return tasks;
+  std::vector<std::string> names;
+  for (const TaskEntry& entry : library.entries()) names.push_back(entry.name);
+  const std::string near = nearest(name, names);
+  fail_usage("there is no task '" + name + "'",
+             (near.empty() ? "" : "did you mean '" + near + "'? ") +
+                 "sdft eval --list shows all; more are found in folders given with --include_path");
+}
+
+std::vector<TaskEntry> list_tasks(const TaskPlaces& places) { return Library(places).entries(); }
+
+}  // namespace sdft

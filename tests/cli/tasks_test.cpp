@@ -1,0 +1,163 @@
+// Task files through the real executable: the same numbers as lm-evaluation-harness (tools/harness-fixtures),
+// and errors before anything is asked.
+#include <gmock/gmock.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/bad_input.h"
+#include "cli/run_command.h"
+#include "cli/small_model.h"
+#include "testing.h"
+
+namespace sdft::testing {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const fs::path kTop = SDFT_SOURCE_DIR, kHere = kTop / "tests" / "task";
+
+std::map<std::string, Json> lines_by_id(const fs::path& path) {
+  std::map<std::string, Json> lines;
+  for_each_line(path, [&](std::string_view text, size_t) {
+    const Json line = parse_json(text, path.string());
+    lines[line["id"]] = line;
+  });
+  return lines;
+}
+
+class TaskCommand : public ::testing::Test {
+ protected:
+  CommandResult eval(const std::string& tasks, const std::vector<std::string>& more = {},
+                     const std::string& model = "") {
+    std::vector<std::string> args = {"eval",
+                                     "--model_name_or_path",
+                                     model.empty() ? (kTop / "assets" / "mini-seed").string() : model,
+                                     "--tasks",
+                                     tasks,
+                                     "--include_path",
+                                     (kHere / "tasks").string(),
+                                     "--data_dir",
+                                     (kHere / "data").string(),
+                                     "--output_dir",
+                                     out()};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_command(args);
+  }
+  std::string out() const { return (dir_ / "out").string(); }
+  fs::path of_seed(const std::string& task) const { return dir_ / "out" / "eval" / "seed" / task; }
+  ScratchDir dir_;
+};
+
+void expect_like_harness(const Json& run, const fs::path& dir) {
+  const auto lines = lines_by_id(dir / "items.jsonl");
+  for (size_t i = 0; i < run["items"].size(); ++i) {
+    const Json& wanted = run["items"][i];
+    const std::string id = run["task"].get<std::string>() + "/" + std::to_string(i);
+    SCOPED_TRACE(id);
+    ASSERT_TRUE(lines.count(id));
+    const Json& line = lines.at(id);
+    if (wanted.contains("answers")) {
+      EXPECT_EQ(line["answers"], wanted["answers"]);
+    } else {
+      ASSERT_EQ(line["log_likelihoods"].size(), wanted["log_likelihoods"].size());
+      for (size_t c = 0; c < line["log_likelihoods"].size(); ++c)
+        EXPECT_NEAR(line["log_likelihoods"][c].get<double>(), wanted["log_likelihoods"][c].get<double>(),
+                    1e-4);
+      EXPECT_EQ(line["greedy"], wanted["greedy"]);
+    }
+    for (const auto& [metric, value] : line["metrics"].items())
+      if (wanted["metrics"].contains(metric) && wanted["metrics"][metric].is_number()) {
+        EXPECT_NEAR(value.get<double>(), wanted["metrics"][metric].get<double>(), 1e-4) << metric;
+      }
+  }
+}
+
+TEST_F(TaskCommand, LikelihoodsAndAnswersAreTheHarnesss) {
+  std::map<std::string, std::string> tasks;  // by number of examples
+  const Json runs = read_json(kHere / "harness-mini.json");
+  auto known = [](const std::string& task) {
+    return fs::exists(kHere / "tasks" / (task + ".yaml")) ||
+           fs::exists(kTop / "assets" / "tasks" / (task + ".yaml"));
+  };
+  auto shots = [](const Json& run) { return run["num_fewshot"].is_null() ? "" : run["num_fewshot"].dump(); };
+  for (const Json& run : runs)
+    if (known(run["task"]))
+      tasks[shots(run)] += (tasks[shots(run)].empty() ? "" : ",") + run["task"].get<std::string>();
+  for (const auto& [number, names] : tasks) {
+    std::vector<std::string> more;
+    if (!number.empty()) more = {"--num_fewshot", number};
+    const CommandResult result = eval(names, more);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    for (const Json& run : runs)
+      if (known(run["task"]) && shots(run) == number) expect_like_harness(run, of_seed(run["task"]));
+    fs::remove_all(out());
+  }
+}
+
+TEST_F(TaskCommand, AKilledOneGoesOnAndNothingIsAskedTwice) {
+  ASSERT_EQ(eval("arc_easy").exit_code, 0);
+  const std::string items = read_text(of_seed("arc_easy") / "items.jsonl"),
+                    all = read_text(of_seed("arc_easy") / "likelihoods.jsonl");
+  fs::remove(of_seed("arc_easy") / "DONE");
+  fs::remove(of_seed("arc_easy") / "items.jsonl");
+  write_text(of_seed("arc_easy") / "likelihoods.jsonl", all.substr(0, all.size() / 2));  // ends within a line
+  ASSERT_EQ(eval("arc_easy").exit_code, 0);
+  EXPECT_EQ(read_text(of_seed("arc_easy") / "items.jsonl"), items);
+  EXPECT_EQ(read_text(of_seed("arc_easy") / "likelihoods.jsonl"), all);
+}
+
+TEST_F(TaskCommand, GroupsAreOneRow) {
+  const CommandResult result = eval("short_tasks");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(lines_by_id(of_seed("short_tasks") / "items.jsonl").size(), 7u);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("short_tasks"), HasSubstr("/ 7")));
+}
+
+TEST_F(TaskCommand, WhatIsWrongIsSaidBeforeTheFirstItem) {
+  const CommandResult unknown = eval("arc_easy,arc_esay,piqa,sqic");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, AllOf(HasSubstr("arc_esay"), HasSubstr("sqic"), HasSubstr("arc_easy")));
+  EXPECT_FALSE(fs::exists(out()));
+  write_text(dir_ / "bad.yaml",
+             "task: bad\ndataset_path: nowhere\ntest_split: test\ndoc_to_text: a\ndoc_to_target: b\n");
+  expect_input_error(eval((dir_ / "bad.yaml").string()), {"nowhere", "test.jsonl", "--data_dir"});
+  EXPECT_FALSE(fs::exists(out()));
+}
+
+TEST_F(TaskCommand, TooLongIsUnansweredOrCutAloud) {
+  SmallModel small;
+  small.context = 64;
+  write_small_model(dir_ / "model", small);
+  const CommandResult kept = eval("arc_easy", {}, (dir_ / "model").string());
+  ASSERT_EQ(kept.exit_code, 0) << kept.err;
+  EXPECT_THAT(kept.err, AllOf(HasSubstr("longer than the model's context of 64"), HasSubstr("truncate")));
+  EXPECT_THAT(read_text(of_seed("arc_easy") / "items.jsonl"),
+              HasSubstr("\"unanswered\":\"prompt_too_long\""));
+  fs::remove_all(out());
+  ASSERT_EQ(eval("arc_easy", {"--truncate"}, (dir_ / "model").string()).exit_code, 0);
+  EXPECT_THAT(read_text(of_seed("arc_easy") / "items.jsonl"), Not(HasSubstr("unanswered")));
+}
+
+TEST_F(TaskCommand, AdaptersAreEvaluatedBeside) {
+  SmallModel roomy;
+  roomy.context = 1024;
+  write_small_model(dir_ / "model", roomy);
+  write_small_adapter(dir_ / "model", dir_ / "one" / "adapter");
+  const CommandResult result = eval("piqa", {"--adapters", "[" + (dir_ / "one" / "adapter").string() + "]"},
+                                    (dir_ / "model").string());
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("seed"), HasSubstr("one")));
+  EXPECT_NE(read_text(of_seed("piqa") / "likelihoods.jsonl"),
+            read_text(dir_ / "out" / "eval" / "one" / "piqa" / "likelihoods.jsonl"));
+}
+
+TEST_F(TaskCommand, ListShowsNamesAndFiles) {
+  const CommandResult result = run_command({"eval", "--list", "--include_path", (kHere / "tasks").string()});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("gsm8k"), HasSubstr("short_tasks"), HasSubstr("hellaswag.yaml")));
+}
+
+}  // namespace
+}  // namespace sdft::testing
