@@ -9,7 +9,7 @@
 namespace sdft {
 
 namespace {
-constexpr jinja::LexerOptions kLexing = {false, false};  // as the harness: every line break stays
+constexpr jinja::LexerOptions kLexing = {false, false, true};  // as the harness: every line break stays
 
 // What stands inside "{{ ... }}", where that is all there is; "" else.
 std::string only_expression(const std::string& text) {

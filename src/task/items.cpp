@@ -111,14 +111,13 @@ class Fewshot {
                               : !task.training_split.empty()   ? task.training_split
                               : !task.validation_split.empty() ? task.validation_split
                                                                : task.split;
-    same_ = config.split == task.split;
     if (config.split.empty() && !config.samples.empty()) {
       for (const Json& sample : config.samples)
         pool_.push_back({task.file.string() + ": fewshot_config", sample});
     } else {
       pool_ = split == task.split ? asked : read_documents(task, split, data_dir);
     }
-    if (pool_.size() < count_ + (same_ ? 1 : 0))
+    if (pool_.size() < count_ + (task_.fewshot.excludes_question ? 1 : 0))
       fail_input(task.file.string(), std::to_string(count_) +
                                          " examples (num_fewshot) are wanted, there are " +
                                          std::to_string(pool_.size()));
@@ -151,7 +150,7 @@ class Fewshot {
     if (count_ == 0) return drawn;
     auto take = [&](const std::vector<size_t>& places) {
       for (const size_t place : places)
-        if (drawn.size() < count_ && !(same_ && pool_[place].fields == document))
+        if (drawn.size() < count_ && !(task_.fewshot.excludes_question && pool_[place].fields == document))
           drawn.push_back(&pool_[place]);
     };
     if (task_.fewshot.sampler == FewshotSampler::kFirstN) {
@@ -159,7 +158,7 @@ class Fewshot {
       for (size_t i = 0; i < all.size(); ++i) all[i] = i;
       take(all);
     } else {
-      take(random_.sample(pool_.size(), count_ + (same_ ? 1 : 0)));
+      take(random_.sample(pool_.size(), count_ + (task_.fewshot.excludes_question ? 1 : 0)));
     }
     if (drawn.size() < count_)
       fail_input(task_.file.string(), "the split of examples repeats the question too often");
@@ -169,7 +168,6 @@ class Fewshot {
   const Task& task_;
   size_t count_;
   std::vector<Document> pool_;
-  bool same_ = false;  // the examples are of the split that is asked about
   PythonRandom random_;
 };
 

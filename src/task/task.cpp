@@ -148,7 +148,8 @@ class TaskReader {
     if (task_.data.path.empty()) fail_input(file_.string(), "has no dataset_path");
     task_.training_split = text("training_split");
     task_.validation_split = text("validation_split");
-    task_.split = text("test_split", task_.validation_split);
+    test_split_ = text("test_split");
+    task_.split = test_split_.empty() ? task_.validation_split : test_split_;
     if (task_.split.empty()) fail_input(file_.string(), "has neither test_split nor validation_split");
     if (has("process_docs"))
       task_.process_docs = find_document_function(function("process_docs"), file_, "process_docs");
@@ -206,6 +207,7 @@ class TaskReader {
         fail_input(where(place), describe(value) + " is not known here");
       }
     }
+    few.excludes_question = few.split == test_split_;
   }
 
   void read_generation() {
@@ -271,6 +273,7 @@ class TaskReader {
   }
 
   fs::path file_;
+  std::string test_split_;
   Json keys_;
   std::set<std::string> taken_;
   Task task_;

@@ -46,6 +46,9 @@ struct FewshotConfig {
   FewshotSampler sampler = FewshotSampler::kDefault;
   std::string split;          // "": the training split, else the validation split
   std::vector<Json> samples;  // in place of a split
+  // Whether the question itself is left out of them. As in the harness: where fewshot_split is test_split, or
+  // neither is given.
+  bool excludes_question = false;
   Expression text, target, choices;
   std::string delimiter = "\n\n", target_delimiter = " ";
 };

@@ -21,8 +21,8 @@ bool is_name_char(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
 }
 
-// Line breaks become \n; one at the very end goes.
-std::string normalized(const std::string& source) {
+// Line breaks become \n; one at the very end goes, unless it is to stay.
+std::string normalized(const std::string& source, bool keep_trailing_newline) {
   std::string result;
   result.reserve(source.size());
   for (size_t i = 0; i < source.size(); ++i) {
@@ -33,14 +33,14 @@ std::string normalized(const std::string& source) {
       result += source[i];
     }
   }
-  if (!result.empty() && result.back() == '\n') result.pop_back();
+  if (!keep_trailing_newline && !result.empty() && result.back() == '\n') result.pop_back();
   return result;
 }
 
 class Lexer {
  public:
   Lexer(const std::string& source, const std::string& name, const LexerOptions& options)
-      : source_(normalized(source)), name_(name), options_(options) {}
+      : source_(normalized(source, options.keep_trailing_newline)), name_(name), options_(options) {}
 
   std::vector<Token> run() {
     while (pos_ < source_.size()) root();

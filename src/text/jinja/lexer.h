@@ -30,8 +30,9 @@ struct Token {
 };
 
 struct LexerOptions {
-  bool trim_blocks = true;    // the line break after a block's end goes
-  bool lstrip_blocks = true;  // white space before a block goes where the block is the line's first
+  bool trim_blocks = true;             // the line break after a block's end goes
+  bool lstrip_blocks = true;           // white space before a block goes where the block is the line's first
+  bool keep_trailing_newline = false;  // a line break at the template's end stays
 };
 
 // Throws Error(kInput) as "name:line: what".
