@@ -73,7 +73,7 @@ void add_eval(const Registry& registry) {
       "eval", "evaluation tasks: the seed model, and what was trained in output_dir",
       "  sdft eval --recipe r.yaml\n"
       "  sdft eval --model_name_or_path MODEL --tasks arc_easy,gsm8k --limit 100 --output_dir scores\n"
-      "  sdft eval --model_name_or_path MODEL --tasks mmlu --adapters '[runs/one/sdft, runs/two/sdft]' "
+      "  sdft eval --model_name_or_path MODEL --tasks mmlu --adapters runs/one/sdft,runs/two/sdft "
       "--output_dir scores\n"
       "  sdft eval --list",
       [flags, tasks] { evaluate(*flags, *tasks); });

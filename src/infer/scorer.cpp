@@ -1,10 +1,15 @@
 #include "infer/scorer.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
 #include <string>
 
 #include "base/error.h"
 #include "base/work.h"
+#include "infer/cache.h"
+#include "infer/prefixes.h"
 #include "infer/workers.h"
 #include "tensor/ops.h"
 
@@ -53,135 +58,261 @@ void check(ModelView model, const std::vector<ScoreItem>& items) {
   }
 }
 
-// A sequence that is read once, for all items that ask about it: choices of one token have the same inputs.
-struct Reading {
-  size_t item;  // whose first `length` ids are read
-  size_t length;
-  std::vector<size_t> items;
+// Sequences that are read: what items ask about, the same inputs once, those that begin alike as a tree.
+struct Readings {
+  std::vector<std::vector<int32_t>> sequences;
+  std::vector<std::vector<size_t>> items;  // of each sequence
+  PrefixTree tree;
 };
 
-bool same_inputs(const std::vector<ScoreItem>& items, const Reading& a, const Reading& b) {
-  return a.length == b.length &&
-         std::equal(items[a.item].ids.begin(), items[a.item].ids.begin() + static_cast<int64_t>(a.length),
-                    items[b.item].ids.begin());
-}
+// A shared stretch costs a copy of its keys and values for each that goes on from it: tokens it must save.
+constexpr int64_t kWorthSharing = 16;
 
-std::vector<Reading> plan_readings(const std::vector<ScoreItem>& items) {
-  std::vector<Reading> readings;
+// Positions of some models go by the length of the whole sequence, so that nothing before its end is known.
+bool can_share(const Model& model) { return model.rope.trained == 0 && model.local_rope.trained == 0; }
+
+Readings plan_readings(const Model& model, const std::vector<ScoreItem>& items) {
+  std::map<std::vector<int32_t>, std::vector<size_t>> by_inputs;
   for (size_t i = 0; i < items.size(); ++i)
-    if (const size_t length = input_length(items[i])) readings.push_back({i, length, {i}});
-  auto before = [&](const Reading& a, const Reading& b) {
-    if (a.length != b.length) return a.length > b.length;  // like beside like, the longest first
-    const auto &x = items[a.item].ids, &y = items[b.item].ids;
-    const auto end = static_cast<int64_t>(a.length);
-    return std::lexicographical_compare(x.begin(), x.begin() + end, y.begin(), y.begin() + end);
-  };
-  std::stable_sort(readings.begin(), readings.end(), before);
-  std::vector<Reading> merged;
-  for (Reading& reading : readings) {
-    if (!merged.empty() && same_inputs(items, merged.back(), reading)) {
-      merged.back().items.push_back(reading.item);
-    } else {
-      merged.push_back(std::move(reading));
-    }
+    if (const size_t length = input_length(items[i]))
+      by_inputs[{items[i].ids.begin(), items[i].ids.begin() + static_cast<ptrdiff_t>(length)}].push_back(i);
+  Readings readings;
+  for (auto& [sequence, asking] : by_inputs) {
+    readings.sequences.push_back(sequence);
+    readings.items.push_back(std::move(asking));
   }
-  return merged;
-}
-
-// Index of the first reading of each batch, and the end.
-std::vector<size_t> batch_starts(const std::vector<Reading>& readings, int64_t budget) {
-  std::vector<size_t> starts = {0};
-  int64_t tokens = 0;
-  for (size_t i = 0; i < readings.size(); ++i) {
-    const int64_t length = static_cast<int64_t>(readings[i].length);
-    if (tokens > 0 && tokens + length > budget) {
-      starts.push_back(i);
-      tokens = 0;
-    }
-    tokens += length;
-  }
-  if (!readings.empty()) starts.push_back(readings.size());
-  return starts;
-}
-
-size_t asked(const std::vector<Reading>& readings) {
-  size_t count = 0;
-  for (const Reading& reading : readings) count += reading.items.size();
-  return count;
+  const int64_t never = std::numeric_limits<int64_t>::max();
+  readings.tree = prefix_tree(readings.sequences, can_share(model) ? kWorthSharing : never);
+  const std::vector<Stretch>& all = readings.tree.stretches;
+  std::stable_sort(readings.tree.roots.begin(), readings.tree.roots.end(), [&](size_t a, size_t b) {
+    if (all[a].children.empty() != all[b].children.empty()) return all[b].children.empty();
+    return all[a].end > all[b].end;  // like beside like, the longest first
+  });
+  return readings;
 }
 
 // One row of logits that is asked for: of which token, by which item.
 struct Question {
-  int64_t row;  // of the hidden states
+  int64_t row;  // of a stretch's hidden states
   int64_t target;
   size_t item;
 };
 
-void score_batch(ModelView model, const std::vector<ScoreItem>& items, const Reading* begin,
-                 const Reading* end, bool per_token, std::vector<Score>& scores) {
-  at::NoGradGuard no_grad;
-  std::vector<std::vector<int32_t>> inputs;
-  std::vector<Question> questions;
-  int64_t first = 0;
-  for (const Reading* reading = begin; reading != end; ++reading) {
-    const auto& ids = items[reading->item].ids;
-    inputs.emplace_back(ids.begin(), ids.begin() + static_cast<int64_t>(reading->length));
-    for (size_t item : reading->items)
-      for (size_t t = 1; t <= reading->length; ++t)
-        if (items[item].supervised[t])
-          questions.push_back({first + static_cast<int64_t>(t) - 1, items[item].ids[t], item});
-    first += static_cast<int64_t>(reading->length);
-  }
-  const Tensor hidden = forward(model, pack(inputs, model->device));
-  // Logits of so many rows at a time take 16 MiB.
-  const size_t chunk =
-      static_cast<size_t>(std::max<int64_t>(8, (int64_t{1} << 22) / model->config.vocab_size));
-  for (size_t i = 0; i < questions.size(); i += chunk) {
-    const size_t count = std::min(chunk, questions.size() - i);
-    std::vector<int64_t> rows, targets;
-    for (size_t q = i; q < i + count; ++q) {
-      rows.push_back(questions[q].row);
-      targets.push_back(questions[q].target);
+// Of each stretch, what items ask about its tokens.
+std::vector<std::vector<Question>> questions_of(const Readings& readings,
+                                                const std::vector<ScoreItem>& items) {
+  std::vector<std::vector<Question>> questions(readings.tree.stretches.size());
+  for (size_t s = 0; s < readings.sequences.size(); ++s)
+    for (const size_t item : readings.items[s]) {
+      for (int64_t place = readings.tree.last[s]; place >= 0;) {
+        const Stretch& stretch = readings.tree.stretches[static_cast<size_t>(place)];
+        for (int64_t t = stretch.begin + 1; t <= stretch.end; ++t)
+          if (items[item].supervised[static_cast<size_t>(t)])
+            questions[static_cast<size_t>(place)].push_back(
+                {t - 1 - stretch.begin, items[item].ids[static_cast<size_t>(t)], item});
+        place = stretch.parent;
+      }
     }
-    const Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(model->device);
-    const ops::TokenScores answers = ops::score_tokens(logits(model, hidden.index_select(0, index)),
-                                                       at::tensor(at::ArrayRef<int64_t>(targets), at::kLong));
-    const float* log_probs = answers.log_probs.data_ptr<float>();
-    const int64_t* likeliest = answers.likeliest.data_ptr<int64_t>();
-    for (size_t q = 0; q < count; ++q) {
-      Score& score = scores[questions[i + q].item];
-      score.log_prob += static_cast<double>(log_probs[q]);
-      score.count++;
-      score.greedy &= likeliest[q] == targets[q];
-      if (per_token) score.token_log_probs.push_back(log_probs[q]);
+  return questions;
+}
+
+// Reads stretches and what follows them, on one worker.
+class Reader {
+ public:
+  Reader(ModelView model, const Readings& readings, const std::vector<std::vector<Question>>& questions,
+         const ScoreOptions& options, std::vector<Score>& scores)
+      : model_(model), readings_(readings), questions_(questions), options_(options), scores_(scores) {
+    budget_ = options.batch_tokens > 0 ? options.batch_tokens : kBatchTokens;
+  }
+
+  // Some stretches that have the same parent, or are roots, and all that follows them. `slots`: those of the
+  // cache that are taken.
+  void read(const std::vector<size_t>& stretches, int64_t slots) {
+    for (size_t begin = 0, end; begin < stretches.size(); begin = end) {
+      const std::vector<size_t> batch = next_batch(stretches, begin, &end);
+      if (options_.stop && options_.stop->load())
+        throw Error(ExitCode::kInterrupted, "interrupted while scoring");
+      std::vector<size_t> following;
+      for (const size_t place : batch)
+        following.insert(following.end(), at(place).children.begin(), at(place).children.end());
+      answer(batch,
+             at(batch[0]).parent < 0 && following.empty() ? read_alone(batch) : read_cached(batch, slots));
+      if (!following.empty()) read(following, slots + static_cast<int64_t>(batch.size()));
     }
   }
+
+ private:
+  static constexpr int64_t kCacheBytes = int64_t{256} << 20;
+  static constexpr int64_t kLevels = 3;  // that share the cache: examples, question, choice
+
+  const Stretch& at(size_t place) const { return readings_.tree.stretches[place]; }
+  // Where reading begins. A single token is read with the one before it: kernels sum the attention of one new
+  // token in another order, and the last bit would tell what was shared.
+  static int64_t first_of(const Stretch& stretch) {
+    return stretch.begin > 0 && stretch.end - stretch.begin == 1 ? stretch.begin - 1 : stretch.begin;
+  }
+  std::vector<int32_t> ids_of(const Stretch& stretch) const {
+    const auto& ids = readings_.sequences[stretch.sequence];
+    return {ids.begin() + first_of(stretch), ids.begin() + stretch.end};
+  }
+  int64_t longest_from(size_t place) const {
+    int64_t longest = at(place).end;
+    for (const size_t child : at(place).children) longest = std::max(longest, longest_from(child));
+    return longest;
+  }
+
+  std::vector<size_t> next_batch(const std::vector<size_t>& stretches, size_t begin, size_t* end) const {
+    std::vector<size_t> batch;
+    int64_t tokens = 0, longest = 1;
+    for (*end = begin; *end < stretches.size(); ++*end) {
+      const size_t place = stretches[*end];
+      const int64_t length = at(place).end - at(place).begin;
+      longest = std::max(longest, longest_from(place));
+      const int64_t room = kCacheBytes / (cache_bytes_per_token(*model_.weights) * longest * kLevels);
+      const bool alone = at(place).parent < 0 && at(place).children.empty();
+      const bool first_alone = !batch.empty() && at(batch[0]).parent < 0 && at(batch[0]).children.empty();
+      const bool full = tokens + length > budget_ ||
+                        (!alone && static_cast<int64_t>(batch.size()) >= std::max<int64_t>(4, room));
+      if (!batch.empty() && (full || alone != first_alone)) break;
+      batch.push_back(place);
+      tokens += length;
+    }
+    return batch;
+  }
+
+  Tensor read_alone(const std::vector<size_t>& batch) {
+    std::vector<std::vector<int32_t>> inputs;
+    for (const size_t place : batch) inputs.push_back(ids_of(at(place)));
+    return forward(model_, pack(inputs, model_->device));
+  }
+
+  // Behind what their parents left in the cache, each in a slot of its own.
+  Tensor read_cached(const std::vector<size_t>& batch, int64_t slots) {
+    std::vector<std::vector<int32_t>> inputs;
+    std::vector<ops::CacheSegment> segments;
+    int64_t longest = 0;
+    for (const size_t place : batch) longest = std::max(longest, longest_from(place));
+    reserve(*model_.weights, cache_, slots + static_cast<int64_t>(batch.size()), longest);
+    for (const size_t place : batch) {
+      const Stretch& stretch = at(place);
+      const int64_t slot = slots + static_cast<int64_t>(segments.size());
+      if (stretch.parent >= 0)
+        copy_slot(slot_of_.at(static_cast<size_t>(stretch.parent)), slot, stretch.begin);
+      slot_of_[place] = slot;
+      inputs.push_back(ids_of(stretch));
+      segments.push_back({stretch.end - first_of(stretch), slot, stretch.end});
+    }
+    return forward_cached(model_, pack(inputs, model_->device).ids, segments, cache_.kv);
+  }
+
+  void copy_slot(int64_t from, int64_t to, int64_t tokens) {
+    for (auto* part : {&cache_.kv.keys, &cache_.kv.values})
+      for (Tensor& layer : *part)
+        layer[to].narrow(1, 0, tokens).copy_(layer[from].narrow(1, 0, tokens));  // [Hkv, tokens, D]
+  }
+
+  // hidden: of the batch's tokens, one stretch after the other.
+  void answer(const std::vector<size_t>& batch, const Tensor& hidden) {
+    std::vector<Question> asked;
+    int64_t first = 0;
+    for (const size_t place : batch) {
+      const int64_t before = at(place).begin - first_of(at(place));
+      for (const Question& q : questions_[place]) asked.push_back({first + before + q.row, q.target, q.item});
+      first += at(place).end - first_of(at(place));
+    }
+    // Logits of so many rows at a time take 16 MiB.
+    const size_t chunk =
+        static_cast<size_t>(std::max<int64_t>(8, (int64_t{1} << 22) / model_->config.vocab_size));
+    for (size_t i = 0; i < asked.size(); i += chunk) {
+      const size_t count = std::min(chunk, asked.size() - i);
+      std::vector<int64_t> rows, targets;
+      for (size_t q = i; q < i + count; ++q) {
+        rows.push_back(asked[q].row);
+        targets.push_back(asked[q].target);
+      }
+      const Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(model_->device);
+      const ops::TokenScores answers =
+          ops::score_tokens(logits(model_, hidden.index_select(0, index)),
+                            at::tensor(at::ArrayRef<int64_t>(targets), at::kLong));
+      const float* log_probs = answers.log_probs.data_ptr<float>();
+      const int64_t* likeliest = answers.likeliest.data_ptr<int64_t>();
+      for (size_t q = 0; q < count; ++q) {
+        Score& score = scores_[asked[i + q].item];
+        score.log_prob += static_cast<double>(log_probs[q]);
+        score.count++;
+        score.greedy &= likeliest[q] == targets[q];
+        if (options_.per_token) score.token_log_probs.push_back(log_probs[q]);
+      }
+    }
+  }
+
+  ModelView model_;
+  const Readings& readings_;
+  const std::vector<std::vector<Question>>& questions_;
+  const ScoreOptions& options_;
+  std::vector<Score>& scores_;
+  int64_t budget_;
+  GrowingCache cache_;
+  std::map<size_t, int64_t> slot_of_;
+};
+
+// Roots that a worker takes at once, with all that follows them: of about so many tokens.
+std::vector<std::vector<size_t>> root_batches(const Readings& readings, int64_t budget) {
+  std::vector<std::vector<size_t>> batches;
+  const std::vector<Stretch>& all = readings.tree.stretches;
+  int64_t tokens = 0;
+  for (const size_t root : readings.tree.roots) {
+    const bool alone = all[root].children.empty();
+    const int64_t length = all[root].end;
+    if (batches.empty() || tokens + length > budget || alone != all[batches.back()[0]].children.empty()) {
+      batches.emplace_back();
+      tokens = 0;
+    }
+    batches.back().push_back(root);
+    tokens += length;
+  }
+  return batches;
+}
+
+// How many items each batch of roots answers, when it is read with all that follows.
+std::vector<size_t> items_below(const Readings& readings, const std::vector<std::vector<size_t>>& batches) {
+  std::map<size_t, size_t> batch_of;  // of a root
+  for (size_t b = 0; b < batches.size(); ++b)
+    for (const size_t root : batches[b]) batch_of[root] = b;
+  std::vector<size_t> counts(batches.size(), 0);
+  for (size_t s = 0; s < readings.sequences.size(); ++s) {
+    auto place = static_cast<size_t>(readings.tree.last[s]);
+    while (readings.tree.stretches[place].parent >= 0)
+      place = static_cast<size_t>(readings.tree.stretches[place].parent);
+    counts[batch_of.at(place)] += readings.items[s].size();
+  }
+  return counts;
 }
 }  // namespace
 
 std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items, const ScoreOptions& options) {
   current_work = Work::kScoring;
+  at::NoGradGuard no_grad;
   check(model, items);
   std::vector<Score> scores(items.size());
-  const std::vector<Reading> readings = plan_readings(items);
-  const std::vector<size_t> starts =
-      batch_starts(readings, options.batch_tokens > 0 ? options.batch_tokens : kBatchTokens);
-  const size_t batches = starts.size() - 1;
-  std::atomic<size_t> next{0}, done{items.size() - asked(readings)};
-  const int64_t workers = std::clamp<int64_t>(static_cast<int64_t>(batches), 1, worker_count(*model.weights));
+  const Readings readings = plan_readings(*model.weights, items);
+  const std::vector<std::vector<Question>> questions = questions_of(readings, items);
+  const auto batches = root_batches(readings, options.batch_tokens > 0 ? options.batch_tokens : kBatchTokens);
+  const std::vector<size_t> below = items_below(readings, batches);
+  std::atomic<size_t> next{0}, done{items.size() - std::accumulate(below.begin(), below.end(), size_t{0})};
+  const int64_t workers =
+      std::clamp<int64_t>(static_cast<int64_t>(batches.size()), 1, worker_count(*model.weights));
   run_workers(workers, [&](int64_t worker) {
-    for (size_t batch; (batch = next++) < batches;) {
-      if (options.stop && options.stop->load())
-        throw Error(ExitCode::kInterrupted, "interrupted while scoring");
-      const Reading* begin = readings.data() + starts[batch];
-      const Reading* end = readings.data() + starts[batch + 1];
+    at::NoGradGuard none;
+    Reader reader(model, readings, questions, options, scores);
+    for (size_t batch; (batch = next++) < batches.size();) {
       try {
-        score_batch(model, items, begin, end, options.per_token, scores);
+        reader.read(batches[batch], 0);
       } catch (...) {
-        next = batches;  // the other workers end too
+        next = batches.size();  // the other workers end too
         throw;
       }
-      for (const Reading* reading = begin; reading != end; ++reading) done += reading->items.size();
+      done += below[batch];
       if (worker == 0 && options.on_step) options.on_step(done);
     }
   });

@@ -112,7 +112,7 @@ struct Recipe {
   std::vector<TaskSettings> eval;
   int64_t eval_max_samples = 0;
   std::string include_path, data_dir = "data";  // of task files: where they and their datasets are
-  std::vector<std::string> adapters;            // models of elsewhere that are evaluated too
+  std::string adapters;                         // models of elsewhere that are evaluated too
 };
 
 // Whose results a setting changes (a set of bits).

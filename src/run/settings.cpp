@@ -343,8 +343,9 @@ std::vector<Setting> settings(Recipe& r) {
   list.push_back({"evaluation", "eval_max_samples", &r.eval_max_samples, "examples a task; 0: all"});
   list.back().between(0, kMany);
   list.push_back({"evaluation", "adapters", &r.adapters,
-                  "adapters (or whole models) that are evaluated beside the seed and what was trained here"});
-  list.back().is_paths().or_none();
+                  "adapters (or whole models), comma-separated, that are evaluated beside the seed and what "
+                  "was trained here"});
+  list.back().is_paths();
   list.push_back(
       {"evaluation", "include_path", &r.include_path,
        "folders with task files of your own, comma-separated; sdft eval --list shows what is there"});

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "base/comma_separated.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/printable.h"
@@ -289,7 +290,8 @@ std::vector<std::pair<std::string, std::filesystem::path>> named_adapters(const 
   std::set<std::string> taken = {"seed"};
   for (const Variant& variant : known_variants(recipe)) taken.insert(variant.name);
   std::vector<std::pair<std::string, std::filesystem::path>> named;
-  for (const std::string& text : recipe.adapters) {
+  for (const std::string& text : comma_separated(recipe.adapters)) {
+    if (text.empty()) continue;
     std::filesystem::path path = std::filesystem::path(text).lexically_normal(), folder = path;
     if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end
     std::string name = folder.filename().string();

@@ -145,8 +145,8 @@ TEST_F(TaskCommand, AdaptersAreEvaluatedBeside) {
   roomy.context = 1024;
   write_small_model(dir_ / "model", roomy);
   write_small_adapter(dir_ / "model", dir_ / "one" / "adapter");
-  const CommandResult result = eval("piqa", {"--adapters", "[" + (dir_ / "one" / "adapter").string() + "]"},
-                                    (dir_ / "model").string());
+  const CommandResult result =
+      eval("piqa", {"--adapters", (dir_ / "one" / "adapter").string()}, (dir_ / "model").string());
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("seed"), HasSubstr("one")));
   EXPECT_NE(read_text(of_seed("piqa") / "likelihoods.jsonl"),

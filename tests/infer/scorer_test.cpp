@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "infer/prefixes.h"
 #include "infer/small_model.h"
 #include "testing.h"
 
@@ -109,6 +110,59 @@ TEST(Scorer, ChoicesAreReadOnceAndScoredEach) {
   EXPECT_EQ(greedy, 1);
   expect_equal(scores[61], by_hand(model, items[61]), 1e-6);
   expect_equal(scores[62], by_hand(model, items[62]), 1e-6);
+}
+
+// Examples in front of questions in front of choices: what is shared is read once, and every bit is as if it
+// were not.
+TEST(Scorer, SharedBeginningsChangeNothing) {
+  const Model model = small_model();
+  const auto header = random_prompts(1, 40, 5)[0];
+  std::vector<ScoreItem> items;
+  for (const auto& question : random_prompts(9, 30, 6))
+    for (const auto& choice : random_prompts(3, 9, 7)) {
+      std::vector<int32_t> context = header;
+      context.insert(context.end(), question.begin(), question.end());
+      items.push_back(continuation_item(context, choice));
+    }
+  items.push_back(item_of(header));                       // counts what others only pass
+  items.push_back(continuation_item(header, {3, 4, 5}));  // ends within a shared beginning
+  for (const auto& other : random_prompts(4, 25, 8)) items.push_back(item_of(other));
+  ScoreOptions options;
+  options.per_token = true;
+  for (int64_t batch_tokens : {0, 30, 100000}) {
+    options.batch_tokens = batch_tokens;
+    const auto together = score(model, items, options);
+    for (size_t i = 0; i < items.size(); ++i) {
+      const Score alone = score(model, {items[i]}, options)[0];
+      EXPECT_EQ(together[i].log_prob, alone.log_prob) << i;
+      EXPECT_EQ(together[i].token_log_probs, alone.token_log_probs) << i;
+      EXPECT_EQ(together[i].greedy, alone.greedy);
+      expect_equal(together[i], by_hand(model, items[i]), 1e-6);
+    }
+  }
+}
+
+TEST(PrefixTree, ReadsWhatIsSharedOnce) {
+  const std::vector<std::vector<int32_t>> sequences = {{1, 2, 3, 4}, {1, 2, 3, 5, 6}, {1, 2, 3},
+                                                       {7},          {1, 2, 9},       {}};
+  const PrefixTree tree = prefix_tree(sequences, 1);
+  int64_t tokens = 0;
+  for (const Stretch& stretch : tree.stretches) tokens += stretch.end - stretch.begin;
+  EXPECT_EQ(tokens, 8);  // 1 2 | 3 | 4 | 5 6 | 9 | 7
+  EXPECT_EQ(tree.last[5], -1);
+  for (size_t s = 0; s < 5; ++s) {  // the way from the root is the sequence
+    std::vector<int32_t> way;
+    for (int64_t place = tree.last[s]; place >= 0;
+         place = tree.stretches[static_cast<size_t>(place)].parent) {
+      const Stretch& stretch = tree.stretches[static_cast<size_t>(place)];
+      const auto& of = sequences[stretch.sequence];
+      way.insert(way.begin(), of.begin() + stretch.begin, of.begin() + stretch.end);
+    }
+    EXPECT_EQ(way, sequences[s]) << s;
+  }
+  const PrefixTree apart = prefix_tree(sequences, 1000);
+  EXPECT_EQ(apart.roots.size(), apart.stretches.size());
+  EXPECT_EQ(apart.roots.size(), 5u);
 }
 
 TEST(Scorer, NothingToCountIsNothing) {
