@@ -99,6 +99,9 @@ Tensor embed(const Plan& plan, const std::vector<std::string>& texts, const Embe
     }
   });
   if (options.on_step) options.on_step(done);
+  if (!at::isfinite(result).all().item<bool>())
+    fail_input("embeddings of " + std::to_string(texts.size()) + " texts", "are not finite",
+               "are the model's weights damaged?");
   return result;
 }
 

@@ -41,7 +41,7 @@ struct EmbedOptions {
 };
 
 // What makes vectors of texts: [texts, C] f32 on the CPU, in their order; a text's vector does not depend on
-// the others. Error(kInput) for a text that is not UTF-8. Thread-safe.
+// the others. Error(kInput) for a text that is not UTF-8 and for vectors that are not finite. Thread-safe.
 struct Embedder {
   std::string name;  // for reports: "all-MiniLM-L6-v2", "hidden states of the seed"
   std::function<Tensor(const std::vector<std::string>& texts, const EmbedOptions& options)> embed;

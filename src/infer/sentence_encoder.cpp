@@ -11,12 +11,12 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-Json read_if_there(const fs::path& path) {
-  if (!fs::exists(path)) return Json::object();
+Json read_object(const fs::path& path) {
   Json json = read_json(path);
   if (!json.is_object()) fail_input(path.string(), "expected an object, found " + describe(json));
   return json;
 }
+Json read_if_there(const fs::path& path) { return fs::exists(path) ? read_object(path) : Json::object(); }
 
 struct Modules {
   fs::path transformer, pooling;  // folders; pooling: "" where there is none
@@ -42,6 +42,8 @@ Modules read_modules(const fs::path& dir) {
       fail_input(place, "module '" + type + "' is not supported there",
                  "an encoder is Transformer, Pooling and perhaps Normalize, in this order");
     const auto name = require<std::string>(list[i], "path", place);
+    if (name.find("..") != name.npos || fs::path(name).is_absolute())
+      fail_input(place, "names a folder outside: " + name);
     const fs::path folder = name.empty() ? dir : dir / name;
     if (i == 0) modules.transformer = folder;
     if (i == 1) modules.pooling = folder;
@@ -71,7 +73,7 @@ Pooling read_pooling(const fs::path& folder) {
   if (folder.empty()) return Pooling::kMean;
   const fs::path path = folder / "config.json";
   const std::string where = path.string();
-  const Json json = read_json(path);
+  const Json json = read_object(path);
   const std::vector<std::string> modes = pooling_modes(json, where);
   if (modes.size() == 1 && modes[0] == "mean") return Pooling::kMean;
   if (modes.size() == 1 && modes[0] == "cls") return Pooling::kFirst;

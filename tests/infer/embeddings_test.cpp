@@ -71,6 +71,10 @@ TEST(Embeddings, EqualSentenceTransformersOnATinyEncoder) {
   expect_equal(tiny.embedded(), wanted_of_tiny("mean"), texts, 1e-5);
   tiny.pool("cls");
   expect_equal(tiny.embedded(), wanted_of_tiny("cls"), texts, 1e-5);
+  for (const char* activation : {"gelu_new", "relu", "silu"}) {
+    tiny.change("config.json", "/hidden_act", activation);
+    expect_equal(tiny.embedded(), wanted_of_tiny(activation), texts, 1e-5);
+  }
 }
 
 TEST(Embeddings, APlainBertIsPooledByItsMean) {
@@ -145,6 +149,9 @@ TEST(Embeddings, StopAndFaultyTextsAreErrors) {
     EXPECT_EQ(e.code(), ExitCode::kInterrupted);
   }
   EXPECT_THROW(embedded(encoder, {"the \xff keys"}), Error);
+  SentenceEncoder damaged = load_sentence_encoder(kFixtures / "tiny", "cpu");
+  damaged.encoder.layers[1].up.bias.fill_(NAN);
+  EXPECT_THROW(embedded(damaged, {"the keys"}), Error);
 }
 
 struct Fault {
@@ -173,6 +180,8 @@ TEST(Embeddings, WhatCannotBeHonouredIsNamed) {
       {"modules.json", "/3", {{"type", "x.Normalize"}, {"path", ""}}, "modules.json[3]"},
       {"modules.json", "/1/path", 3, "field 'path'"},
       {"modules.json", "/1/path", "2_Pooling", "2_Pooling/config.json"},
+      {"modules.json", "/1/path", "../1_Pooling", "modules.json[1]: names a folder outside"},
+      {"1_Pooling/config.json", "", Json::array(), "1_Pooling/config.json: expected an object"},
       {"1_Pooling/config.json", "/pooling_mode_max_tokens", true,
        "'mean' with 'max_tokens' is not supported"},
       {"1_Pooling/config.json", "/pooling_mode", "lasttoken", "pooling 'lasttoken' is not supported"},
