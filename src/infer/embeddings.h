@@ -21,7 +21,7 @@ enum class Pooling {
 
 // An encoder's folder as sentence-transformers writes it (Reimers & Gurevych 2019, arXiv 1908.10084).
 struct SentenceEncoder {
-  std::filesystem::path dir;
+  std::filesystem::path dir, transformer;  // the folder, and the one in it with config.json and weights
   Tokenizer tokenizer;
   Encoder encoder;
   Pooling pooling = Pooling::kMean;

@@ -122,7 +122,8 @@ SentenceEncoder load_sentence_encoder(const fs::path& dir, const std::string& de
   refuse_what_changes_texts(dir, modules.transformer);
   const Pooling pooling = read_pooling(modules.pooling);
   const EncoderConfig config = read_encoder_config(modules.transformer);  // before long readings
-  SentenceEncoder result{dir, Tokenizer::load(modules.transformer), {}, pooling, modules.normalize, 0};
+  SentenceEncoder result{
+      dir, modules.transformer, Tokenizer::load(modules.transformer), {}, pooling, modules.normalize, 0};
   if (result.tokenizer.vocab_size() > config.vocab_size)
     fail_input(modules.transformer.string(),
                "the tokenizer has " + std::to_string(result.tokenizer.vocab_size()) +
