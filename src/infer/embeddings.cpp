@@ -125,8 +125,9 @@ Embedder embedder_of(const SentenceEncoder& encoder) {
             encoder.encoder.config.hidden_size,
             encoder.encoder.device,
             worker_count(encoder.encoder.parameters(), encoder.encoder.device, at::kFloat)};
-  return embedder_of(std::filesystem::absolute(encoder.dir / "").parent_path().filename().string(),
-                     std::move(plan));
+  return embedder_of(
+      std::filesystem::absolute(encoder.dir / "").lexically_normal().parent_path().filename().string(),
+      std::move(plan));
 }
 
 Embedder embedder_of(ModelView model, const Tokenizer& tokenizer, const std::string& name) {
