@@ -135,10 +135,10 @@ void require_config(const fs::path& folder, FolderKind kind) {
 
 void fail_no_tokenizer(const fs::path& folder) {
   std::string hint = hint_for_incomplete(folder, FolderKind::kModel);
-  for (const char* name : {"vocab.json", "vocab.txt", "tekken.json", "tiktoken.model"})
+  for (const char* name : {"vocab.json", "tekken.json", "tiktoken.model"})
     if (is_there(folder / name))
       hint = std::string(name) + " is not read: load the tokenizer in Transformers and save it again";
-  fail_input(folder.string(), "there is neither a tokenizer.json nor a tokenizer.model", hint);
+  fail_input(folder.string(), "there is neither a tokenizer.json nor a tokenizer.model nor a vocab.txt", hint);
 }
 
 void fail_no_weights(const fs::path& folder, FolderKind kind) {

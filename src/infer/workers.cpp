@@ -5,10 +5,13 @@
 
 namespace sdft {
 
+int64_t worker_count(int64_t parameters, at::Device device, at::ScalarType dtype) {
+  constexpr int64_t kSmall = (int64_t{128} << 20) / static_cast<int64_t>(sizeof(float));
+  return parameters <= kSmall && device.is_cpu() && dtype == at::kFloat ? at::get_num_threads() : 1;
+}
+
 int64_t worker_count(const Model& model) {
-  constexpr int64_t kSmall = int64_t{128} << 20;  // bytes
-  const bool small = model.config.parameters() * static_cast<int64_t>(sizeof(float)) <= kSmall;
-  return small && model.device.is_cpu() && model.dtype == at::kFloat ? at::get_num_threads() : 1;
+  return worker_count(model.config.parameters(), model.device, model.dtype);
 }
 
 void run_workers(int64_t count, const std::function<void(int64_t)>& work) {

@@ -68,6 +68,8 @@ TokenizerImplPtr load_tokenizer_sentencepiece(const std::filesystem::path& path,
                                               const std::string& config_where);
 TokenizerImplPtr load_tokenizer_tiktoken(const std::filesystem::path& path, const Json& config,
                                          const std::string& config_where);
+TokenizerImplPtr load_tokenizer_bert(const std::filesystem::path& path, const Json& config,
+                                     const std::string& config_where);
 // "aGk= 17" lines, not a protobuf.
 bool is_tiktoken_file(const std::filesystem::path& path);
 

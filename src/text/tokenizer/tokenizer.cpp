@@ -87,12 +87,14 @@ Tokenizer Tokenizer::load(const std::filesystem::path& model_dir) {
   namespace fs = std::filesystem;
   require_folder(model_dir, FolderKind::kModel);
   const fs::path json = model_dir / "tokenizer.json", model = model_dir / "tokenizer.model",
-                 config_path = model_dir / "tokenizer_config.json";
+                 words = model_dir / "vocab.txt", config_path = model_dir / "tokenizer_config.json";
   const Json config = fs::exists(config_path) ? read_json(config_path) : Json::object();
   if (!config.is_object()) fail_input(config_path.string(), "expected an object, found " + describe(config));
   std::unique_ptr<Impl> impl;
   if (fs::exists(json))
     impl = load_tokenizer_json(json);
+  else if (!fs::exists(model) && fs::exists(words))
+    impl = load_tokenizer_bert(words, config, config_path.string());
   else if (!fs::exists(model))
     fail_no_tokenizer(model_dir);
   else if (is_tiktoken_file(model))
@@ -134,6 +136,10 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions opti
   else
     encode_piece(text, nullptr);
   impl_->give_back(std::move(scratch));
+  const size_t behind = options.add_special ? impl_->after.size() : 0;
+  if (options.most_tokens > 0 && ids.size() + behind > options.most_tokens)
+    ids.resize(std::max(options.add_special ? impl_->before.size() : 0,
+                        options.most_tokens - std::min(behind, options.most_tokens)));
   if (options.add_special) ids.insert(ids.end(), impl_->after.begin(), impl_->after.end());
   return ids;
 }

@@ -14,13 +14,15 @@ namespace sdft {
 struct EncodeOptions {
   bool add_special = false;   // what the post-processor adds: BOS and the like
   bool parse_special = true;  // "<s>" in the text becomes the special token; false: plain characters
+  // Of what is given out, what add_special puts around included: the text's last tokens go away. 0: no limit.
+  size_t most_tokens = 0;
 };
 
 class Tokenizer {
  public:
-  // From a model folder: tokenizer.json, else tokenizer.model (SentencePiece or tiktoken), with
-  // tokenizer_config.json, special_tokens_map.json and generation_config.json for the special tokens. Throws
-  // Error(kInput).
+  // From a model folder: tokenizer.json, else tokenizer.model (SentencePiece or tiktoken), else vocab.txt
+  // (BERT's WordPiece), with tokenizer_config.json, special_tokens_map.json and generation_config.json for
+  // the special tokens. Throws Error(kInput).
   static Tokenizer load(const std::filesystem::path& model_dir);
 
   ~Tokenizer();

@@ -197,7 +197,7 @@ TEST(TokenizerFile, FolderWithoutTokenizer) {
     Tokenizer::load(dir.path());
     FAIL();
   } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("neither a tokenizer.json nor a tokenizer.model"));
+    EXPECT_THAT(e.what(), HasSubstr("neither a tokenizer.json nor a tokenizer.model nor a vocab.txt"));
   }
 }
 
