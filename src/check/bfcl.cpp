@@ -172,16 +172,10 @@ std::vector<std::string> required_of(const Json& schema) {
   return names;
 }
 
-bool same_name(const BfclCall& call, const std::string& name) {
-  std::string without_dots = name;
-  std::replace(without_dots.begin(), without_dots.end(), '.', '_');
-  return call.name == name || (call.json && call.name == without_dots);
-}
-
 // Why the call is not the expected one, or "". `accepted`: {parameter: [values]}.
 std::string fault_of_call(const BfclCall& call, const std::string& name, const Json& accepted,
                           const Json& schema) {
-  if (!same_name(call, name)) return "the function " + call.name;
+  if (call.name != name) return "the function " + call.name;
   for (const std::string& needed : required_of(schema))
     if (!call.arguments.find(py_string(needed))) return "no argument " + needed;
   const Json& properties = schema["parameters"]["properties"];
@@ -199,8 +193,15 @@ std::string fault_of_call(const BfclCall& call, const std::string& name, const J
   return "";
 }
 
+std::string without_dots(std::string name) {
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
+
+// `dots`: functions have their names as they are, and not with _ for every dot.
 // Each expected call takes the first of the answer's calls that it fits and that no one took.
-std::string fault_of_calls(const std::vector<BfclCall>& calls, const Json& functions, const Json& truth) {
+std::string fault_of_calls(const std::vector<BfclCall>& calls, const Json& functions, const Json& truth,
+                           bool dots) {
   if (calls.size() != truth.size())
     return std::to_string(calls.size()) + (calls.size() == 1 ? " call" : " calls") + " instead of " +
            std::to_string(truth.size());
@@ -211,7 +212,8 @@ std::string fault_of_calls(const std::vector<BfclCall>& calls, const Json& funct
     bool found = false;
     for (size_t i = 0; i < calls.size() && !found; ++i) {
       if (taken[i]) continue;
-      const std::string why = fault_of_call(calls[i], name, expected[name], *schema_of(functions, name));
+      const std::string why = fault_of_call(calls[i], dots ? name : without_dots(name), expected[name],
+                                            *schema_of(functions, name));
       if (fault.empty()) fault = why;
       found = taken[i] = why.empty();
     }
@@ -277,8 +279,9 @@ EvalResult judge_bfcl(const CheckItem& item, const Argument& argument) {
   if (!calls) return result_of(item, false, "no_call");
   if (const std::string lacks = missing(item, argument); !lacks.empty())
     return result_of(item, false, kMismatch, lacks);
-  const std::string fault =
-      fault_of_calls(*calls, (*item.fields)["function"], (*item.fields)["ground_truth"]);
+  const Json &functions = item.fields->at("function"), &truth = item.fields->at("ground_truth");
+  std::string fault = fault_of_calls(*calls, functions, truth, true);
+  if (any && calls->front().json && fault_of_calls(*calls, functions, truth, false).empty()) fault = "";
   return result_of(item, fault.empty(), kMismatch, fault);
 }
 
