@@ -54,9 +54,7 @@ bool abbreviates(View text, size_t begin, size_t at, View next) {
 bool ends_sentence(View text, size_t begin, size_t at, size_t end, size_t next_at) {
   const View marks = text.substr(at, end - at), next = word_from(text, next_at);
   if (marks.find_first_of(U"?!") != View::npos) return true;
-  if (marks.size() > 1)
-    return !next.empty() && is_cased(next[0]) &&
-           unicode_lowercase(to_utf8(next.substr(0, 1))) != to_utf8(next.substr(0, 1));
+  if (marks.size() > 1) return false;
   return !abbreviates(text, begin, at, next);
 }
 

@@ -8,9 +8,9 @@
 namespace sdft {
 
 // The sentences of a text, without white space around them. One ends with . ? or ! and the quotes and
-// brackets that close behind it, before white space; not with a common abbreviation's or an initial's full
-// stop, unless a word follows that mostly begins sentences, nor with "..." before a small letter. What Punkt
-// (Kiss & Strunk 2006) learned from English text, in few rules.
+// brackets that close behind it, before white space; not with "...", nor with the full stop of an
+// abbreviation or an initial, unless a word follows that mostly begins sentences. What Punkt (Kiss & Strunk
+// 2006) learned from English newspapers, in few rules: "e.g." ends a sentence there, and so it does here.
 std::vector<std::string> sentences_of(std::string_view text);
 
 // Words in the Penn Treebank's sense, as far as letters go: parted at white space, brackets, quotes, ; @ # $
