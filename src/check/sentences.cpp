@@ -41,7 +41,7 @@ View word_from(View text, size_t at) {
 
 // Whether the full stop at `at` may belong to its word, which began at `begin`.
 bool abbreviates(View text, size_t begin, size_t at, View next) {
-  while (begin < at && one_of(text[begin], U"\"'([{*_“‘«")) ++begin;
+  while (begin < at && one_of(text[begin], U"\"'([{*_“‘«-")) ++begin;
   const View word = text.substr(begin, at - begin);
   const bool initial = word.size() == 1 && is_alpha(word[0]) && word != U"I";
   if (!initial && !among(unicode_lowercase(to_utf8(word)), kAbbreviations)) return false;

@@ -164,7 +164,7 @@ TEST(Registry, EveryRowTellsRightFromWrong) {
       {"bfcl", {"f(x=5)", "f(x=6)", false}},
       {"declined", {"I'm sorry, but I can't help.", "Sure: 5", false}},
       {"instructions", {"5", "5, or more", false}},
-      {"f1", {"F 5", "6", false}},
+      {"f1", {"The F(5)!", "6", false}},
       {"squad_exact", {"the f(5).", "6", false}},
       {"rouge1", {"f 5", "6", false}},
       {"rouge2", {"f 5", "5 f", false}},
