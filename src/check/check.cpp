@@ -20,7 +20,10 @@ Check declined_check();
 Check language_check();
 Check length_ratio_check();
 Check number_check();
+Check final_number_check();
 Check function_call_check();
+Check call_check();
+Check bfcl_check();
 Check choice_check();
 Check code_check();
 Check exact_check();
@@ -31,6 +34,9 @@ Check program_check();
 Check similarity_check();
 Check seed_judge_check();
 Check refusal_check();
+Check declines_check();
+Check instructions_check();
+std::vector<Check> overlap_checks();
 Check closeness_check();
 Check bleu4_check();
 
@@ -45,30 +51,39 @@ std::vector<EvalResult> judge_nothing(const std::vector<CheckItem>&, const Argum
 
 // In the order in which lists name them.
 const std::vector<Check>& table() {
-  static const std::vector<Check> kRows = {
-      {"none", kAcceptance | kAnswerCheck | kTaskCheck, "everything; nothing is judged", judge_nothing},
-      paper_check(),
-      banned_phrase_check(),
-      empty_check(),
-      repetition_check(),
-      token_limit_check(),
-      declined_check(),
-      language_check(),
-      length_ratio_check(),
-      number_check(),
-      function_call_check(),
-      choice_check(),
-      code_check(),
-      exact_check(),
-      answer_check(),
-      regex_check(),
-      json_check(),
-      program_check(),
-      similarity_check(),
-      seed_judge_check(),
-      refusal_check(),
-      closeness_check(),
-      bleu4_check()};
+  static const std::vector<Check> kRows = [] {
+    std::vector<Check> rows = {
+        {"none", kAcceptance | kAnswerCheck | kTaskCheck, "everything; nothing is judged", judge_nothing},
+        paper_check(),
+        banned_phrase_check(),
+        empty_check(),
+        repetition_check(),
+        token_limit_check(),
+        declined_check(),
+        language_check(),
+        length_ratio_check(),
+        number_check(),
+        final_number_check(),
+        function_call_check(),
+        call_check(),
+        bfcl_check(),
+        choice_check(),
+        code_check(),
+        exact_check(),
+        answer_check(),
+        regex_check(),
+        json_check(),
+        program_check(),
+        similarity_check(),
+        seed_judge_check(),
+        refusal_check(),
+        declines_check(),
+        instructions_check(),
+        closeness_check(),
+        bleu4_check()};
+    for (Check& check : overlap_checks()) rows.push_back(std::move(check));
+    return rows;
+  }();
   return kRows;
 }
 

@@ -78,10 +78,13 @@ std::string reason_of(const std::string& check, const Example& example, const st
 constexpr unsigned kAnywhere = kAcceptance | kAnswerCheck | kTaskCheck | kBetweenModels;
 
 TEST(Registry, NamesAreKnownWhereTheyMayStand) {
-  EXPECT_THAT(check_names(kTaskCheck), ElementsAre("none", "number", "function_call", "choice", "exact",
-                                                   "answer", "regex", "json", "program", "refusal"));
-  EXPECT_THAT(check_names(kAnswerCheck), ElementsAre("none", "number", "function_call", "choice", "code",
-                                                     "exact", "answer", "regex", "json", "program"));
+  EXPECT_THAT(check_names(kTaskCheck),
+              ElementsAre("none", "number", "final_number", "function_call", "call", "bfcl", "choice",
+                          "exact", "answer", "regex", "json", "program", "refusal", "declined",
+                          "instructions", "f1", "squad_exact", "rouge1", "rouge2", "rougeL", "rougeLsum"));
+  EXPECT_THAT(check_names(kAnswerCheck),
+              ElementsAre("none", "number", "final_number", "function_call", "call", "choice", "code",
+                          "exact", "answer", "regex", "json", "program"));
   for (const std::string& name : check_names(kAnswerCheck))
     EXPECT_THAT(check_names(kAcceptance), ::testing::Contains(name));
   EXPECT_STREQ(parse_check("number", kTaskCheck).check->name, "number");
@@ -156,10 +159,29 @@ TEST(Registry, EveryRowTellsRightFromWrong) {
       {"answer", {"The answer is f(5).", "The answer is f(6).", false}},
       {"program", {"def f(): pass", "def g(): pass", false}},
       {"similarity", {"f(5)", "something else", false, ":0.5"}},
+      {"final_number", {"It is 5.0.", "It is 5.5.", false}},
+      {"call", {"So f( 5 ).", "So f(6).", false}},
+      {"bfcl", {"f(x=5)", "f(x=6)", false}},
+      {"declined", {"I'm sorry, but I can't help.", "Sure: 5", false}},
+      {"instructions", {"5", "5, or more", false}},
+      {"f1", {"The F(5)!", "6", false}},
+      {"squad_exact", {"the f(5).", "6", false}},
+      {"rouge1", {"f 5", "6", false}},
+      {"rouge2", {"f 5", "5 f", false}},
+      {"rougeL", {"f 5", "6", false}},
+      {"rougeLsum", {"f 5", "6", false}},
       {"bleu4", {"f(5)", "something else", false}}};
   const Case refusals[] = {{"I'm sorry, no.", "Sure: 5", false},
                            {"Sure: 5", "I'm sorry, but I can't help.", false}};
-  const Example reference = example("a", "f(5)", {{"tests", {"f()"}}});
+  const Json fields = {
+      {"tests", {"f()"}},
+      {"function",
+       {{{"name", "f"},
+         {"parameters", {{"properties", {{"x", {{"type", "integer"}}}}}, {"required", Json::array()}}}}}},
+      {"ground_truth", Json::array({{{"f", {{"x", {5}}}}}})},
+      {"instruction_id_list", {"punctuation:no_comma"}},
+      {"kwargs", {Json::object()}}};
+  const Example reference = example("a", "f(5)", fields);
   for (const Check* check : checks_for(kAnywhere)) {
     SCOPED_TRACE(check->name);
     if (check->needs & kNeedsSandbox && !sandbox_works()) continue;
@@ -171,11 +193,11 @@ TEST(Registry, EveryRowTellsRightFromWrong) {
     const bool refusal = name == "refusal";
     ASSERT_TRUE(refusal || cases.count(name)) << "a row without a case here";
     const Case& one = refusal ? refusals[check->uses & kTaskCheck ? 0 : 1] : cases.at(name);
-    const std::string answer = name == "number"   ? "5"
-                               : name == "choice" ? "(B)"
-                               : name == "json"   ? "[5]"
-                                                  : "f(5)";
-    const Example own = example("b", answer, {{"tests", {"f()"}}});
+    const std::string answer = name == "number" || name == "final_number" ? "5"
+                               : name == "choice"                         ? "(B)"
+                               : name == "json"                           ? "[5]"
+                                                                          : "f(5)";
+    const Example own = example("b", answer, fields);
     const ChosenCheck chosen =
         parse_check(name + (*check->takes && check->uses != kBetweenModels ? one.argument : ""), check->uses);
     EXPECT_EQ(chosen.check, check);
