@@ -112,8 +112,9 @@ static std::string could_be_missed(const KindSummary& kind, const Roles& roles) 
   if (kind.tasks.size() == 1)
     return "A change under " + points_bare(least) + " points could well have been missed (n = " +
            grouped(find_difference(*kind.tasks.front(), roles.tuned, roles.seed)->n) + ").";
-  const std::string range = points_bare(least) + (least == most ? "" : " to " + points_bare(most));
-  return "On a single task a change under " + range + " points could well have been missed.";
+  const std::string low = points_bare(least), high = points_bare(most);
+  return "On a single task a change under " + (low == high ? low : low + " to " + high) +
+         " points could well have been missed.";
 }
 
 std::string remarks(const KindSummary& kind, const Roles& roles) {

@@ -271,7 +271,9 @@ TEST(ComparePairs, ChoosesByTheScores) {
   EXPECT_NEAR(grades.difference.value, 1 / 6.0, 1e-12);
   EXPECT_EQ(grades.difference.high, bounded_mean({0.25, 0.25, 0.5, 0, 0.25, -0.25}, -1, 1).high);
   EXPECT_EQ(grades.p_value, sign_flip_p({0.25, 0.25, 0.5, 0, 0.25, -0.25}));
-  EXPECT_TRUE(std::isnan(grades.detectable)) << "of six";
+  // The differences and one at each end.
+  EXPECT_EQ(grades.detectable,
+            detectable_mean(6, standard_deviation({0.25, 0.25, 0.5, 0, 0.25, -0.25, -1, 1})));
 }
 
 TEST(ComparePairs, TenEqualAnswersAreNoProof) {
