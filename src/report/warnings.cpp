@@ -103,8 +103,10 @@ void warn_evaluation(const Evaluation& evaluation, std::vector<std::string>& out
     double half = 0;
     for (const Score& score : task.scores) {
       if (!known(score.value)) continue;
-      least = least < 0 ? score.n : std::min(least, score.n);
-      most = std::max(most, score.n);
+      int64_t asked = score.n;
+      for (const Count& one : score.unanswered) asked += one.count;
+      least = least < 0 ? asked : std::min(least, asked);
+      most = std::max(most, asked);
       if (known(score.interval)) half = std::max(half, (score.interval.high - score.interval.low) / 2);
     }
     if (least != most)
