@@ -210,7 +210,7 @@ TEST(Result, GoesThroughAFile) {
   }
   EXPECT_EQ(to_json({"a", Verdict::kPass, 1, ""}).dump(), R"({"id":"a","score":1})");
   const Json none = to_json(unanswered("a", "prompt_too_long"));
-  EXPECT_EQ(none.dump(), R"({"id":"a","reason":"prompt_too_long","verdict":"unanswered"})");
+  EXPECT_EQ(none.dump(), R"({"id":"a","verdict":"unanswered","reason":"prompt_too_long"})");
   const EvalResult again = result_from_json(none, "here");
   EXPECT_EQ(again.verdict, Verdict::kUnanswered);
   EXPECT_EQ(again.reason, "prompt_too_long");

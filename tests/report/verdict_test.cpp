@@ -292,8 +292,10 @@ TEST(Warnings, OfPromptsWithoutAnAnswer) {
   std::vector<Score>& scores = document.evaluation->tasks[1].scores;
   scores[0].unanswered = {{"prompt_too_long", 3}};
   scores[2].unanswered = {{"prompt_too_long", 3}, {"endpoint_failed", 1}};
+  scores[0].n = 197;
+  scores[2].n = 196;
   scores[1].cut = 11;  // of 200
-  scores[2].cut = 10;
+  scores[2].cut = 9;
   EXPECT_THAT(find_warnings(document),
               ::testing::ElementsAre(
                   "Prompts of “facts” were not answered (seed 3, sdft 4); scores are over the others.",
