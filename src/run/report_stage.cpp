@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "check/check.h"
 #include "eval/paired.h"
-#include "eval/statistics.h"
+#include "report/measure.h"
 #include "report/report.h"
 #include "run/report_training.h"
 #include "run/results.h"
@@ -25,76 +25,6 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr const char* kSeed = "seed";  // the name of the model before tuning, in reports too
-
-report::Interval interval(const Estimate& estimate) { return {estimate.low, estimate.high}; }
-
-// One model's scores of a task's examples, in their order; NaN where it did not answer.
-struct ModelScores {
-  std::string model;
-  std::vector<double> scores;
-};
-
-// Of the examples that both answered.
-struct Pairs {
-  std::vector<double> before, after;
-};
-Pairs pairs_of(const ModelScores& before, const ModelScores& after) {
-  Pairs pairs;
-  for (size_t i = 0; i < before.scores.size(); ++i) {
-    if (std::isnan(before.scores[i]) || std::isnan(after.scores[i])) continue;
-    pairs.before.push_back(before.scores[i]);
-    pairs.after.push_back(after.scores[i]);
-  }
-  return pairs;
-}
-
-report::Score score_of(const ModelScores& model) {
-  std::vector<double> answered;
-  for (double score : model.scores)
-    if (!std::isnan(score)) answered.push_back(score);
-  const Estimate estimate = mean_score(answered);
-  report::Score score;
-  score.model = model.model;
-  score.n = static_cast<int64_t>(answered.size());
-  score.value = estimate.value;
-  score.interval = interval(estimate);
-  return score;
-}
-
-report::Difference difference_of(const ModelScores& before, const ModelScores& after) {
-  const Pairs pairs = pairs_of(before, after);
-  const PairedComparison c = compare_pairs(pairs.before, pairs.after);
-  report::Difference difference;
-  difference.against = before.model;
-  difference.value = c.difference.value;
-  difference.interval = interval(c.difference);
-  difference.n = static_cast<int64_t>(c.n);
-  difference.p_value = c.p_value;
-  difference.detectable = c.detectable;
-  return difference;
-}
-
-// A task's scores, each with its difference from those of `references`; of two references the later one has
-// it.
-report::Task make_task(const std::string& name, const std::string& kind, const std::string& metric,
-                       const std::vector<ModelScores>& models, const std::set<std::string>& references) {
-  report::Task task;
-  task.name = name;
-  task.kind = kind;
-  task.metric = metric;
-  for (const ModelScores& model : models) {
-    report::Score score = score_of(model);
-    bool before = true;
-    for (const ModelScores& other : models) {
-      if (other.model == model.model) before = false;
-      if (!references.count(other.model) || other.model == model.model) continue;
-      if (!before && references.count(model.model)) continue;
-      score.differences.push_back(difference_of(other, model));
-    }
-    task.scores.push_back(std::move(score));
-  }
-  return task;
-}
 
 // How many prompts each model did not answer, and how many answers were cut.
 void add_incomplete(const TaskResults& data, report::Task* task) {
@@ -143,8 +73,9 @@ void add_transitions(const TaskResults& data, const std::vector<std::string>& mo
   }
 }
 
-std::vector<ModelScores> judged_scores(const TaskResults& data, const std::vector<std::string>& models) {
-  std::vector<ModelScores> all;
+std::vector<report::ModelScores> judged_scores(const TaskResults& data,
+                                               const std::vector<std::string>& models) {
+  std::vector<report::ModelScores> all;
   for (const std::string& model : models) {
     all.push_back({model, {}});
     for (const TaskItem& item : data.items) all.back().scores.push_back(item.answers.at(model).result->score);
@@ -153,9 +84,9 @@ std::vector<ModelScores> judged_scores(const TaskResults& data, const std::vecto
 }
 
 // How far the answers moved from the seed's, where both answered.
-std::vector<ModelScores> similarity_scores(const ChosenCheck& similarity, const TaskResults& data,
-                                           const std::vector<std::string>& models) {
-  std::vector<ModelScores> all;
+std::vector<report::ModelScores> similarity_scores(const ChosenCheck& similarity, const TaskResults& data,
+                                                   const std::vector<std::string>& models) {
+  std::vector<report::ModelScores> all;
   for (const std::string& model : models) {
     std::vector<CheckItem> items;
     for (const TaskItem& item : data.items) {
@@ -215,30 +146,6 @@ bool compares_answers(const std::string& kind) {
                      [&](const report::Kind& k) { return kind == k.name && k.compares_answers; });
 }
 
-// Of every task in the report, by its name.
-using Scored = std::map<std::string, std::vector<ModelScores>>;
-
-const ModelScores& scores_of(const Scored& scored, const std::string& task, const std::string& model) {
-  const std::vector<ModelScores>& models = scored.at(task);
-  return *std::find_if(models.begin(), models.end(), [&](const ModelScores& m) { return m.model == model; });
-}
-
-// Tests of the means over several tasks, and the correction of all p values.
-void add_tests(const Scored& scored, const std::string& baseline, report::Evaluation* evaluation) {
-  for (report::JointTest& test : report::wanted_joint_tests(*evaluation, baseline)) {
-    std::vector<std::vector<double>> differences;
-    for (const std::string& task : test.tasks) {
-      const Pairs pairs =
-          pairs_of(scores_of(scored, task, test.against), scores_of(scored, task, test.model));
-      std::vector<double>& own = differences.emplace_back();
-      for (size_t i = 0; i < pairs.before.size(); ++i) own.push_back(pairs.after[i] - pairs.before[i]);
-    }
-    test.p_value = sign_flip_p_over_tasks(differences);
-    evaluation->joint_tests.push_back(std::move(test));
-  }
-  report::adjust_p_values(evaluation);
-}
-
 report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
                                    const std::vector<std::string>& models) {
   report::Evaluation evaluation;
@@ -247,14 +154,14 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
   const std::set<std::string> references = {kSeed, baseline_of(recipe)};
   const std::vector<const Check*> measures = checks_for(kBetweenModels);
   std::vector<std::vector<report::Task>> similarities(measures.size());  // of each measure
-  Scored scored;
+  report::MeasuredScores scored;
   for (const TaskSettings& settings : recipe.eval) {
     const TaskResults data = read_task_results(dir, models, settings);
     if (data.judged) {
       scored[settings.name] = judged_scores(data, models);
-      report::Task task =
-          make_task(settings.name, settings.kind, parse_check(settings.check, kTaskCheck).check->metric,
-                    scored[settings.name], references);
+      report::Task task = report::measured_task(settings.name, settings.kind,
+                                                parse_check(settings.check, kTaskCheck).check->metric,
+                                                scored[settings.name], references);
       task.chance = settings.chance;
       add_incomplete(data, &task);
       if (seed) add_transitions(data, models, &task);
@@ -266,7 +173,8 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
       const std::string name = settings.name + (data.judged ? " answers" : "") +
                                (i == 0 ? "" : std::string(", ") + measures[i]->name);
       scored[name] = similarity_scores({measures[i], {}}, data, models);
-      report::Task task = make_task(name, "similarity", measures[i]->metric, scored[name], references);
+      report::Task task =
+          report::measured_task(name, "similarity", measures[i]->metric, scored[name], references);
       if (i == 0 && !data.judged) {
         add_incomplete(data, &task);
         add_samples(recipe, settings, data, models, &task);
@@ -276,7 +184,7 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
   }
   for (std::vector<report::Task>& tasks : similarities)  // the first measure's first: means are of them
     for (report::Task& task : tasks) evaluation.tasks.push_back(std::move(task));
-  add_tests(scored, baseline_of(recipe), &evaluation);
+  report::add_tests(scored, baseline_of(recipe), &evaluation);
   return evaluation;
 }
 
