@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <stdexcept>
 
 #include "base/error.h"
@@ -117,13 +118,24 @@ EvalResult agreement(const CheckItem& item, const std::optional<std::string>& wa
                    given.value_or("nothing") + " instead of " + wanted.value_or("nothing"));
 }
 
+EvalResult unanswered(const std::string& id, const std::string& reason) {
+  return {id, Verdict::kUnanswered, std::numeric_limits<double>::quiet_NaN(), reason};
+}
+
 Json to_json(const EvalResult& result) {
   Json json = {{"id", result.id}};
-  if (result.verdict == Verdict::kGraded) {
-    json["score"] = result.score;
-    json["verdict"] = "graded";
-  } else {
-    json["score"] = result.verdict == Verdict::kPass ? 1 : 0;
+  switch (result.verdict) {
+    case Verdict::kPass:
+    case Verdict::kFail:
+      json["score"] = result.verdict == Verdict::kPass ? 1 : 0;
+      break;
+    case Verdict::kGraded:
+      json["score"] = result.score;
+      json["verdict"] = "graded";
+      break;
+    case Verdict::kUnanswered:
+      json["verdict"] = "unanswered";
+      break;
   }
   if (!result.reason.empty()) json["reason"] = result.reason;
   if (!result.matched.empty()) json["matched"] = result.matched;
@@ -133,15 +145,19 @@ Json to_json(const EvalResult& result) {
 EvalResult result_from_json(const Json& json, const std::string& where) {
   EvalResult result;
   result.id = require<std::string>(json, "id", where);
-  result.score = require<double>(json, "score", where);
   result.reason = value_or<std::string>(json, "reason", "", where);
   result.matched = value_or<std::string>(json, "matched", "", where);
   const auto verdict = value_or<std::string>(json, "verdict", "", where);
+  if (verdict == "unanswered" && !json.contains("score")) return unanswered(result.id, result.reason);
+  result.score = require<double>(json, "score", where);
   const bool graded = verdict == "graded";
   if (!(result.score >= 0 && result.score <= 1) || !(graded || verdict.empty()) ||
       (!graded && result.score != 0 && result.score != 1))
-    fail_input(where, "is no result of a check: expected a score of 0 or 1, or \"verdict\": \"graded\"",
-               "remove the task's folder, and sdft eval makes it anew");
+    fail_input(
+        where,
+        "is no result of a check: expected a score of 0 or 1, or \"verdict\": \"graded\" with one from "
+        "0 to 1, or \"unanswered\" without",
+        "remove the task's folder, and sdft eval makes it anew");
   result.verdict = graded ? Verdict::kGraded : result.score == 1 ? Verdict::kPass : Verdict::kFail;
   return result;
 }

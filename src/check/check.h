@@ -54,13 +54,17 @@ enum class Verdict {
   kPass,    // right, accepted
   kFail,    // wrong, rejected
   kGraded,  // neither: the score says how good
+  // There was no answer to judge: the prompt was too long, an endpoint failed. Not a wrong answer: it counts
+  // in no mean. No check says so; whoever asked the model does.
+  kUnanswered,
 };
 
 struct EvalResult {
   std::string id;  // the item's
   Verdict verdict = Verdict::kPass;
-  double score = 1;    // in [0, 1]; 1 and 0 for kPass and kFail
-  std::string reason;  // of kFail, as a word that files and reports print: "answer_mismatch", "timed_out"
+  double score = 1;    // in [0, 1]; 1 and 0 for kPass and kFail, NaN for kUnanswered
+  std::string reason;  // of kFail and kUnanswered, as a word that files and reports print: "answer_mismatch",
+                       // "timed_out", "prompt_too_long", "endpoint_failed"
   std::string matched = {};  // what was found, in few words: the phrase, "fr instead of en", "6 instead of 5"
 };
 inline constexpr const char* kMismatch = "answer_mismatch";  // it is not the reference's answer
@@ -70,8 +74,10 @@ EvalResult result_of(const CheckItem& item, bool passed, const char* reason_of_f
 // The same for what two texts were found to say; both are there and equal, or kMismatch.
 EvalResult agreement(const CheckItem& item, const std::optional<std::string>& wanted,
                      const std::optional<std::string>& given);
-// {"id", "score", "reason" (of a failure), "matched" (where there is something), "verdict" (where the score
-// does not tell it)}, and back.
+// Of an item without an answer.
+EvalResult unanswered(const std::string& id, const std::string& reason);
+// {"id", "score" (unless unanswered), "reason" (of a failure), "matched" (where there is something),
+// "verdict" (where the score does not tell it: "graded", "unanswered")}, and back.
 Json to_json(const EvalResult& result);
 EvalResult result_from_json(const Json& json, const std::string& where);
 std::map<std::string, EvalResult> by_id(std::vector<EvalResult> results);

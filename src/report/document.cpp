@@ -17,7 +17,7 @@ SDFT_FIELDS(Run, must("title", &Run::title), may("date", &Run::date), may("versi
             may("seed", &Run::seed), may("method", &Run::method), may("seed_model", &Run::seed_model),
             may("datasets", &Run::datasets), may("settings", &Run::settings), may("versions", &Run::versions),
             may("recipe", &Run::recipe))
-SDFT_FIELDS(Rejection, must("reason", &Rejection::reason), must("count", &Rejection::count))
+SDFT_FIELDS(Count, must("reason", &Count::reason), must("count", &Count::count))
 SDFT_FIELDS(Rewrite, may("id", &Rewrite::id), may("prompt", &Rewrite::prompt),
             must("original", &Rewrite::original), must("rewrite", &Rewrite::rewrite),
             may("outcome", &Rewrite::outcome), may("matched", &Rewrite::matched))
@@ -48,9 +48,12 @@ SDFT_FIELDS(WatchedPrompts, must("name", &WatchedPrompts::name), may("kl", &Watc
 SDFT_FIELDS(Watch, must("variant", &Watch::variant), must("step", &Watch::step),
             may("prompts", &Watch::prompts), may("kept_step", &Watch::kept_step), may("fault", &Watch::fault))
 SDFT_FIELDS(Difference, must("against", &Difference::against), may("value", &Difference::value),
-            may("interval", &Difference::interval))
+            may("interval", &Difference::interval), if_any("n", &Difference::n),
+            if_any("p_value", &Difference::p_value), if_any("p_adjusted", &Difference::p_adjusted),
+            if_any("detectable", &Difference::detectable))
 SDFT_FIELDS(Score, must("model", &Score::model), may("value", &Score::value), may("n", &Score::n),
-            may("interval", &Score::interval), may("differences", &Score::differences))
+            may("interval", &Score::interval), may("differences", &Score::differences),
+            if_any("unanswered", &Score::unanswered), if_any("cut", &Score::cut))
 SDFT_FIELDS(ModelAnswer, must("model", &ModelAnswer::model), must("text", &ModelAnswer::text),
             may("correct", &ModelAnswer::correct))
 SDFT_FIELDS(SampleAnswers, may("id", &SampleAnswers::id), may("prompt", &SampleAnswers::prompt),
@@ -64,7 +67,11 @@ SDFT_FIELDS(Transition, must("model", &Transition::model), must("n", &Transition
 SDFT_FIELDS(Task, must("name", &Task::name), must("kind", &Task::kind), may("metric", &Task::metric),
             may("scores", &Task::scores), may("samples", &Task::samples), may("chance", &Task::chance),
             may("transitions", &Task::transitions))
-SDFT_FIELDS(Evaluation, must("models", &Evaluation::models), must("tasks", &Evaluation::tasks))
+SDFT_FIELDS(JointTest, must("tasks", &JointTest::tasks), must("model", &JointTest::model),
+            must("against", &JointTest::against), must("p_value", &JointTest::p_value),
+            may("p_adjusted", &JointTest::p_adjusted))
+SDFT_FIELDS(Evaluation, must("models", &Evaluation::models), must("tasks", &Evaluation::tasks),
+            if_any("joint_tests", &Evaluation::joint_tests))
 SDFT_FIELDS(Timing, must("stage", &Timing::stage), may("seconds", &Timing::seconds))
 SDFT_FIELDS(Document, must("run", &Document::run), may("baseline", &Document::baseline),
             may("warnings", &Document::warnings), may("distillations", &Document::distillations),
@@ -115,12 +122,18 @@ void check_task(const Task& task, const std::vector<std::string>& models, const 
     check_model(score.model, models, place);
     if (!seen.insert(score.model).second) fail_input(place, "a second score of model '" + score.model + "'");
     check_range(score.value, 0, 1, place + ".value");
+    if (score.cut > score.n)
+      fail_input(place, "more answers were cut (" + std::to_string(score.cut) + ") than there are (" +
+                            std::to_string(score.n) + ")");
     check_interval(score.interval, 0, 1, place + ".interval");
     for (size_t k = 0; k < score.differences.size(); ++k) {
       std::string at = place + ".differences[" + std::to_string(k) + "]";
       check_model(score.differences[k].against, models, at);
       check_range(score.differences[k].value, -1, 1, at + ".value");
       check_interval(score.differences[k].interval, -1, 1, at + ".interval");
+      check_range(score.differences[k].p_value, 0, 1, at + ".p_value");
+      check_range(score.differences[k].p_adjusted, 0, 1, at + ".p_adjusted");
+      check_range(score.differences[k].detectable, 0, 1, at + ".detectable");
     }
   }
   check_range(task.chance, 0, 1, where + ".chance");
@@ -147,6 +160,16 @@ void check_evaluation(const Evaluation& evaluation, const std::string& where) {
     if (!seen.insert(evaluation.tasks[i].name).second)
       fail_input(place, "a second task '" + evaluation.tasks[i].name + "'");
     check_task(evaluation.tasks[i], evaluation.models, place);
+  }
+  for (size_t i = 0; i < evaluation.joint_tests.size(); ++i) {
+    const JointTest& test = evaluation.joint_tests[i];
+    const std::string place = where + ".joint_tests[" + std::to_string(i) + "]";
+    for (const std::string& task : test.tasks)
+      if (!seen.count(task)) fail_input(place, "task '" + task + "' is not one of evaluation.tasks");
+    check_model(test.model, evaluation.models, place);
+    check_model(test.against, evaluation.models, place);
+    check_range(test.p_value, 0, 1, place + ".p_value");
+    check_range(test.p_adjusted, 0, 1, place + ".p_adjusted");
   }
 }
 

@@ -29,16 +29,6 @@ std::vector<Indicator> indicators_of(const Distillation& d) {
                     "warns unless above " + decimal(kNoGap, 0), known(gap), gap <= kNoGap)};
 }
 
-// Tasks that show forgetting and that all three were scored on.
-std::vector<const Task*> forgettable(const Evaluation& evaluation, const Roles& roles) {
-  std::vector<const Task*> tasks;
-  for (const Task& task : evaluation.tasks)
-    if ((task.kind == "retained" || task.kind == "safety") && known(score_value(task, roles.seed)) &&
-        known(score_value(task, roles.baseline)) && known(score_value(task, roles.tuned)))
-      tasks.push_back(&task);
-  return tasks;
-}
-
 // What came out, in terms of what may be foretold; nothing where it cannot be told.
 struct Came {
   Foretold out = Foretold::kNothing;
@@ -50,7 +40,7 @@ Came what_came(const Comparison& change, const Comparison& baseline_to_seed) {
     return {Foretold::kNothing, "no task of this kind was scored for all three models"};
   const std::string size = points(change.value) + " points " + points_interval(change.interval);
   if (baseline_to_seed.outcome() == Outcome::kUnknown || change.outcome() == Outcome::kUnknown)
-    return {Foretold::kNothing, size + ", without intervals"};
+    return {Foretold::kNothing, size + ", not tested"};
   if (baseline_to_seed.outcome() != Outcome::kWorse)
     return {Foretold::kNothing,
             size + "; but the baseline did not measurably forget, so there was nothing to prevent"};
@@ -82,8 +72,8 @@ Outturn outturn_of(const Document& document, const std::string& variant,
   }
   const Roles roles{"seed", document.baseline, variant};
   const std::vector<const Task*> tasks = forgettable(evaluation, roles);
-  outturn.change = mean_comparison(tasks, variant, document.baseline);
-  const Came came = what_came(outturn.change, mean_comparison(tasks, document.baseline, "seed"));
+  outturn.change = mean_comparison(evaluation, tasks, variant, document.baseline);
+  const Came came = what_came(outturn.change, mean_comparison(evaluation, tasks, document.baseline, "seed"));
   outturn.words = came.words;
   for (size_t i = 0; i < indicators.size(); ++i)
     if (came.out != Foretold::kNothing && indicators[i].foretold != Foretold::kNothing)

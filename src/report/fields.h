@@ -39,7 +39,7 @@ template <typename Struct, typename Member>
 constexpr Field<Struct, Member> may(const char* key, Member Struct::*member) {
   return {key, member, false};
 }
-// A text or list that is not written where it is empty.
+// What is not written where there is none: an empty text or list, a number that is missing, a count of 0.
 template <typename Struct, typename Member>
 constexpr Field<Struct, Member> if_any(const char* key, Member Struct::*member) {
   return {key, member, false, true};
@@ -72,6 +72,7 @@ using Numbers = std::map<std::string, double>;  // an object whose keys are data
 // --- Writing ---
 
 inline bool is_empty(const Json& json) {
+  if (json.is_number_integer()) return json == 0;
   return json.is_string() ? json.get<std::string>().empty() : json.empty();
 }
 

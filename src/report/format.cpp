@@ -49,6 +49,8 @@ std::string significant(double value, int digits) {
   return known(value) ? fmt::format("{:.{}g}", value, digits) : kDash;
 }
 
+std::string p_text(double p) { return p < 0.0001 ? "<\u00A00.0001" : significant(p, 2); }
+
 std::string grouped(int64_t count) {
   std::string text = std::to_string(count);
   for (size_t at = text.size(); at > (count < 0 ? 4u : 3u);) text.insert(at -= 3, ",");

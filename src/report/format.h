@@ -25,6 +25,7 @@ std::string percent_interval(const Interval&);             // "[64.4, 76.8]"; ""
 std::string points_interval(const Interval&);              // "[−3.2, −1.0]", the same for differences
 std::string decimal(double value, int digits);             // "−1.92"
 std::string significant(double value, int digits);         // "0.0001", "1.5e-07", "12300"
+std::string p_text(double p);                              // "0.032", "< 0.0001"
 std::string grouped(int64_t count);                        // "12,300"
 std::string parameters(int64_t count);                     // "1.2 million"
 std::string duration(double seconds);                      // "42 s", "3 min 05 s", "2 h 07 min"

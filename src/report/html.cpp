@@ -170,7 +170,7 @@ std::string to_html(const Document& document) {
       document.run.title,
       out +
           "<footer>Scores are means over examples, intervals hold with 95&nbsp;% confidence; a difference is "
-          "called measurable where its interval does not hold 0.</footer>\n");
+          "called measurable where its paired test has p &lt; 0.05 after Holm's correction.</footer>\n");
 }
 
 }  // namespace sdft::report

@@ -6,6 +6,7 @@
 #include "report/format.h"
 #include "report/html_parts.h"
 #include "report/plots.h"
+#include "report/summary.h"
 #include "report/tradeoff.h"
 
 namespace sdft::report {
@@ -93,6 +94,37 @@ std::string tables_of_many(const Document& document) {
   return out;
 }
 
+std::string test_details(const Evaluation& evaluation) {
+  std::vector<TableRow> rows;
+  const Task* task = nullptr;
+  for (const TestFacts& test : tests_of(evaluation)) {
+    if (test.task != task) rows.push_back({name(test.task->name)});
+    task = test.task;
+    rows.push_back(
+        {name(test.model) + "<span class=\"sub\">against " + name(test.against) + "</span>",
+         {test.pairs,
+          fmt::format("<span class=\"delta {}\">{}</span>", class_of(test.outcome), test.difference),
+          safe(test.p), safe(test.p_adjusted), test.detectable}});
+  }
+  if (rows.empty()) return "";
+  return "<details>\n<summary>Tests <span class=\"soft\">· p values, and the smallest differences that could "
+         "be "
+         "seen</span></summary>\n" +
+         data_table({{"Model"}, {"Pairs"}, {"Difference"}, {"p"}, {"p, Holm"}, {"Seen from"}}, rows, 3) +
+         "<p class=\"note\">" + safe(kTestsNote) + "</p>\n</details>\n";
+}
+
+std::string incomplete_table(const Evaluation& evaluation) {
+  std::vector<TableRow> rows;
+  for (const AnswerFacts& one : incomplete_answers(evaluation))
+    rows.push_back({name(one.task->name) + "<span class=\"sub\">" + name(one.model) + "</span>",
+                    {one.answered, safe(one.unanswered), one.cut}});
+  if (rows.empty()) return "";
+  return "<div class=\"below\">\n<h3>Missing and cut answers</h3>\n" +
+         data_table({{"Task"}, {"Answered"}, {"Not answered"}, {"Cut"}}, rows, 3) + "<p class=\"note\">" +
+         kIncompleteNote + "</p>\n</div>\n";
+}
+
 // --- By example ---
 
 const Transition* find_transition(const Task& task, const std::string& model) {
@@ -108,8 +140,6 @@ std::string counted(int64_t count, double corrected, const char* what, const cha
   return "<span class=\"row\">" + out + "</span>";
 }
 
-std::string p_text(double p) { return p < 0.0001 ? "&lt; 0.0001" : "= " + significant(p, 2); }
-
 std::string transition_cell(const Task& task, const std::string& model) {
   const Transition* t = find_transition(task, model);
   if (!t) return kDash;
@@ -117,7 +147,8 @@ std::string transition_cell(const Task& task, const std::string& model) {
   return counted(t->forgotten, guessed ? t->forgotten_corrected : kMissing, "forgotten", "bad") +
          counted(t->gained, guessed ? t->gained_corrected : kMissing, "gained", "good") +
          (known(t->p_value) && t->forgotten + t->gained > 0
-              ? "<span class=\"ci\">p " + p_text(t->p_value) + "</span>"
+              ? "<span class=\"ci\">p " + std::string(t->p_value < 0.0001 ? "" : "= ") +
+                    safe(p_text(t->p_value)) + "</span>"
               : "");
 }
 
@@ -160,13 +191,13 @@ std::string evaluation_sections(const Document& document) {
   if (seed && evaluation.models.size() > 1)
     note +=
         " Below it the difference from the seed in percentage points, over the same examples where the run "
-        "paired "
-        "them; grey where it is not measurable.";
+        "paired them; grey where the paired test does not find it.";
   return section("What was learned, what was forgotten", lead, plot) +
          trade_off_section(trade_off(document),
                            "Means over the tasks of each kind; bars are 95&nbsp;% intervals over examples.") +
          section("Scores", note,
-                 evaluation.models.size() > kColumns ? tables_of_many(document) : table_of_few(document));
+                 (evaluation.models.size() > kColumns ? tables_of_many(document) : table_of_few(document)) +
+                     incomplete_table(evaluation) + test_details(evaluation));
 }
 
 std::string transition_section(const Document& document) {
@@ -206,7 +237,7 @@ std::string transition_section(const Document& document) {
       std::string("How many examples the seed had right and the model has wrong (forgotten), and the "
                   "other way round (gained). A score that stands still may hide both; "
                   "p is the chance of so uneven a split if neither direction were favoured (McNemar's "
-                  "exact test).") +
+                  "exact test), of each comparison alone.") +
           (chance ? " Where answers can be guessed, what guessing alone would show is taken off." : ""),
       out);
 }

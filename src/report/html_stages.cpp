@@ -31,10 +31,9 @@ std::string acceptance(const Distillation& d) {
   add("accepted", d.accepted, "m2", false);
   if (d.unchanged > 0) add("of these, unchanged", d.unchanged, "m2", true);
   int64_t rejected = 0;
-  for (const Rejection& rejection : d.rejected) rejected += rejection.count;
+  for (const Count& rejection : d.rejected) rejected += rejection.count;
   add("rejected", rejected, "m0", false);
-  for (const Rejection& rejection : d.rejected)
-    add(name(spaced(rejection.reason)), rejection.count, "m0", true);
+  for (const Count& rejection : d.rejected) add(name(spaced(rejection.reason)), rejection.count, "m0", true);
   if (!d.too_long.empty()) add("prompt too long", static_cast<int64_t>(d.too_long.size()), "m0", false);
   return bars(rows);
 }

@@ -98,6 +98,7 @@ h2+figure{margin-top:.75rem}
 .grid .ci{white-space:nowrap}
 .grid td.up,.grid td.down{background:color-mix(in srgb,var(--t) var(--a),transparent)}
 .grid td.up,.grid td.down{padding-left:.6rem}.up{--t:var(--good)}.down{--t:var(--bad)}
+details>table{margin-top:.9rem}.below h3{margin-bottom:.6rem}
 .note{color:var(--soft);font-size:.9rem;margin-top:.6rem}
 .tall+.tall,.below,.outturns{margin-top:1.5rem}
 .outturns col.first,.rounds col.first{width:18%}.outturns th:nth-child(2){width:38%}

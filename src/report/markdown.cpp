@@ -88,7 +88,30 @@ std::string scores(const Evaluation& evaluation, const Roles& roles) {
          (evaluation.models.size() > kColumns ? scores_of_many(evaluation, roles)
                                               : scores_of_few(evaluation, roles)) +
          "\n[a, b] is the 95 % interval over examples. Differences are in percentage points over the same "
-         "examples; **bold** where the interval does not hold 0.\n\n";
+         "examples; **bold** where the paired test finds them, below.\n\n";
+}
+
+std::string tests(const Evaluation& evaluation) {
+  std::string rows;
+  for (const TestFacts& test : tests_of(evaluation)) {
+    const bool found = test.outcome == Outcome::kBetter || test.outcome == Outcome::kWorse;
+    rows += row({cell(test.task->name), cell(test.model), cell(test.against), test.pairs,
+                 found ? "**" + test.difference + "**" : test.difference, full(test.p), full(test.p_adjusted),
+                 test.detectable});
+  }
+  if (rows.empty()) return "";
+  return "## Tests\n\n" +
+         head({"Task", "Model", "against", "Pairs", "Difference", "p", "p, Holm", "Seen from"}, 3) + rows +
+         "\n" + kTestsNote + "\n\n";
+}
+
+std::string incomplete(const Evaluation& evaluation) {
+  std::string rows;
+  for (const AnswerFacts& one : incomplete_answers(evaluation))
+    rows += row({cell(one.task->name), cell(one.model), one.answered, cell(one.unanswered), one.cut});
+  if (rows.empty()) return "";
+  return "## Missing and cut answers\n\n" + head({"Task", "Model", "Answered", "Not answered", "Cut"}, 2) +
+         rows + "\n" + kIncompleteNote + "\n\n";
 }
 
 std::string some_ids(const std::vector<std::string>& ids, int64_t count) {
@@ -105,7 +128,7 @@ std::string transitions(const Evaluation& evaluation) {
       auto corrected = [&](double value) { return task.chance > 0 ? decimal(value, 1) : std::string(kDash); };
       rows += row({cell(task.name), cell(t.model), grouped(t.n), grouped(t.forgotten),
                    corrected(t.forgotten_corrected), grouped(t.gained), corrected(t.gained_corrected),
-                   significant(t.p_value, 2), some_ids(t.forgotten_ids, t.forgotten),
+                   full(p_text(t.p_value)), some_ids(t.forgotten_ids, t.forgotten),
                    some_ids(t.gained_ids, t.gained)});
     }
   if (rows.empty()) return "";
@@ -116,7 +139,7 @@ std::string transitions(const Evaluation& evaluation) {
          rows +
          "\nForgotten: the seed had it right and the model has it wrong; gained: the other way round. Beyond "
          "chance: without what guessing alone would show, where answers can be guessed. p: the chance of so "
-         "uneven a split if neither direction were favoured (McNemar's exact test).\n\n";
+         "uneven a split if neither direction were favoured (McNemar's exact test), of this row alone.\n\n";
 }
 
 std::string expectations(const Document& document) {
@@ -200,7 +223,7 @@ std::string distillation(const Distillation& d) {
   };
   line("accepted", d.accepted);
   line("of these, equal to the original", d.unchanged);
-  for (const Rejection& rejection : d.rejected) line("rejected: " + cell(rejection.reason), rejection.count);
+  for (const Count& rejection : d.rejected) line("rejected: " + cell(rejection.reason), rejection.count);
   line("prompt too long", static_cast<int64_t>(d.too_long.size()));
   line("all", d.examples);
   out += "\n" + rounds(d);
@@ -326,7 +349,8 @@ std::string to_markdown(const Document& document) {
   if (!verdict.kinds.empty()) out += "\n";
   out += expectations(document);
   if (document.evaluation) out += scores(*document.evaluation, find_roles(document));
-  if (document.evaluation) out += transitions(*document.evaluation);
+  if (document.evaluation)
+    out += tests(*document.evaluation) + incomplete(*document.evaluation) + transitions(*document.evaluation);
   if (!document.distillations.empty())
     out += distillation(document.distillations.front()) + all_sets(document.distillations) +
            rewrite_samples(document.distillations.front());

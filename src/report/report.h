@@ -60,8 +60,8 @@ struct Run {
   std::string recipe;             // resolved, YAML
 };
 
-struct Rejection {
-  std::string reason;  // banned_phrase, empty, cut_by_token_limit, repetition_loop, answer_mismatch, …
+struct Count {
+  std::string reason;
   int64_t count = 0;
 };
 
@@ -97,8 +97,8 @@ struct Distillation {
   int64_t examples = 0;
   int64_t accepted = 0;
   std::vector<Round> rounds;
-  int64_t unchanged = 0;  // of the accepted: equal to the original
-  std::vector<Rejection> rejected;
+  int64_t unchanged = 0;        // of the accepted: equal to the original
+  std::vector<Count> rejected;  // banned_phrase, empty, cut_by_token_limit, repetition_loop, …
   std::vector<std::string>
       too_long;                    // ids of examples whose prompt does not fit the model; the original stays
   double length_ratio = kMissing;  // mean length, rewrites / originals
@@ -163,19 +163,26 @@ struct Shift {
   std::vector<ModuleShift> modules;
 };
 
-// Paired over the same examples: score of the model minus that of `against`.
+// Paired over the examples that both answered: score of the model minus that of `against`
+// (eval/paired.h). What reports say of it ("better", "no measurable difference") rests on p_adjusted alone.
 struct Difference {
-  std::string against;  // "seed"; the baseline too, where there is one: it sharpens the verdict
+  std::string against;  // "seed"; the baseline too, where there is one
   double value = kMissing;
   Interval interval;
+  int64_t n = 0;                 // pairs
+  double p_value = kMissing;     // of the paired test, alone
+  double p_adjusted = kMissing;  // among all of the table: adjust_p_values()
+  double detectable = kMissing;  // the smallest difference that the test would find with a chance of 80 %
 };
 
 struct Score {
   std::string model;
-  double value = kMissing;
-  int64_t n = 0;
+  double value = kMissing;  // over the examples that were answered
+  int64_t n = 0;            // how many these are
   Interval interval;
   std::vector<Difference> differences;
+  std::vector<Count> unanswered = {};  // by reason: prompt_too_long, endpoint_failed, …
+  int64_t cut = 0;  // answers that ended at a limit; they are judged as they are, and among n
 };
 
 struct ModelAnswer {
@@ -215,11 +222,21 @@ struct Task {
   std::vector<Transition> transitions;
 };
 
+// The paired test of a mean over several tasks, each weighing the same: of the model against another.
+struct JointTest {
+  std::vector<std::string> tasks;  // their names, in the evaluation's order
+  std::string model;
+  std::string against;
+  double p_value = kMissing;
+  double p_adjusted = kMissing;  // among all joint tests: adjust_p_values()
+};
+
 // Models in the order of their columns. One name has a meaning: "seed" is the model before tuning. The first
 // model that is neither it nor the baseline is the one the verdict is about; of others it has a line each.
 struct Evaluation {
   std::vector<std::string> models;
   std::vector<Task> tasks;
+  std::vector<JointTest> joint_tests = {};  // without one a mean over tasks is told but not judged
 };
 
 struct Timing {
@@ -261,6 +278,12 @@ inline constexpr Kind kKinds[] = {{"target", "Target"},
 // In up to thirty bins over both. Values that are not finite are left out; nothing of no values.
 std::optional<Histogram> make_histogram(const std::vector<double>& originals,
                                         const std::vector<double>& rewrites);
+
+// --- Tests; who makes a document has the examples, and calls both ---
+// The means that the verdict speaks of, without p values: to be filled and put into joint_tests.
+std::vector<JointTest> wanted_joint_tests(const Evaluation& evaluation, const std::string& baseline);
+// Sets p_adjusted by Holm's correction: one family of all differences of tasks, one of all joint tests.
+void adjust_p_values(Evaluation* evaluation);
 
 // --- The document as JSON ---
 Json to_json(const Document& document);

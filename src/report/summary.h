@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "report/report.h"
+#include "report/verdict.h"
 
 namespace sdft::report {
 
@@ -22,5 +24,30 @@ struct VariantFacts {
   std::string shift;       // "1.2 %"
 };
 VariantFacts facts_of(const Document& document, const std::string& variant);
+
+// A paired difference and its test; the tasks belong to the evaluation.
+struct TestFacts {
+  const Task* task;
+  std::string model, against;
+  std::string pairs;       // "200"
+  std::string difference;  // "−4.0 [−8.1, −0.2]", points
+  std::string p, p_adjusted;
+  std::string detectable;  // "6.1", points
+  Outcome outcome;
+};
+// In the order of the tables; of documents whose differences were not tested none.
+std::vector<TestFacts> tests_of(const Evaluation& evaluation);
+extern const char* const kTestsNote;  // what the columns mean
+
+// Where answers are missing or were cut.
+struct AnswerFacts {
+  const Task* task;
+  std::string model;
+  std::string answered;    // "197"
+  std::string unanswered;  // "3: prompt too long 2, endpoint failed 1"
+  std::string cut;         // "12"
+};
+std::vector<AnswerFacts> incomplete_answers(const Evaluation& evaluation);
+extern const char* const kIncompleteNote;
 
 }  // namespace sdft::report

@@ -110,6 +110,10 @@ void put_evaluation(Terminal& terminal, const Evaluation& evaluation, const Role
   std::string note = "[a, b]: 95 % interval over examples.";
   if (!roles.seed.empty() && evaluation.models.size() > 1)
     note += " Below a score: points gained or lost against the seed.";
+  if (!tests_of(evaluation).empty())
+    note +=
+        " “Measurable”: p < 0.05 by a paired test after Holm's correction; report.md has p and the smallest "
+        "difference that could be seen.";
   terminal.paragraph({}, {note, Paint::kDim});
   terminal.line();
 }
@@ -152,7 +156,7 @@ void add_rewrites(const Distillation& d, bool further, const Add& add) {
   add("rewrites", accepted);
   if (!d.rounds.empty()) add("rounds", rounds_line(d));
   std::vector<std::string> reasons;
-  for (const Rejection& r : d.rejected)
+  for (const Count& r : d.rejected)
     if (r.count > 0) reasons.push_back(cut_columns(one_line(clean(r.reason)), 24) + " " + grouped(r.count));
   add("rejected", join(reasons, ", "));
   if (measured) add("log-probability", gap + " per token under the seed, originals → rewrites");

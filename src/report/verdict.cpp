@@ -8,54 +8,6 @@
 
 namespace sdft::report {
 
-Outcome Comparison::outcome() const {
-  if (!known(value) || !known(interval)) return Outcome::kUnknown;
-  if (interval.low > 0) return Outcome::kBetter;
-  return interval.high < 0 ? Outcome::kWorse : Outcome::kSame;
-}
-
-const Score* find_score(const Task& task, const std::string& model) {
-  for (const Score& score : task.scores)
-    if (score.model == model) return &score;
-  return nullptr;
-}
-
-double score_value(const Task& task, const std::string& model) {
-  const Score* score = find_score(task, model);
-  return score ? score->value : kMissing;
-}
-
-// Zou & Donner's recovery of the interval of a difference from those of its two terms.
-static Interval interval_of_difference(const Score& a, const Score& b) {
-  if (!known(a.interval) || !known(b.interval)) return {};
-  double value = a.value - b.value;
-  return {value - std::hypot(a.value - a.interval.low, b.interval.high - b.value),
-          value + std::hypot(a.interval.high - a.value, b.value - b.interval.low)};
-}
-
-static const Difference* find_difference(const Score& score, const std::string& against) {
-  for (const Difference& difference : score.differences)
-    if (difference.against == against && known(difference.value)) return &difference;
-  return nullptr;
-}
-
-int64_t examples_of(const Task& task) {
-  int64_t n = 0;
-  for (const Score& score : task.scores) n = std::max(n, score.n);
-  return n;
-}
-
-Comparison compare(const Task& task, const std::string& model, const std::string& against) {
-  const Score* a = find_score(task, model);
-  const Score* b = find_score(task, against);
-  if (!a || !b || a == b) return {};
-  if (const Difference* paired = find_difference(*a, against)) return {paired->value, paired->interval};
-  if (const Difference* paired = find_difference(*b, model))
-    return {-paired->value, {-paired->interval.high, -paired->interval.low}};
-  if (!known(a->value) || !known(b->value)) return {};
-  return {a->value - b->value, interval_of_difference(*a, *b)};
-}
-
 Roles find_roles(const Document& document) {
   Roles roles;
   if (!document.evaluation) return roles;
@@ -71,25 +23,19 @@ Roles find_roles(const Document& document) {
   return roles;
 }
 
+std::vector<const Task*> forgettable(const Evaluation& evaluation, const Roles& roles) {
+  std::vector<const Task*> tasks;
+  for (const Task& task : evaluation.tasks)
+    if ((task.kind == "retained" || task.kind == "safety") && known(score_value(task, roles.seed)) &&
+        known(score_value(task, roles.baseline)) && known(score_value(task, roles.tuned)))
+      tasks.push_back(&task);
+  return tasks;
+}
+
 static double mean_value(const std::vector<const Task*>& tasks, const std::string& model) {
   double sum = 0;
   for (const Task* task : tasks) sum += score_value(*task, model);
   return tasks.empty() ? kMissing : sum / tasks.size();
-}
-
-// The arms of the intervals add as squares.
-Comparison mean_comparison(const std::vector<const Task*>& tasks, const std::string& model,
-                           const std::string& against) {
-  if (tasks.empty() || model.empty() || against.empty()) return {};
-  double sum = 0, low = 0, high = 0;
-  for (const Task* task : tasks) {
-    Comparison one = compare(*task, model, against);
-    sum += one.value;
-    low = std::hypot(low, one.value - one.interval.low);
-    high = std::hypot(high, one.interval.high - one.value);
-  }
-  double n = static_cast<double>(tasks.size());
-  return {sum / n, {(sum - low) / n, (sum + high) / n}};
 }
 
 static KindSummary summarize(const Evaluation& evaluation, const Kind& kind, const Roles& roles) {
@@ -112,9 +58,9 @@ static KindSummary summarize(const Evaluation& evaluation, const Kind& kind, con
   summary.seed = mean_value(summary.tasks, roles.seed);
   summary.baseline = mean_value(summary.tasks, roles.baseline);
   summary.tuned = mean_value(summary.tasks, roles.tuned);
-  summary.tuned_to_seed = mean_comparison(summary.tasks, roles.tuned, roles.seed);
-  summary.baseline_to_seed = mean_comparison(summary.tasks, roles.baseline, roles.seed);
-  summary.tuned_to_baseline = mean_comparison(summary.tasks, roles.tuned, roles.baseline);
+  summary.tuned_to_seed = mean_comparison(evaluation, summary.tasks, roles.tuned, roles.seed);
+  summary.baseline_to_seed = mean_comparison(evaluation, summary.tasks, roles.baseline, roles.seed);
+  summary.tuned_to_baseline = mean_comparison(evaluation, summary.tasks, roles.tuned, roles.baseline);
   for (const Task* task : all)
     if (compare(*task, roles.tuned, roles.seed).outcome() == Outcome::kWorse) summary.worse.push_back(task);
   std::stable_sort(summary.worse.begin(), summary.worse.end(), [&](const Task* a, const Task* b) {
@@ -148,10 +94,28 @@ std::string change_in_words(const Comparison& change) {
     case Outcome::kUnknown:
       break;
   }
-  return points(change.value) + " points, without an interval to judge it by";
+  return points(change.value) + " points, not tested";
 }
 
 static std::string shown_name(const std::string& model) { return cut_short(one_line(clean(model)), 40); }
+
+// Where no change was found: how large one could well have been missed.
+static std::string could_be_missed(const KindSummary& kind, const Roles& roles) {
+  if (kind.tuned_to_seed.outcome() != Outcome::kSame) return "";
+  double least = kMissing, most = kMissing;
+  for (const Task* task : kind.tasks)
+    if (const Difference* d = find_difference(*task, roles.tuned, roles.seed); d && known(d->detectable)) {
+      least = std::fmin(least, d->detectable);
+      most = std::fmax(most, d->detectable);
+    }
+  if (!known(least)) return "";
+  if (kind.tasks.size() == 1)
+    return "A change under " + points_bare(least) + " points could well have been missed (n = " +
+           grouped(find_difference(*kind.tasks.front(), roles.tuned, roles.seed)->n) + ").";
+  const std::string low = points_bare(least), high = points_bare(most);
+  return "On a single task a change under " + (low == high ? low : low + " to " + high) +
+         " points could well have been missed.";
+}
 
 std::string remarks(const KindSummary& kind, const Roles& roles) {
   std::vector<std::string> sentences;
@@ -163,6 +127,7 @@ std::string remarks(const KindSummary& kind, const Roles& roles) {
                         plural(all, "task") + ", most on " + cut_short(one_line(clean(worst.name)), 40) +
                         " (" + points(loss.value) + " points " + points_interval(loss.interval) + ").");
   }
+  if (const std::string missed = could_be_missed(kind, roles); !missed.empty()) sentences.push_back(missed);
   if (kind.left_out > 0 && counted > 0)
     sentences.push_back("Means over the " + plural(counted, "task") +
                         " that every model was scored on; left out: " + std::to_string(kind.left_out) + ".");
@@ -195,7 +160,7 @@ static const KindSummary* find_kind(const std::vector<KindSummary>& kinds, const
   return nullptr;
 }
 
-constexpr double kTellingLoss = 0.05;  // an interval that reaches below this is named even where it holds 0
+constexpr double kTellingLoss = 0.05;  // an interval that reaches below this is named even without a finding
 
 // First sentence of the headline: the tuned model against the seed.
 static std::string against_seed(const KindSummary* target, const KindSummary* retained) {
@@ -204,13 +169,13 @@ static std::string against_seed(const KindSummary* target, const KindSummary* re
       {Outcome::kBetter, "Learned the target task"},
       {Outcome::kSame, "No measurable change on the target task"},
       {Outcome::kWorse, "Worse than the seed on the target task"},
-      {Outcome::kUnknown, "Whether the target task was learned was not measured"}};
+      {Outcome::kUnknown, "Whether the target task was learned was not tested"}};
   std::string text = kTarget.at(learned);
   bool good = learned == Outcome::kBetter;
   bool unknown = !retained || retained->tuned_to_seed.outcome() == Outcome::kUnknown;
   if (unknown && learned == Outcome::kUnknown)
-    return "Neither what was learned nor what was forgotten was measured.";
-  if (unknown) return text + "; what happened to the retained skills was not measured.";
+    return "Neither what was learned nor what was forgotten was tested against the seed.";
+  if (unknown) return text + "; what happened to the retained skills was not tested.";
   double lost = retained->tuned_to_seed.value;
   if (retained->tuned_to_seed.outcome() == Outcome::kWorse)
     return text + (good ? ", but lost " : ", and lost ") + points_bare(lost) +

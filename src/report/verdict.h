@@ -1,5 +1,5 @@
-// What the numbers say, in plain words and without claiming more than they show: a difference whose 95 %
-// interval holds 0 is "no measurable difference", one without an interval is told but not judged.
+// What the numbers say, in plain words and without claiming more than they show: a difference is measurable
+// where its paired test has p < 0.05 after Holm's correction; one that was not tested is told but not judged.
 #pragma once
 
 #include <string>
@@ -11,10 +11,13 @@ namespace sdft::report {
 
 enum class Outcome { kUnknown, kWorse, kSame, kBetter };
 
+inline constexpr double kSignificant = 0.05;  // of adjusted p values
+
 // Score of one model minus that of another.
 struct Comparison {
   double value = kMissing;
   Interval interval;
+  double p_adjusted = kMissing;
   Outcome outcome() const;
 };
 
@@ -22,14 +25,16 @@ const Score* find_score(const Task& task, const std::string& model);
 double score_value(const Task& task, const std::string& model);
 int64_t examples_of(const Task& task);  // the most that a model was scored on
 
-// The paired difference the document gives; where it gives none, the difference of the two scores, whose
-// interval is made of theirs as if they were independent (MOVER; wider than the paired one as a rule).
+// The paired difference the document gives; where it gives none, the difference of the two scores, untested,
+// with an interval made of theirs as if they were independent (MOVER; wider than the paired one as a rule).
 Comparison compare(const Task& task, const std::string& model, const std::string& against);
+// The one that the document gives for the two, either way round; nullptr for none.
+const Difference* find_difference(const Task& task, const std::string& model, const std::string& against);
 
-// The mean of the tasks' differences, as if their examples were independent. Without an interval where a task
-// has none.
-Comparison mean_comparison(const std::vector<const Task*>& tasks, const std::string& model,
-                           const std::string& against);
+// The mean of the tasks' differences; the interval is made of theirs, missing where a task has none. Its p
+// is that of the joint test of these tasks, of a single task its own.
+Comparison mean_comparison(const Evaluation& evaluation, const std::vector<const Task*>& tasks,
+                           const std::string& model, const std::string& against);
 
 // The models that are compared; "" where there is none.
 struct Roles {
@@ -39,6 +44,9 @@ struct Roles {
 };
 // Of the document's models; without another one, the baseline is the tuned one.
 Roles find_roles(const Document& document);
+
+// Retained and safety tasks that all three were scored on.
+std::vector<const Task*> forgettable(const Evaluation& evaluation, const Roles& roles);
 
 // All tasks of one kind together: means over the tasks, each weighing the same. A task counts if every model
 // that has a score of this kind has one there; of a kind of one metric, if its metric is that of the first.
@@ -58,9 +66,10 @@ struct KindSummary {
 // Of the kinds that have tasks.
 std::vector<KindSummary> summarize(const Evaluation& evaluation, const Roles& roles);
 
-// "lost 2.1 points [1.0, 3.2]", "no measurable change (−0.4 points [−2.1, 1.3])".
+// "lost 2.1 points [1.0, 3.2]", "no measurable change (−0.4 points [−2.1, 1.3])", "+3.0 points, not tested".
 std::string change_in_words(const Comparison& change);
-// What the means hide: the task with the greatest measurable loss, tasks left out. Sentences, or "".
+// What the means hide: the task with the greatest measurable loss, how large a change could have been missed,
+// tasks left out. Sentences, or "".
 std::string remarks(const KindSummary& kind, const Roles& roles);
 
 struct VerdictLine {

@@ -28,7 +28,7 @@ std::string named(const std::vector<std::string>& names) {
 
 void warn_distillation(const Distillation& distillation, std::vector<std::string>& out) {
   int64_t rejected = 0, cut_off = 0;
-  for (const Rejection& rejection : distillation.rejected) {
+  for (const Count& rejection : distillation.rejected) {
     rejected += rejection.count;
     if (rejection.reason == "cut_by_token_limit") cut_off += rejection.count;
   }
@@ -72,6 +72,25 @@ void warn_training(const std::vector<Curve>& curves, std::vector<std::string>& o
   }
 }
 
+// What is in no score, and answers that ended early: of all models in one sentence.
+void warn_incomplete(const Task& task, std::vector<std::string>& out) {
+  std::vector<std::string> missing, cut;
+  for (const Score& score : task.scores) {
+    const std::string model = cut_short(one_line(clean(score.model)), 40);
+    int64_t unanswered = 0;
+    for (const Count& one : score.unanswered) unanswered += one.count;
+    if (unanswered > 0) missing.push_back(model + " " + grouped(unanswered));
+    if (score.n > 0 && static_cast<double>(score.cut) / static_cast<double>(score.n) > kManyCut)
+      cut.push_back(model + " " + grouped(score.cut));
+  }
+  if (!missing.empty())
+    out.push_back("Prompts of " + quoted(task.name) + " were not answered (" + join(missing, ", ") +
+                  "); scores are over the others.");
+  if (!cut.empty())
+    out.push_back("Answers to " + quoted(task.name) + " were cut at a limit (" + join(cut, ", ") +
+                  "); they are judged as they are.");
+}
+
 void warn_evaluation(const Evaluation& evaluation, std::vector<std::string>& out) {
   std::vector<std::string> wide;
   double widest = 0;
@@ -79,12 +98,15 @@ void warn_evaluation(const Evaluation& evaluation, std::vector<std::string>& out
     if (task.kind == "target" && score_value(task, "seed") == 0)
       out.push_back("The seed scores 0.0 % on the target task " + quoted(task.name) +
                     ": it cannot do the task yet without the reference answers.");
+    warn_incomplete(task, out);
     int64_t least = -1, most = -1;
     double half = 0;
     for (const Score& score : task.scores) {
       if (!known(score.value)) continue;
-      least = least < 0 ? score.n : std::min(least, score.n);
-      most = std::max(most, score.n);
+      int64_t asked = score.n;
+      for (const Count& one : score.unanswered) asked += one.count;
+      least = least < 0 ? asked : std::min(least, asked);
+      most = std::max(most, asked);
       if (known(score.interval)) half = std::max(half, (score.interval.high - score.interval.low) / 2);
     }
     if (least != most)

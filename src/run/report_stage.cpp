@@ -11,7 +11,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "check/check.h"
-#include "eval/statistics.h"
+#include "eval/paired.h"
+#include "report/measure.h"
 #include "report/report.h"
 #include "run/eval_set.h"
 #include "run/report_training.h"
@@ -26,60 +27,23 @@ namespace fs = std::filesystem;
 namespace {
 constexpr const char* kSeed = "seed";  // the name of the model before tuning, in reports too
 
-report::Interval interval(const Estimate& estimate) { return {estimate.low, estimate.high}; }
-
-// What a check said of one model's answers to a task's examples, in their order.
-struct ModelResults {
-  std::string model;
-  std::vector<EvalResult> results;
-
-  std::vector<double> scores() const {
-    std::vector<double> scores;
-    for (const EvalResult& result : results) scores.push_back(result.score);
-    return scores;
-  }
-};
-
-report::Score score_of(const ModelResults& model) {
-  report::Score score;
-  score.model = model.model;
-  score.n = static_cast<int64_t>(model.results.size());
-  uint64_t passed = 0, graded = 0;
-  for (const EvalResult& result : model.results) {
-    passed += result.verdict == Verdict::kPass;
-    graded += result.verdict == Verdict::kGraded;
-  }
-  const Estimate estimate =
-      graded > 0 ? bootstrap_mean(model.scores()) : wilson_interval(passed, model.results.size());
-  score.value = estimate.value;
-  score.interval = interval(estimate);
-  return score;
-}
-
-// A task's scores, each with its difference from those of `references`; of two references the later one has
-// it.
-report::Task make_task(const std::string& name, const std::string& kind, const std::string& metric,
-                       const std::vector<ModelResults>& models, const std::set<std::string>& references) {
-  report::Task task;
-  task.name = name;
-  task.kind = kind;
-  task.metric = metric;
-  for (const ModelResults& model : models) {
-    report::Score score = score_of(model);
-    bool before = true;
-    for (const ModelResults& other : models) {
-      if (other.model == model.model) before = false;
-      if (!references.count(other.model) || other.model == model.model) continue;
-      if (!before && references.count(model.model)) continue;
-      const Estimate difference = bootstrap_difference(other.scores(), model.scores());
-      score.differences.push_back({other.model, difference.value, interval(difference)});
+// How many prompts each model did not answer, and how many answers were cut.
+void add_incomplete(const TaskResults& data, report::Task* task) {
+  for (report::Score& score : task->scores) {
+    std::map<std::string, int64_t> reasons;
+    for (const TaskItem& item : data.items) {
+      const JudgedAnswer& judged = item.answers.at(score.model);
+      const std::string reason = judged.unanswered();
+      if (!reason.empty())
+        ++reasons[reason];
+      else
+        score.cut += judged.cut();
     }
-    task.scores.push_back(std::move(score));
+    for (const auto& [reason, count] : reasons) score.unanswered.push_back({reason, count});
   }
-  return task;
 }
 
-// What each model forgot and gained, where answers are right or wrong.
+// What each model forgot and gained, where answers are right or wrong: of those that both answered.
 void add_transitions(const TaskResults& data, const std::vector<std::string>& models, report::Task* task) {
   constexpr size_t kNamed = 20;
   for (const std::string& model : models) {
@@ -91,6 +55,7 @@ void add_transitions(const TaskResults& data, const std::vector<std::string>& mo
       const Verdict then = item.answers.at(kSeed).result->verdict,
                     now = item.answers.at(model).result->verdict;
       if (then == Verdict::kGraded || now == Verdict::kGraded) return;
+      if (then == Verdict::kUnanswered || now == Verdict::kUnanswered) continue;
       before.push_back(then == Verdict::kPass);
       after.push_back(now == Verdict::kPass);
       if (then == now) continue;
@@ -109,29 +74,37 @@ void add_transitions(const TaskResults& data, const std::vector<std::string>& mo
   }
 }
 
-std::vector<ModelResults> judged_results(const TaskResults& data, const std::vector<std::string>& models) {
-  std::vector<ModelResults> all;
+std::vector<report::ModelScores> judged_scores(const TaskResults& data,
+                                               const std::vector<std::string>& models) {
+  std::vector<report::ModelScores> all;
   for (const std::string& model : models) {
     all.push_back({model, {}});
-    for (const TaskItem& item : data.items) all.back().results.push_back(*item.answers.at(model).result);
+    for (const TaskItem& item : data.items) all.back().scores.push_back(item.answers.at(model).result->score);
   }
   return all;
 }
 
-// How far the answers moved from the seed's.
-std::vector<ModelResults> similarity_results(const ChosenCheck& similarity, const TaskResults& data,
-                                             const std::vector<std::string>& models) {
-  std::vector<ModelResults> all;
+// How far the answers moved from the seed's, where both answered.
+std::vector<report::ModelScores> similarity_scores(const ChosenCheck& similarity, const TaskResults& data,
+                                                   const std::vector<std::string>& models) {
+  std::vector<report::ModelScores> all;
   for (const std::string& model : models) {
     std::vector<CheckItem> items;
     for (const TaskItem& item : data.items) {
+      const JudgedAnswer &seed = item.answers.at(kSeed), &own = item.answers.at(model);
+      if (!seed.unanswered().empty() || !own.unanswered().empty()) continue;
       CheckItem pair;
       pair.id = item.id;
-      pair.reference = item.answers.at(kSeed).answer.text;
-      pair.text = pair.answer = item.answers.at(model).answer.text;
+      pair.reference = seed.answer.text;
+      pair.text = pair.answer = own.answer.text;
       items.push_back(pair);
     }
-    all.push_back({model, judge(similarity, items)});
+    const std::map<std::string, EvalResult> results = by_id(judge(similarity, items));
+    all.push_back({model, {}});
+    for (const TaskItem& item : data.items) {
+      const auto found = results.find(item.id);
+      all.back().scores.push_back(found == results.end() ? report::kMissing : found->second.score);
+    }
   }
   return all;
 }
@@ -145,9 +118,13 @@ void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskR
   std::map<std::string, const Example*> examples;
   for (const Example& example : set.examples) examples.emplace(example.id, &example);
   auto differs = [&](const TaskItem& item) {
-    return data.judged && std::any_of(models.begin(), models.end(), [&](const std::string& model) {
-             return item.answers.at(model).result->score != item.answers.at(models[0]).result->score;
-           });
+    if (!data.judged) return false;
+    const EvalResult& first = *item.answers.at(models[0]).result;
+    return std::any_of(models.begin(), models.end(), [&](const std::string& model) {
+      const EvalResult& other = *item.answers.at(model).result;
+      return other.verdict != first.verdict ||
+             (other.verdict == Verdict::kGraded && other.score != first.score);
+    });
   };
   for (bool wanted : {true, false})
     for (const TaskItem& item : data.items) {
@@ -157,8 +134,9 @@ void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskR
       for (const std::string& model : models) {
         const JudgedAnswer& judged = item.answers.at(model);
         report::ModelAnswer answer{model, judged.answer.text, std::nullopt};
-        if (judged.result && judged.result->verdict != Verdict::kGraded)
-          answer.correct = judged.result->verdict == Verdict::kPass;
+        const bool told = judged.result && (judged.result->verdict == Verdict::kPass ||
+                                            judged.result->verdict == Verdict::kFail);
+        if (told) answer.correct = judged.result->verdict == Verdict::kPass;
         sample.answers.push_back(std::move(answer));
       }
       task->samples.push_back(std::move(sample));
@@ -178,26 +156,22 @@ bool compares_answers(const std::string& kind) {
 }
 
 report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
-                                   const std::vector<std::string>& models,
-                                   std::vector<std::string>* warnings) {
+                                   const std::vector<std::string>& models) {
   report::Evaluation evaluation;
   evaluation.models = models;
   const bool seed = std::find(models.begin(), models.end(), kSeed) != models.end();
   const std::set<std::string> references = {kSeed, baseline_of(recipe)};
   const std::vector<const Check*> measures = checks_for(kBetweenModels);
   std::vector<std::vector<report::Task>> similarities(measures.size());  // of each measure
+  report::MeasuredScores scored;
   for (const TaskSettings& settings : recipe.eval) {
     const TaskResults data = read_task_results(dir, models, settings);
-    if (data.too_long > 0)
-      warnings->push_back(
-          fmt::format("{} of {} prompts of {} are longer than the model's context; they were not answered "
-                      "and count as wrong "
-                      "(\"prompt_too_long\" in eval/seed/{}/answers.jsonl).",
-                      data.too_long, data.items.size(), settings.name, settings.name));
     if (data.judged) {
-      report::Task task = make_task(settings.name, settings.kind, metric_of(recipe, settings),
-                                    judged_results(data, models), references);
+      scored[settings.name] = judged_scores(data, models);
+      report::Task task = report::measured_task(settings.name, settings.kind, metric_of(recipe, settings),
+                                                scored[settings.name], references);
       task.chance = settings.chance;
+      add_incomplete(data, &task);
       if (seed) add_transitions(data, models, &task);
       add_samples(recipe, settings, data, models, &task);
       evaluation.tasks.push_back(std::move(task));
@@ -206,14 +180,19 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
     for (size_t i = 0; i < measures.size(); ++i) {
       const std::string name = settings.name + (data.judged ? " answers" : "") +
                                (i == 0 ? "" : std::string(", ") + measures[i]->name);
-      report::Task task = make_task(name, "similarity", measures[i]->metric,
-                                    similarity_results({measures[i], {}}, data, models), references);
-      if (i == 0 && !data.judged) add_samples(recipe, settings, data, models, &task);
+      scored[name] = similarity_scores({measures[i], {}}, data, models);
+      report::Task task =
+          report::measured_task(name, "similarity", measures[i]->metric, scored[name], references);
+      if (i == 0 && !data.judged) {
+        add_incomplete(data, &task);
+        add_samples(recipe, settings, data, models, &task);
+      }
       similarities[i].push_back(std::move(task));
     }
   }
   for (std::vector<report::Task>& tasks : similarities)  // the first measure's first: means are of them
     for (report::Task& task : tasks) evaluation.tasks.push_back(std::move(task));
+  report::add_tests(scored, baseline_of(recipe), &evaluation);
   return evaluation;
 }
 
@@ -337,7 +316,7 @@ std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   document.distillations = read_distillations(recipe, run_dir);
   add_trainings(recipe, run_dir, &document);
   const std::vector<std::string> models = evaluated_models(recipe, run_dir);
-  if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models, &document.warnings);
+  if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models);
   report::write_reports(document, run_dir);
   return report::to_terminal(document, report::terminal_style(1));
 }

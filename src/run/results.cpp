@@ -14,6 +14,12 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
+// An evaluation of an earlier version judged what was not answered as wrong.
+EvalResult mended(const JudgedAnswer& judged, EvalResult result) {
+  const std::string reason = judged.unanswered();
+  return reason.empty() ? std::move(result) : unanswered(result.id, reason);
+}
+
 // Results by id; none where the task's check judges nothing.
 std::map<std::string, EvalResult> read_results(const fs::path& path) {
   std::map<std::string, EvalResult> results;
@@ -45,33 +51,54 @@ void add_model(const fs::path& dir, const std::string& model, bool first, TaskRe
   if (results.size() != (task->judged ? answers.size() : 0))
     fail_input((dir / "scores.jsonl").string(),
                fmt::format("has {} scores, expected {}", results.size(), task->judged ? answers.size() : 0));
-  task->too_long = 0;
   for (size_t i = 0; i < answers.size(); ++i) {
-    task->too_long += answers[i].finish == name_of(FinishReason::kPromptTooLong);
     JudgedAnswer& judged = task->items[i].answers[model];
     judged.answer = answers[i];
     if (!task->judged) continue;
     const auto found = results.find(answers[i].id);
     if (found == results.end())
       fail_input((dir / "scores.jsonl").string(), "has no score of '" + answers[i].id + "'");
-    judged.result = found->second;
+    judged.result = mended(judged, found->second);
   }
 }
 
-// "12 / 20", of graded answers the mean score.
+// "12 / 20", of graded answers the mean score; of those that were answered.
 std::string score_text(const TaskResults& task, const std::string& model) {
   if (!task.judged) return "not judged";
   std::vector<double> scores;
   size_t passed = 0, graded = 0;
   for (const TaskItem& item : task.items) {
     const EvalResult& result = *item.answers.at(model).result;
+    if (result.verdict == Verdict::kUnanswered) continue;
     scores.push_back(result.score);
     passed += result.verdict == Verdict::kPass;
     graded += result.verdict == Verdict::kGraded;
   }
   return graded > 0 ? fmt::format("{:.3f}", mean(scores)) : fmt::format("{} / {}", passed, scores.size());
 }
+
+// "seed 3, sdft 4"; "" where every model answered everything.
+std::string unanswered_text(const TaskResults& task, const std::vector<std::string>& models) {
+  std::string text;
+  for (const std::string& model : models) {
+    const auto count = std::count_if(task.items.begin(), task.items.end(), [&](const TaskItem& item) {
+      return !item.answers.at(model).unanswered().empty();
+    });
+    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", model, count);
+  }
+  return text;
+}
 }  // namespace
+
+std::string JudgedAnswer::unanswered() const {
+  for (const char* reason : {name_of(FinishReason::kPromptTooLong), "endpoint_failed"})
+    if (answer.finish == reason) return reason;
+  return result && result->verdict == Verdict::kUnanswered ? result->reason : "";
+}
+
+bool JudgedAnswer::cut() const {
+  return answer.finish == name_of(FinishReason::kLength) || answer.finish == name_of(FinishReason::kContext);
+}
 
 Failures read_failures(const fs::path& run_dir) {
   const fs::path path = run_dir / "failed.json";
@@ -127,10 +154,8 @@ std::string results_table(const Recipe& recipe, const fs::path& run_dir,
     text += fmt::format("{:<24}", task.name);
     for (const std::string& model : models) text += fmt::format("{:>16}", score_text(results, model));
     text += "\n";
-    if (results.too_long > 0)
-      remarks +=
-          fmt::format("{}: {} of {} prompts are longer than the model's context: not answered, not right\n",
-                      task.name, results.too_long, results.items.size());
+    if (const std::string missing = unanswered_text(results, models); !missing.empty())
+      remarks += fmt::format("{}: prompts without an answer, in no score: {}\n", task.name, missing);
   }
   return text + remarks;
 }

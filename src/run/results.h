@@ -17,6 +17,10 @@ namespace sdft {
 struct JudgedAnswer {
   Answer answer;
   std::optional<EvalResult> result;
+  // Why there is no answer ("prompt_too_long", "endpoint_failed"); "" where there is one. Of a judged task
+  // its result is then kUnanswered.
+  std::string unanswered() const;
+  bool cut() const;  // it ended at a limit
 };
 
 // An example of a task, with the answer of each model by its name.
@@ -27,7 +31,6 @@ struct TaskItem {
 
 struct TaskResults {
   std::vector<TaskItem> items;  // in the order of the task's dataset
-  size_t too_long = 0;          // prompts that the model's context could not hold: not cut, not answered
   bool judged = false;
 };
 

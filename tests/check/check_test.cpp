@@ -231,8 +231,15 @@ TEST(Result, GoesThroughAFile) {
     EXPECT_EQ(again.matched, result.matched);
   }
   EXPECT_EQ(to_json({"a", Verdict::kPass, 1, ""}).dump(), R"({"id":"a","score":1})");
+  const Json none = to_json(unanswered("a", "prompt_too_long"));
+  EXPECT_EQ(none.dump(), R"({"id":"a","verdict":"unanswered","reason":"prompt_too_long"})");
+  const EvalResult again = result_from_json(none, "here");
+  EXPECT_EQ(again.verdict, Verdict::kUnanswered);
+  EXPECT_EQ(again.reason, "prompt_too_long");
+  EXPECT_TRUE(std::isnan(again.score)) << "it is in no mean";
   for (const char* text : {R"({"id":"a","score":0.5})", R"({"id":"a","score":2,"verdict":"graded"})",
-                           R"({"id":"a","score":1,"verdict":"odd"})", R"({"id":"a"})"})
+                           R"({"id":"a","score":1,"verdict":"odd"})", R"({"id":"a"})",
+                           R"({"id":"a","score":0,"verdict":"unanswered"})"})
     fault_of(ExitCode::kInput, [&] { result_from_json(Json::parse(text), "here"); });
 }
 

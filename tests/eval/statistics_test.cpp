@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "base/random.h"
+#include "eval/distributions.h"
+#include "reference.h"
 
 namespace sdft {
 namespace {
@@ -84,22 +86,12 @@ TEST(Bootstrap, Coverage) {
   EXPECT_LT(held, 0.99 * kTrials);
 }
 
-TEST(Bootstrap, PairedDifferenceSeesWhatUnpairedDoesNot) {
-  std::vector<double> before, after;
-  Random random(4);
-  for (int i = 0; i < 100; ++i) {
-    before.push_back(10 * random.normal());
-    after.push_back(before.back() + 0.5 + 0.1 * random.normal());
-  }
-  Estimate gain = bootstrap_difference(before, after);
-  EXPECT_NEAR(gain.value, 0.5, 0.05);
-  EXPECT_GT(gain.low, 0.4);
-  EXPECT_LT(gain.high, 0.6);
-  EXPECT_THROW(bootstrap_difference({1}, {1, 2}), std::logic_error);
+TEST(Bootstrap, KnowsNothingOfEqualValues) {
   EXPECT_TRUE(std::isnan(bootstrap_mean({}).value));
-  Estimate one = bootstrap_mean({3});
-  EXPECT_EQ(one.low, 3);
-  EXPECT_EQ(one.high, 3);
+  for (const std::vector<double>& values : {std::vector<double>{3}, {3, 3, 3}}) {
+    EXPECT_EQ(bootstrap_mean(values).value, 3);
+    EXPECT_TRUE(std::isnan(bootstrap_mean(values).low));
+  }
 }
 
 TEST(MeanOverSeeds, StudentInterval) {
@@ -110,6 +102,7 @@ TEST(MeanOverSeeds, StudentInterval) {
   EXPECT_NEAR(mean.high, 3 + half, 1e-10);
   EXPECT_EQ(mean_over_seeds({7}).value, 7);
   EXPECT_TRUE(std::isnan(mean_over_seeds({7}).low));
+  EXPECT_TRUE(std::isnan(mean_over_seeds({7, 7, 7}).low)) << "a point";
   EXPECT_TRUE(std::isnan(standard_deviation({7})));
 }
 
@@ -118,81 +111,119 @@ TEST(Mean, OfNoneIsNotANumber) {
   EXPECT_DOUBLE_EQ(mean({1, 2, 6}), 3);
 }
 
-// Verdicts of `know` known answers among `count`, the others guessed.
-std::vector<bool> guesser(size_t count, size_t from, size_t know, double chance, Random& random) {
-  std::vector<bool> verdicts(count);
-  for (size_t i = 0; i < count; ++i) verdicts[i] = (i >= from && i < from + know) || random.chance(chance);
-  return verdicts;
-}
-
-TEST(Transitions, Counts) {
-  const Transitions t = transitions({true, true, true, false, false}, {true, false, false, true, false});
-  EXPECT_EQ(t.examples, 5u);
-  EXPECT_EQ(t.forgotten, 2u);
-  EXPECT_EQ(t.gained, 1u);
-  EXPECT_DOUBLE_EQ(t.forgotten_rate, 0.4);
-  EXPECT_DOUBLE_EQ(t.gained_rate, 0.2);
-  EXPECT_DOUBLE_EQ(t.adjusted_forgotten, 0.4);  // open answers
-  EXPECT_DOUBLE_EQ(t.adjusted_gained, 0.2);
-  // 2/5 wrong before, 3/5 after; of four choices a third of their product.
-  const Transitions c =
-      transitions({true, true, true, false, false}, {true, false, false, true, false}, 0.25);
-  EXPECT_DOUBLE_EQ(c.adjusted_forgotten, 0.4 - 0.4 * 0.6 / 3);
-  EXPECT_DOUBLE_EQ(c.adjusted_gained, 0.2 - 0.4 * 0.6 / 3);
-  EXPECT_TRUE(std::isnan(transitions({}, {}).adjusted_forgotten));
-  EXPECT_EQ(transitions({}, {}).p_value, 1);
-  EXPECT_THROW(transitions({true}, {}), std::logic_error);
-  EXPECT_THROW(transitions({true}, {true}, 1), std::logic_error);
-}
-
-// Who guesses everything has nothing to forget, however much its verdicts change.
-TEST(Transitions, GuessersForgetNothing) {
-  Random random(5);
-  for (double chance : {0.1, 0.25, 0.5}) {
-    const size_t n = 20000;
-    const auto before = guesser(n, 0, 0, chance, random), after = guesser(n, 0, 0, chance, random);
-    const Transitions t = transitions(before, after, chance);
-    EXPECT_NEAR(t.forgotten_rate, chance * (1 - chance), 0.012);
-    EXPECT_LT(t.adjusted_forgotten, 0.012) << chance;
-    EXPECT_LT(t.adjusted_gained, 0.012) << chance;
-    EXPECT_GT(t.p_value, 0.001);
+TEST(Wilson, AsStatsmodels) {
+  for (const Json& row : reference("wilson")) {
+    const Estimate rate = wilson_interval(row["k"], row["n"]);
+    EXPECT_NEAR(rate.low, row["low"], 1e-12) << row;
+    EXPECT_NEAR(rate.high, row["high"], 1e-12) << row;
   }
 }
 
-// Known before: the first 12000; after: 3000 to 14000. 3000 are forgotten, 2000 gained, whatever is guessed.
-TEST(Transitions, SeesKnowledgeThroughGuesses) {
-  Random random(6);
-  for (double chance : {0.0, 0.25, 0.5}) {
-    const size_t n = 20000;
-    const Transitions t =
-        transitions(guesser(n, 0, 12000, chance, random), guesser(n, 3000, 11000, chance, random), chance);
-    // An example forgotten is right by chance still: 1->0 shows (1 - chance) of them, and guessing besides.
-    // The independent model's estimate, which knows only the rates, is off by what the two hold in common.
-    const double before = 0.6 + 0.4 * chance, after = 0.55 + 0.45 * chance;
-    const double shown = 0.15 * (1 - chance) + 0.3 * chance * (1 - chance);
-    EXPECT_NEAR(t.forgotten_rate, shown, 0.012);
-    EXPECT_NEAR(t.adjusted_forgotten, shown - (1 - before) * (1 - after) * chance / (1 - chance), 0.012);
-    EXPECT_LT(t.p_value, 1e-6);
+TEST(MeanScore, ChoosesByTheScores) {
+  const Estimate rate = mean_score({1, 0, 1, 1}), wilson = wilson_interval(3, 4);
+  EXPECT_EQ(rate.value, 0.75);
+  EXPECT_EQ(rate.low, wilson.low);
+  EXPECT_EQ(rate.high, wilson.high);
+  EXPECT_EQ(mean_score({1, 0.5, 1}).low, bounded_mean({1, 0.5, 1}, 0, 1).low);
+  EXPECT_TRUE(std::isnan(mean_score({}).value));
+  EXPECT_EQ(mean_score({}).low, 0);
+  EXPECT_EQ(mean_score({}).high, 1);
+}
+
+TEST(BoundedMean, AsScipy) {
+  for (const Json& row : reference("bounded_mean")) {
+    const Estimate e = bounded_mean(row["values"], row["lowest"], row["highest"]);
+    EXPECT_NEAR(e.low, row["low"], 1e-12) << row;
+    EXPECT_NEAR(e.high, row["high"], 1e-12) << row;
   }
 }
 
-// Sums of binomial coefficients.
-TEST(Transitions, McNemarIsExact) {
-  const auto p_value = [](size_t forgotten, size_t gained) {
-    std::vector<bool> before(forgotten, true), after(forgotten, false);
-    before.resize(forgotten + gained + 3, false);
-    after.resize(forgotten + gained, true);
-    after.resize(forgotten + gained + 3, false);
-    return transitions(before, after).p_value;
+// No interval is a point, and each holds its mean and stays in the range.
+TEST(BoundedMean, NeverCollapses) {
+  for (size_t n : {1u, 2u, 10u, 1000u})
+    for (double score : {0.0, 0.3, 0.9, 1.0}) {
+      const Estimate e = mean_score(std::vector<double>(n, score));
+      EXPECT_NEAR(e.value, score, 1e-12);
+      EXPECT_LE(e.low, e.value);
+      EXPECT_GE(e.high, e.value);
+      EXPECT_GE(e.low, 0);
+      EXPECT_LE(e.high, 1);
+      EXPECT_GT(e.high - e.low, 1.0 / static_cast<double>(n + 2));
+    }
+  Random random(11);  // of many different values it is Student's
+  std::vector<double> values;
+  for (int i = 0; i < 5000; ++i) values.push_back(random.uniform());
+  const Estimate e = bounded_mean(values, 0, 1);
+  const double half = 1.96 * standard_deviation(values) / std::sqrt(5000.0);
+  EXPECT_NEAR(e.low, e.value - half, 0.02 * half);
+  EXPECT_NEAR(e.high, e.value + half, 0.02 * half);
+}
+
+// Of 95 % intervals at least about 95 % must hold the true mean, for any shape and few values.
+TEST(BoundedMean, Coverage) {
+  struct Shape {
+    double mean;
+    double (*draw)(Random&);
   };
-  EXPECT_DOUBLE_EQ(p_value(0, 0), 1);
-  EXPECT_DOUBLE_EQ(p_value(4, 4), 1);
-  EXPECT_NEAR(p_value(1, 0), 1, 1e-14);
-  EXPECT_NEAR(p_value(5, 0), 2 / 32.0, 1e-14);
-  EXPECT_NEAR(p_value(0, 10), 2 / 1024.0, 1e-14);
-  EXPECT_NEAR(p_value(8, 2), 2 * (1 + 10 + 45) / 1024.0, 1e-13);
-  EXPECT_NEAR(p_value(3, 9), 2 * (1 + 12 + 66 + 220) / 4096.0, 1e-13);
-  EXPECT_LT(p_value(700, 500), 1e-7);
+  const Shape shapes[] = {
+      {0.5, [](Random& r) { return r.uniform(); }},
+      {0.25, [](Random& r) { return r.uniform() * r.uniform(); }},
+      {0.855, [](Random& r) { return r.chance(0.95) ? 0.9 : 0.0; }},
+      {0.145, [](Random& r) { return r.chance(0.1) ? 1.0 : 0.1 * r.uniform(); }},
+      {0.975, [](Random& r) { return r.chance(0.95) ? 1.0 : 0.5; }},
+      {0.5, [](Random& r) { return 0.49 + 0.02 * r.uniform(); }},
+  };
+  Random random(12);
+  const int kTrials = 2000;
+  for (const Shape& shape : shapes)
+    for (int n : {3, 10, 40}) {
+      int held = 0;
+      for (int t = 0; t < kTrials; ++t) {
+        std::vector<double> values;
+        for (int i = 0; i < n; ++i) values.push_back(shape.draw(random));
+        const Estimate e = mean_score(values);
+        held += e.low <= shape.mean && shape.mean <= e.high;
+      }
+      EXPECT_GT(held, 0.935 * kTrials) << shape.mean << " of " << n;
+    }
+}
+
+TEST(Holm, AsStatsmodels) {
+  for (const Json& row : reference("holm")) {
+    const std::vector<double> adjusted = holm(row["p"]);
+    ASSERT_EQ(adjusted.size(), row["adjusted"].size());
+    for (size_t i = 0; i < adjusted.size(); ++i) EXPECT_NEAR(adjusted[i], row["adjusted"][i], 1e-14) << row;
+  }
+  const double nan = std::nan("");
+  const std::vector<double> some = holm({nan, 0.02, nan, 0.03});  // two tests
+  EXPECT_TRUE(std::isnan(some[0]));
+  EXPECT_EQ(some[1], 0.04);
+  EXPECT_EQ(some[3], 0.04);
+  EXPECT_TRUE(holm({}).empty());
+}
+
+TEST(PassAtK, AsBinomials) {
+  for (const Json& row : reference("pass_at_k"))
+    EXPECT_NEAR(pass_at_k(row["n"], row["c"], row["k"]), row["value"], 1e-12) << row;
+  EXPECT_DOUBLE_EQ(pass_at_k(10, 3, 1), 0.3);
+  EXPECT_GT(pass_at_k(1000000, 10, 1000), 0.0099);  // no overflow: about 1 - (1 - 1e-3)^10
+  EXPECT_LT(pass_at_k(1000000, 10, 1000), 0.0100);
+  EXPECT_THROW(pass_at_k(5, 1, 0), std::logic_error);
+  EXPECT_THROW(pass_at_k(5, 1, 6), std::logic_error);
+  EXPECT_THROW(pass_at_k(5, 6, 1), std::logic_error);
+}
+
+// Unbiased: its mean over draws of n answers is the chance that one of k is right.
+TEST(PassAtK, IsUnbiased) {
+  Random random(13);
+  double sum = 0;
+  const int kTrials = 20000;
+  for (int t = 0; t < kTrials; ++t) {
+    uint64_t passed = 0;
+    for (int i = 0; i < 8; ++i) passed += random.chance(0.2);
+    sum += pass_at_k(8, passed, 3);
+  }
+  EXPECT_NEAR(sum / kTrials, 1 - 0.8 * 0.8 * 0.8, 0.006);
 }
 
 }  // namespace

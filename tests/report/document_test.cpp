@@ -53,6 +53,47 @@ TEST(Document, WhatWasNotMeasuredIsNullAndComesBackMissing) {
   EXPECT_FALSE(again.evaluation->tasks[0].samples[0].answers[0].correct);
 }
 
+// Fields that only some runs have: others keep their bytes.
+TEST(Document, TestsAndCountsAreThereWhereThereAreAny) {
+  Document document = make_document();
+  Task& task = document.evaluation->tasks[0];
+  task.scores[1].unanswered = {{"prompt_too_long", 3}};
+  task.scores[1].cut = 2;
+  const Json json = to_json(document)["evaluation"];
+  const Json with = json["tasks"][0]["scores"][1], without = json["tasks"][0]["scores"][2];
+  EXPECT_EQ(with["unanswered"].dump(), R"([{"reason":"prompt_too_long","count":3}])");
+  EXPECT_EQ(with["cut"], 2);
+  EXPECT_FALSE(without.contains("unanswered"));
+  EXPECT_FALSE(without.contains("cut"));
+  EXPECT_TRUE(without["differences"][0].contains("p_adjusted"));
+  EXPECT_EQ(json["joint_tests"].size(), 6u) << "two sets of tasks, three pairs of models";
+  document.evaluation->joint_tests.clear();
+  for (Score& score : task.scores)
+    score.differences = {{score.model == "seed" ? "sdft" : "seed", 0.1, {0, 0.2}}};
+  const Json old = to_json(document)["evaluation"];
+  EXPECT_FALSE(old.contains("joint_tests"));
+  EXPECT_EQ(old["tasks"][0]["scores"][1]["differences"][0].dump(),
+            R"({"against":"seed","value":0.1,"interval":[0.0,0.2]})");
+  const Document again = from_json(to_json(make_document()), "r");
+  EXPECT_EQ(again.evaluation->joint_tests.at(0).p_adjusted,
+            make_document().evaluation->joint_tests.at(0).p_adjusted);
+}
+
+TEST(Document, FaultsOfTests) {
+  const auto fault = [](auto change) {
+    Document document = make_document();
+    change(*document.evaluation);
+    return error_of(to_json(document));
+  };
+  EXPECT_THAT(fault([](Evaluation& e) { e.tasks[0].scores[1].differences[0].p_value = 1.5; }),
+              HasSubstr("tasks[0].scores[1].differences[0].p_value"));
+  EXPECT_THAT(fault([](Evaluation& e) { e.tasks[0].scores[1].cut = 300; }),
+              HasSubstr("more answers were cut"));
+  EXPECT_THAT(fault([](Evaluation& e) { e.joint_tests[0].tasks[0] = "nothing"; }),
+              HasSubstr("joint_tests[0]: task 'nothing' is not one of evaluation.tasks"));
+  EXPECT_THAT(fault([](Evaluation& e) { e.joint_tests[1].against = "nobody"; }), HasSubstr("joint_tests[1]"));
+}
+
 TEST(Document, NeedsOnlyATitle) {
   Document document = from_json({{"format", 2}, {"run", {{"title", "t"}}}}, "r");
   EXPECT_TRUE(document.distillations.empty());

@@ -19,7 +19,7 @@ Document with(double seed, double baseline, double tuned, double half_width = 0.
   Document document = make_document();
   document.evaluation->tasks = {make_task("sums", "target", 0.1, 0.7, 0.7),
                                 make_task("facts", "retained", seed, baseline, tuned, half_width)};
-  return document;
+  return tested(document);
 }
 
 std::vector<Judgement> judged(const Document& document) {
@@ -82,8 +82,8 @@ TEST(Expectation, WhatIsNotMeasurableCannotBeTold) {
   document.evaluation->tasks.pop_back();
   EXPECT_THAT(judged(document), Each(Judgement::kCannotTell));
   document = with(0.8, 0.4, 0.79);
-  for (Score& score : document.evaluation->tasks[1].scores) score.interval = {};
-  EXPECT_THAT(words(document), HasSubstr("without intervals"));
+  for (Score& score : document.evaluation->tasks[1].scores) score.differences.clear();
+  EXPECT_THAT(words(document), HasSubstr("not tested"));
   document.baseline = "";
   EXPECT_THAT(find_expectations(document).at(0).outturns.at(0).words, HasSubstr("no baseline"));
   document.evaluation.reset();
@@ -104,6 +104,7 @@ TEST(Expectation, SetsHaveTheirOwnVariants) {
   Document document = with(0.8, 0.4, 0.79);
   document.evaluation->models.push_back("other");
   for (Task& task : document.evaluation->tasks) task.scores.push_back(make_score("other", 0.41, 0.03));
+  document = tested(document);
   Distillation second = document.distillations[0];
   second.name = "distill,distill_template=x";
   second.accepted = 10;

@@ -82,8 +82,9 @@ TEST(Html, HasItsParts) {
         "Answers side by side", "Where it comes from", "prefers-color-scheme:dark", "@media print",
         "width=device-width", "4 and 4 make 8.", "lora_rank", "baseline: true"})
     EXPECT_THAT(html, HasSubstr(part));
-  EXPECT_EQ(count_of(html, "<tr><th scope=\"row\">"), 4u + 3 + 1 + 2 + 3 + 2);  // scores, …, variants
-  EXPECT_EQ(count_of(html, "<td data-model=\"sdft\">"), 4u + 2);                // scores, by example
+  EXPECT_EQ(count_of(html, "<tr><th scope=\"row\">"),
+            4u + 12 + 3 + 1 + 2 + 3 + 2);                            // scores, tests, …, variants
+  EXPECT_EQ(count_of(html, "<td data-model=\"sdft\">"), 4u + 2);     // scores, by example
   EXPECT_EQ(count_of(html, "class=\"curve m"), 2u * 2 + 2 + 2 + 1);  // loss twice; no rates of sdft
   EXPECT_EQ(count_of(html, "class=\"curve dashed m"), 2u);           // its validation loss, twice
   EXPECT_THAT(plain_spaces(html), HasSubstr("<b>+59.0</b> [52.0, 66.0]"));
@@ -104,7 +105,7 @@ Document document_of_many() {
     document.training.back().variant = model;
     document.shifts.push_back({model, 0.001 * i, document.shifts[0].modules});
   }
-  return document;
+  return tested(document);
 }
 
 TEST(Html, AnyNumberOfVariants) {
@@ -259,13 +260,13 @@ TEST(Markdown, TablesStayTables) {
       EXPECT_THAT(line, Not(HasSubstr("<script"))) << "outside of a fence";
     }
     EXPECT_EQ(fence, "") << "a fence is left open";
-    // Expectations, scores, by example, rewrites, rounds, histogram, training, what was watched, each with
-    // its head; a second set of rewrites has its expectations, and both are in a table of sets.
+    // Expectations, scores, tests, by example, rewrites, rounds, histogram, training, what was watched, each
+    // with its head; a second set of rewrites has its expectations, and both are in a table of sets.
     const size_t sets = document.distillations.size();
     const size_t bins = document.distillations[0].logprobs->originals.size();
     size_t watched = document.watches.empty() ? 0 : 1;
     for (const Watch& watch : document.watches) watched += watch.prompts.size();
-    EXPECT_EQ(rows, watched + 4 * sets + 1 + 4 + 1 + 3 + 1 + 6 + 1 + 3 + 1 + bins + 1 +
+    EXPECT_EQ(rows, watched + 4 * sets + 1 + 4 + 1 + 12 + 1 + 3 + 1 + 6 + 1 + 3 + 1 + bins + 1 +
                         document.training.size() + (sets > 1 ? 1 + sets : 0) + (sets > 1 ? 1 : 0));
   }
 }
@@ -289,10 +290,46 @@ TEST(Markdown, ManyModelsAreRows) {
       HasSubstr("| Target: sums, accuracy | variant-10 | 200 | 50.0 [47.0, 53.0] | **+38.0 [33.8, 42.2]** "
                 "| **−19.0 [−23.2, −14.8]** |"));
   EXPECT_THAT(
-      text, HasSubstr("| facts | vanilla | 200 | 70 | – | 4 | – | 1e-16 | fact-1, fact-9, … | fact-3, … |"));
+      text,
+      HasSubstr("| facts | vanilla | 200 | 70 | – | 4 | – | &lt; 0.0001 | fact-1, fact-9, … | fact-3, … |"));
   EXPECT_THAT(text, HasSubstr("| format | sdft | 200 | 8 | 3.5 | 6 | – | – | – | – |"));
   EXPECT_THAT(text, HasSubstr("| candidate 1 | 1,100 | 500 | 45.5 % | 70.0 % | 20,000 |"));
   EXPECT_THAT(text, HasSubstr("| sdft | 30 | 0.700 → 0.400 | 0.600 at step 30 | 0.42 % |"));
+}
+
+// What stands behind the words: pairs, p, Holm, and what could have been missed.
+TEST(AllReports, ShowTheTests) {
+  Document document = make_document();
+  Difference& d = document.evaluation->tasks[1].scores[2].differences[0];
+  d = {"seed", -0.01, {-0.052, 0.032}, 197, 0.031, kMissing, 0.061};
+  adjust_p_values(&*document.evaluation);
+  EXPECT_GT(d.p_adjusted, 0.05);
+  const std::string row = "| facts | sdft | seed | 197 | −1.0 [−5.2, 3.2] | 0.031 | 0.12 | 6.1 |";
+  EXPECT_THAT(to_markdown(document), HasSubstr(row));
+  EXPECT_THAT(to_markdown(document), HasSubstr("| facts | vanilla | seed | 200 | **−33.0 [−37.2, −28.8]** | "
+                                               "&lt; 0.0001 | &lt; 0.0001 | 6.1 |"));
+  const std::string html = plain_spaces(to_html(document));
+  EXPECT_THAT(html, HasSubstr("<td data-model=\"p, Holm\">0.12</td><td data-model=\"Seen from\">6.1</td>"));
+  EXPECT_THAT(html, HasSubstr("&lt; 0.0001"));
+  EXPECT_THAT(unclosed(html), ElementsAre());
+  EXPECT_THAT(to_terminal(document, {false, 400}), HasSubstr("after Holm's correction"));
+}
+
+TEST(AllReports, CountWhatIsMissingApart) {
+  Document document = make_document();
+  EXPECT_THAT(to_markdown(document), Not(HasSubstr("Missing and cut")));
+  Score& score = document.evaluation->tasks[1].scores[1];
+  score.unanswered = {{"prompt_too_long", 2}, {"endpoint_failed", 1}};
+  score.n = 197;
+  score.cut = 12;
+  EXPECT_THAT(to_markdown(document),
+              HasSubstr("| facts | vanilla | 197 | 3: prompt too long 2, endpoint failed 1 | 12 |"));
+  const std::string html = to_html(document);
+  EXPECT_THAT(html,
+              HasSubstr("<td data-model=\"Not answered\">3: prompt too long 2, endpoint failed 1</td>"));
+  EXPECT_THAT(unclosed(html), ElementsAre());
+  EXPECT_THAT(to_terminal(document, {false, 400}),
+              HasSubstr("! Prompts of “facts” were not answered (vanilla 3); scores are over the others."));
 }
 
 TEST(Terminal, IsATableInMiniature) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "report/report.h"
+#include "report/verdict.h"
 
 namespace sdft::report {
 
@@ -28,6 +30,46 @@ inline Task make_task(const std::string& name, const std::string& kind, double s
   task.scores = {make_score("seed", seed, half_width), make_score("vanilla", vanilla, half_width),
                  make_score("sdft", sdft, half_width)};
   return task;
+}
+
+// The p value of a difference whose interval is 1.96 standard errors to each side.
+inline double p_of(double value, const Interval& interval) {
+  const double error = (interval.high - interval.low) / 2 / 1.96;
+  return error > 0 ? std::erfc(std::fabs(value) / error / std::sqrt(2.0)) : 1;
+}
+
+// Tests of all differences from the seed and the baseline, as a run would have made them: p values by the
+// intervals, then Holm's correction.
+inline void add_tests(Document* document) {
+  Evaluation& evaluation = *document->evaluation;
+  for (Task& task : evaluation.tasks)
+    for (Score& score : task.scores) {
+      for (const std::string& against : {std::string("seed"), document->baseline}) {
+        const Comparison change = compare(task, score.model, against);
+        if (score.model == "seed" || !std::isfinite(change.value)) continue;
+        if (!find_difference(task, score.model, against))
+          score.differences.push_back({against, change.value, change.interval});
+      }
+      for (Difference& d : score.differences) {
+        d.n = score.n;
+        d.p_value = p_of(d.value, d.interval);
+        d.detectable = std::min(1.0, 2.8 / 1.96 * (d.interval.high - d.interval.low) / 2);
+      }
+    }
+  evaluation.joint_tests = wanted_joint_tests(evaluation, document->baseline);
+  for (JointTest& test : evaluation.joint_tests) {
+    std::vector<const Task*> tasks;
+    for (const std::string& name : test.tasks)
+      for (const Task& task : evaluation.tasks)
+        if (task.name == name) tasks.push_back(&task);
+    const Comparison mean = mean_comparison(evaluation, tasks, test.model, test.against);
+    test.p_value = p_of(mean.value, mean.interval);
+  }
+  adjust_p_values(&evaluation);
+}
+inline Document tested(Document document) {
+  if (document.evaluation) add_tests(&document);
+  return document;
 }
 
 inline Document make_document() {
@@ -84,6 +126,7 @@ inline Document make_document() {
   evaluation.tasks[2].chance = 0.25;
   evaluation.tasks[2].transitions = {{"sdft", 200, 8, 6, 3.5, kMissing, {}, {}}};
   document.evaluation = evaluation;
+  add_tests(&document);
   document.timings = {{"distill", 372.4}, {"train", 4000}};
   document.peak_memory_bytes = 1.5 * 1024 * 1024 * 1024;
   return document;

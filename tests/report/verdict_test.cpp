@@ -26,15 +26,16 @@ Document with(double vanilla_target, double sdft_target, double vanilla_retained
   return with(make_task("t", "target", 0.2, vanilla_target, sdft_target),
               make_task("r", "retained", 0.6, vanilla_retained, sdft_retained));
 }
-std::string headline(const Document& document) { return find_verdict(document).headline; }
+std::string headline(const Document& document) { return find_verdict(tested(document)).headline; }
 
-std::string text_of(const Document& document) {
+std::string untested_text(const Document& document) {
   Verdict verdict = find_verdict(document);
   std::string text = verdict.headline;
   for (const auto& lines : {verdict.kinds, verdict.conclusion})
     for (const VerdictLine& line : lines) text += "\n" + line.label + ": " + line.text;
   return plain_spaces(text);
 }
+std::string text_of(const Document& document) { return untested_text(tested(document)); }
 
 void drop_model(Document& document, const std::string& model) {
   auto& models = document.evaluation->models;
@@ -42,12 +43,22 @@ void drop_model(Document& document, const std::string& model) {
   for (Task& task : document.evaluation->tasks)
     for (size_t i = task.scores.size(); i-- > 0;)
       if (task.scores[i].model == model) task.scores.erase(task.scores.begin() + i);
+  for (Task& task : document.evaluation->tasks)
+    for (Score& score : task.scores) {
+      auto& all = score.differences;
+      all.erase(
+          std::remove_if(all.begin(), all.end(), [&](const Difference& d) { return d.against == model; }),
+          all.end());
+    }
 }
 
 TEST(Comparison, TakesThePairedDifferenceFirst) {
   Task task = make_task("t", "target", 0.2, 0.5, 0.6);
-  task.scores[2].differences = {{"seed", 0.4, {0.3, 0.5}}};
+  task.scores[2].differences = {{"seed", 0.4, {0.3, 0.5}, 200, 0.001, 0.01}};
   EXPECT_EQ(compare(task, "sdft", "seed").interval.low, 0.3);
+  EXPECT_EQ(compare(task, "sdft", "seed").p_adjusted, 0.01);
+  EXPECT_EQ(compare(task, "sdft", "seed").outcome(), Outcome::kBetter);
+  EXPECT_EQ(compare(task, "seed", "sdft").outcome(), Outcome::kWorse);
   Comparison turned = compare(task, "seed", "sdft");
   EXPECT_EQ(turned.value, -0.4);
   EXPECT_EQ(turned.interval.low, -0.5);
@@ -60,7 +71,7 @@ TEST(Comparison, WithoutPairsTheIntervalsAdd) {
   EXPECT_NEAR(gap.value, 0.1, 1e-12);
   EXPECT_NEAR(gap.interval.low, 0.1 - 0.03 * std::sqrt(2.0), 1e-12);
   EXPECT_NEAR(gap.interval.high, 0.1 + 0.03 * std::sqrt(2.0), 1e-12);
-  EXPECT_EQ(gap.outcome(), Outcome::kBetter);
+  EXPECT_EQ(gap.outcome(), Outcome::kUnknown) << "nothing tested it";
   task.scores[1].interval = {};
   EXPECT_EQ(compare(task, "sdft", "vanilla").outcome(), Outcome::kUnknown);
   EXPECT_NEAR(compare(task, "sdft", "vanilla").value, 0.1, 1e-12);
@@ -68,22 +79,47 @@ TEST(Comparison, WithoutPairsTheIntervalsAdd) {
   EXPECT_TRUE(std::isnan(compare(task, "sdft", "sdft").value));
 }
 
-TEST(Comparison, AnIntervalThatTouchesZeroShowsNothing) {
-  EXPECT_EQ((Comparison{0.1, {0.0, 0.2}}).outcome(), Outcome::kSame);
-  EXPECT_EQ((Comparison{-0.1, {-0.2, 0.0}}).outcome(), Outcome::kSame);
-  EXPECT_EQ((Comparison{0.1, {0.001, 0.2}}).outcome(), Outcome::kBetter);
-  EXPECT_EQ((Comparison{-0.1, {-0.2, -0.001}}).outcome(), Outcome::kWorse);
+// Only the test's word counts: not the interval, not p before its correction.
+TEST(Comparison, IsJudgedByTheAdjustedP) {
+  EXPECT_EQ((Comparison{0.1, {0.05, 0.2}, 0.05}).outcome(), Outcome::kSame);
+  EXPECT_EQ((Comparison{0.1, {-0.01, 0.2}, 0.049}).outcome(), Outcome::kBetter);
+  EXPECT_EQ((Comparison{-0.1, {-0.2, -0.001}, 0.01}).outcome(), Outcome::kWorse);
+  EXPECT_EQ((Comparison{-0.1, {-0.2, -0.001}}).outcome(), Outcome::kUnknown);
+  Document document = with(0.5, 0.5, 0.5, 0.5);
+  for (Task& task : document.evaluation->tasks)
+    task.scores[2].differences = {{"seed", 0.1, {0.01, 0.2}, 200, 0.03}};
+  adjust_p_values(&*document.evaluation);
+  EXPECT_EQ(document.evaluation->tasks[1].scores[2].differences[0].p_adjusted, 0.06);
+  EXPECT_THAT(find_verdict(document).headline, HasSubstr("No measurable change on the target task"));
+}
+
+// The mean of several tasks has a test of its own.
+TEST(Comparison, AMeanIsJudgedByItsJointTest) {
+  Document document = with(0.5, 0.5, 0.5, 0.5);
+  document.evaluation->tasks.push_back(make_task("r2", "retained", 0.8, 0.5, 0.6));
+  document = tested(document);
+  const Evaluation& evaluation = *document.evaluation;
+  const std::vector<const Task*> both = {&evaluation.tasks[1], &evaluation.tasks[2]};
+  EXPECT_EQ(mean_comparison(evaluation, both, "sdft", "seed").outcome(), Outcome::kWorse);
+  EXPECT_EQ(mean_comparison(evaluation, both, "seed", "sdft").outcome(), Outcome::kBetter);
+  ASSERT_EQ(evaluation.joint_tests.size(), 3u) << "tuned and baseline against the seed, and each other";
+  EXPECT_EQ(evaluation.joint_tests[0].tasks, (std::vector<std::string>{"r", "r2"}));
+  Document without = document;
+  without.evaluation->joint_tests.clear();
+  EXPECT_EQ(mean_comparison(*without.evaluation, both, "sdft", "seed").outcome(), Outcome::kUnknown);
+  EXPECT_THAT(untested_text(without), HasSubstr("−15.0 points, not tested"));
 }
 
 TEST(Summary, MeansOverTasksNarrowTheInterval) {
   Document document = with(0.5, 0.5, 0.5, 0.5);
   document.evaluation->tasks.push_back(make_task("r2", "retained", 0.8, 0.5, 0.6));
+  document = tested(document);
   KindSummary retained = summarize(*document.evaluation, find_roles(document)).at(1);
   EXPECT_NEAR(retained.seed, 0.7, 1e-12);
   EXPECT_NEAR(retained.tuned, 0.55, 1e-12);
   EXPECT_NEAR(retained.tuned_to_seed.value, -0.15, 1e-12);
   EXPECT_NEAR(retained.tuned_to_seed.interval.high, -0.15 + 0.03, 1e-12);  // ±0.03·√2 each, /√2 for two tasks
-  EXPECT_EQ(retained.worse.size(), 2u);
+  ASSERT_EQ(retained.worse.size(), 2u);
   EXPECT_EQ(retained.worse[0]->name, "r2");  // −20 points before −10
 }
 
@@ -134,7 +170,7 @@ TEST(Verdict, VanillaMayWin) {
               HasSubstr("better than vanilla fine-tuning on the target, but forgets"));
 }
 
-TEST(Verdict, OverlapIsNoDifference) {
+TEST(Verdict, WhatTheTestDoesNotFindIsNoDifference) {
   std::string text = headline(with(0.5, 0.52, 0.58, 0.6));
   EXPECT_THAT(text, HasSubstr("No measurable difference from vanilla fine-tuning."));
   EXPECT_THAT(headline(with(0.21, 0.22, 0.6, 0.6)), HasSubstr("No measurable change on the target task"));
@@ -161,14 +197,23 @@ TEST(Verdict, WideIntervalsDoNotPassForRetention) {
               HasSubstr("no measurable loss of retained skills (though up to 33.3 points cannot be"));
 }
 
-TEST(Verdict, WithoutIntervalsNothingIsClaimed) {
-  Document document = with(0.5, 0.8, 0.3, 0.6);
-  for (Task& task : document.evaluation->tasks)
-    for (Score& score : task.scores) score.interval = {};
-  std::string text = text_of(document);
-  EXPECT_THAT(text, HasSubstr("Neither what was learned nor what was forgotten was measured."));
+// Intervals alone, as reports of older versions have them, prove nothing.
+TEST(Verdict, WithoutTestsNothingIsClaimed) {
+  const std::string text = untested_text(with(0.5, 0.8, 0.3, 0.6));
+  EXPECT_THAT(text,
+              HasSubstr("Neither what was learned nor what was forgotten was tested against the seed."));
   EXPECT_THAT(text, HasSubstr("cannot be judged against vanilla"));
-  EXPECT_THAT(text, HasSubstr("+60.0 points, without an interval"));
+  EXPECT_THAT(text, HasSubstr("+60.0 points, not tested"));
+}
+
+TEST(Verdict, SaysWhatCouldHaveBeenMissed) {
+  EXPECT_THAT(text_of(with(0.5, 0.52, 0.6, 0.59)),
+              HasSubstr("A change under 6.1 points could well have been missed (n = 200)."));
+  EXPECT_THAT(text_of(with(0.5, 0.52, 0.6, 0.3)), Not(HasSubstr("missed")));
+  Document document = with(0.5, 0.52, 0.6, 0.59);
+  document.evaluation->tasks.push_back(make_task("r2", "retained", 0.8, 0.5, 0.8, 0.06));
+  EXPECT_THAT(text_of(document),
+              HasSubstr("On a single task a change under 6.1 to 12.1 points could well have been missed."));
 }
 
 TEST(Verdict, ModelsMayBeMissing) {
@@ -239,6 +284,22 @@ TEST(Warnings, NameWhatIsWrong) {
         "seed scores 0.0 % on the target task “sums”", "different numbers of examples of “facts”: 150 to 200",
         "up to ±20.0 points) on “sums”"})
     EXPECT_THAT(warnings, Contains(HasSubstr(part)));
+}
+
+TEST(Warnings, OfPromptsWithoutAnAnswer) {
+  Document document = make_document();
+  document.distillations.clear();
+  std::vector<Score>& scores = document.evaluation->tasks[1].scores;
+  scores[0].unanswered = {{"prompt_too_long", 3}};
+  scores[2].unanswered = {{"prompt_too_long", 3}, {"endpoint_failed", 1}};
+  scores[0].n = 197;
+  scores[2].n = 196;
+  scores[1].cut = 11;  // of 200
+  scores[2].cut = 9;
+  EXPECT_THAT(find_warnings(document),
+              ::testing::ElementsAre(
+                  "Prompts of “facts” were not answered (seed 3, sdft 4); scores are over the others.",
+                  "Answers to “facts” were cut at a limit (vanilla 11); they are judged as they are."));
 }
 
 TEST(Warnings, NameOnlySomeOfManyIds) {
