@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "check/bfcl_answer.h"
 #include "check/check.h"
 #include "data/code_points.h"
@@ -270,7 +271,7 @@ std::string missing(const CheckItem& item, const Argument& argument) {
 }
 
 EvalResult judge_bfcl(const CheckItem& item, const Argument& argument) {
-  const std::optional<std::vector<BfclCall>> calls = bfcl_calls(item.answer);
+  const std::optional<std::vector<BfclCall>> calls = bfcl_calls(utf8_lossy(std::string(item.answer)));
   const bool any = calls && !calls->empty();
   const Category category = category_of(argument);
   if (category != Category::kCalls)

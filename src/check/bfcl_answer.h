@@ -22,7 +22,7 @@ struct BfclCall {
 // - "<tool_call>\n{"name": ..., "arguments": {...}}\n</tool_call>", once or more between other text;
 // - nothing but such an object, or a list of them ("parameters" for "arguments"; an OpenAI response's
 //   "tool_calls", "function", and arguments as text).
-// Arguments of the same name: the last one counts.
+// Arguments of the same name: the last one counts. The answer is valid UTF-8.
 std::optional<std::vector<BfclCall>> bfcl_calls(std::string_view answer);
 
 }  // namespace sdft

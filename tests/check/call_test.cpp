@@ -184,6 +184,7 @@ TEST(Bfcl, RecordsThatCannotBeJudgedAreNamed) {
   const char* kOdd = R"({"function": [{"name": "f", "parameters": {"properties": {"x": {"type": "strin"}},
                          "required": []}}], "ground_truth": [{"f": {"x": ["a"]}}]})";
   EXPECT_THAT(lacks(kOdd), HasSubstr("'x' of f has no type"));
+  EXPECT_EQ(judged("bfcl", "f(x='\xff\xc3')", "", parse_json(kOdd, "test")).verdict, Verdict::kFail);
   EXPECT_EQ(judged("bfcl", "f(x='a')", "", parse_json(kOdd, "test")).verdict, Verdict::kFail);
   EXPECT_THAT(fault_of_check("bfcl:java", kTaskCheck), HasSubstr("irrelevance or relevance"));
 }
@@ -203,6 +204,10 @@ TEST(Call, SpellingDoesNotMatter) {
                             "shop.find(place=\"San Francisco\", tags=['a', 'b'], n='2')",
                             "shop.find(place=\"San Francisco\", tags=['a', 'b'], n=2) or buy(n=1)"})
     EXPECT_EQ(judged("call", other, reference).verdict, Verdict::kFail) << other;
+  EXPECT_EQ(judged("call", "f(a=1), with the item(s) of g() and print(x).", "f(a=1)").verdict,
+            Verdict::kPass);
+  EXPECT_EQ(judged("call", "use main()", "main()").verdict, Verdict::kPass);
+  EXPECT_EQ(judged("call", "use main(1)", "main()").verdict, Verdict::kFail);
   EXPECT_EQ(judged("call", "g(h(2), x=true)", "g(h(2.0), x=True)").verdict, Verdict::kPass);
   Example none;
   none.response = "no call";
