@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/model_flags.h"
 #include "run/eval_set.h"
+#include "run/evaluation.h"
 #include "run/variants.h"
 #include "task/task.h"
 
@@ -39,6 +40,7 @@ struct TaskFlags {
   std::vector<std::string> tasks;
   int64_t limit = 0, num_fewshot = -1;
   bool apply_chat_template = false, truncate = false, list = false;
+  std::vector<std::string> compare;
 
   // "eval=[...]", in place of the recipe's own tasks.
   std::string setting() const {
@@ -62,6 +64,7 @@ void list_all(const Recipe& recipe) {
 
 void evaluate(StageFlags flags, const TaskFlags& tasks) {
   if (tasks.list) return list_all(flags.recipe.read());
+  if (!tasks.compare.empty()) return write_out(compare_evaluations(tasks.compare[0], tasks.compare[1]));
   if (!tasks.tasks.empty()) flags.recipe.words.push_back(tasks.setting());
   run(std::move(flags), kEval);
 }
@@ -75,6 +78,7 @@ void add_eval(const Registry& registry) {
       "  sdft eval --model_name_or_path MODEL --tasks arc_easy,gsm8k --limit 100 --output_dir scores\n"
       "  sdft eval --model_name_or_path MODEL --tasks mmlu --adapters runs/one/sdft,runs/two/sdft "
       "--output_dir scores\n"
+      "  sdft eval --compare runs/one:sdft runs/two:sdft\n"
       "  sdft eval --list",
       [flags, tasks] { evaluate(*flags, *tasks); });
   command->add_flag("--fresh", flags->options.fresh,
@@ -98,6 +102,11 @@ void add_eval(const Registry& registry) {
       "--truncate", tasks->truncate,
       "leave out the beginning of texts that are too long to score, as lm-evaluation-harness does");
   command->add_flag("--list", tasks->list, "show all tasks");
+  command
+      ->add_option("--compare", tasks->compare,
+                   "two evaluated directories, or DIR:MODEL of them, example by example")
+      ->expected(2)
+      ->type_name("A B");
   add_recipe_flags(command, &flags->recipe);
 }
 

@@ -59,6 +59,8 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
 }
 
 namespace {
+const std::string kTooLong = name_of(FinishReason::kPromptTooLong);
+
 // What is evaluated: a model, a task, and where its results go.
 struct Evaluation {
   RunContext& run;
@@ -86,7 +88,10 @@ std::vector<EvalResult> checked(const std::string& check, bool opened, const std
   for (size_t i = 0; i < examples.size(); ++i)
     items.push_back(check_item(examples[i], strip_thinking(answers[i].text, opened),
                                answers[i].finish != name_of(FinishReason::kStop)));
-  return judge(parse_check(check, kTaskCheck), items);
+  std::vector<EvalResult> results = judge(parse_check(check, kTaskCheck), items);
+  for (size_t i = 0; i < results.size(); ++i)
+    if (answers[i].finish == kTooLong) results[i] = unanswered(results[i].id, kTooLong);
+  return results;
 }
 
 bool opens_trace(const RunContext& run, const std::string& prompt_template) {
@@ -141,8 +146,8 @@ void write_items(const Evaluation& e, const std::vector<std::optional<ItemResult
       }
       verdicts.push_back(verdict_of(e.set.task(i), item.id, *results[i]));
     } else {
-      line["unanswered"] = name_of(FinishReason::kPromptTooLong);
-      verdicts.push_back({item.id, Verdict::kFail, 0, name_of(FinishReason::kPromptTooLong)});
+      line["unanswered"] = kTooLong;
+      verdicts.push_back(unanswered(item.id, kTooLong));
     }
     lines += to_line(line) + "\n";
   }

@@ -113,6 +113,7 @@ struct Recipe {
   int64_t eval_max_samples = 0;
   std::string include_path, data_dir = "data";  // of task files: where they and their datasets are
   std::string adapters;                         // models of elsewhere that are evaluated too
+  std::string embedding_model = "none";         // of the answers' similarity to the seed's
 };
 
 // Whose results a setting changes (a set of bits).

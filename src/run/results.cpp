@@ -62,32 +62,6 @@ void add_model(const fs::path& dir, const std::string& model, bool first, TaskRe
   }
 }
 
-// "12 / 20", of graded answers the mean score; of those that were answered.
-std::string score_text(const TaskResults& task, const std::string& model) {
-  if (!task.judged) return "not judged";
-  std::vector<double> scores;
-  size_t passed = 0, graded = 0;
-  for (const TaskItem& item : task.items) {
-    const EvalResult& result = *item.answers.at(model).result;
-    if (result.verdict == Verdict::kUnanswered) continue;
-    scores.push_back(result.score);
-    passed += result.verdict == Verdict::kPass;
-    graded += result.verdict == Verdict::kGraded;
-  }
-  return graded > 0 ? fmt::format("{:.3f}", mean(scores)) : fmt::format("{} / {}", passed, scores.size());
-}
-
-// "seed 3, sdft 4"; "" where every model answered everything.
-std::string unanswered_text(const TaskResults& task, const std::vector<std::string>& models) {
-  std::string text;
-  for (const std::string& model : models) {
-    const auto count = std::count_if(task.items.begin(), task.items.end(), [&](const TaskItem& item) {
-      return !item.answers.at(model).unanswered().empty();
-    });
-    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", model, count);
-  }
-  return text;
-}
 }  // namespace
 
 std::string JudgedAnswer::unanswered() const {
@@ -142,22 +116,6 @@ std::vector<std::string> evaluated_models(const Recipe& recipe, const fs::path& 
       models.push_back(model);
   }
   return models;
-}
-
-std::string results_table(const Recipe& recipe, const fs::path& run_dir,
-                          const std::vector<std::string>& models) {
-  std::string text = fmt::format("{:<24}", "right answers"), remarks;
-  for (const std::string& model : models) text += fmt::format("{:>16}", model);
-  text += "\n";
-  for (const TaskSettings& task : recipe.eval) {
-    const TaskResults results = read_task_results(run_dir, models, task);
-    text += fmt::format("{:<24}", task.name);
-    for (const std::string& model : models) text += fmt::format("{:>16}", score_text(results, model));
-    text += "\n";
-    if (const std::string missing = unanswered_text(results, models); !missing.empty())
-      remarks += fmt::format("{}: prompts without an answer, in no score: {}\n", task.name, missing);
-  }
-  return text + remarks;
 }
 
 }  // namespace sdft

@@ -45,8 +45,4 @@ Failures read_failures(const std::filesystem::path& run_dir);
 // Of the `tried` ones; those of others stay as they were.
 void write_failures(const std::filesystem::path& run_dir, const std::vector<std::string>& tried,
                     const Failures& failures);
-// For a terminal: a line a task, right answers (of graded ones the mean score) of each model.
-std::string results_table(const Recipe& recipe, const std::filesystem::path& run_dir,
-                          const std::vector<std::string>& models);
-
 }  // namespace sdft

@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/problems.h"
+#include "run/evaluation.h"
 #include "run/results.h"
+#include "run/similarity_stage.h"
 #include "run/stages.h"
 #include "run/sweep.h"
 #include "run/validate.h"
@@ -332,9 +334,17 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   for (const std::string& variant : plan.eval)
     if (!made.failed.count(variant))
       timed(run, "eval " + variant, [&] { eval_stage(run, variant, inputs.eval); });
+  if ((wanted & kEval) && recipe.embedding_model != "none") {
+    std::vector<std::string> made_models;
+    for (const std::string& variant : plan.eval)
+      if (!made.failed.count(variant)) made_models.push_back(variant);
+    timed(run, "similarity", [&] {
+      similarity_stage(run, recipe.embedding_model == "seed" ? "" : recipe.embedding_model, made_models);
+    });
+  }
   const std::string report = wanted == kAllStages ? report_run(recipe, dir) : "";
   made.problems.raise();  // the others are made, evaluated and in the report
-  if (wanted == kEval) return results_table(recipe, dir, plan.eval);
+  if (wanted == kEval) return write_results(recipe, dir, plan.eval);
   if (wanted != kAllStages) return made.said;
   end_stage(dir);
   return report;

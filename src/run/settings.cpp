@@ -342,6 +342,11 @@ std::vector<Setting> settings(Recipe& r) {
   add_change(r, list);
   list.push_back({"evaluation", "eval_max_samples", &r.eval_max_samples, "examples a task; 0: all"});
   list.back().between(0, kMany);
+  list.push_back(
+      {"evaluation", "embedding_model", &r.embedding_model,
+       "how alike answers are to the seed's, as cosine: the folder of a sentence encoder (tools/get-model "
+       "minilm), seed (its own hidden states) or none"});
+  list.back().is_path();
   list.push_back({"evaluation", "adapters", &r.adapters,
                   "adapters (or whole models), comma-separated, that are evaluated beside the seed and what "
                   "was trained here"});

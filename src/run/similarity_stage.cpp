@@ -19,6 +19,7 @@ namespace {
 constexpr const char* kSeed = "seed";
 
 bool compares_answers(const TaskSettings& task, const TaskResults& data) {
+  if (!task.task.empty()) return false;  // what task files ask is no conversation
   return !data.judged ||
          std::any_of(std::begin(report::kKinds), std::end(report::kKinds),
                      [&](const report::Kind& k) { return task.kind == k.name && k.compares_answers; });
