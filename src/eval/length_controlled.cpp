@@ -4,129 +4,61 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <random>
 #include <stdexcept>
 
+#include "eval/logistic.h"
 #include "eval/statistics.h"
 
 namespace sdft {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr size_t kFeatures = 3;  // length, difficulty, model
 constexpr size_t kFolds = 5;
 constexpr double kGamedWeight = 0.2 / 2;  // there are two gamed baselines
 
-using Features = std::array<double, kFeatures>;
+// scikit-learn draws a seed for each fit from numpy's generator, seeded with 123.
+class FitSeeds {
+ public:
+  uint32_t next() {
+    while (true)
+      if (const auto seed = static_cast<uint32_t>(generator_()) & 0x7fffffffu; seed < 0x7fffffffu)
+        return seed;
+  }
 
-// A judgement as the regression sees it: label is the probability that the model's answer is preferred.
-struct Row {
-  Features x{};
-  double label = 0, weight = 1;
+ private:
+  std::mt19937 generator_{123};
 };
 
-double dot(const Features& a, const Features& b) {
-  double sum = 0;
-  for (size_t i = 0; i < kFeatures; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-double logistic(double z) { return z >= 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z)); }
-double log_one_plus_exp(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
-
-double cross_entropy(const Row& row, const Features& w) {
-  const double z = dot(row.x, w);
-  return row.weight * (row.label * log_one_plus_exp(-z) + (1 - row.label) * log_one_plus_exp(z));
-}
-
-double objective(const std::vector<Row>& rows, double c, const Features& w) {
-  double sum = 0, penalty = 0;
-  for (const Row& row : rows) sum += cross_entropy(row, w);
-  for (double value : w) penalty += std::abs(value);
-  return penalty + c * sum;
-}
-
-// The step that minimises the objective's quadratic model with its penalty, one coordinate after another.
-Features newton_step(const Features& gradient, const std::array<Features, kFeatures>& curvature,
-                     const Features& w) {
-  Features step{};
-  for (int pass = 0; pass < 2000; ++pass) {
-    double moved = 0;
-    for (size_t j = 0; j < kFeatures; ++j) {
-      const double h = curvature[j][j];
-      if (h <= 0) continue;  // a feature that is 0 everywhere
-      const double slope = gradient[j] + dot(curvature[j], step) - h * step[j];
-      const double free = w[j] - slope / h;  // without the penalty
-      const double wanted = std::copysign(std::max(std::abs(free) - 1 / h, 0.0), free) - w[j];
-      moved = std::max(moved, std::abs(wanted - step[j]));
-      step[j] = wanted;
-    }
-    if (moved < 1e-14) break;
-  }
-  return step;
-}
-
-// min |w|_1 + c sum of cross entropies, by proximal Newton steps (Yuan, Ho and Lin 2012, run to the optimum).
-Features fit(const std::vector<Row>& rows, double c) {
-  Features w{};
-  double value = objective(rows, c, w);
-  for (int iteration = 0; iteration < 200; ++iteration) {
-    Features gradient{};
-    std::array<Features, kFeatures> curvature{};
-    for (const Row& row : rows) {
-      const double p = logistic(dot(row.x, w)), h = c * row.weight * p * (1 - p);
-      for (size_t i = 0; i < kFeatures; ++i) {
-        gradient[i] += c * row.weight * (p - row.label) * row.x[i];
-        for (size_t j = 0; j < kFeatures; ++j) curvature[i][j] += h * row.x[i] * row.x[j];
-      }
-    }
-    const Features step = newton_step(gradient, curvature, w);
-    double scale = 1, moved = 0, next_value = value;
-    Features next = w;
-    for (; scale > 1e-10; scale /= 2) {
-      for (size_t i = 0; i < kFeatures; ++i) next[i] = w[i] + scale * step[i];
-      next_value = objective(rows, c, next);
-      if (next_value <= value) break;
-    }
-    if (next_value > value) break;  // rounding leaves nothing to gain
-    for (size_t i = 0; i < kFeatures; ++i) moved = std::max(moved, std::abs(next[i] - w[i]));
-    w = next;
-    value = next_value;
-    if (moved < 1e-13) break;
-  }
-  return w;
-}
-
 // The C, of 10 from 1e-4 to 1e4, whose fits foretell the left-out folds best; of equal ones the smallest.
-double choose_inverse_penalty(const std::vector<Row>& rows) {
-  double best = 0, best_loss = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 10; ++i) {
-    const double c = std::pow(10.0, -4 + 8.0 * i / 9);
-    double loss = 0;
-    for (size_t fold = 0; fold < kFolds; ++fold) {
-      std::vector<Row> kept, left_out;
-      for (size_t r = 0; r < rows.size(); ++r)
-        ((rows.size() - 1 - r) % kFolds == fold ? left_out : kept).push_back(rows[r]);
-      const Features w = fit(kept, c);
+double choose_inverse_penalty(const std::vector<LogisticRow>& rows) {
+  constexpr size_t kChoices = 10;
+  std::array<double, kChoices> choices{}, loss{};
+  for (size_t i = 0; i < kChoices; ++i) choices[i] = std::pow(10.0, -4 + 8.0 * static_cast<double>(i) / 9);
+  for (size_t fold = 0; fold < kFolds; ++fold) {
+    std::vector<LogisticRow> kept, left_out;
+    for (size_t r = 0; r < rows.size(); ++r)
+      ((rows.size() - 1 - r) % kFolds == fold ? left_out : kept).push_back(rows[r]);
+    FitSeeds seeds;
+    for (size_t i = 0; i < kChoices; ++i) {
+      const LogisticWeights w = fit_logistic(kept, {choices[i], seeds.next()});
       double sum = 0;
-      for (const Row& row : left_out) sum += cross_entropy(row, w);
-      loss += sum / static_cast<double>(left_out.size());
-    }
-    if (loss < best_loss) {
-      best_loss = loss;
-      best = c;
+      for (const LogisticRow& row : left_out) sum += cross_entropy(row, w);
+      loss[i] += sum / static_cast<double>(left_out.size());
     }
   }
-  return best;
+  return choices[static_cast<size_t>(std::min_element(loss.begin(), loss.end()) - loss.begin())];
 }
 
 double standard_error(const std::vector<double>& values) {
   return standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
 }
 
-std::vector<Row> regression_rows(const std::vector<JudgedPair>& pairs, LengthModel model,
-                                 const std::vector<GamedJudgement>& gamed) {
+// The features are length, difficulty and model.
+std::vector<LogisticRow> regression_rows(const std::vector<JudgedPair>& pairs, LengthModel model,
+                                         const std::vector<GamedJudgement>& gamed) {
   const bool difficulty = model != LengthModel::kMinimal;
-  std::vector<Row> rows;
+  std::vector<LogisticRow> rows;
   for (const GamedJudgement& g : gamed)
     rows.push_back({{std::tanh(g.length_difference), g.difficulty, 0}, g.preference, kGamedWeight});
   std::vector<double> differences;
@@ -174,15 +106,15 @@ LengthControlled length_controlled_win_rate(const std::vector<JudgedPair>& pairs
     result.win_rate = result.standard_error = kNan;
     return result;
   }
-  const std::vector<Row> rows = regression_rows(pairs, model, gamed);
+  const std::vector<LogisticRow> rows = regression_rows(pairs, model, gamed);
   result.inverse_penalty = choose_inverse_penalty(rows);
-  const Features w = fit(rows, result.inverse_penalty);
+  const LogisticWeights w = fit_logistic(rows, {result.inverse_penalty, FitSeeds().next()});
   result.length_weight = w[0];
   result.difficulty_weight = w[1];
   result.model_weight = w[2];
   std::vector<double> predicted;
   for (const JudgedPair& pair : pairs)
-    predicted.push_back(logistic((model == LengthModel::kMinimal ? 0 : w[1] * pair.difficulty) + w[2]));
+    predicted.push_back(probability({0, model == LengthModel::kMinimal ? 0 : pair.difficulty, 1}, w));
   result.win_rate = mean(predicted);
   result.standard_error = standard_error(predicted);
   return result;
