@@ -140,7 +140,7 @@ std::string shortened(const std::string& text) {
 
 const JudgeTemplate& default_judge_template() {
   static const JudgeTemplate kTemplate{
-      "sdft",
+      "default",
       "You compare two answers to the same instruction and say which one a careful reader would rather have. "
       "What counts is whether it does what was asked, is right, and is clear; neither its length nor its "
       "place "
