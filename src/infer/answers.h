@@ -1,26 +1,18 @@
-// Answers to many prompts, kept in a JSONL file as they come, so that a killed run goes on where it was.
+// Answers of a model to many prompts, kept in a JSONL file as they come (data/answer_file.h).
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "data/answer_file.h"
 #include "infer/generator.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace sdft {
 
-struct Answer {
-  std::string id;
-  std::string text;
-  std::string finish;  // name_of(FinishReason)
-  int64_t tokens = 0;  // that were written, without a stop token
-};
-
-// {"id", "text", "finish", "tokens"}
-std::string line_of(const Answer& answer);
-
-// Generates, and appends each answer to the file `part` as it is finished.
+// Generates, and appends each answer to the file `part` as it is finished. Answer::finish is
+// name_of(FinishReason).
 void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
                  const GenerateOptions& options, const std::filesystem::path& part,
                  const std::function<void(Answer)>& on_answer);
@@ -34,8 +26,5 @@ std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
                                const std::filesystem::path& path,
                                const std::function<void(size_t done)>& on_progress);
-
-// The answers that answer_all() wrote to `path`.
-std::vector<Answer> read_answers(const std::filesystem::path& path);
 
 }  // namespace sdft

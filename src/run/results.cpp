@@ -65,8 +65,8 @@ void add_model(const fs::path& dir, const std::string& model, bool first, TaskRe
 }  // namespace
 
 std::string JudgedAnswer::unanswered() const {
-  for (const char* reason : {name_of(FinishReason::kPromptTooLong), "endpoint_failed"})
-    if (answer.finish == reason) return reason;
+  if (answer.finish == name_of(FinishReason::kPromptTooLong)) return answer.finish;
+  if (answer.finish == kFailed) return kEndpointFailed;
   return result && result->verdict == Verdict::kUnanswered ? result->reason : "";
 }
 

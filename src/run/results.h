@@ -13,6 +13,8 @@
 
 namespace sdft {
 
+inline constexpr const char* kEndpointFailed = "endpoint_failed";  // why there is no answer
+
 // What a model answered to an example, and what the task's check said of it; none where nothing is judged.
 struct JudgedAnswer {
   Answer answer;
