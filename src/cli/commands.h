@@ -48,6 +48,7 @@ void add_generate(const Registry& registry);  // generate, chat
 void add_text(const Registry& registry);      // tokenize, render
 void add_preview(const Registry& registry);   // preview
 void add_score(const Registry& registry);     // score
+void add_judge(const Registry& registry);     // judge
 void add_model(const Registry& registry);     // merge, inspect
 void add_gguf(const Registry& registry);      // import, export
 

@@ -91,6 +91,7 @@ sdft::cli::Action parse(int argc, char** argv) {
   add_run(registry);
   add_generate(registry);
   add_score(registry);
+  add_judge(registry);
   add_text(registry);
   add_preview(registry);
   add_model(registry);

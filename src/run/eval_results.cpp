@@ -1,5 +1,6 @@
 // results.json, the harness's form of it, the table, and two evaluations side by side.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "eval/statistics.h"
 #include "report/format.h"
 #include "report/measure.h"
 #include "run/eval_set.h"

@@ -4,10 +4,9 @@
 
 #include "base/file.h"
 #include "base/progress.h"
-#include "check/check.h"
-#include "data/thinking.h"
 #include "data/turn_end.h"
 #include "infer/answers.h"
+#include "run/eval_files.h"
 #include "run/stages.h"
 #include "run/variants.h"
 
@@ -59,8 +58,6 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
 }
 
 namespace {
-const std::string kTooLong = name_of(FinishReason::kPromptTooLong);
-
 // What is evaluated: a model, a task, and where its results go.
 struct Evaluation {
   RunContext& run;
@@ -74,25 +71,6 @@ struct Evaluation {
     return {variant + " " + settings.name, count, "answers", run.progress};
   }
 };
-
-void write_results(const fs::path& dir, const std::vector<EvalResult>& results) {
-  std::string lines;
-  for (const EvalResult& result : results) lines += to_line(to_json(result)) + "\n";
-  if (!lines.empty()) write_file_atomic(dir / "scores.jsonl", lines);
-}
-
-// What a check says of answers. opened: the prompts end inside a thinking model's trace.
-std::vector<EvalResult> checked(const std::string& check, bool opened, const std::vector<Example>& examples,
-                                const std::vector<Answer>& answers) {
-  std::vector<CheckItem> items;
-  for (size_t i = 0; i < examples.size(); ++i)
-    items.push_back(check_item(examples[i], strip_thinking(answers[i].text, opened),
-                               answers[i].finish != name_of(FinishReason::kStop)));
-  std::vector<EvalResult> results = judge(parse_check(check, kTaskCheck), items);
-  for (size_t i = 0; i < results.size(); ++i)
-    if (answers[i].finish == kTooLong) results[i] = unanswered(results[i].id, kTooLong);
-  return results;
-}
 
 bool opens_trace(const RunContext& run, const std::string& prompt_template) {
   return !prompt_template.empty() && find_prompt_template(prompt_template).chat &&
@@ -112,55 +90,10 @@ void evaluate_dataset(const Evaluation& e) {
   Progress progress = e.progress(requests.size());
   const auto answers = answer_all(e.model, e.run.bundle.tokenizer, requests, options, e.dir / "answers.jsonl",
                                   [&](size_t done) { progress.update(done); });
-  write_results(e.dir, checked(e.settings.check, opens_trace(e.run, prompt.name), examples, answers));
+  keep_checked(e.dir, e.settings.check, opens_trace(e.run, prompt.name), examples, answers);
 }
 
 // --- Task files ---
-
-// A task's verdict on an item, of its first metric.
-EvalResult verdict_of(const Task& task, const std::string& id, const ItemResult& result) {
-  const double value = result.values.front().second.value;
-  const bool verdict = !task.metrics.empty() && task.metrics.front().verdict && !task.process_results;
-  if (!verdict) return {id, Verdict::kGraded, std::clamp(value, 0.0, 1.0), ""};
-  return {id, value > 0 ? Verdict::kPass : Verdict::kFail, value > 0 ? 1.0 : 0.0, value > 0 ? "" : kMismatch};
-}
-
-// Whether the first metric is a share, as verdicts and scores are.
-bool is_share(const Task& task) {
-  return task.metrics.empty() || task.metrics.front().aggregation == Aggregation::kMean;
-}
-
-// items.jsonl: of each item the values of all metrics, and what they are made of.
-void write_items(const Evaluation& e, const std::vector<std::optional<ItemResult>>& results,
-                 const std::vector<Json>& details) {
-  std::string lines;
-  std::vector<EvalResult> verdicts;
-  for (size_t i = 0; i < results.size(); ++i) {
-    const EvalItem& item = e.set.items[i];
-    Json line = {{"id", item.id}};
-    for (const auto& [key, value] : details[i].items()) line[key] = value;
-    if (results[i]) {
-      for (const auto& [name, value] : results[i]->values) {
-        line["metrics"][name] = value.value;
-        if (value.weight != 1) line["weights"][name] = value.weight;
-      }
-      verdicts.push_back(verdict_of(e.set.task(i), item.id, *results[i]));
-    } else {
-      line["unanswered"] = kTooLong;
-      verdicts.push_back(unanswered(item.id, kTooLong));
-    }
-    lines += to_line(line) + "\n";
-  }
-  write_file_atomic(e.dir / "items.jsonl", lines);
-  if (is_share(e.set.tasks.front())) write_results(e.dir, verdicts);
-}
-
-// The text before the first of the stop strings.
-std::string before_stop(std::string text, const std::vector<std::string>& stops) {
-  for (const std::string& stop : stops)
-    if (!stop.empty()) text.resize(std::min(text.size(), text.find(stop)));
-  return text;
-}
 
 GenerateOptions options_of(const Evaluation& e, const Task& task) {
   GenerateOptions options = e.run.generation();
@@ -171,10 +104,6 @@ GenerateOptions options_of(const Evaluation& e, const Task& task) {
   for (const std::string& stop : task.generation.until)
     if (!stop.empty()) options.constraints.stop_strings.push_back(stop);
   return options;
-}
-
-std::string request_id(const EvalItem& item, int64_t repeat) {
-  return repeat == 0 ? item.id : item.id + "#" + std::to_string(repeat + 1);
 }
 
 // Answers by request, of one task after the other, since they may differ in how answers are written.
@@ -201,65 +130,11 @@ std::map<std::string, Answer> written_answers(const Evaluation& e) {
   return all;
 }
 
-void evaluate_generation(const Evaluation& e) {
-  const std::map<std::string, Answer> written = written_answers(e);
-  const std::vector<EvalItem>& items = e.set.items;
-  std::vector<std::optional<ItemResult>> results(items.size());
-  std::vector<Json> details(items.size());
-  std::vector<Answer> firsts;
-  std::string lines;
-  for (size_t i = 0; i < items.size(); ++i) {
-    const Task& task = e.set.task(i);
-    std::vector<std::string> texts;
-    for (int64_t repeat = 0; repeat < task.repeats; ++repeat)
-      texts.push_back(before_stop(written.at(request_id(items[i], repeat)).text, task.generation.until));
-    Answer first = written.at(items[i].id);
-    first.text = texts.front();
-    lines += line_of(first) + "\n";
-    details[i] = {{"answers", texts}, {"references", items[i].references}};
-    if (first.finish != name_of(FinishReason::kPromptTooLong) && task.check.empty())
-      results[i] = result_of(task, items[i], texts, {}, {});
-    firsts.push_back(std::move(first));
-  }
-  write_file_atomic(e.dir / "answers.jsonl", lines);
-  const Task& first = e.set.tasks.front();
-  if (first.check.empty()) return write_items(e, results, details);
-  write_results(e.dir, checked(first.check, opens_trace(e.run, template_of(e.settings, first)),
-                               e.set.dataset.examples, firsts));
-}
-
-// What a model thinks of an item's questions; nothing where one does not fit into the context.
-struct Likelihoods {
-  std::vector<double> log_likelihoods;
-  std::vector<bool> greedy;
-};
-
-Json to_json(const std::string& id, const std::optional<Likelihoods>& of) {
-  Json line = {{"id", id}};
-  if (of) line["log_likelihoods"] = of->log_likelihoods, line["greedy"] = of->greedy;
-  return line;
-}
-
-std::map<std::string, std::optional<Likelihoods>> read_likelihoods(const fs::path& path) {
-  std::map<std::string, std::optional<Likelihoods>> all;
-  std::error_code none;
-  if (!fs::exists(path, none)) return all;
-  for_each_line(path, [&](std::string_view text, size_t number) {
-    const std::string where = path.string() + ":" + std::to_string(number);
-    const Json line = parse_json(text, where);
-    auto& of = all[require<std::string>(line, "id", where)];
-    if (line.contains("greedy"))
-      of = Likelihoods{require<std::vector<double>>(line, "log_likelihoods", where),
-                       require<std::vector<bool>>(line, "greedy", where)};
-  });
-  return all;
-}
-
 // Of some items at a time, so that a killed evaluation goes on where it was.
 constexpr size_t kGroup = 256;
 
 void score_group(const Evaluation& e, const std::vector<size_t>& group,
-                 std::map<std::string, std::optional<Likelihoods>>* all, LineWriter* file,
+                 std::map<std::string, Likelihoods>* all, LineWriter* file,
                  const std::function<void(size_t)>& on_progress) {
   std::vector<ScoreItem> asked;
   std::vector<std::vector<size_t>> counts;  // of each item, how many windows each of its questions has
@@ -279,22 +154,23 @@ void score_group(const Evaluation& e, const std::vector<size_t>& group,
   const std::vector<Score> scores = score(e.model, asked, options);
   size_t next = 0;
   for (size_t g = 0; g < group.size(); ++g) {
-    std::optional<Likelihoods> of = Likelihoods{};
+    Likelihoods of;
     for (const size_t windows : counts[g]) {
       double sum = 0;
       bool greedy = true;
       for (size_t w = 0; w < windows; ++w, ++next)
         sum += scores[next].log_prob, greedy &= scores[next].greedy;
-      if (of) of->log_likelihoods.push_back(sum), of->greedy.push_back(greedy);
-      if (windows == 0) of.reset();
+      of.log_likelihoods.push_back(sum);
+      of.greedy.push_back(greedy);
+      if (windows == 0) of.missing = name_of(FinishReason::kPromptTooLong);
     }
     const std::string& id = e.set.items[group[g]].id;
-    file->write(to_line(to_json(id, of)));
+    file->write(line_of(id, of));
     (*all)[id] = std::move(of);
   }
 }
 
-std::map<std::string, std::optional<Likelihoods>> scored_items(const Evaluation& e) {
+std::map<std::string, Likelihoods> scored_items(const Evaluation& e) {
   const fs::path path = e.dir / "likelihoods.jsonl";
   auto all = read_likelihoods(path);
   LineWriter file(path);
@@ -313,30 +189,6 @@ std::map<std::string, std::optional<Likelihoods>> scored_items(const Evaluation&
   return all;
 }
 
-void evaluate_likelihoods(const Evaluation& e) {
-  const auto all = scored_items(e);
-  std::vector<std::optional<ItemResult>> results;
-  std::vector<Json> details;
-  std::string lines;
-  for (size_t i = 0; i < e.set.items.size(); ++i) {
-    const EvalItem& item = e.set.items[i];
-    const std::optional<Likelihoods>& of = all.at(item.id);
-    results.emplace_back();
-    details.push_back({{"gold", item.gold}});
-    Answer answer{item.id, "", name_of(of ? FinishReason::kStop : FinishReason::kPromptTooLong), 0};
-    if (of) {
-      results.back() = result_of(e.set.task(i), item, {}, of->log_likelihoods, of->greedy);
-      details.back()["log_likelihoods"] = of->log_likelihoods;
-      details.back()["greedy"] = of->greedy;
-      const auto best = std::max_element(of->log_likelihoods.begin(), of->log_likelihoods.end());
-      if (!item.choices.empty())
-        answer.text = item.choices[static_cast<size_t>(best - of->log_likelihoods.begin())];
-    }
-    lines += line_of(answer) + "\n";
-  }
-  write_file_atomic(e.dir / "answers.jsonl", lines);
-  write_items(e, results, details);
-}
 }  // namespace
 
 void eval_stage(RunContext& run, const std::string& variant, const std::vector<EvalSet>& sets) {
@@ -354,9 +206,10 @@ void eval_stage(RunContext& run, const std::string& variant, const std::vector<E
     if (!sets[i].from_file())
       evaluate_dataset(evaluation);
     else if (sets[i].tasks.front().output == OutputType::kGenerateUntil)
-      evaluate_generation(evaluation);
+      keep_written(dir, sets[i], written_answers(evaluation),
+                   opens_trace(run, template_of(settings, sets[i].tasks.front())));
     else
-      evaluate_likelihoods(evaluation);
+      keep_likelihoods(dir, sets[i], scored_items(evaluation));
     end_stage(dir);
   }
 }

@@ -113,7 +113,9 @@ struct Recipe {
   int64_t eval_max_samples = 0;
   std::string include_path, data_dir = "data";  // of task files: where they and their datasets are
   std::string adapters;                         // models of elsewhere that are evaluated too
-  std::string embedding_model = "none";         // of the answers' similarity to the seed's
+  std::string endpoint, endpoint_model;         // a server's model, evaluated in place of a folder's
+  int64_t endpoint_concurrency = 8;
+  std::string embedding_model = "none";  // of the answers' similarity to the seed's
 };
 
 // Whose results a setting changes (a set of bits).

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "eval/statistics.h"
+#include "run/endpoint_stage.h"
 #include "run/stages.h"
 #include "run/variants.h"
 
@@ -110,6 +111,7 @@ std::vector<std::string> evaluated_models(const Recipe& recipe, const fs::path& 
   std::vector<std::string> names = {"seed"}, models;
   for (const Variant& variant : known_variants(recipe)) names.push_back(variant.name);
   for (const auto& [name, path] : named_adapters(recipe)) names.push_back(name);
+  if (!recipe.endpoint.empty()) names.push_back(endpoint_name(recipe));
   for (const std::string& model : names) {
     auto answered = [&](const TaskSettings& task) { return stage_done(eval_dir(run_dir, model, task.name)); };
     if (!recipe.eval.empty() && std::all_of(recipe.eval.begin(), recipe.eval.end(), answered))

@@ -331,7 +331,7 @@ void add_change(Recipe& r, std::vector<Setting>& list) {
 
 std::vector<Setting> settings(Recipe& r) {
   std::vector<Setting> list;
-  list.reserve(128);  // the rows are built in place
+  list.reserve(256);  // the rows are built in place
   add_model(r, list);
   add_data(r, list);
   add_method(r, list);
@@ -342,6 +342,14 @@ std::vector<Setting> settings(Recipe& r) {
   add_change(r, list);
   list.push_back({"evaluation", "eval_max_samples", &r.eval_max_samples, "examples a task; 0: all"});
   list.back().between(0, kMany);
+  list.push_back(
+      {"evaluation", "endpoint", &r.endpoint,
+       "a server with OpenAI's interface, whose model is evaluated in place of model_name_or_path: "
+       "http://localhost:8000; its key is read from SDFT_API_KEY or OPENAI_API_KEY"});
+  list.push_back({"evaluation", "endpoint_model", &r.endpoint_model, "the model's name there"});
+  list.push_back(
+      {"evaluation", "endpoint_concurrency", &r.endpoint_concurrency, "requests under way at once"});
+  list.back().between(1, 1000);
   list.push_back(
       {"evaluation", "embedding_model", &r.embedding_model,
        "how alike answers are to the seed's, as cosine: the folder of a sentence encoder (tools/get-model "

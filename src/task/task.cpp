@@ -52,7 +52,10 @@ Json read_with_includes(const fs::path& file, int depth = 0) {
 // Reads the keys of one file into a task, and refuses what is left.
 class TaskReader {
  public:
-  TaskReader(const fs::path& file, Json keys) : file_(file), keys_(std::move(keys)) { task_.file = file; }
+  TaskReader(const fs::path& file, Json keys) : file_(file), keys_(std::move(keys)) {
+    task_.file = file;
+    task_.sha256 = sha256(keys_.dump());
+  }
 
   Task read() {
     task_.name = text("task");

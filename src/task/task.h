@@ -80,6 +80,7 @@ struct Task {
   std::string prompt_template;  // "": plain text
   double chance = 0;            // that a guess is right; 0: 1 / choices where there are choices
   Json version;                 // metadata.version
+  std::string sha256;           // of all its keys, those of included files too
 };
 
 // Where tasks are looked for by name, in this order; a name with a slash or ending in .yaml is a file.

@@ -1,0 +1,20 @@
+// Evaluation of a model behind a server (remote/endpoint.h): the recipe's tasks, asked there.
+#pragma once
+
+#include <string>
+
+#include "run/recipe.h"
+#include "run/run.h"
+
+namespace sdft {
+
+// The name that the model has in results and folders: `endpoint_model` with every / as _.
+std::string endpoint_name(const Recipe& recipe);
+
+// As run_recipe(recipe, kEval, options) of a recipe with `endpoint`: needs no model folder. The key comes
+// from the environment variable SDFT_API_KEY, else OPENAI_API_KEY. What the server did not answer is
+// unanswered, not wrong, and is asked again by the next call. Error(kUsage) with all that cannot be asked of
+// a server.
+std::string evaluate_endpoint(const Recipe& recipe, const RunOptions& options);
+
+}  // namespace sdft
