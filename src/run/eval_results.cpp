@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "eval/statistics.h"
 #include "report/format.h"
 #include "report/measure.h"
@@ -149,8 +150,7 @@ void add_metrics(const Totals& totals, Json* task) {
 void add_to_harness(const TaskSettings& settings, const std::vector<Task>& tasks,
                     const std::vector<MetricTotal>& totals, Json* json) {
   for (const Task& task : tasks) {
-    Json& result = (*json)["results"][task.name];
-    result["alias"] = task.alias;
+    Json result = {{"alias", task.alias}};
     for (const MetricTotal& t : totals) {
       if (t.task != task.name) continue;
       const std::string base = t.metric.substr(0, t.metric.find(',')),
@@ -161,6 +161,7 @@ void add_to_harness(const TaskSettings& settings, const std::vector<Task>& tasks
       (*json)["higher_is_better"][task.name][base] = t.higher_is_better;
       (*json)["n-samples"][task.name]["effective"] = t.n;
     }
+    (*json)["results"][task.name] = std::move(result);
     (*json)["n-shot"][task.name] = settings.num_fewshot >= 0 ? settings.num_fewshot : task.num_fewshot;
     (*json)["versions"][task.name] = task.version;
   }
@@ -176,21 +177,38 @@ std::string between(double low, double high, bool share) {
   return std::isnan(low) || std::isnan(high) ? "" : "[" + shown(low, share) + ", " + shown(high, share) + "]";
 }
 
-constexpr const char* kRow = "{:<26} {:<14} {:<16} {:>6} {:>8} {:<16} {:>7} {:<16} {:>7}\n";
+// Lines of cells, each column as wide as its widest cell; texts to the left, numbers to the right.
+struct Table {
+  std::vector<std::vector<std::string>> rows = {
+      {"task", "model", "metric", "n", "value", "95 %", "change", "95 %", "p"}};
 
-std::string heading() {
-  return fmt::format(kRow, "task", "model", "metric", "n", "value", "95 %", "change", "95 %", "p");
-}
+  std::string text() const {
+    constexpr size_t kTexts[] = {0, 1, 2, 5, 7};
+    std::vector<size_t> widths(rows[0].size(), 0);
+    for (const auto& row : rows)
+      for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], utf8_count(row[c]));
+    std::string all;
+    for (const auto& row : rows) {
+      std::string line;
+      for (size_t c = 0; c < row.size(); ++c) {
+        const std::string space(widths[c] - utf8_count(row[c]), ' ');
+        const bool left = std::find(std::begin(kTexts), std::end(kTexts), c) != std::end(kTexts);
+        line += (c > 0 ? "  " : "") + (left ? row[c] + space : space + row[c]);
+      }
+      all += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    }
+    return all;
+  }
+};
 
-std::string rows_of(const report::Task& task, std::vector<std::string>* notes) {
-  std::string text;
+void add_rows(const report::Task& task, Table* table, std::vector<std::string>* notes) {
   for (const report::Score& score : task.scores) {
     const report::Difference* d = score.differences.empty() ? nullptr : &score.differences.front();
-    text += fmt::format(
-        kRow, &score == &task.scores.front() ? task.name : "", score.model, task.metric, score.n,
-        shown(score.value, true), between(score.interval.low, score.interval.high, true),
-        d ? report::points(d->value) : "", d ? between(d->interval.low, d->interval.high, true) : "",
-        d && !std::isnan(d->p_adjusted) ? fmt::format("{:.3f}", d->p_adjusted) : "");
+    table->rows.push_back(
+        {&score == &task.scores.front() ? task.name : "", score.model, task.metric, std::to_string(score.n),
+         shown(score.value, true), between(score.interval.low, score.interval.high, true),
+         d ? report::points(d->value) : "", d ? between(d->interval.low, d->interval.high, true) : "",
+         d && !std::isnan(d->p_adjusted) ? fmt::format("{:.3f}", d->p_adjusted) : ""});
     if (d && !std::isnan(d->detectable) && !(d->p_adjusted < 0.05))
       notes->push_back(fmt::format("{}, {}: a change of less than {} points could well have been missed",
                                    task.name, score.model, shown(d->detectable, true)));
@@ -201,21 +219,20 @@ std::string rows_of(const report::Task& task, std::vector<std::string>* notes) {
       notes->push_back(
           fmt::format("{}, {}: {} answers were cut at their limit", task.name, score.model, score.cut));
   }
-  return text;
 }
 
 // Further metrics of a task file, or all where none is a share of right answers.
-std::string rows_of(const std::string& name, const Totals& totals, bool judged) {
-  std::string text;
+void add_rows(const std::string& name, const Totals& totals, bool judged, Table* table) {
+  std::string shown_name = judged ? "" : name;
   for (const auto& [model, all] : totals)
     for (size_t i = 0; i < all.size(); ++i) {
       const MetricTotal& t = all[i];
-      const bool first = i == 0 && all.back().task == t.task;  // in the row above
-      if (judged && first) continue;
-      text += fmt::format(kRow, t.task == name ? (judged ? "" : name) : "  " + t.task, model, t.metric, t.n,
-                          shown(t.value, t.share), between(t.low, t.high, t.share), "", "", "");
+      const bool group = all.back().task != t.task || all.front().task != t.task;
+      if (judged && !group && i == 0) continue;  // in the row above
+      table->rows.push_back({group ? "  " + t.task : shown_name, model, t.metric, std::to_string(t.n),
+                             shown(t.value, t.share), between(t.low, t.high, t.share), "", "", ""});
+      shown_name.clear();
     }
-  return text;
 }
 
 std::string with_notes(std::string text, const std::vector<std::string>& notes) {
@@ -237,12 +254,12 @@ std::string write_results(const Recipe& recipe, const fs::path& dir, const std::
                {"models", models},
                {"tasks", Json::array()}};
   std::map<std::string, Json> harness;  // by model
-  std::string text = heading();
+  Table table;
   std::vector<std::string> notes;
   for (const TaskSettings& settings : recipe.eval) {
     const report::Task* task = find_task(evaluation, settings.name);
     Json one = task ? json_of(*task) : Json{{"name", settings.name}, {"kind", settings.kind}};
-    if (task) text += rows_of(*task, &notes);
+    if (task) add_rows(*task, &table, &notes);
     if (!settings.task.empty()) {
       const std::vector<Task> tasks = find_tasks(settings.task, task_places(recipe));
       Totals totals;
@@ -251,14 +268,14 @@ std::string write_results(const Recipe& recipe, const fs::path& dir, const std::
         add_to_harness(settings, tasks, totals[model], &harness[model]);
       }
       add_metrics(totals, &one);
-      text += rows_of(settings.name, totals, task != nullptr);
+      add_rows(settings.name, totals, task != nullptr, &table);
     }
     json["tasks"].push_back(std::move(one));
   }
   for (const report::Task& task : evaluation.tasks) {  // similarities
     if (task.kind != "similarity") continue;
     json["tasks"].push_back(json_of(task));
-    text += rows_of(task, &notes);
+    add_rows(task, &table, &notes);
   }
   write_json(dir / "results.json", json);
   for (auto& [model, results] : harness) {
@@ -267,7 +284,7 @@ std::string write_results(const Recipe& recipe, const fs::path& dir, const std::
     make_directories(dir / "lm_eval");
     write_json(dir / "lm_eval" / (model + ".json"), results);
   }
-  return with_notes(text, notes);
+  return with_notes(table.text(), notes);
 }
 
 namespace {
@@ -335,9 +352,9 @@ std::string compare_evaluations(const std::string& before, const std::string& af
   }
   if (evaluation.tasks.empty()) fail_usage("the two have no judged task with the same examples in common");
   report::add_tests(scored, "", &evaluation);
-  std::string text = heading();
-  for (const report::Task& task : evaluation.tasks) text += rows_of(task, &notes);
-  return with_notes(text, notes);
+  Table table;
+  for (const report::Task& task : evaluation.tasks) add_rows(task, &table, &notes);
+  return with_notes(table.text(), notes);
 }
 
 }  // namespace sdft

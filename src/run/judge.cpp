@@ -41,7 +41,11 @@ Judge judge_of(const Endpoint& endpoint) {
     Progress progress("judge", prompts.size(), "replies");
     size_t done = 0;
     complete(endpoint, requests_of(prompts), options, [&](RemoteCompletion reply) {
-      const std::string error = reply.answer.finish == kFailed ? reply.answer.error : "";
+      const std::string& finish = reply.answer.finish;
+      const std::string error = finish == kFailed ? reply.answer.error
+                                : finish == "prompt_too_long"
+                                    ? "the prompt is longer than the judge's context"
+                                    : "";
       on_reply(std::stoul(reply.answer.id), {reply.answer.text, std::move(reply.first_token), error});
       progress.update(++done);
     });
