@@ -242,13 +242,13 @@ TEST(Completion, NotMoreAtOnceThanWanted) {
 
 TEST(Completion, TakesChunksAndLargeReplies) {
   const std::string large(10 << 20, 'x');
-  FakeServer server([&](const FakeRequest& request) {
-    FakeReply reply = chat_reply(request.number == 0 ? "in pieces" : large);
-    reply.way = request.number == 0 ? FakeReply::kChunked : FakeReply::kWhole;
-    return reply;
-  });
+  FakeReply pieces = chat_reply("in pieces");
+  pieces.way = FakeReply::kChunked;
+  const FakeReply whole = chat_reply(large);
+  FakeServer server([&](const FakeRequest& request) { return request.number == 0 ? pieces : whole; });
   Endpoint endpoint = endpoint_at(server.url());
   endpoint.concurrency = 1;
+  endpoint.try_seconds = 60;
   const auto answers = ask(endpoint, questions(2));
   EXPECT_EQ(answers.at("q0").text, "in pieces");
   EXPECT_EQ(answers.at("q1").text, large);
