@@ -16,7 +16,7 @@ class Builder {
     tree_.last.assign(sequences.size(), -1);
   }
 
-  PrefixTree build() {
+  SharedPrefixes build() {
     size_t first = 0;
     while (first < order_.size() && sequences_[order_[first]].empty()) ++first;
     part(first, order_.size(), 0, 0, -1);
@@ -67,11 +67,11 @@ class Builder {
   const std::vector<std::vector<int32_t>>& sequences_;
   int64_t worth_;
   std::vector<size_t> order_;
-  PrefixTree tree_;
+  SharedPrefixes tree_;
 };
 }  // namespace
 
-PrefixTree prefix_tree(const std::vector<std::vector<int32_t>>& sequences, int64_t worth) {
+SharedPrefixes shared_prefixes(const std::vector<std::vector<int32_t>>& sequences, int64_t worth) {
   return Builder(sequences, worth).build();
 }
 

@@ -15,13 +15,13 @@ struct Stretch {
   std::vector<size_t> children;
 };
 
-struct PrefixTree {
+struct SharedPrefixes {
   std::vector<Stretch> stretches;
   std::vector<size_t> roots;
   std::vector<int64_t> last;  // of each sequence, the stretch that ends it; -1 where it is empty
 };
 
 // `sequences` are different from each other. A stretch is shared where that saves at least `worth` tokens.
-PrefixTree prefix_tree(const std::vector<std::vector<int32_t>>& sequences, int64_t worth);
+SharedPrefixes shared_prefixes(const std::vector<std::vector<int32_t>>& sequences, int64_t worth);
 
 }  // namespace sdft

@@ -62,7 +62,7 @@ void check(ModelView model, const std::vector<ScoreItem>& items) {
 struct Readings {
   std::vector<std::vector<int32_t>> sequences;
   std::vector<std::vector<size_t>> items;  // of each sequence
-  PrefixTree tree;
+  SharedPrefixes tree;
 };
 
 // A shared stretch costs a copy of its keys and values for each that goes on from it: tokens it must save.
@@ -82,7 +82,7 @@ Readings plan_readings(const Model& model, const std::vector<ScoreItem>& items) 
     readings.items.push_back(std::move(asking));
   }
   const int64_t never = std::numeric_limits<int64_t>::max();
-  readings.tree = prefix_tree(readings.sequences, can_share(model) ? kWorthSharing : never);
+  readings.tree = shared_prefixes(readings.sequences, can_share(model) ? kWorthSharing : never);
   const std::vector<Stretch>& all = readings.tree.stretches;
   std::stable_sort(readings.tree.roots.begin(), readings.tree.roots.end(), [&](size_t a, size_t b) {
     if (all[a].children.empty() != all[b].children.empty()) return all[b].children.empty();

@@ -279,7 +279,7 @@ std::string write_results(const Recipe& recipe, const fs::path& dir, const std::
   }
   write_json(dir / "results.json", json);
   for (auto& [model, results] : harness) {
-    results["config"] = {{"model", "sdft"},
+    results["config"] = {{"model", "sdft.cpp"},
                          {"model_args", "pretrained=" + recipe.model_name_or_path + ",variant=" + model}};
     make_directories(dir / "lm_eval");
     write_json(dir / "lm_eval" / (model + ".json"), results);

@@ -142,10 +142,10 @@ TEST(Scorer, SharedBeginningsChangeNothing) {
   }
 }
 
-TEST(PrefixTree, ReadsWhatIsSharedOnce) {
+TEST(SharedPrefixes, ReadsWhatIsSharedOnce) {
   const std::vector<std::vector<int32_t>> sequences = {{1, 2, 3, 4}, {1, 2, 3, 5, 6}, {1, 2, 3},
                                                        {7},          {1, 2, 9},       {}};
-  const PrefixTree tree = prefix_tree(sequences, 1);
+  const SharedPrefixes tree = shared_prefixes(sequences, 1);
   int64_t tokens = 0;
   for (const Stretch& stretch : tree.stretches) tokens += stretch.end - stretch.begin;
   EXPECT_EQ(tokens, 8);  // 1 2 | 3 | 4 | 5 6 | 9 | 7
@@ -160,7 +160,7 @@ TEST(PrefixTree, ReadsWhatIsSharedOnce) {
     }
     EXPECT_EQ(way, sequences[s]) << s;
   }
-  const PrefixTree apart = prefix_tree(sequences, 1000);
+  const SharedPrefixes apart = shared_prefixes(sequences, 1000);
   EXPECT_EQ(apart.roots.size(), apart.stretches.size());
   EXPECT_EQ(apart.roots.size(), 5u);
 }
