@@ -57,6 +57,12 @@ const char* reason_of(ProgramResult::Outcome outcome) {
       return "tests_failed";
     case ProgramResult::kTimedOut:
       return "timed_out";
+    case ProgramResult::kUnsupported:
+      return "unsupported_value";
+    case ProgramResult::kBadReply:
+      return "bad_reply";
+    case ProgramResult::kBadTests:
+      return "bad_tests";
     case ProgramResult::kCrashed:
       break;
   }
@@ -66,18 +72,18 @@ const char* reason_of(ProgramResult::Outcome outcome) {
 std::vector<EvalResult> judge_programs(const std::vector<CheckItem>& items, const Argument&,
                                        const JudgeOptions& options) {
   std::vector<EvalResult> results;
-  std::vector<std::string> programs;
+  std::vector<Program> programs;
   std::vector<EvalResult*> judged;  // by a program each
   results.reserve(items.size());    // so that these pointers stay
   for (const CheckItem& item : items) {
     const std::optional<std::string> code = python_code(item.answer), tests = tests_of(item);
     results.push_back(result_of(item, false, tests ? "no_program" : "no_tests"));
     if (!code || !tests) continue;
-    programs.push_back(*code + "\n" + *tests);
+    programs.push_back({*code, *tests});
     judged.push_back(&results.back());
   }
   if (programs.empty()) return results;
-  const std::vector<ProgramResult> outcomes = run_python(programs, options.sandbox);
+  const std::vector<ProgramResult> outcomes = run_programs(programs, options.sandbox);
   for (size_t i = 0; i < outcomes.size(); ++i) {
     const bool passed = outcomes[i].passed();
     *judged[i] = {judged[i]->id, passed ? Verdict::kPass : Verdict::kFail, passed ? 1.0 : 0.0,
