@@ -50,6 +50,10 @@ class RemoteIterator(Remote):
         return self.sdft_link.ask('next', self)
 
 
+class Lost(BaseException):
+    """The other process has gone."""
+
+
 class Link:
     """One end of the pipes: asks the other end, and serves it while it waits."""
 
@@ -63,7 +67,10 @@ class Link:
             raise Refused('a value of more than 16 MB')
         data = memoryview(b'%d:%s' % (len(data), data))
         while data:
-            data = data[os.write(self.outgoing, data):]
+            try:
+                data = data[os.write(self.outgoing, data):]
+            except BrokenPipeError:
+                raise Lost
 
     def receive(self):
         head = b''
@@ -71,7 +78,7 @@ class Link:
             byte = os.read(self.incoming, 1)
             head += byte
             if not byte:
-                raise EOFError
+                raise Lost
             if len(head) > 9:
                 raise Malformed
         data = bytearray(int(head[:-1]))
@@ -82,7 +89,7 @@ class Link:
             count = os.readv(self.incoming, [rest])
             rest = rest[count:]
             if not count:
-                raise EOFError
+                raise Lost
         return bytes(data)
 
     def ask(self, *request):
@@ -118,7 +125,7 @@ class Link:
         try:
             try:
                 mark, value = b'A', self.do(action, *operands)
-            except Refused:
+            except (Refused, Lost):
                 raise
             except BaseException as error:
                 mark, value = b'E', self.described(error)
@@ -339,7 +346,7 @@ class Judge(Link):
             return super().ask(*request)
         except Refused as refused:
             self.refuse(str(refused))
-        except (EOFError, BrokenPipeError):
+        except Lost:
             self.lost()
 
     def refuse(self, what):
@@ -496,7 +503,7 @@ def start(rules, *limits):
         try:
             while True:
                 link.serve(Reader(link, link.receive(), 1))
-        except (EOFError, BrokenPipeError):
+        except Lost:
             os._exit(0)
     os.close(requests)
     os.close(answers)

@@ -1,8 +1,8 @@
 // The check "program": verdicts of HumanEval, and programs that try to pass without being right.
 #include <gmock/gmock.h>
 
-#include <cstdio>
-#include <map>
+#include <cstdlib>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -14,9 +14,7 @@
 namespace sdft {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 class ProgramTest : public ::testing::Test {
  protected:
@@ -132,6 +130,190 @@ TEST_F(ProgramTest, SamplesOfTheOriginal) {
   EXPECT_THAT(reasons, ElementsAre("tests_failed", "timed_out", "tests_failed", "", "", ""));
 }
 
+// What passes between a program and its tests, in both directions.
+constexpr const char* kValuesProgram = R"py(
+import math
+from collections import Counter, namedtuple, OrderedDict, deque
+from dataclasses import dataclass
+import datetime, enum
+P = namedtuple('P', 'x y')
+class Err(ValueError):
+    def __init__(self, code): super().__init__('code %d' % code); self.code = code
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+    def move(self, d):
+        self.x += d
+        return self
+    def __add__(self, o): return Point(self.x + o.x, self.y + o.y)
+    def __len__(self): return 2
+    def __getitem__(self, i): return (self.x, self.y)[i]
+class Stack(list):
+    def push(self, x): self.append(x)
+class Color(enum.Enum):
+    RED = 1
+def mutate(xs, d): xs.append(4); d['k'] = [1]; xs[0].append(9); return xs
+def boom(): raise Err(3)
+def gen(n):
+    for i in range(n): yield i
+def adder(n): return lambda x: x + n
+def apply(g, xs): return [g(x) for x in xs]
+def counter(): return Counter('aab')
+def date(): return datetime.date(2020, 1, 2)
+def ident(x): return x
+def named(): return P(1, 2)
+def kw(a, *b, c=3, **d): return (a, b, c, d)
+def hello(): print('hello'); return None
+def eat(it): return list(it)
+def color(): return Color.RED
+K = {'a': [1, 2]}
+)py";
+
+constexpr const char* kValuesTests = R"py(
+import io, contextlib, copy
+xs = [[1], 2]; d = {}
+r = mutate(xs, d)
+assert r is xs and xs == [[1, 9], 2, 4] and d == {'k': [1]}, (r, xs, d)
+try:
+    boom()
+    assert False
+except Err as e:
+    assert e.code == 3 and str(e) == 'code 3', str(e)
+try:
+    boom(); assert False
+except ValueError: pass
+try: ident(); assert False
+except TypeError as e: assert 'missing' in str(e)
+assert list(gen(3)) == [0, 1, 2] and next(gen(2)) == 0
+g = gen(1); next(g)
+try: next(g); assert False
+except StopIteration: pass
+assert adder(2)(3) == 5
+assert apply(lambda x: x * 2, [1, 2]) == [2, 4]
+assert apply(str.upper, ['a']) == ['A'] and apply(len, ['abc']) == [3]
+assert counter().most_common(1) == [('a', 2)]
+assert Counter('ab') == Counter('ba')
+import datetime
+assert date() == datetime.date(2020, 1, 2)
+for v in (None, True, 0, -5, 10**100, 1.5, -0.0, float('inf'), 2j, 'é\ud800', b'\0x', [1, [2]], (1,), {1: {2}}, {3}, frozenset([4]), bytearray(b'a'), range(3), ...):
+    w = ident(v)
+    assert w == v and type(w) is type(v) and repr(w) == repr(v), v
+assert ident(float('nan')) != ident(float('nan'))
+assert {'a': 1}.keys() == ident({'a': 1}.keys())
+p = Point(1, 2)
+assert p.x == 1 and p.move(3) is p and p.x == 4
+assert p + Point(1, 1) == Point(5, 3) and p != Point(0, 0) and len(p) == 2 and p[1] == 2
+assert isinstance(p, Point) and not isinstance(3, Point)
+p.y = 7
+assert p.y == 7 and repr(p) == 'Point(x=4, y=7)'
+s = Stack(); s.push(3); s.push(4)
+assert s == [3, 4] and list(s) == [3, 4] and 3 in s
+assert named().x == 1 and named() == (1, 2)
+assert kw(1, 2, c=4, e=5) == (1, (2,), 4, {'e': 5})
+with contextlib.redirect_stdout(io.StringIO()) as out: hello()
+assert out.getvalue() == 'hello\n'
+assert eat(iter([1, 2])) == [1, 2] and eat(x for x in 'ab') == ['a', 'b']
+assert Color.RED == color() and color().value == 1
+assert K == {'a': [1, 2]}
+assert math.floor(2.5) == 2
+a = [1]; a.append(a); b = ident(a); assert b is a
+assert sorted([Point(2), Point(1)], key=lambda p: p.x)[0].x == 1
+assert {Color.RED: 1}[Color.RED] == 1
+)py";
+
+TEST_F(ProgramTest, ValuesObjectsAndExceptionsPass) {
+  EXPECT_EQ(verdict("```python\n" + std::string(kValuesProgram) + "```", {kValuesTests}, "x", 20), "");
+}
+
+TEST_F(ProgramTest, WhatDoesNotPassIsNamed) {
+  const std::tuple<const char*, std::vector<std::string>, const char*> cases[] = {
+      {"class A: pass\ndef f(x): return A()", {"f(1)"}, "unsupported_value: an object of type 'A'"},
+      {"async def f(x): return 1", {"assert f(1)"}, "unsupported_value: an object of type 'coroutine'"},
+      {"import re\ndef f(x): return re.compile('a')",
+       {"f(1)"},
+       "unsupported_value: an object of type 'Pattern'"},
+      {"import sys\ndef f(x): return sys", {"f(1)"}, "unsupported_value: an object of type 'module'"},
+      {"def f(x): return 'x' * 17000000", {"f(1)"}, "unsupported_value: a value of more than 16 MB"},
+      {"def f(x): return 1", {"import sys", "f(sys)"}, "unsupported_value: an object of type 'module'"},
+      {"def f(x): return 1", {"class T: pass", "f(T())"}, "unsupported_value: an object of type 'T'"},
+      {"class A: pass\ndef f(x): return 1",
+       {"try:\n    assert A() == 3", "except BaseException: pass"},
+       "unsupported_value: an object compared with a plain value"},
+      {"def f(x): return 1", {"assert f(1) =="}, "bad_tests: SyntaxError: invalid syntax (tests.py, line 1)"},
+      {"def f(x): return 1 / 0", {"f(1)"}, "tests_failed: ZeroDivisionError"},
+      {"def f(x): return 1", {"g(1)"}, "tests_failed: NameError"},
+      {"def f(x): return x +", {"f(1)"}, "tests_failed: the program does not load"},
+  };
+  for (const auto& [code, tests, expected] : cases)
+    EXPECT_EQ(verdict("```python\n" + std::string(code) + "\n```", tests, "x", 20), expected) << code;
+}
+
+// A builtin is the tests' own, unless the record asks for a function of that name.
+TEST_F(ProgramTest, BuiltinsAreTheProgramsWhereTheRecordAsksForThem) {
+  const std::string own = "def sum(a, b):\n    return a + b";
+  EXPECT_EQ(verdict(own, {"assert sum(1, 2) == 3"}, own), "");
+  EXPECT_EQ(verdict(own, {"assert sum(1, 2) == 3"}), "tests_failed: TypeError");
+}
+
+TEST_F(ProgramTest, ClassesAreWhatTheReferenceSaysThatTheyAre) {
+  const std::string object = "class f:\n    def __init__(s, x): s.x = x",
+                    function = "def f(x):\n    return x";
+  EXPECT_EQ(verdict(object, {"assert f(1).x == 1"}, object), "");
+  EXPECT_EQ(verdict(object, {"assert f(1).x == 1"}, function), "unsupported_value: an object of type 'f'");
+}
+
+TEST_F(ProgramTest, RecordsOfMbpp) {
+  const Json fields = {{"test_imports", {"import math"}},
+                       {"test_setup_code", "two = 2"},
+                       {"test_list", {"assert math.isclose(half(two), 1)", "assert half(3) == 1.5"}}};
+  const std::vector<Example> records(2, record(fields));
+  const auto results =
+      judge("program", records, {"def half(x):\n    return x / 2", "def half(x):\n    return x // 2"});
+  EXPECT_EQ(results[0].score, 1) << results[0].matched;
+  EXPECT_EQ(results[1].reason, "tests_failed");
+}
+
+TEST_F(ProgramTest, AnswersToTheBeginningOfAFunction) {
+  const Json fields = {
+      {"prompt",
+       "import math\n\ndef two():\n    return 2\n\ndef f(x: float) -> float:\n    \"\"\"Doubles.\n    "
+       "\"\"\"\n"},
+      {"entry_point", "f"},
+      {"test",
+       "def check(candidate):\n    assert candidate(2) == 4\n    assert math.isclose(candidate(1.5), 3)"}};
+  const std::tuple<const char*, const char*, bool> cases[] = {
+      {"program", "    return x * two()", true},
+      {"program", "return x * two()", true},
+      {"program", "\n    y = x\n    return x + y\n\nThis doubles.", true},
+      {"program", "y = x\n    return x + y\n", true},
+      {"program", "for y in [x]:\n        return x + y", true},
+      {"program", "for y in [x]:\n    return x + y\nreturn 0", true},
+      {"program", "```python\n    return x * two()\n```\nDone.", true},
+      {"program", "```python\nreturn x * two()\n```", true},
+      {"program", "    return x * two()\n```\nIt doubles.", true},
+      {"program", "    return g(x)\n\ndef g(x):\n    return x * two()\n", true},
+      {"program", "```python\ndef f(x):\n    return math.floor(x) * two()\n```", false},
+      {"program", "```python\ndef f(x):\n    return math.fabs(two() * x)\n```", true},
+      {"program", "Here:\n```python\ndef two():\n    return 3\ndef f(x):\n    return 2 * x\n```", true},
+      {"program", "I cannot.", false},
+      {"program", "    return x", false},
+      {"program:humaneval", "    return x * two()", true},
+      {"program:humaneval", "    return x * 2\n\nThis doubles.", false},
+      {"program:humaneval", "return x * 2", false},
+      {"program:synthesize", "\n    return x * functools.reduce(int.__mul__, [1, 2])\n\nThis doubles.", true},
+      {"program:synthesize", "```python\ndef f(x):\n    return x * 2\n```", false}};
+  for (const auto& [check, answer, right] : cases) {
+    const EvalResult result = judge(check, {record(fields)}, {answer}).at(0);
+    EXPECT_EQ(result.score, right ? 1 : 0) << check << ": " << answer << "\n"
+                                           << result.reason << result.matched;
+  }
+  EXPECT_EQ(judge("program", {record(fields)}, {"I cannot."}).at(0).reason, "no_program");
+  EXPECT_NE(parse_check("program:synthesize", kTaskCheck).missing(check_item(record({{"tests", {"f()"}}}))),
+            "");
+  EXPECT_THROW(parse_check("program:other", kTaskCheck), Error);
+}
+
 struct Wrong {
   std::string what, code;
   std::vector<std::string> tests;
@@ -166,9 +348,6 @@ TEST_F(ProgramTest, WrongProgramsThatTryDoNotPass) {
   for (size_t i = 0; i < all.size(); ++i) {
     EXPECT_EQ(results[i].verdict, Verdict::kFail) << all[i].what;
     EXPECT_NE(results[i].reason, "bad_tests") << all[i].what << ": " << results[i].matched;
-    if (std::getenv("SDFT_SHOW"))
-      std::printf("%-20s %-40s %s\n", results[i].reason.c_str(), results[i].matched.c_str(),
-                  all[i].what.c_str());
   }
   // And that these tests can pass.
   EXPECT_EQ(verdict("def f(x):\n    return x * x", {"assert f(2) == 4", "assert f(3) == 9"}), "");
