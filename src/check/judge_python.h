@@ -3,11 +3,10 @@
 // the program. The names of the program are stand-ins in the tests: they send arguments and get plain values
 // (values_python.h) or exceptions by name. Nothing that the program defines is called in the judge, and what
 // the program says is never taken for whether it is right:
-// - an object of the program's own class passes only where the tests name such a class, as a stand-in that
-// has
-//   the program's methods; compared with a plain value it is refused, unless its class derives from a plain
-//   one;
-// - other results are functions and iterators to call and to go through, or are refused by name.
+//
+// - An object of the program's own class passes only where the tests name such a class, as a stand-in with
+//   the program's methods. Compared with a plain value it is refused, unless its class derives from one.
+// - Other results are functions and iterators, to call and to go through, or are refused by name.
 #pragma once
 
 namespace sdft {
@@ -38,6 +37,11 @@ class RemoteFunction(Remote):
 
     def __call__(self, *args, **named):
         return self.sdft_link.call(self, args, named)
+
+    def __getattr__(self, name):
+        if name in ('__name__', '__qualname__'):
+            return self.sdft_link.ask('get', self, name)
+        raise AttributeError(name)
 
 
 class RemoteIterator(Remote):
@@ -157,12 +161,13 @@ class Link:
 
     def described(self, error):
         """An exception: its builtin class, what the program derived from that, and plain values."""
-        kind = type(error)
-        base = next(base for base in kind.__mro__ if EXCEPTIONS.get(base.__name__) is base)
-        derived = [(self.number(base), base.__name__) for base in reversed(kind.__mro__)
-                   if issubclass(base, BaseException) and EXCEPTIONS.get(base.__name__) is not base]
         more = {name: value for name, value in vars(error).items() if scalar(value) is value}
-        return base.__name__, derived, tuple(map(scalar, error.args)), scalar_text(error), more
+        return *self.lineage(type(error)), tuple(map(scalar, error.args)), scalar_text(error), more
+
+    def lineage(self, kind):
+        base = next(base for base in kind.__mro__ if EXCEPTIONS.get(base.__name__) is base)
+        return base.__name__, [(self.number(base), base.__name__) for base in reversed(kind.__mro__)
+                               if issubclass(base, BaseException) and EXCEPTIONS.get(base.__name__) is not base]
 
 
 def scalar(value):
@@ -243,8 +248,7 @@ class Servant(Link):
         return self.program.__dict__[name]
 
     def do_exception(self, name):
-        kind = self.program.__dict__[name]
-        return self.described(kind.__new__(kind))[:2]
+        return self.lineage(self.program.__dict__[name])
 
     def do_call(self, function, args, named, capture):
         if not capture:
@@ -339,7 +343,7 @@ class Judge(Link):
     def __init__(self, incoming, outgoing, servant):
         super().__init__(incoming, outgoing)
         self.servant, self.known, self.exceptions, self.objects = servant, {}, {}, False
-        self.output = sys.stdout
+        self.output, self.missing = sys.stdout, {}
 
     def ask(self, *request):
         try:
@@ -443,7 +447,10 @@ class Judge(Link):
             elif kind == 'exception':
                 names[name] = self.exception(*self.ask('exception', name))
             elif kind in ('class', 'value'):
-                names[name] = self.ask('value', name)
+                try:
+                    names[name] = super().ask('value', name)
+                except Refused as refused:  # said where the tests use it
+                    self.missing[name] = str(refused)
 
 
 MODULES = {**{name: name for name in sys.stdlib_module_names}, 'np': 'numpy', 'pd': 'pandas', 'numpy': 'numpy'}
@@ -462,6 +469,8 @@ def judge(link, code, tests, helpers, functions, classes):
     try:
         exec(tests_code, names.__dict__)
     except BaseException as error:
+        if isinstance(error, NameError) and error.name in link.missing:
+            link.refuse(link.missing[error.name])
         show(error)
         verdict('failed', type(error).__name__)
     verdict('passed')

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <list>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -215,7 +216,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   std::vector<ProgramResult> run() {
-    const auto jobs = static_cast<size_t>(std::max(options_.jobs, 1));
+    const unsigned processors = std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
+    const size_t jobs = options_.jobs > 0 ? static_cast<size_t>(options_.jobs) : processors;
     if (!programs_.empty()) judge_ = compiled();
     for (size_t next = 0; next < programs_.size() || !running_.empty();) {
       stop_if_interrupted();  // at most one second later; ~Pool kills what runs

@@ -19,7 +19,7 @@ struct SandboxOptions {
   size_t file_mb = 4;          // each file; all of /tmp holds four times that
   size_t output_bytes = 8192;  // of what is printed, the last so many are kept
   int threads = 64;            // a program may start
-  int jobs = 2;                // programs at a time
+  int jobs = 0;                // programs at a time; 0: one a processor, at most 8
   bool packages = false;       // whether Debian's Python packages (numpy, ...) may be imported; starts slower
   std::string bwrap = "bwrap";
   std::string python = "/usr/bin/python3";

@@ -1,12 +1,14 @@
 // Values as bytes and back, in Python: how the two processes of a judged program (judge_python.h) tell each
 // other arguments and results. Reading makes plain values of the reader's own, or fails; it runs nothing of
-// the sender. A value: a byte that names its kind, then text up to ';', or a count, ':' and the bytes or
-// values.
-//   i f c s b  int (hexadecimal), float, complex, str, bytes     N F T . !  None, False, True, ...,
-//   NotImplemented u z g w    tuple, frozenset, range, a dict's view             v x        of the standard
-//   library; a builtin's name l e y d q O C D  list, set, bytearray, dict, deque, OrderedDict, Counter,
-//   defaultdict: numbered in this order r          the numbered one again                             h m
-//   what the sender, the reader has
+// the sender. A value is a byte that names its kind, then text up to ';', or a count, ':' and bytes or
+// values:
+//
+//   N F T . !        None, False, True, Ellipsis, NotImplemented
+//   i f c s b        int (hexadecimal), float, complex, str, bytes
+//   u z g w          tuple, frozenset, range, a view of a dict
+//   l e y d q O C D  list, set, bytearray, dict, deque, OrderedDict, Counter, defaultdict; numbered as they
+//   come r                the one of that number again v x              a value of the standard library, a
+//   builtin by name h m              what the sender has, what the reader has, by number
 #pragma once
 
 namespace sdft {

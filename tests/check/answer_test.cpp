@@ -383,6 +383,7 @@ TEST(PythonCode, Sessions) {
   const std::string margin =
       "def f(x):\n    \"\"\"Doubles.\n>>> f(2)\n4\n```\nNo code.\n```\n\"\"\"\n    return x * 2\n";
   EXPECT_EQ(python_code("```python\n" + margin + "```\nDone."), margin);
+  EXPECT_EQ(python_code(margin + "\nThis doubles."), margin);
 }
 
 TEST(PythonCode, BlocksThatDefineNothingAreNotTheProgram) {

@@ -218,6 +218,7 @@ assert Color.RED == color() and color().value == 1
 assert K == {'a': [1, 2]}
 assert math.floor(2.5) == 2
 a = [1]; a.append(a); b = ident(a); assert b is a
+assert ident.__name__ == 'ident'
 assert sorted([Point(2), Point(1)], key=lambda p: p.x)[0].x == 1
 assert {Color.RED: 1}[Color.RED] == 1
 )py";
@@ -243,6 +244,10 @@ TEST_F(ProgramTest, WhatDoesNotPassIsNamed) {
       {"def f(x): return 1", {"assert f(1) =="}, "bad_tests: SyntaxError: invalid syntax (tests.py, line 1)"},
       {"def f(x): return 1 / 0", {"f(1)"}, "tests_failed: ZeroDivisionError"},
       {"def f(x): return 1", {"g(1)"}, "tests_failed: NameError"},
+      {"import re\ng = re.compile('a')\ndef f(x): return 1",
+       {"assert f(1) == 1", "g"},
+       "unsupported_value: an object of type 'Pattern'"},
+      {"import re\ng = re.compile('a')\ndef f(x): return 1", {"for g in [1]: assert f(g) == 1"}, ""},
       {"def f(x): return x +", {"f(1)"}, "tests_failed: the program does not load"},
   };
   for (const auto& [code, tests, expected] : cases)
