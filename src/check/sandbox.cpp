@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <list>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -230,10 +231,12 @@ class Pool {
   }
 
  private:
-  // The code of both processes: compiling it takes longer than starting Python.
+  // The code of both processes, kept: compiling it takes longer than starting Python.
   std::string compiled() {
     std::vector<std::string> command = sandbox_;
     command.insert(command.end(), {"-c", kCompile});
+    static std::map<std::vector<std::string>, std::string> known;
+    if (const auto found = known.find(command); found != known.end()) return found->second;
     const Fd source = memory_file(std::string(kValuesPython) + kJudgePython);
     spawn(0, command, source, nullptr);
     Running& compiler = running_.back();
@@ -248,7 +251,7 @@ class Pool {
     const std::string code = std::move(compiler.said), printed = std::move(compiler.printed);
     running_.clear();
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || code.empty()) fail_start(printed);
-    return code;
+    return known[command] = code;
   }
 
   void start(size_t index) {

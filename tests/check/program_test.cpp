@@ -250,8 +250,17 @@ TEST_F(ProgramTest, WhatDoesNotPassIsNamed) {
       {"import re\ng = re.compile('a')\ndef f(x): return 1", {"for g in [1]: assert f(g) == 1"}, ""},
       {"def f(x): return x +", {"f(1)"}, "tests_failed: the program does not load"},
   };
-  for (const auto& [code, tests, expected] : cases)
-    EXPECT_EQ(verdict("```python\n" + std::string(code) + "\n```", tests, "x", 20), expected) << code;
+  std::vector<Example> records;
+  std::vector<std::string> answers;
+  for (const auto& [code, tests, expected] : cases) {
+    records.push_back(record({{"tests", tests}}));
+    answers.push_back("```python\n" + std::string(code) + "\n```");
+  }
+  const std::vector<EvalResult> results = judge("program", records, answers, 20);
+  for (size_t i = 0; i < results.size(); ++i) {
+    const std::string& what = results[i].matched;
+    EXPECT_EQ(results[i].reason + (what.empty() ? "" : ": " + what), std::get<2>(cases[i])) << answers[i];
+  }
 }
 
 // A builtin is the tests' own, unless the record asks for a function of that name.
@@ -308,10 +317,18 @@ TEST_F(ProgramTest, AnswersToTheBeginningOfAFunction) {
       {"program:humaneval", "return x * 2", false},
       {"program:synthesize", "\n    return x * functools.reduce(int.__mul__, [1, 2])\n\nThis doubles.", true},
       {"program:synthesize", "```python\ndef f(x):\n    return x * 2\n```", false}};
-  for (const auto& [check, answer, right] : cases) {
-    const EvalResult result = judge(check, {record(fields)}, {answer}).at(0);
-    EXPECT_EQ(result.score, right ? 1 : 0) << check << ": " << answer << "\n"
-                                           << result.reason << result.matched;
+  for (const std::string form : {"program", "program:humaneval", "program:synthesize"}) {
+    std::vector<std::string> answers;
+    std::vector<bool> wanted;
+    for (const auto& [check, answer, right] : cases) {
+      if (check != form) continue;
+      answers.emplace_back(answer);
+      wanted.push_back(right);
+    }
+    const auto results = judge(form, std::vector<Example>(answers.size(), record(fields)), answers);
+    for (size_t i = 0; i < results.size(); ++i)
+      EXPECT_EQ(results[i].score, wanted[i] ? 1 : 0) << form << ": " << answers[i] << "\n"
+                                                     << results[i].reason << results[i].matched;
   }
   EXPECT_EQ(judge("program", {record(fields)}, {"I cannot."}).at(0).reason, "no_program");
   EXPECT_NE(parse_check("program:synthesize", kTaskCheck).missing(check_item(record({{"tests", {"f()"}}}))),
