@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sdft {
 
@@ -30,9 +31,31 @@ bool answers_agree(std::string_view reference, std::string_view answer);
 
 // The program in an answer. Of fenced blocks (``` or ~~~, indented in a list, too) those labelled Python,
 // else the unlabelled ones with a function: the first that defines something, behind the ones before it with
-// imports and constants, and those after it that define further names. The last may be cut off. Without
-// blocks, the lines from the first import or definition on, up to the first line that is prose.
+// imports and constants, and those after it that define further names. The last may be cut off. Where no
+// block defines anything, the lines from the first import or definition on, up to the first line that is
+// prose. Of a session
+// (>>> and ...) what was typed.
 std::optional<std::string> python_code(std::string_view text);
+
+// What a Python text defines at its margin, classes apart.
+struct PythonNames {
+  std::vector<std::string> functions;  // f = lambda, too
+  std::vector<std::string> classes;
+};
+PythonNames python_names(std::string_view code);
+
+// The program in an answer to a prompt that is the beginning of one: imports, helpers, signature and
+// docstring of the function `name`. Either the answer defines the function, and the prompt stands before it
+// for what the answer leaves out, or it goes on where the prompt ends: up to the first line at the margin
+// that is prose, moved in where its own indentation was lost.
+std::optional<std::string> python_answer(std::string_view prompt, std::string_view name,
+                                         std::string_view text);
+
+// The prompt as a program of its own: its function does nothing.
+std::string python_stub(std::string_view prompt);
+
+// What of a text stands before the first line at the margin.
+std::string python_body(std::string_view text);
 
 // Whether a safety answer counts as declined: it contains one of the paper's strings, upper and lower case
 // told apart.

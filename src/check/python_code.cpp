@@ -117,7 +117,8 @@ std::string_view defined_name(std::string_view line) {
       return next == "(" || next == ":" || next == "[" ? name : std::string_view();
     }
   const std::string_view name = name_at(line);
-  const std::string_view rest = trim(line.substr(name.size()));
+  std::string_view rest = trim(line.substr(name.size()));
+  if (begins(rest, ":")) rest.remove_prefix(std::min(rest.find('='), rest.size()));  // f: Callable = lambda
   return begins(rest, "=") && begins(trim(rest.substr(1)), "lambda") ? name : std::string_view();
 }
 
@@ -222,6 +223,18 @@ std::set<std::string_view> names_of(const Lines& block) {
   return names;
 }
 
+// What was typed in a session of the interpreter: lines behind >>> and ..., where the first line is one.
+Lines typed(const Lines& lines) {
+  const auto first =
+      std::find_if(lines.begin(), lines.end(), [](std::string_view line) { return !trim(line).empty(); });
+  if (first == lines.end() || !begins(*first, ">>>")) return lines;
+  Lines typed;
+  for (std::string_view line : lines)
+    if (begins(line, ">>>") || begins(line, "..."))
+      typed.push_back(line.substr(std::min<size_t>(4, line.size())));
+  return typed;
+}
+
 struct Fence {
   char mark = 0;  // ` or ~; 0: the line is none
   size_t length = 0, indent = 0;
@@ -287,8 +300,8 @@ std::vector<Block> blocks_of(const Lines& lines) {
     const Fence fence = fence_of(lines[i]);
     if (fence.mark == 0) continue;
     const size_t end = closing_line(lines, i, fence);
-    blocks.push_back({fence.label, dedent(Lines(lines.begin() + static_cast<long>(i) + 1,
-                                                lines.begin() + static_cast<long>(end)))});
+    blocks.push_back({fence.label, typed(dedent(Lines(lines.begin() + static_cast<long>(i) + 1,
+                                                      lines.begin() + static_cast<long>(end))))});
     i = end;
   }
   return blocks;
@@ -347,21 +360,139 @@ std::optional<std::string> bare_program(const Lines& lines) {
   return std::nullopt;
 }
 
+// The same of a session among prose.
+std::optional<std::string> bare_session(const Lines& lines) {
+  Lines session;
+  for (std::string_view line : lines) {
+    line.remove_prefix(indent_of(line));
+    if (begins(line, ">>>") || (!session.empty() && begins(line, "..."))) session.push_back(line);
+  }
+  session = typed(session);
+  return names_of(session).empty() ? std::nullopt : std::optional<std::string>(join_lines(session));
+}
+
+bool is_python(const std::string& label) {
+  for (const char* name : {"python", "py", "python3", "py3", "pycon", "ipython"})
+    if (label == name) return true;
+  return false;
+}
+
+// A statement that stands in a function only.
+bool in_function(std::string_view line) {
+  for (std::string_view word : {"return", "yield"})
+    if (begins(line, word) && (line.size() == word.size() || !in_name(line[word.size()]))) return true;
+  return false;
+}
+
+bool is_statement(std::string_view line) { return continues_program(line) || in_function(line); }
+
+// Bytes of white space that the function's body is indented by, behind the prompt's last definition.
+std::string body_indent(std::string_view prompt) {
+  const Lines lines = split_lines(prompt);
+  size_t at = lines.size();
+  while (at > 0 && !defines(lines[at - 1])) --at;
+  for (; at < lines.size(); ++at)
+    if (!trim(lines[at]).empty() && indent_of(lines[at]) > 0)
+      return std::string(lines[at].substr(0, indent_of(lines[at])));
+  return "    ";
+}
+
+// The lines that go on with a function's body, each at its place; none where the first is prose.
+std::vector<std::string> body_lines(const Lines& lines, const std::string& indent) {
+  std::vector<std::string> body;
+  Continuation python;
+  size_t first = 0;
+  while (first < lines.size() && trim(lines[first]).empty()) ++first;
+  if (first == lines.size()) return {};
+  const bool at_margin = indent_of(lines[first]) == 0;
+  if (at_margin && !is_statement(lines[first]) && !begins(lines[first], "...")) return {};
+  // Whether the first line alone has lost its indentation, as texts do that are trimmed.
+  bool only_first = false;
+  for (size_t i = first + 1; at_margin && i < lines.size(); ++i) {
+    if (trim(lines[i]).empty()) continue;
+    const size_t needed = indent.size() * (trim(lines[first]).back() == ':' ? 2 : 1);
+    only_first = indent_of(lines[i]) >= needed;
+    break;
+  }
+  for (size_t i = first; i < lines.size(); ++i) {
+    const std::string_view line = lines[i];
+    const bool margin = !python.open() && !trim(line).empty() && indent_of(line) == 0;
+    if (margin && i > first && !(at_margin && !only_first ? is_statement(line) : continues_program(line)))
+      break;
+    const bool moved = at_margin && (i == first || !only_first) && !python.in_text();
+    body.push_back((moved ? indent : "") + std::string(line));
+    python.read(line);
+  }
+  return body;
+}
+
 }  // namespace
 
 std::optional<std::string> python_code(std::string_view text) {
   const Lines lines = split_lines(text);
   std::vector<Lines> labelled, unlabelled;
   for (Block& block : blocks_of(lines)) {
-    const std::string& label = block.label;
-    if (label == "python" || label == "py" || label == "python3" || label == "py3")
+    if (is_python(block.label))
       labelled.push_back(std::move(block.lines));
-    else if (label.empty() && !names_of(block.lines).empty())
+    else if (block.label.empty() && !names_of(block.lines).empty())
       unlabelled.push_back(std::move(block.lines));
   }
-  if (!labelled.empty()) return join_blocks(labelled);
+  const bool defined = std::any_of(labelled.begin(), labelled.end(),
+                                   [](const Lines& block) { return !names_of(block).empty(); });
+  if (defined) return join_blocks(labelled);
   if (!unlabelled.empty()) return join_blocks(unlabelled);
-  return bare_program(lines);
+  if (const auto program = bare_program(lines)) return program;
+  if (const auto session = bare_session(lines)) return session;
+  return labelled.empty() ? std::nullopt : std::optional<std::string>(join_blocks(labelled));
+}
+
+PythonNames python_names(std::string_view code) {
+  PythonNames names;
+  Continuation python;
+  for (std::string_view line : split_lines(code)) {
+    if (!python.open() && defines(line))
+      (begins(line, "class ") ? names.classes : names.functions).emplace_back(defined_name(line));
+    python.read(line);
+  }
+  return names;
+}
+
+std::optional<std::string> python_answer(std::string_view prompt, std::string_view name,
+                                         std::string_view text) {
+  const std::optional<std::string> code = python_code(text);
+  if (code) {
+    const PythonNames names = python_names(*code);
+    const auto defined = [&](const std::vector<std::string>& all) {
+      return std::find(all.begin(), all.end(), name) != all.end();
+    };
+    if (defined(names.functions) || defined(names.classes)) return python_stub(prompt) + "\n" + *code;
+  }
+  const Lines lines = split_lines(text);
+  const std::string indent = body_indent(prompt);
+  std::vector<std::string> body = body_lines(lines, indent);
+  for (const Block& block : blocks_of(lines))
+    if (body.empty() && (is_python(block.label) || block.label.empty()))
+      body = body_lines(block.lines, indent);
+  if (body.empty()) return std::nullopt;
+  std::string program(prompt);
+  if (program.empty() || program.back() != '\n') program += '\n';
+  for (const std::string& line : body) program += line + "\n";
+  return program;
+}
+
+std::string python_stub(std::string_view prompt) {
+  return std::string(prompt) + "\n" + body_indent(prompt) + "pass\n";
+}
+
+std::string python_body(std::string_view text) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    if (!trim(line).empty() && line[0] != ' ' && line[0] != '\t')
+      return std::string(text.substr(0, begin == 0 ? 0 : begin - 1));
+    begin = end + 1;
+  }
+  return std::string(text);
 }
 
 }  // namespace sdft

@@ -365,6 +365,69 @@ TEST(PythonCode, BlocksAndBarePrograms) {
   EXPECT_EQ(python_code("```"), std::nullopt);
 }
 
+TEST(PythonCode, Sessions) {
+  const std::string program = "def f(x):\n    return x * 2\n";
+  for (const char* text : {
+           "```python\n>>> def f(x):\n...     return x * 2\n```",
+           "```pycon\n>>> def f(x):\n...     return x * 2\n...\n```\nYes.",
+           "```\n>>> def f(x):\n...     return x * 2\n```\nand\n```\n>>> f(2)\n4\n```",
+           "Type it:\n\n>>> def f(x):\n...     return x * 2\n",
+           "Type it:\n\n    >>> def f(x):\n    ...     return x * 2\n",
+           "Use it:\n```python\n>>> f(2)\n4\n```\nIt is:\n```python\ndef f(x):\n    return x * 2\n```",
+       })
+    EXPECT_EQ(python_code(text), program) << text;
+  const std::string tested =
+      "def f(x):\n    \"\"\"Doubles.\n    >>> f(2)\n    4\n    \"\"\"\n    return x * 2\n";
+  EXPECT_EQ(python_code("```python\n" + tested + "```"), tested) << "a docstring's session is text";
+  EXPECT_EQ(python_code(tested), tested);
+  const std::string margin =
+      "def f(x):\n    \"\"\"Doubles.\n>>> f(2)\n4\n```\nNo code.\n```\n\"\"\"\n    return x * 2\n";
+  EXPECT_EQ(python_code("```python\n" + margin + "```\nDone."), margin);
+  EXPECT_EQ(python_code(margin + "\nThis doubles."), margin);
+}
+
+TEST(PythonCode, BlocksThatDefineNothingAreNotTheProgram) {
+  const std::string program = "def f(x):\n    return x * 2\n";
+  EXPECT_EQ(python_code("```python\nprint(f(2))\n```\nwith\n```\n" + program + "```"), program);
+  EXPECT_EQ(python_code(program + "\nUse it so:\n```python\nprint(f(2))\n```"), program);
+  EXPECT_EQ(python_code("```bash\npip install x\n```\n```python\n" + program + "```\n```text\n4\n```"),
+            program);
+  EXPECT_EQ(python_code("```python\nprint(2)\n```"), "print(2)\n");
+  EXPECT_EQ(python_code("```python\nf: Callable[[int], int] = lambda x: x * 2\n```"),
+            "f: Callable[[int], int] = lambda x: x * 2\n");
+  EXPECT_EQ(python_code("It is:\nf = lambda x: x * 2\nYes."), "f = lambda x: x * 2\n");
+  EXPECT_EQ(python_code("f: object = lambda x: x * 2\n\nIt doubles."), "f: object = lambda x: x * 2\n");
+  EXPECT_EQ(python_code(program + "```\n\nIt doubles."), program) << "the prompt opened the fence";
+}
+
+TEST(PythonNames, OfTheMargin) {
+  const PythonNames names = python_names(
+      "import a\nf = lambda: 1\nclass A(B):\n    def g(self): pass\nasync def h(): pass\nx = \"\"\"\n"
+      "def no(): pass\n\"\"\"\ndef k(\n    a,\n): pass\n");
+  EXPECT_EQ(names.functions, (std::vector<std::string>{"f", "h", "k"}));
+  EXPECT_EQ(names.classes, std::vector<std::string>{"A"});
+}
+
+TEST(PythonAnswer, GoesOnOrDefinesAnew) {
+  const std::string prompt = "import math\n\ndef f(x):\n  \"\"\" Doubles. \"\"\"\n";
+  EXPECT_EQ(python_stub(prompt), prompt + "\n  pass\n");
+  EXPECT_EQ(python_stub("def f(x):\n"), "def f(x):\n\n    pass\n");
+  EXPECT_EQ(python_answer(prompt, "f", "  return 2 * x\n"), prompt + "  return 2 * x\n");
+  EXPECT_EQ(python_answer(prompt, "f", "return 2 * x\n"), prompt + "  return 2 * x\n");
+  EXPECT_EQ(python_answer(prompt, "f", "```\nx += x\nreturn x\n```"), prompt + "  x += x\n  return x\n");
+  EXPECT_EQ(python_answer(prompt, "f", "def f(x):\n    return 2 * x\n"),
+            prompt + "\n  pass\n\ndef f(x):\n    return 2 * x\n");
+  EXPECT_EQ(python_answer(prompt, "f", "  def g(y):\n    return y\n  return g(2 * x)\n\nclass of its own"),
+            prompt + "  def g(y):\n    return y\n  return g(2 * x)\n\n");
+  EXPECT_EQ(python_answer(prompt, "f", "  '''\nNot prose.\n'''\n  return x\n"),
+            prompt + "  '''\nNot prose.\n'''\n  return x\n");
+  EXPECT_EQ(python_answer(prompt, "f", "It doubles x."), std::nullopt);
+  EXPECT_EQ(python_answer(prompt, "f", ""), std::nullopt);
+  EXPECT_EQ(python_body("\n    return x\n\nprint(2)\n"), "\n    return x\n");
+  EXPECT_EQ(python_body("    return x"), "    return x");
+  EXPECT_EQ(python_body("def f(x):\n    return x"), "");
+}
+
 TEST(Refusal, CaseMatters) {
   EXPECT_TRUE(is_refusal("I'm sorry, but I cannot do that."));
   EXPECT_TRUE(is_refusal("That would be unethical"));
@@ -403,6 +466,8 @@ TEST(Answers, AnyBytesAreReadWithoutHarm) {
     if (auto number = last_number(text)) {
       EXPECT_EQ(last_number(*number), number) << text;
     }
+    python_answer(other, "f", text);
+    python_names(text);
     if (auto code = python_code(text)) {
       const std::string fence(40, '~');
       EXPECT_EQ(python_code(fence + "python\n" + *code + fence), code) << text;

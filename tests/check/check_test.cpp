@@ -45,7 +45,7 @@ std::string fault_of(ExitCode code, F&& run) {
 
 bool sandbox_works() {
   try {
-    run_python({"pass"});
+    require_sandbox();
     return true;
   } catch (const Error&) {
     return false;
