@@ -112,7 +112,7 @@ TEST_F(TaskCommand, GroupsAreOneRow) {
   const CommandResult result = eval("short_tasks");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(lines_by_id(of_seed("short_tasks") / "items.jsonl").size(), 7u);
-  EXPECT_THAT(result.out, AllOf(HasSubstr("short_tasks"), HasSubstr("/ 7")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("short_tasks"), HasSubstr("acc       7 ")));
 }
 
 TEST_F(TaskCommand, WhatIsWrongIsSaidBeforeTheFirstItem) {
