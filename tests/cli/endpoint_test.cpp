@@ -86,7 +86,7 @@ TEST_F(EndpointCommand, LikelihoodsOfAServerThatEchoes) {
   });
   const CommandResult command = eval(server, "piqa");
   ASSERT_EQ(command.exit_code, 0) << command.err;
-  EXPECT_THAT(result("piqa", "items.jsonl"), HasSubstr("\"log_likelihoods\":[-22.0,-30.0]"));
+  EXPECT_THAT(result("piqa", "items.jsonl"), HasSubstr("\"log_likelihoods\":[-22.0,-28.0]"));
 }
 
 TEST_F(EndpointCommand, WhatAServerCannotDoIsSaidByName) {

@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -90,6 +91,7 @@ class FakeServer {
       SSL_CTX_use_certificate(tls_, certificate->x509);
       SSL_CTX_use_PrivateKey(tls_, certificate->key);
     }
+    std::signal(SIGPIPE, SIG_IGN);  // of TLS, which writes to connections that clients gave up
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
