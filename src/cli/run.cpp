@@ -38,7 +38,8 @@ void run(StageFlags flags, unsigned stages) {
 // eval without a recipe: tasks by name, in the harness's words.
 struct TaskFlags {
   std::vector<std::string> tasks;
-  int64_t limit = 0, num_fewshot = -1;
+  int64_t limit = 0, num_fewshot = -1, num_samples = 0;
+  double temperature = 0.8;
   bool apply_chat_template = false, truncate = false, list = false;
   std::vector<std::string> compare;
 
@@ -51,6 +52,8 @@ struct TaskFlags {
       if (num_fewshot >= 0) one["num_fewshot"] = num_fewshot;
       if (apply_chat_template) one["template"] = "chat";
       if (truncate) one["truncate"] = true;
+      if (num_samples > 0) one["num_samples"] = num_samples;
+      if (num_samples > 0) one["temperature"] = temperature;
       list_of_tasks.push_back(std::move(one));
     }
     return "eval=" + list_of_tasks.dump();
@@ -96,6 +99,14 @@ void add_eval(const Registry& registry) {
       ->add_option("--num_fewshot,--num-fewshot", tasks->num_fewshot,
                    "examples in front of each question, in place of the task's own number")
       ->check(CLI::Range(0, 1000));
+  command
+      ->add_option(
+          "--num_samples,--num-samples", tasks->num_samples,
+          "so many answers to each question, sampled with --sampling_temperature: pass@1 and pass@k of tasks "
+          "that a check judges")
+      ->check(CLI::Range(1, 10000));
+  command->add_option("--sampling_temperature,--sampling-temperature", tasks->temperature, "of --num_samples")
+      ->check(CLI::Range(0.0, 100.0));
   command->add_flag("--apply_chat_template,--apply-chat-template", tasks->apply_chat_template,
                     "ask through the model's chat template, also where a task asks in plain text");
   command->add_flag(

@@ -212,6 +212,8 @@ Fingerprint fingerprint_of(const Recipe& recipe, const TaskSettings& settings, c
   result.emplace_back("max_new_tokens", std::to_string(set.from_file() ? settings.max_new_tokens
                                                                        : answer_limit(recipe, settings)));
   if (!set.from_file()) result.emplace_back("check", settings.check);
+  result.emplace_back("num_samples", std::to_string(settings.num_samples));
+  result.emplace_back("temperature", std::to_string(settings.temperature));
   result.emplace_back("the task's examples", set.from_file()
                                                  ? questions_sha256(set.items) + set.dataset.sha256
                                                  : examples_sha256(set.dataset.examples));

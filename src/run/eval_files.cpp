@@ -4,7 +4,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "check/alpaca_files.h"
+#include "check/check.h"
 #include "data/thinking.h"
+#include "eval/statistics.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -93,6 +96,55 @@ void keep_checked(const fs::path& dir, const std::string& check, bool opened,
   keep_results(dir, checked(check, opened, examples, answers));
 }
 
+namespace {
+// model_outputs.json in AlpacaEval's form, for a judge (run/judge.h): of tasks that nothing judges.
+void write_outputs(const fs::path& dir, const EvalSet& set, const std::vector<Answer>& answers) {
+  std::vector<ModelOutput> outputs;
+  const std::string model = dir.parent_path().filename().string();
+  for (size_t i = 0; i < answers.size(); ++i)
+    if (unanswered_reason(answers[i]).empty())
+      outputs.push_back({set.dataset.examples[i].instruction, answers[i].text, model, set.dataset.name});
+  write_model_outputs(dir / "model_outputs.json", outputs);
+}
+
+// Several answers to each question: how likely one, or one of k, is right (Chen et al. 2021).
+void keep_samples(const fs::path& dir, const EvalSet& set, const std::map<std::string, Answer>& written,
+                  bool opened, std::vector<Json> details) {
+  const Task& task = set.tasks.front();
+  std::vector<uint64_t> answered(set.items.size(), 0), passed(set.items.size(), 0);
+  for (int64_t repeat = 0; repeat < task.repeats; ++repeat) {
+    std::vector<Answer> answers;
+    for (size_t i = 0; i < set.items.size(); ++i) {
+      answers.push_back(written.at(request_id(set.items[i], repeat)));
+      answers.back().text = before_stop(answers.back().text, set.task(i).generation.until);
+    }
+    const std::vector<EvalResult> results = checked(task.check, opened, set.dataset.examples, answers);
+    for (size_t i = 0; i < results.size(); ++i) {
+      answered[i] += results[i].verdict != Verdict::kUnanswered;
+      passed[i] += results[i].verdict == Verdict::kPass;
+    }
+  }
+  std::string lines;
+  std::vector<EvalResult> results;
+  for (size_t i = 0; i < set.items.size(); ++i) {
+    Json line = {{"id", set.items[i].id}};
+    for (const auto& [key, value] : details[i].items()) line[key] = value;
+    if (answered[i] > 0) {
+      for (const uint64_t k : {uint64_t{1}, uint64_t{10}, uint64_t{100}, answered[i]})
+        if (k <= answered[i])
+          line["metrics"]["pass@" + std::to_string(k)] = pass_at_k(answered[i], passed[i], k);
+      results.push_back({set.items[i].id, Verdict::kGraded, pass_at_k(answered[i], passed[i], 1), ""});
+    } else {
+      line["unanswered"] = unanswered_reason(written.at(set.items[i].id));
+      results.push_back(unanswered(set.items[i].id, line["unanswered"]));
+    }
+    lines += to_line(line) + "\n";
+  }
+  write_file_atomic(dir / "items.jsonl", lines);
+  keep_results(dir, results);
+}
+}  // namespace
+
 void keep_written(const fs::path& dir, const EvalSet& set, const std::map<std::string, Answer>& written,
                   bool opened) {
   const std::vector<EvalItem>& items = set.items;
@@ -117,6 +169,8 @@ void keep_written(const fs::path& dir, const EvalSet& set, const std::map<std::s
   write_file_atomic(dir / "answers.jsonl", lines);
   const Task& first = set.tasks.front();
   if (first.check.empty()) return write_items(dir, set, results, reasons, details);
+  if (first.repeats > 1) return keep_samples(dir, set, written, opened, details);
+  if (first.check == "none") write_outputs(dir, set, firsts);
   keep_checked(dir, first.check, opened, set.dataset.examples, firsts);
 }
 

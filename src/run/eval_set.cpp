@@ -91,6 +91,10 @@ EvalSet open_task_file(const Recipe& recipe, const TaskSettings& settings) {
   set.dataset.path = set.tasks.front().file;
   const ItemOptions options{recipe.data_dir, static_cast<int64_t>(example_limit(recipe, settings)),
                             settings.num_fewshot};
+  for (Task& task : set.tasks) {
+    if (settings.num_samples > 0) task.repeats = settings.num_samples;
+    if (settings.temperature > 0) task.generation.temperature = settings.temperature;
+  }
   std::string sums;
   for (size_t i = 0; i < set.tasks.size(); ++i) {
     const Task& task = set.tasks[i];

@@ -47,6 +47,8 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
                         settings.prompt_template.empty() ? "" : prompt_identity(settings.prompt_template));
     result.emplace_back("truncate", settings.truncate ? "true" : "false");
     result.emplace_back("max_new_tokens", std::to_string(settings.max_new_tokens));
+    result.emplace_back("num_samples", std::to_string(settings.num_samples));
+    result.emplace_back("temperature", std::to_string(settings.temperature));
     result.emplace_back("the task's questions", questions_sha256(set.items));
     return result;
   }

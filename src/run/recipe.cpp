@@ -251,6 +251,8 @@ void read_task(const YAML::Node& node, const Reading& reading, std::vector<TaskS
   if (task.dataset.empty() == task.task.empty())
     reading.add(task.task.empty() ? "'dataset' is missing"
                                   : "'task' and 'dataset': one of them says what is asked");
+  if (task.num_samples > 1 && task.temperature == 0)
+    reading.add("'num_samples': several answers of temperature 0 are all the same; set temperature");
   for (const TaskSettings& other : *tasks)
     if (other.name == task.name) reading.add("a second task is named '" + task.name + "'");
   tasks->push_back(task);

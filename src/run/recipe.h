@@ -54,6 +54,8 @@ struct TaskSettings {
   int64_t max_samples = 0;        // 0: the recipe's eval_max_samples
   int64_t max_new_tokens = 0;     // 0: the recipe's max_new_tokens; of a task file: its own
   int64_t num_fewshot = -1;       // of a task file: examples in front of each question; -1: its own
+  int64_t num_samples = 0;        // of a task file that a check judges: answers to each question; 0: as it says
+  double temperature = 0;         // of these
   bool truncate = false;          // of a task file: too long a text to score loses its beginning
   double chance = 0;              // that a guess is right, as 0.25 of four choices; 0: open answers
   Columns columns;

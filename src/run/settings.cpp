@@ -405,6 +405,11 @@ std::vector<Setting> task_settings(TaskSettings& task) {
       {"", "max_new_tokens", &task.max_new_tokens, "0: the recipe's, of a task file its own"},
       {"", "num_fewshot", &task.num_fewshot,
        "of a task file: examples in front of each question; -1: as many as it says"},
+      {"", "num_samples", &task.num_samples,
+       "of a task file: so many answers to each question, sampled with `temperature`; what a check says of "
+       "them "
+       "is pass@1 and pass@k; 0: as it says"},
+      {"", "temperature", &task.temperature, "of num_samples"},
       {"", "truncate", &task.truncate,
        "of a task file: leave out the beginning of texts that are too long to score, as the harness does; "
        "else they are counted as unanswered"},
@@ -421,6 +426,8 @@ std::vector<Setting> task_settings(TaskSettings& task) {
   row("max_samples").between(0, kMany);
   row("max_new_tokens").between(0, 1e9);
   row("num_fewshot").between(-1, 1000);
+  row("num_samples").between(0, 10000);
+  row("temperature").between(0, 100);
   row("chance").between(0, 0.99);
   return list;
 }

@@ -153,6 +153,25 @@ TEST_F(TaskCommand, AdaptersAreEvaluatedBeside) {
             read_text(dir_ / "out" / "eval" / "one" / "piqa" / "likelihoods.jsonl"));
 }
 
+TEST_F(TaskCommand, SeveralAnswersGivePassAtK) {
+  write_text(dir_ / "t.yaml",
+             "task: t\ndataset_path: openai/gsm8k\ndataset_name: main\ntest_split: test\n"
+             "doc_to_text: question\ndoc_to_target: answer\ncheck: number\n"
+             "generation_kwargs: {max_gen_toks: 8}\n");
+  const CommandResult result = eval((dir_ / "t.yaml").string(), {"--num_samples", "12"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("pass@1"));
+  for (const auto& [id, line] : lines_by_id(of_seed("t") / "items.jsonl")) {
+    EXPECT_EQ(line["answers"].size(), 12u);
+    for (const char* name : {"pass@1", "pass@10", "pass@12"})
+      EXPECT_TRUE(line["metrics"].contains(name)) << name;
+  }
+  const CommandResult same =
+      run_command({"eval", "--model_name_or_path", (kTop / "assets" / "mini-seed").string(),
+                   "eval=[{task: " + (dir_ / "t.yaml").string() + ", num_samples: 3}]"});
+  expect_usage_error(same, {"num_samples", "temperature"});
+}
+
 TEST_F(TaskCommand, ListShowsNamesAndFiles) {
   const CommandResult result = run_command({"eval", "--list", "--include_path", (kHere / "tasks").string()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
