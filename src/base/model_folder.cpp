@@ -138,7 +138,8 @@ void fail_no_tokenizer(const fs::path& folder) {
   for (const char* name : {"vocab.json", "tekken.json", "tiktoken.model"})
     if (is_there(folder / name))
       hint = std::string(name) + " is not read: load the tokenizer in Transformers and save it again";
-  fail_input(folder.string(), "there is neither a tokenizer.json nor a tokenizer.model nor a vocab.txt", hint);
+  fail_input(folder.string(), "there is neither a tokenizer.json nor a tokenizer.model nor a vocab.txt",
+             hint);
 }
 
 void fail_no_weights(const fs::path& folder, FolderKind kind) {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
+#include "run/fingerprint.h"
 
 namespace sdft::cli {
 
@@ -34,12 +35,13 @@ void run_judge(JudgeFlags& flags) {
     flags.endpoint.model = flags.model.model;
     flags.endpoint.key = key_of_environment();
     check_endpoint(flags.endpoint);
-    return write_out(judge_outputs(flags.files, options, judge_of(flags.endpoint), flags.endpoint.model));
+    return write_out(judge_outputs(flags.files, options, judge_of(flags.endpoint),
+                                   {flags.endpoint.model, flags.endpoint.url + " " + flags.endpoint.model}));
   }
   const auto bundle = open_bundle(flags.model, flags.prompt);
   load_weights(*bundle, flags.model);
   write_out(judge_outputs(flags.files, options, judge_of(*bundle, options.prompt, &interrupted),
-                          flags.model.model));
+                          {flags.model.model, folder_sha256(flags.model.model) + flags.model.load.dtype}));
 }
 }  // namespace
 

@@ -86,32 +86,40 @@ void add_eval(const Registry& registry) {
       [flags, tasks] { evaluate(*flags, *tasks); });
   command->add_flag("--fresh", flags->options.fresh,
                     "make anew what output_dir holds of other settings, data or models (else it is refused)");
-  command
-      ->add_option(
-          "--tasks", tasks->tasks,
-          "names of tasks or groups, or task files (YAML, as lm-evaluation-harness has them), in place "
-          "of the recipe's")
-      ->delimiter(',')
-      ->type_name("A,B");
+  CLI::Option* named =
+      command
+          ->add_option(
+              "--tasks", tasks->tasks,
+              "names of tasks or groups, or task files (YAML, as lm-evaluation-harness has them), in place "
+              "of the recipe's")
+          ->delimiter(',')
+          ->type_name("A,B");
   command->add_option("--limit", tasks->limit, "the first so many items of each task; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber)
+      ->needs(named);
   command
       ->add_option("--num_fewshot,--num-fewshot", tasks->num_fewshot,
                    "examples in front of each question, in place of the task's own number")
-      ->check(CLI::Range(0, 1000));
+      ->check(CLI::Range(0, 1000))
+      ->needs(named);
   command
       ->add_option(
           "--num_samples,--num-samples", tasks->num_samples,
           "so many answers to each question, sampled with --sampling_temperature: pass@1 and pass@k of tasks "
           "that a check judges")
-      ->check(CLI::Range(1, 10000));
+      ->check(CLI::Range(1, 10000))
+      ->needs(named);
   command->add_option("--sampling_temperature,--sampling-temperature", tasks->temperature, "of --num_samples")
-      ->check(CLI::Range(0.0, 100.0));
-  command->add_flag("--apply_chat_template,--apply-chat-template", tasks->apply_chat_template,
-                    "ask through the model's chat template, also where a task asks in plain text");
-  command->add_flag(
-      "--truncate", tasks->truncate,
-      "leave out the beginning of texts that are too long to score, as lm-evaluation-harness does");
+      ->check(CLI::Range(0.0, 100.0))
+      ->needs(named);
+  command
+      ->add_flag("--apply_chat_template,--apply-chat-template", tasks->apply_chat_template,
+                 "ask through the model's chat template, also where a task asks in plain text")
+      ->needs(named);
+  command
+      ->add_flag("--truncate", tasks->truncate,
+                 "leave out the beginning of texts that are too long to score, as lm-evaluation-harness does")
+      ->needs(named);
   command->add_flag("--list", tasks->list, "show all tasks");
   command
       ->add_option("--compare", tasks->compare,

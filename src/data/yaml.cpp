@@ -22,7 +22,7 @@ struct Reader {
 
   Json scalar(const YAML::Node& node) const {
     const std::string& text = node.Scalar();
-    if (node.Tag() == "!") return text;  // it was quoted
+    if (node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str") return text;  // it was quoted
     std::string low = text;
     std::transform(low.begin(), low.end(), low.begin(), [](unsigned char c) { return std::tolower(c); });
     for (const char* yes : {"true", "yes", "on"})
@@ -35,6 +35,7 @@ struct Reader {
     errno = 0;
     const long long whole = std::strtoll(text.c_str(), &behind, 10);
     if (behind == end && errno == 0 && !text.empty()) return static_cast<int64_t>(whole);
+    if (text.find('.') == std::string::npos) return text;  // 1e5 is a text
     const double real = std::strtod(text.c_str(), &behind);
     if (behind == end && !text.empty() && std::isfinite(real)) return real;
     return text;

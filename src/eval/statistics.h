@@ -26,8 +26,8 @@ Estimate mean_score(const std::vector<double>& scores, double confidence = 0.95)
 // The mean of values that lie in [lowest, highest], whatever their distribution. The interval is Student's
 // after one more observation at each end of the range, as Bonett & Price (2012, J. Educ. Behav. Stat. 37)
 // add them to paired proportions; so ten equal values do not make a point of it, as in a bootstrap, which
-// cannot draw what it has not seen. Over all distributions of two values its coverage is at least 92.7 % for
-// n >= 3 (tools/statistics-fixtures); it lies inside the range and holds the mean.
+// cannot draw what it has not seen. Over a grid of distributions of two values its coverage is at least 92.7
+// % for n >= 3 (tools/statistics-fixtures); it lies inside the range and holds the mean.
 Estimate bounded_mean(const std::vector<double>& values, double lowest, double highest,
                       double confidence = 0.95);
 

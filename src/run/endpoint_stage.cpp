@@ -41,24 +41,28 @@ Endpoint endpoint_of(const Recipe& recipe) {
   return endpoint;
 }
 
-const std::string& template_of_task(const Recipe& recipe, const TaskSettings& settings, const EvalSet& set) {
-  return set.from_file() ? template_of(settings, set.tasks.front()) : template_of(recipe, settings);
-}
-
 // What a server cannot be asked.
 void check_askable(const Recipe& recipe, const TaskSettings& settings, const EvalSet& set) {
-  const std::string& name = template_of_task(recipe, settings, set);
   const std::string where = "eval task '" + settings.name + "': ";
-  if (!name.empty() && name != "chat")
-    fail_usage(where + "asks with the template '" + name + "', which needs the model's own tokens",
-               "template: chat asks a server as a chat");
-  if (!set.from_file()) return;
-  const OutputType output = set.tasks.front().output;
-  if (output == OutputType::kLogLikelihoodRolling)
-    fail_usage(where + "scores whole texts, whose first token a server gives no log-probability of");
-  if (output != OutputType::kGenerateUntil && !name.empty())
-    fail_usage(where + "scores choices, of which servers give log-probabilities in plain text only",
-               "leave its template out");
+  auto check_template = [&](const std::string& name) {
+    if (!name.empty() && name != "chat")
+      fail_usage(where + "asks with the template '" + name + "', which needs the model's own tokens",
+                 "template: chat asks a server as a chat");
+  };
+  if (!set.from_file()) return check_template(template_of(recipe, settings));
+  for (const Task& task : set.tasks) {
+    const std::string& name = template_of(settings, task);
+    check_template(name);
+    if (task.output == OutputType::kLogLikelihoodRolling)
+      fail_usage(where + "scores whole texts, whose first token a server gives no log-probability of");
+    if (task.output != OutputType::kGenerateUntil && !name.empty())
+      fail_usage(where + "scores choices, of which servers give log-probabilities in plain text only",
+                 "leave its template out");
+  }
+  for (const EvalItem& item : set.items)
+    for (const Question& question : item.questions)
+      if (set.tasks.front().output != OutputType::kGenerateUntil && plain_text(question.messages).empty())
+        fail_input(item.where, "asks with an empty text, which servers cannot score behind");
 }
 
 EvalSet open_for_server(const Recipe& recipe, const TaskSettings& settings) {
@@ -157,27 +161,33 @@ std::map<std::string, Likelihoods> ask_likelihoods(const Asking& ask) {
     for (const Question& question : item.questions)
       asked.push_back({item.id, plain_text(question.messages), question.continuation});
   }
-  Progress progress = ask.progress(asked.size());
-  size_t done = 0;
-  const auto scores =
-      score(ask.endpoint, asked, [&](size_t, const RemoteScore&) { progress.update(++done); });
+  std::vector<size_t> item_of;  // of each that is asked
+  for (const size_t i : open) item_of.insert(item_of.end(), ask.set.items[i].questions.size(), i);
+  std::map<size_t, Likelihoods> coming;
+  std::map<size_t, size_t> left;
+  for (const size_t i : item_of) ++left[i];
   LineWriter file(path);
-  size_t next = 0;
-  for (const size_t i : open) {
-    const EvalItem& item = ask.set.items[i];
-    Likelihoods of;
-    for (size_t q = 0; q < item.questions.size(); ++q, ++next) {
-      const RemoteScore& one = scores[next];
-      if (!one.error.empty()) of.missing = kEndpointFailed;
-      if (one.error.empty() && !one.greedy && needs_greedy(ask.set.task(i)))
-        fail_input(ask.endpoint.url, "gives no candidates beside its log-probabilities; task " +
-                                         ask.set.task(i).name + " asks whether an answer is the likeliest");
-      of.log_likelihoods.push_back(one.log_prob);
-      of.greedy.push_back(one.greedy.value_or(false));
-    }
-    file.write(line_of(item.id, of));
-    all[item.id] = std::move(of);
-  }
+  Progress progress = ask.progress(open.size());
+  score(ask.endpoint, asked, [&](size_t place, const RemoteScore& one) {
+    const size_t i = item_of[place], questions = ask.set.items[i].questions.size();
+    if (one.error.empty() && !one.greedy && needs_greedy(ask.set.task(i)))
+      fail_input(ask.endpoint.url, "gives no candidates beside its log-probabilities; task " +
+                                       ask.set.task(i).name + " asks whether an answer is the likeliest");
+    Likelihoods& of = coming[i];
+    of.log_likelihoods.resize(questions);
+    of.greedy.resize(questions);
+    if (!one.error.empty()) of.missing = kEndpointFailed;
+    const size_t first =
+        static_cast<size_t>(std::lower_bound(item_of.begin(), item_of.end(), i) - item_of.begin());
+    of.log_likelihoods[place - first] = one.log_prob;
+    of.greedy[place - first] = one.greedy.value_or(false);
+    if (--left[i] > 0) return;
+    file.write(line_of(ask.set.items[i].id, of));  // as soon as all its questions are answered
+    all[ask.set.items[i].id] = std::move(of);
+    coming.erase(i);
+    progress.update(open.size() - static_cast<size_t>(std::count_if(
+                                      left.begin(), left.end(), [](const auto& l) { return l.second > 0; })));
+  });
   return all;
 }
 
@@ -207,8 +217,10 @@ size_t evaluate(const Asking& ask) {
 }
 
 Fingerprint fingerprint_of(const Recipe& recipe, const TaskSettings& settings, const EvalSet& set) {
-  Fingerprint result = {{"endpoint", recipe.endpoint}, {"endpoint_model", recipe.endpoint_model}};
-  result.emplace_back("template", template_of_task(recipe, settings, set));
+  Fingerprint result = {
+      {"sdft", SDFT_VERSION}, {"endpoint", recipe.endpoint}, {"endpoint_model", recipe.endpoint_model}};
+  result.emplace_back("chat_template_kwargs", recipe.chat_template_kwargs.dump());
+  result.emplace_back("template", set.from_file() ? settings.prompt_template : template_of(recipe, settings));
   result.emplace_back("max_new_tokens", std::to_string(set.from_file() ? settings.max_new_tokens
                                                                        : answer_limit(recipe, settings)));
   if (!set.from_file()) result.emplace_back("check", settings.check);
@@ -226,6 +238,9 @@ constexpr const char* kOpen = "unanswered";  // a file: how many prompts are to 
 std::string endpoint_name(const Recipe& recipe) {
   std::string name = recipe.endpoint_model;
   std::replace(name.begin(), name.end(), '/', '_');
+  if (name.empty() || name[0] == '.' || name == "seed")
+    fail_usage("endpoint_model: '" + recipe.endpoint_model + "' cannot name a model in the results",
+               "expected a name other than seed that does not begin with a dot");
   return name;
 }
 

@@ -47,9 +47,10 @@ EvalResult verdict_of(const Task& task, const std::string& id, const ItemResult&
   return {id, value > 0 ? Verdict::kPass : Verdict::kFail, value > 0 ? 1.0 : 0.0, value > 0 ? "" : kMismatch};
 }
 
-// Whether the first metric is a share, as verdicts and scores are.
-bool is_share(const Task& task) {
-  return task.metrics.empty() || task.metrics.front().aggregation == Aggregation::kMean;
+// Whether the first metrics make a score.
+bool is_share(const EvalSet& set) {
+  return std::all_of(set.tasks.begin(), set.tasks.end(),
+                     [](const Task& task) { return task.metrics.front().share; });
 }
 
 // items.jsonl: of each item the values of all metrics, and what they are made of.
@@ -75,7 +76,7 @@ void write_items(const fs::path& dir, const EvalSet& set,
     lines += to_line(line) + "\n";
   }
   write_file_atomic(dir / "items.jsonl", lines);
-  if (is_share(set.tasks.front())) keep_results(dir, verdicts);
+  if (is_share(set)) keep_results(dir, verdicts);
 }
 
 // The text before the first of the stop strings.
@@ -155,14 +156,19 @@ void keep_written(const fs::path& dir, const EvalSet& set, const std::map<std::s
   std::string lines;
   for (size_t i = 0; i < items.size(); ++i) {
     const Task& task = set.task(i);
-    std::vector<std::string> texts;
-    for (int64_t repeat = 0; repeat < task.repeats; ++repeat)
-      texts.push_back(before_stop(written.at(request_id(items[i], repeat)).text, task.generation.until));
+    std::vector<std::string> texts;  // of those that were answered
     Answer first = written.at(items[i].id);
-    first.text = texts.front();
+    for (int64_t repeat = 0; repeat < task.repeats; ++repeat) {
+      const Answer& answer = written.at(request_id(items[i], repeat));
+      if (!unanswered_reason(answer).empty()) continue;
+      if (texts.empty()) first = answer;
+      texts.push_back(before_stop(answer.text, task.generation.until));
+    }
+    first.id = items[i].id;
+    first.text = texts.empty() ? "" : texts.front();
     lines += line_of(first) + "\n";
     details[i] = {{"answers", texts}, {"references", items[i].references}};
-    reasons[i] = unanswered_reason(first);
+    reasons[i] = texts.empty() ? unanswered_reason(first) : "";
     if (reasons[i].empty() && task.check.empty()) results[i] = result_of(task, items[i], texts, {}, {});
     firsts.push_back(std::move(first));
   }

@@ -23,8 +23,6 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr const char* kSeed = "seed";
-
 // A metric of a task file over one model's items.
 struct MetricTotal {
   std::string task, metric;  // "mmlu_anatomy", "acc_norm" or "exact_match,strict-match"
@@ -65,7 +63,7 @@ MetricTotal total_of(const Task& task, const std::string& name, const std::vecto
   std::vector<double> scores;
   for (const MetricValue& v : values) scores.push_back(v.value);
   total.deviation = standard_deviation(scores);
-  total.share = aggregation == Aggregation::kMean && metric != task.metrics.end() && base != "brier_score";
+  total.share = metric != task.metrics.end() && metric->share;
   if (total.share) {
     const Estimate estimate = mean_score(scores);
     total.low = estimate.low, total.high = estimate.high;
@@ -75,12 +73,35 @@ MetricTotal total_of(const Task& task, const std::string& name, const std::vecto
   return total;
 }
 
+// Of tasks that a check judges: the mean of its scores.
+std::vector<MetricTotal> check_totals(const std::vector<Task>& tasks, const fs::path& dir) {
+  std::map<std::string, std::vector<double>> scores;  // by task
+  std::error_code none;
+  const fs::path path = dir / "scores.jsonl";
+  if (fs::exists(path, none))
+    for_each_line(path, [&](std::string_view text, size_t number) {
+      const EvalResult result =
+          result_from_json(parse_json(text, path.string()), path.string() + ":" + std::to_string(number));
+      if (result.verdict != Verdict::kUnanswered)
+        scores[result.id.substr(0, result.id.rfind('/'))].push_back(result.score);
+    });
+  std::vector<MetricTotal> totals;
+  for (const Task& task : tasks) {
+    const std::vector<double>& of = scores[task.name];
+    if (task.check.empty() || of.empty()) continue;
+    const Estimate estimate = mean_score(of);
+    totals.push_back({task.name, parse_check(task.check, kTaskCheck).check->metric, true, true,
+                      estimate.value, estimate.low, estimate.high, standard_deviation(of), of.size()});
+  }
+  return totals;
+}
+
 // Of each task of the file or group, each metric of items.jsonl in its order; none where a check judges.
 std::vector<MetricTotal> metric_totals(const std::vector<Task>& tasks, const fs::path& dir) {
   std::vector<MetricTotal> totals;
   std::error_code none;
   const fs::path path = dir / "items.jsonl";
-  if (!fs::exists(path, none)) return totals;
+  if (!fs::exists(path, none)) return check_totals(tasks, dir);
   std::map<std::string, std::vector<std::pair<std::string, std::vector<MetricValue>>>> values;  // by task
   for_each_line(path, [&](std::string_view text, size_t number) {
     const std::string where = path.string() + ":" + std::to_string(number);
@@ -250,7 +271,7 @@ const report::Task* find_task(const report::Evaluation& evaluation, const std::s
 std::string write_results(const Recipe& recipe, const fs::path& dir, const std::vector<std::string>& models) {
   const report::Evaluation evaluation = read_evaluation(recipe, dir, models);
   Json json = {{"sdft", SDFT_VERSION},
-               {"model", recipe.model_name_or_path},
+               {"model", recipe.endpoint.empty() ? recipe.model_name_or_path : recipe.endpoint_model},
                {"models", models},
                {"tasks", Json::array()}};
   std::map<std::string, Json> harness;  // by model
@@ -322,6 +343,16 @@ Side side_of(const std::string& text) {
 }
 }  // namespace
 
+namespace {
+// What a model was asked of a task, as its folder says.
+std::string questions_of(const Side& side, const std::string& task) {
+  const Json made = read_json(eval_dir(side.dir, side.model, task) / "made_from.json");
+  for (const char* key : {"the task's questions", "the task's examples"})
+    if (made.contains(key) && made[key].is_string()) return made[key];
+  return "";
+}
+}  // namespace
+
 std::string compare_evaluations(const std::string& before, const std::string& after) {
   const Side a = side_of(before), b = side_of(after);
   report::Evaluation evaluation;
@@ -332,6 +363,12 @@ std::string compare_evaluations(const std::string& before, const std::string& af
     const auto other = std::find_if(b.recipe.eval.begin(), b.recipe.eval.end(),
                                     [&](const TaskSettings& t) { return t.name == task.name; });
     if (other == b.recipe.eval.end()) continue;
+    if (questions_of(a, task.name) != questions_of(b, task.name)) {
+      notes.push_back(task.name +
+                      ": the two were asked different questions; not compared (the same data, --limit and "
+                      "--num_fewshot make them the same)");
+      continue;
+    }
     const TaskResults first = read_task_results(a.dir, {a.model}, task),
                       second = read_task_results(b.dir, {b.model}, *other);
     if (!first.judged || !second.judged) continue;

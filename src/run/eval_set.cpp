@@ -51,21 +51,28 @@ Pair encode_pair(const Tokenizer& tokenizer, std::string context, std::string co
   return pair;
 }
 
-// Disjoint windows of a long text, each token counted once; the first one behind the prefix, the others
-// behind the token before them.
+// Windows of a long text in which each token counts once: the first begins with the prefix, the others with
+// the token before them, the last reaches as far back as the context does.
 std::vector<ScoreItem> rolling_items(const ModelBundle& bundle, const std::string& text) {
   std::vector<int32_t> ids = {prefix_id(bundle.tokenizer)};
   for (const int32_t id : bundle.tokenizer.encode(text, {false, false})) ids.push_back(id);
   const auto window = static_cast<size_t>(bundle.config.max_position_embeddings);
   std::vector<ScoreItem> items;
   for (size_t begin = 0; begin + 1 < ids.size(); begin += window) {
-    const size_t end = std::min(ids.size(), begin + window + 1);
-    items.push_back(
-        {{ids.begin() + static_cast<ptrdiff_t>(begin), ids.begin() + static_cast<ptrdiff_t>(end)}, {}});
-    items.back().supervised.assign(end - begin, 1);
-    items.back().supervised[0] = 0;
+    const size_t end = std::min(ids.size(), begin + window + 1),
+                 first = end == ids.size() && begin > 0 ? end - (window + 1) : begin;
+    ScoreItem item;
+    item.ids.assign(ids.begin() + static_cast<ptrdiff_t>(first), ids.begin() + static_cast<ptrdiff_t>(end));
+    item.supervised.assign(end - first, 0);
+    std::fill(item.supervised.begin() + static_cast<ptrdiff_t>(begin + 1 - first), item.supervised.end(), 1);
+    items.push_back(std::move(item));
   }
   return items;
+}
+
+bool ends_with_space(const Question& question) {
+  const std::string& text = question.messages.back().content;
+  return jinja::strip(text, 2).size() < text.size();
 }
 
 Example turn_of(const Question& question) {
@@ -84,6 +91,19 @@ TaskPlaces task_places(const Recipe& recipe) {
   return places;
 }
 
+Recipe with_kinds(Recipe recipe) {
+  for (TaskSettings& task : recipe.eval) {
+    if (!task.kind.empty()) continue;
+    task.kind = "retained";
+    try {
+      task.kind = find_tasks(task.task, task_places(recipe)).front().kind;
+    } catch (const Error&) {
+      // Said with all else that is wrong when the task is opened.
+    }
+  }
+  return recipe;
+}
+
 EvalSet open_task_file(const Recipe& recipe, const TaskSettings& settings) {
   EvalSet set;
   set.tasks = find_tasks(settings.task, task_places(recipe));
@@ -98,9 +118,12 @@ EvalSet open_task_file(const Recipe& recipe, const TaskSettings& settings) {
   std::string sums;
   for (size_t i = 0; i < set.tasks.size(); ++i) {
     const Task& task = set.tasks[i];
-    if (task.output != set.tasks.front().output || task.check != set.tasks.front().check)
-      fail_usage("eval task '" + settings.name + "': " + task.name + " asks for " + name_of(task.output) +
-                     ", " + set.tasks.front().name + " for " + name_of(set.tasks.front().output),
+    const Task& other = set.tasks.front();
+    const bool alike = task.metrics.empty() == other.metrics.empty() &&
+                       (task.metrics.empty() || task.metrics.front().name == other.metrics.front().name);
+    if (task.output != other.output || task.check != other.check || task.repeats != other.repeats || !alike)
+      fail_usage("eval task '" + settings.name + "': " + task.name + " and " + other.name +
+                     " differ in output_type, check, first metric or repeats, and cannot be one row",
                  "list the tasks of this group one by one");
     for (EvalItem& item : task_items(task, options)) {
       set.dataset.examples.push_back(example_of(task, item));
@@ -138,7 +161,11 @@ std::vector<ScoreItem> likelihood_items(const ModelBundle& bundle, const Task& t
     // The chat template ends the prompt; what follows begins a text of its own.
     const bool begun = question.messages.back().role == "assistant";
     const std::string& delimiter = task.target_delimiter;
-    const bool delimited = !begun && question.continuation.compare(0, delimiter.size(), delimiter) == 0;
+    // In a chat choices stand without what parts them from the question, unless their answer is begun
+    // already.
+    const bool delimited = task.output == OutputType::kMultipleChoice &&
+                           (!begun || ends_with_space(question)) &&
+                           question.continuation.compare(0, delimiter.size(), delimiter) == 0;
     pair = {question_ids(bundle, question, prompt_template),
             bundle.tokenizer.encode(
                 delimited ? question.continuation.substr(delimiter.size()) : question.continuation,

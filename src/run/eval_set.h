@@ -25,6 +25,8 @@ struct EvalSet {
 // task_items() do; Error(kUsage) where tasks of a group differ in what they ask of the model.
 EvalSet open_task_file(const Recipe& recipe, const TaskSettings& settings);
 TaskPlaces task_places(const Recipe& recipe);
+// The recipe with the kinds that its task files say, where it says none.
+Recipe with_kinds(Recipe recipe);
 
 // How a task's questions become prompts: the setting's template, else the file's own, else "": plain text.
 const std::string& template_of(const TaskSettings& settings, const Task& task);

@@ -43,8 +43,9 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
   result.insert(result.end(), trained.begin(), trained.end());
   if (set.from_file()) {
     result.emplace_back("the task's files", set.dataset.sha256);
-    result.emplace_back("template",
-                        settings.prompt_template.empty() ? "" : prompt_identity(settings.prompt_template));
+    for (const Task& task : set.tasks)
+      if (const std::string& name = template_of(settings, task); !name.empty())
+        result.emplace_back("template of " + task.name, prompt_identity(name));
     result.emplace_back("truncate", settings.truncate ? "true" : "false");
     result.emplace_back("max_new_tokens", std::to_string(settings.max_new_tokens));
     result.emplace_back("num_samples", std::to_string(settings.num_samples));
@@ -164,7 +165,9 @@ void score_group(const Evaluation& e, const std::vector<size_t>& group,
         sum += scores[next].log_prob, greedy &= scores[next].greedy;
       of.log_likelihoods.push_back(sum);
       of.greedy.push_back(greedy);
-      if (windows == 0) of.missing = name_of(FinishReason::kPromptTooLong);
+      // An empty text has no token to be asked about.
+      if (windows == 0 && e.set.task(group[g]).output != OutputType::kLogLikelihoodRolling)
+        of.missing = name_of(FinishReason::kPromptTooLong);
     }
     const std::string& id = e.set.items[group[g]].id;
     file->write(line_of(id, of));

@@ -9,9 +9,11 @@
 #include "check/check.h"
 #include "eval/paired.h"
 #include "report/measure.h"
+#include "run/eval_files.h"
 #include "run/eval_set.h"
 #include "run/results.h"
 #include "run/similarity_stage.h"
+#include "run/stages.h"
 #include "run/variants.h"
 
 namespace sdft {
@@ -144,6 +146,16 @@ std::string metric_of(const Recipe& recipe, const TaskSettings& settings) {
   return task.check.empty() ? task.metrics.front().name : parse_check(task.check, kTaskCheck).check->metric;
 }
 
+// That a guess is right: what a task file says, else one of the choices.
+double chance_of(const Recipe& recipe, const fs::path& dir, const TaskSettings& settings) {
+  const Task task = find_tasks(settings.task, task_places(recipe)).front();
+  if (task.chance > 0 || task.output != OutputType::kMultipleChoice) return task.chance;
+  double sum = 0, count = 0;
+  for (const auto& [id, of] : read_likelihoods(eval_dir(dir, kSeed, settings.name) / "likelihoods.jsonl"))
+    if (!of.log_likelihoods.empty()) sum += 1 / static_cast<double>(of.log_likelihoods.size()), count += 1;
+  return count > 0 && sum < count ? sum / count : 0;
+}
+
 bool compares_answers(const std::string& kind) {
   return std::any_of(std::begin(report::kKinds), std::end(report::kKinds),
                      [&](const report::Kind& k) { return kind == k.name && k.compares_answers; });
@@ -189,7 +201,8 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
       scored[settings.name] = judged_scores(data, models);
       report::Task task = report::measured_task(settings.name, settings.kind, metric_of(recipe, settings),
                                                 scored[settings.name], references);
-      task.chance = settings.chance;
+      task.chance =
+          settings.chance > 0 || settings.task.empty() ? settings.chance : chance_of(recipe, dir, settings);
       add_incomplete(data, &task);
       if (seed) add_transitions(data, models, &task);
       add_samples(recipe, settings, data, models, &task);

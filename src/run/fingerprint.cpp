@@ -83,7 +83,7 @@ std::string examples_sha256(const std::vector<Example>& examples) {
 std::string questions_sha256(const std::vector<EvalItem>& items) {
   std::string all;
   for (const EvalItem& item : items) {
-    Json one = {item.id, item.choices, item.gold, item.references};
+    Json one = {item.id, item.choices, item.gold, item.references, item.document};
     for (const Question& question : item.questions) {
       one.push_back(question.continuation);
       for (const Message& message : question.messages)

@@ -21,7 +21,7 @@ void add_settings(Fingerprint* fingerprint, const Recipe& recipe, const std::vec
 std::string short_sum(const Fingerprint& fingerprint);
 // The content of examples as they are used, wherever they were read from.
 std::string examples_sha256(const std::vector<Example>& examples);
-// What a task file asks: questions, choices, right answers.
+// What a task file asks: questions, choices, right answers, and the documents, which checks look into.
 std::string questions_sha256(const std::vector<EvalItem>& items);
 // All files of a folder, as one sum.
 std::string folder_sha256(const std::filesystem::path& dir);

@@ -110,20 +110,21 @@ std::string table(const LeaderboardRow& row, LengthModel model) {
 }  // namespace
 
 std::string judge_outputs(const JudgingFiles& files, const PreferenceOptions& options, const Judge& judge,
-                          const std::string& judge_name) {
+                          const JudgeIdentity& who) {
   const std::vector<ModelOutput> outputs = read_model_outputs(files.outputs);
   std::vector<Annotation> pairs = paired(read_model_outputs(files.baseline), outputs, files.outputs.string());
   std::optional<LengthReference> reference;
   if (!files.length_reference.empty()) reference = read_length_reference(files.length_reference);
   make_directories(files.output_dir);
-  const auto failures = judge_pairs(&pairs, options, judge, files.output_dir / "judge.jsonl");
+  const auto failures = judge_pairs(
+      &pairs, options, judge, files.output_dir / ("judge-" + sha256(who.content).substr(0, 8) + ".jsonl"));
   for (size_t i = 0; i < std::min<size_t>(failures.size(), 5); ++i)
     spdlog::warn("pair {}: {}", failures[i].pair, failures[i].what);
   if (!failures.empty())
     spdlog::warn(
         "{} of {} pairs have no verdict; they are neither won nor lost, and the same command asks them again",
         failures.size(), pairs.size());
-  for (Annotation& pair : pairs) pair.annotator = judge_name;
+  for (Annotation& pair : pairs) pair.annotator = who.name;
   write_annotations(files.output_dir / "annotations.json", pairs);
   std::vector<double> preferences;
   for (const Annotation& pair : pairs) preferences.push_back(pair.preference);

@@ -246,6 +246,7 @@ void read_task(const YAML::Node& node, const Reading& reading, std::vector<TaskS
       if (key == field.name) return assign(field, value, reading);
     reading.unknown(key, names_of(fields, {"columns"}));
   });
+  if (task.kind.empty() && task.task.empty()) task.kind = "retained";
   if (task.name.empty()) task.name = std::filesystem::path(task.task).stem().string();
   check_task_name(task.name, reading);
   if (task.dataset.empty() == task.task.empty())

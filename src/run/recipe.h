@@ -46,18 +46,18 @@ struct ContinualTask {
 // One row of the evaluation: prompts and how answers are judged.
 struct TaskSettings {
   std::string name;
-  std::string kind = "retained";  // a row of report::kKinds
-  std::string task;               // a task file, or the name of one (task/task.h); in place of dataset, check
-  std::string dataset;            // a file, or a name in dataset_dir/dataset_info.json
-  std::string check = "answer";   // a check for tasks (check/check.h), with its argument
-  std::string prompt_template;    // "": the recipe's `template`
-  int64_t max_samples = 0;        // 0: the recipe's eval_max_samples
-  int64_t max_new_tokens = 0;     // 0: the recipe's max_new_tokens; of a task file: its own
-  int64_t num_fewshot = -1;       // of a task file: examples in front of each question; -1: its own
-  int64_t num_samples = 0;        // of a task file that a check judges: answers to each question; 0: as it says
-  double temperature = 0;         // of these
-  bool truncate = false;          // of a task file: too long a text to score loses its beginning
-  double chance = 0;              // that a guess is right, as 0.25 of four choices; 0: open answers
+  std::string kind;              // a row of report::kKinds; "": as the task file says, of a dataset retained
+  std::string task;              // a task file, or the name of one (task/task.h); in place of dataset, check
+  std::string dataset;           // a file, or a name in dataset_dir/dataset_info.json
+  std::string check = "answer";  // a check for tasks (check/check.h), with its argument
+  std::string prompt_template;   // "": the recipe's `template`
+  int64_t max_samples = 0;       // 0: the recipe's eval_max_samples
+  int64_t max_new_tokens = 0;    // 0: the recipe's max_new_tokens; of a task file: its own
+  int64_t num_fewshot = -1;      // of a task file: examples in front of each question; -1: its own
+  int64_t num_samples = 0;  // of a task file that a check judges: answers to each question; 0: as it says
+  double temperature = 0;   // of these
+  bool truncate = false;    // of a task file: too long a text to score loses its beginning
+  double chance = 0;        // that a guess is right, as 0.25 of four choices; 0: open answers
   Columns columns;
 };
 

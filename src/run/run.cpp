@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "base/problems.h"
 #include "run/endpoint_stage.h"
+#include "run/eval_set.h"
 #include "run/evaluation.h"
 #include "run/results.h"
 #include "run/similarity_stage.h"
@@ -308,7 +309,7 @@ Made make_variants(RunContext& run, const Plan& plan, const std::vector<VariantJ
 }  // namespace
 
 std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& options) {
-  const Recipe recipe = dated(given);
+  const Recipe recipe = with_kinds(dated(given));
   if (wanted == kEval && !recipe.endpoint.empty()) return evaluate_endpoint(recipe, options);
   const fs::path dir = recipe.output_dir;
   if (wanted == kEval && recipe.eval.empty())

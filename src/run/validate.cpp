@@ -273,7 +273,8 @@ EvalSet open_file(const RunContext& run, const TaskSettings& settings) {
     for (const Question& question : set.items[i].questions) {
       if (set.task(i).output == OutputType::kGenerateUntil)
         question_ids(run.bundle, question, name);
-      else if (likelihood_items(run.bundle, set.task(i), question, name, settings.truncate).empty() &&
+      else if (set.task(i).output != OutputType::kLogLikelihoodRolling &&
+               likelihood_items(run.bundle, set.task(i), question, name, settings.truncate).empty() &&
                ++too_long)
         break;
     }

@@ -59,10 +59,12 @@ Json hellaswag_document(Json document) {
 
 // --- truthfulqa_mc2: the share of probability on true answers
 std::vector<std::pair<std::string, MetricValue>> true_share(const Json& document, const Judged& judged) {
-  const Json& labels = document.at("mc2_targets").at("labels");
+  const auto labels = require<std::vector<int64_t>>(require<Json>(document, "mc2_targets", "document"),
+                                                    "labels", "mc2_targets");
+  const double top = *std::max_element(judged.log_likelihoods.begin(), judged.log_likelihoods.end());
   double all = 0, right = 0;
   for (size_t i = 0; i < judged.log_likelihoods.size(); ++i) {
-    const double share = std::exp(judged.log_likelihoods[i]);
+    const double share = std::exp(judged.log_likelihoods[i] - top);
     all += share;
     if (i < labels.size() && labels[i] == 1) right += share;
   }
@@ -102,7 +104,9 @@ Json race_text(const Json& document) {
   for (size_t i = 0; i + 1 < problems.size(); ++i) {
     const std::string question = field(problems[i], "question");
     const auto options = require<std::vector<std::string>>(problems[i], "options", "document");
-    const std::string answer = options.at(race_gold_of(problems[i]));
+    const size_t gold = race_gold_of(problems[i]);
+    if (gold >= options.size()) fail_input("document", "a problem has fewer options than its answer needs");
+    const std::string& answer = options[gold];
     const bool blank = question.size() >= 6 && question.compare(question.size() - 6, 6, "  _  .") == 0;
     text += blank ? question.substr(0, question.size() - 5) + answer + "\n"
                   : "Question: " + question + "\nAnswer: " + answer + "\n";

@@ -160,8 +160,17 @@ class Fewshot {
     } else {
       take(random_.sample(pool_.size(), count_ + (task_.fewshot.excludes_question ? 1 : 0)));
     }
-    if (drawn.size() < count_)
+    return drawn.size() < count_ ? drawn_without(document) : drawn;
+  }
+
+  // Where the split repeats the question, from what is left without it.
+  std::vector<const Document*> drawn_without(const Json& document) {
+    std::vector<const Document*> others, drawn;
+    for (const Document& one : pool_)
+      if (one.fields != document) others.push_back(&one);
+    if (others.size() < count_)
       fail_input(task_.file.string(), "the split of examples repeats the question too often");
+    for (const size_t place : random_.sample(others.size(), count_)) drawn.push_back(others[place]);
     return drawn;
   }
 
@@ -271,7 +280,6 @@ ItemResult result_of(const Task& task, const EvalItem& item, const std::vector<s
       result.values.emplace_back(metric.name + (filter.name == "none" ? "" : "," + filter.name),
                                  metric.of(judged));
   }
-  result.filtered = judged.answer;
   return result;
 }
 

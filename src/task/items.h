@@ -50,9 +50,8 @@ std::vector<EvalItem> task_items(const Task& task, const ItemOptions& options);
 // "exact_match,strict".
 struct ItemResult {
   std::vector<std::pair<std::string, MetricValue>> values;
-  std::string filtered;  // the answer that counted, of the last filter
 };
-// `answers`: of generation one a repeat. `judged.log_likelihoods`, `judged.greedy` of the questions in order.
+// answers: of generation, one a repeat. log_likelihoods, greedy: of the questions, in their order.
 ItemResult result_of(const Task& task, const EvalItem& item, const std::vector<std::string>& answers,
                      const std::vector<double>& log_likelihoods, const std::vector<bool>& greedy);
 

@@ -48,6 +48,9 @@ MetricValue greedy_gold(const Judged& judged) {
 }
 
 MetricValue classes(const Judged& judged) {
+  if (judged.choices.size() != 2)
+    fail_input("metrics f1 and mcc",
+               "are known for two classes, an item has " + std::to_string(judged.choices.size()));
   return {static_cast<double>(likeliest(judged, one)), static_cast<double>(judged.gold.at(0))};
 }
 
@@ -221,6 +224,7 @@ Metric read_metric(const Json& entry, OutputType output, bool computed, const st
                  "metric '" + name + "' has the aggregation " + describe(wanted) + ", which is not known");
     metric.aggregation = found->second;
   }
+  metric.share = (metric.verdict || computed) && metric.aggregation == Aggregation::kMean;
   return metric;
 }
 

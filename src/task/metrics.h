@@ -23,8 +23,8 @@ struct Judged {
 
 struct MetricValue {
   double value = 0;
-  double weight =
-      1;  // of weighted aggregations: words, bytes; of f1 and mcc the right class, value the answer
+  // Of perplexities, how many words or bytes; of f1 and mcc the right class, where `value` is the answer.
+  double weight = 1;
 };
 
 enum class Aggregation {
@@ -43,8 +43,8 @@ struct Metric {
   Aggregation aggregation = Aggregation::kMean;
   bool higher_is_better = true;
   std::function<MetricValue(const Judged&)> of;  // none: process_results gives it
-  // Whether an item's value is 0 or 1, a verdict.
-  bool verdict = false;
+  bool verdict = false;                          // an item's value is 0 or 1
+  bool share = false;  // an item's value is from 0 to 1 and their mean is a score; verdicts are
 };
 
 // An entry of metric_list. `computed`: process_results gives the values. Throws Error(kInput) naming `where`

@@ -1,6 +1,11 @@
 #include "task/task.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <set>
 
 #include "base/comma_separated.h"
@@ -33,6 +38,8 @@ constexpr int kMostIncludes = 20;
 Json read_with_includes(const fs::path& file, int depth = 0) {
   Json keys = parse_yaml_as_json(read_text(file), file.string());
   if (!keys.is_object()) fail_input(file.string(), "expected a map of keys, found " + describe(keys));
+  for (auto& [key, value] : keys.items())  // functions stand beside the file that names them
+    if (value.is_object() && value.contains(kFunctionTag)) value["file"] = file.string();
   if (!keys.contains("include")) return keys;
   if (depth == kMostIncludes)
     fail_input(file.string(), "includes more than " + std::to_string(kMostIncludes) + " files");
@@ -54,14 +61,19 @@ class TaskReader {
  public:
   TaskReader(const fs::path& file, Json keys) : file_(file), keys_(std::move(keys)) {
     task_.file = file;
-    task_.sha256 = sha256(keys_.dump());
+    task_.sha256 = sha256(to_line(keys_));
   }
 
   Task read() {
     task_.name = text("task");
+    check_name();
     task_.alias = text("task_alias", task_.name);
-    task_.version = take("metadata").value("version", Json());
+    const Json metadata = object("metadata");
+    task_.version = metadata.contains("version") ? metadata["version"] : Json();
     task_.kind = text("kind", "retained");
+    const std::vector<std::string> kinds = {"target", "retained", "safety"};
+    if (std::find(kinds.begin(), kinds.end(), task_.kind) == kinds.end())
+      fail_input(where("kind"), "'" + task_.kind + "' is not known", "known are " + joined(kinds));
     read_output();
     read_data();
     read_prompt();
@@ -81,14 +93,38 @@ class TaskReader {
   }
 
  private:
+  // It stands in names of files and of items.
+  void check_name() const {
+    const std::string& name = task_.name;
+    const bool plain = std::all_of(name.begin(), name.end(),
+                                   [](unsigned char c) { return c > ' ' && c != 127 && c != '/'; });
+    if (name.empty() || name[0] == '.' || !plain || name.size() > 200)
+      fail_input(
+          where("task"),
+          "expected a name without spaces and slashes that does not begin with a dot, found '" + name + "'");
+  }
+
   std::string where(const std::string& key) const { return file_.string() + ": " + key; }
 
+  // An empty object where the key is not there.
   Json take(const std::string& key) {
-    taken_.insert(key);
     if (!keys_.contains(key)) return Json::object();
     Json value = keys_[key];
     keys_.erase(key);
     return value.is_null() ? Json::object() : value;
+  }
+  Json object(const std::string& key) {
+    Json value = take(key);
+    if (!value.is_object()) fail_input(where(key), "expected a map, found " + describe(value));
+    return value;
+  }
+  // Empty where the key is not there.
+  Json list(const std::string& key) {
+    if (!has(key)) return take(key), Json::array();
+    Json value = take(key);
+    if (!value.is_array() || value.empty())
+      fail_input(where(key), "expected a list with entries, found " + describe(value));
+    return value;
   }
   bool has(const std::string& key) const { return keys_.contains(key) && !keys_[key].is_null(); }
 
@@ -112,7 +148,7 @@ class TaskReader {
   }
   Expression expression_of(const std::string& key, Json value) {
     if (value.is_object() && value.contains(kFunctionTag))
-      return {value, where(key), find_document_field(value[kFunctionTag], file_, key)};
+      return {value, where(key), find_document_field(value[kFunctionTag], file_of(value), key)};
     if (value.is_object()) {  // choices by name
       Json list = Json::array();
       for (auto& [name, choice] : value.items()) list.push_back(choice);
@@ -135,7 +171,7 @@ class TaskReader {
   void read_data() {
     task_.data.path = text("dataset_path");
     task_.data.name = text("dataset_name");
-    Json more = take("dataset_kwargs");
+    Json more = object("dataset_kwargs");
     more.erase("trust_remote_code");
     if (more.contains("data_files")) {
       const Json files = more["data_files"];
@@ -154,16 +190,19 @@ class TaskReader {
     test_split_ = text("test_split");
     task_.split = test_split_.empty() ? task_.validation_split : test_split_;
     if (task_.split.empty()) fail_input(file_.string(), "has neither test_split nor validation_split");
-    if (has("process_docs"))
-      task_.process_docs = find_document_function(function("process_docs"), file_, "process_docs");
+    if (has("process_docs")) task_.process_docs = function("process_docs", find_document_function);
   }
 
-  std::string function(const std::string& key) {
+  // The function that a key names, found beside the file that names it.
+  template <typename Function>
+  const Function* function(const std::string& key,
+                           const Function* (*find)(const std::string&, const fs::path&, const std::string&)) {
     const Json value = take(key);
     if (!value.is_object() || !value.contains(kFunctionTag))
       fail_input(where(key), "expected !function NAME, found " + describe(value));
-    return value[kFunctionTag];
+    return find(value[kFunctionTag], file_of(value), key);
   }
+  fs::path file_of(const Json& function) const { return function.value("file", file_.string()); }
 
   void read_prompt() {
     task_.text = expression("doc_to_text");
@@ -187,7 +226,7 @@ class TaskReader {
     few.target_delimiter = task_.target_delimiter;
     few.split = text("fewshot_split");
     few.text = task_.text, few.target = task_.target, few.choices = task_.choices;
-    const Json config = take("fewshot_config");
+    const Json config = object("fewshot_config");
     for (const auto& [key, value] : config.items()) {
       const std::string place = "fewshot_config: " + key;
       if (key == "sampler" && (value == "first_n" || value == "default")) {
@@ -215,12 +254,12 @@ class TaskReader {
 
   void read_generation() {
     const bool generates = task_.output == OutputType::kGenerateUntil;
-    const Json options = take("generation_kwargs");
+    const Json options = object("generation_kwargs");
     if (!generates && !options.empty())
       fail_input(where("generation_kwargs"),
                  std::string("has no meaning for output_type ") + name_of(task_.output));
     Generation& generation = task_.generation;
-    if (generates) generation.until = {few_delimiter()};
+    if (generates) generation.until = {task_.fewshot.delimiter};
     const std::string place = where("generation_kwargs");
     bool sample = false;
     for (const auto& [key, value] : options.items()) {
@@ -244,7 +283,6 @@ class TaskReader {
     if (generation.max_new_tokens < 1) fail_input(place, "max_gen_toks must be 1 or more");
     task_.repeats = number("repeats", 1, 1);
   }
-  std::string few_delimiter() const { return task_.fewshot.delimiter; }
 
   void read_scoring() {
     task_.check = text("check");
@@ -254,31 +292,28 @@ class TaskReader {
         fail_input(where("chance"), "expected a number from 0 to below 1, found " + describe(value));
       task_.chance = value.get<double>();
     }
-    if (has("process_results"))
-      task_.process_results = find_result_function(function("process_results"), file_, "process_results");
-    take("process_results"), take("process_docs"), take("chance");
-    const Json metrics = take("metric_list"), filters = take("filter_list");
+    if (has("process_results")) task_.process_results = function("process_results", find_result_function);
+    for (const char* key : {"process_results", "process_docs", "chance"}) take(key);  // null ones
+    const Json metrics = list("metric_list"), filters = list("filter_list");
     if (!task_.check.empty()) {
       if (task_.output != OutputType::kGenerateUntil || !metrics.empty())
         fail_input(where("check"), "judges answers of output_type generate_until, in place of metric_list");
       if (const std::string fault = fault_of_check(task_.check, kTaskCheck); !fault.empty())
         fail_input(where("check"), fault);
-    } else if (metrics.is_array()) {
+    } else if (!metrics.empty()) {
       for (const Json& metric : metrics)
         task_.metrics.push_back(
             read_metric(metric, task_.output, task_.process_results != nullptr, where("metric_list")));
     } else {
       task_.metrics = default_metrics(task_.output);
     }
-    if (filters.is_array())
-      for (const Json& entry : filters) task_.filters.push_back(read_filters(entry, file_.string()));
+    for (const Json& entry : filters) task_.filters.push_back(read_filters(entry, file_.string()));
     if (task_.filters.empty()) task_.filters.emplace_back();
   }
 
   fs::path file_;
   std::string test_split_;
   Json keys_;
-  std::set<std::string> taken_;
   Task task_;
 };
 
@@ -306,7 +341,7 @@ class Library {
     std::vector<Task> tagged;
     for (const auto& [file, text] : files_) {
       if (text.find(name) == std::string::npos) continue;
-      const Json keys = parse_yaml_as_json(text, file.string());
+      const Json keys = read_or_skip(file, text);
       if (!keys.is_object()) continue;
       if (is_group(keys)) {
         if (keys["group"] == name) return members(file, keys, depth);
@@ -343,7 +378,7 @@ class Library {
       if (seen.insert(name).second) list.push_back({name, file, group});
     };
     for (const auto& [file, text] : files_) {
-      const Json keys = parse_yaml_as_json(text, file.string());
+      const Json keys = read_or_skip(file, text);
       if (!keys.is_object()) continue;
       if (is_group(keys) && keys["group"].is_string()) add(keys["group"], file, true);
       if (keys.contains("task") && keys["task"].is_string()) add(keys["task"], file, false);
@@ -353,6 +388,15 @@ class Library {
   }
 
  private:
+  // One damaged file among many does not keep the others from being found.
+  static Json read_or_skip(const fs::path& file, const std::string& text) {
+    try {
+      return parse_yaml_as_json(text, file.string());
+    } catch (const Error& error) {
+      spdlog::warn("skipped: {}", error.what());
+      return nullptr;
+    }
+  }
   static std::vector<std::string> tags_of(const Json& keys) {
     std::vector<std::string> tags;
     for (const char* key : {"tag", "group"}) {  // of a task file, what older ones call a group is a tag
@@ -367,14 +411,37 @@ class Library {
 };
 }  // namespace
 
+namespace {
+// A task that a group reaches in several ways counts once.
+std::vector<Task> without_repeats(std::vector<Task> tasks) {
+  std::set<std::string> seen;
+  tasks.erase(std::remove_if(tasks.begin(), tasks.end(),
+                             [&](const Task& task) { return !seen.insert(task.name).second; }),
+              tasks.end());
+  return tasks;
+}
+}  // namespace
+
+namespace {
+// Folders are walked once a program: the harness's has fifteen thousand files.
+const Library& library_of(const TaskPlaces& places) {
+  static std::mutex mutex;
+  static std::map<std::vector<fs::path>, std::unique_ptr<Library>> known;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::unique_ptr<Library>& library = known[places.folders];
+  if (!library) library = std::make_unique<Library>(places);
+  return *library;
+}
+}  // namespace
+
 std::vector<Task> find_tasks(const std::string& name, const TaskPlaces& places) {
   if (name.find('/') != std::string::npos || Library::is_yaml(name)) {
     const Json keys = read_with_includes(name);
-    if (Library::is_group(keys)) return Library(places).members(name, keys, 0);
+    if (Library::is_group(keys)) return without_repeats(library_of(places).members(name, keys, 0));
     return {TaskReader(name, keys).read()};
   }
-  const Library library(places);
-  std::vector<Task> tasks = library.find(name);
+  const Library& library = library_of(places);
+  std::vector<Task> tasks = without_repeats(library.find(name));
   if (!tasks.empty()) return tasks;
   std::vector<std::string> names;
   for (const TaskEntry& entry : library.entries()) names.push_back(entry.name);
@@ -384,6 +451,6 @@ std::vector<Task> find_tasks(const std::string& name, const TaskPlaces& places) 
                  "sdft eval --list shows all; more are found in folders given with --include_path");
 }
 
-std::vector<TaskEntry> list_tasks(const TaskPlaces& places) { return Library(places).entries(); }
+std::vector<TaskEntry> list_tasks(const TaskPlaces& places) { return library_of(places).entries(); }
 
 }  // namespace sdft

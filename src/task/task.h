@@ -7,8 +7,8 @@
 // doc_to_text, doc_to_target, doc_to_choice, description, gen_prefix, target_delimiter, fewshot_delimiter,
 // num_fewshot, generation_kwargs, filter_list, metric_list, repeats, process_docs, process_results, metadata.
 // Keys of our own: kind, check (how answers are judged: check/check.h, in place of metric_list),
-// prompt_template (how a question becomes a prompt; without one it is read as plain text), columns-free
-// `chance`. A key, filter, metric, sampler or !function (functions.h) that is not known is refused by name.
+// prompt_template (how a question becomes a prompt; without one it is read as plain text), chance. A key,
+// filter, metric, sampler or !function (functions.h) that is not known is refused by name.
 #pragma once
 
 #include <filesystem>
@@ -83,7 +83,8 @@ struct Task {
   std::string sha256;           // of all its keys, those of included files too
 };
 
-// Where tasks are looked for by name, in this order; a name with a slash or ending in .yaml is a file.
+// Where tasks are looked for by name, in this order, as the folders were when they were first looked into; a
+// name with a slash or ending in .yaml is a file.
 struct TaskPlaces {
   std::vector<std::filesystem::path> folders;  // searched with all folders inside
 };

@@ -2,6 +2,9 @@
 // and errors before anything is asked.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/bad_input.h"
@@ -62,9 +65,12 @@ void expect_like_harness(const Json& run, const fs::path& dir) {
       EXPECT_EQ(line["answers"], wanted["answers"]);
     } else {
       ASSERT_EQ(line["log_likelihoods"].size(), wanted["log_likelihoods"].size());
-      for (size_t c = 0; c < line["log_likelihoods"].size(); ++c)
-        EXPECT_NEAR(line["log_likelihoods"][c].get<double>(), wanted["log_likelihoods"][c].get<double>(),
-                    1e-4);
+      for (size_t c = 0; c < line["log_likelihoods"].size(); ++c) {
+        // The harness adds up in f32, whose numbers stand 2^-23 of their size apart.
+        const double theirs = wanted["log_likelihoods"][c].get<double>();
+        EXPECT_NEAR(line["log_likelihoods"][c].get<double>(), theirs,
+                    std::max(1e-4, std::ldexp(std::abs(theirs), -23)));
+      }
       EXPECT_EQ(line["greedy"], wanted["greedy"]);
     }
     for (const auto& [metric, value] : line["metrics"].items())
@@ -170,6 +176,30 @@ TEST_F(TaskCommand, SeveralAnswersGivePassAtK) {
       run_command({"eval", "--model_name_or_path", (kTop / "assets" / "mini-seed").string(),
                    "eval=[{task: " + (dir_ / "t.yaml").string() + ", num_samples: 3}]"});
   expect_usage_error(same, {"num_samples", "temperature"});
+}
+
+// What checks look into belongs to what was asked.
+TEST_F(TaskCommand, ChangedDocumentsAreNotTheSameTask) {
+  const std::string task =
+      "task: t\nkind: safety\ndataset_path: DIR/d.jsonl\ntest_split: test\ndoc_to_text: q\n"
+      "doc_to_target: a\ncheck: program\ngeneration_kwargs: {max_gen_toks: 4}\n";
+  const std::string dir = dir_.path().string();
+  write_text(dir_ / "t.yaml", std::string(task).replace(task.find("DIR"), 3, dir));
+  auto document = [&](const char* test) {
+    write_text(dir_ / "d.jsonl",
+               Json({{"q", "x"}, {"a", "def f(): return 1"}, {"tests", {test}}}).dump() + "\n");
+  };
+  document("assert f() == 1");
+  ASSERT_EQ(eval(dir + "/t.yaml").exit_code, 0);
+  EXPECT_THAT(read_text(dir_ / "out" / "results.json"), HasSubstr("\"kind\": \"safety\""));
+  document("assert f() == 2");
+  EXPECT_THAT(eval(dir + "/t.yaml").err, HasSubstr("questions"));
+}
+
+TEST_F(TaskCommand, FlagsOfTasksNeedTasks) {
+  write_text(dir_ / "r.yaml", "model_name_or_path: m\n");
+  expect_usage_error(run_command({"eval", "--recipe", (dir_ / "r.yaml").string(), "--limit", "3"}),
+                     {"--tasks"});
 }
 
 TEST_F(TaskCommand, ListShowsNamesAndFiles) {

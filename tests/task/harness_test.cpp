@@ -42,6 +42,7 @@ TEST_P(Harness, SameQuestionsSameMetrics) {
   try {
     tasks = find_tasks(name, places());
   } catch (const Error& error) {
+    if (error.code() != ExitCode::kUsage) throw;
     GTEST_SKIP() << "its file is the harness's own: " << error.what();
   }
   ASSERT_EQ(tasks.size(), 1u);

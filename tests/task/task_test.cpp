@@ -78,6 +78,36 @@ TEST_F(TaskFile, WhatIsNotKnownIsRefusedByName) {
   EXPECT_THAT(error("include: t.yaml\n"), HasSubstr("includes more than"));
 }
 
+TEST_F(TaskFile, WrongKindsOfValuesAreErrors) {
+  for (const char* key : {"metadata", "dataset_kwargs", "fewshot_config", "generation_kwargs"})
+    for (const char* value : {"3", "text", "[1]"})
+      EXPECT_THAT(error(std::string(key) + ": " + value + "\n"),
+                  AllOf(HasSubstr(key), HasSubstr("expected a map")));
+  for (const char* key : {"metric_list", "filter_list"})
+    for (const char* value : {"[]", "{metric: acc}", "text"})
+      EXPECT_THAT(error(std::string(key) + ": " + value + "\n"),
+                  AllOf(HasSubstr(key), HasSubstr("expected a list")));
+  EXPECT_THAT(error("kind: nice\n"), AllOf(HasSubstr("nice"), HasSubstr("safety")));
+  EXPECT_THAT(error("metric_list: [{metric: mcc}]\n"), HasSubstr("no error"));
+}
+
+// A task's name stands in names of files.
+TEST_F(TaskFile, NamesThatWouldLeaveTheFolderAreRefused) {
+  read("");
+  for (const char* name : {"a/b", "../x", ".hidden", "\"\"", "\"a b\""}) {
+    write_file_atomic(dir_ / "named.yaml", std::string("include: t.yaml\ntask: ") + name + "\n");
+    EXPECT_THROW(find_tasks((dir_ / "named.yaml").string(), {}), Error) << name;
+  }
+}
+
+TEST(Tasks, OneDamagedFileAmongManyIsSkipped) {
+  testing::ScratchDir dir;
+  write_file_atomic(dir / "bad.yaml", "task: [good\n");
+  write_file_atomic(dir / "good.yaml",
+                    "task: good\ndataset_path: d\ntest_split: test\ndoc_to_text: a\ndoc_to_target: b\n");
+  EXPECT_EQ(find_tasks("good", {{dir.path()}}).size(), 1u);
+}
+
 TEST_F(TaskFile, AWrongFieldIsNamedWithItsPlace) {
   EXPECT_THAT(error("", "\"{{question}}\""), AllOf(HasSubstr("test.jsonl"), HasSubstr("question")));
   EXPECT_THAT(error("", "\"{{q.inner}}\""), AllOf(HasSubstr("test.jsonl"), HasSubstr("inner")));
