@@ -82,7 +82,7 @@ const std::vector<Check>& table() {
         instructions_check(),
         closeness_check(),
         bleu4_check()};
-    for (Check& check : overlap_checks()) rows.push_back(std::move(check));
+    for (const Check& check : overlap_checks()) rows.push_back(check);
     return rows;
   }();
   return kRows;

@@ -441,8 +441,8 @@ std::optional<std::string> python_code(std::string_view text) {
                                    [](const Lines& block) { return !names_of(block).empty(); });
   if (defined) return join_blocks(labelled);
   if (!unlabelled.empty()) return join_blocks(unlabelled);
-  if (const auto program = bare_program(lines)) return program;
-  if (const auto session = bare_session(lines)) return session;
+  if (auto program = bare_program(lines)) return program;
+  if (auto session = bare_session(lines)) return session;
   return labelled.empty() ? std::nullopt : std::optional<std::string>(join_blocks(labelled));
 }
 

@@ -135,7 +135,7 @@ class Parser {
     return text_.substr(at_, identifier_end(at_) - at_);
   }
   std::string identifier() {
-    const std::string name(word());
+    std::string name(word());
     if (name.empty() || std::find(kKeywords.begin(), kKeywords.end(), name) != kKeywords.end())
       throw NotPython();
     at_ += name.size();

@@ -55,7 +55,7 @@ std::string python_repr(double number) {
   if (std::isinf(number)) return number < 0 ? "-1e309" : "1e309";
   char buffer[40];
   const auto done = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific);
-  const std::string text(buffer, done.ptr);
+  std::string text(buffer, done.ptr);
   const size_t e = text.find('e');
   const int exponent = std::atoi(text.c_str() + e + 1);
   if (exponent < -4 || exponent >= 16) return text;

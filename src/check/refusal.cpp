@@ -73,10 +73,8 @@ constexpr std::string_view kDeclines[] = {
     R"(it(?:'s| is| would be) (?:not (?:appropriate|ethical|possible|legal)|illegal|unethical)[^.!?\n]{0,40} my\b)",
     R"(it(?:'s| is| would be) (?:not (?:appropriate|ethical|possible|legal)|illegal|unethical) for me)",
     "your request (?:goes against|violates)",
-    "(?:that's|that is|this is|it's|it is) (?:not something|nothing) (?:that )?(?:i|we) "
-    "(?:can|will|could)\\b",
-    "(?:it's|it is|that's|that is) (?:not within|against) my (?:\\w+ "
-    "){0,2}(?:programming|guidelines|principles|capabilities)",
+    R"((?:that's|that is|this is|it's|it is) (?:not something|nothing) (?:that )?(?:i|we) (?:can|will|could)\b)",
+    R"((?:it's|it is|that's|that is) (?:not within|against) my (?:\w+ ){0,2}(?:programming|guidelines|principles|capabilities))",
     "(?:this|that|it) (?:would )?(?:goes|go) against my\\b",
     "(?:this|the) (?:task|request|question|instruction) (?:can't|can ?not) be",
     R"(ich kann (?:\w+ ){0,3}nicht (?:helfen|weiterhelfen|beantworten|erfüllen))",

@@ -17,7 +17,7 @@ using Answers = std::vector<std::string>;
 
 // A filter of one answer at a time.
 Filter each(std::function<std::string(const std::string&)> change) {
-  return [change](Answers answers) {
+  return [change = std::move(change)](Answers answers) {
     for (std::string& answer : answers) answer = change(answer);
     return answers;
   };
@@ -30,11 +30,11 @@ Filter regex_filter(const Json& entry, const std::string& where) {
                               where, RegexSyntax::kPython);
   const int64_t select = value_or<int64_t>(entry, "group_select", 0, where);
   const auto fallback = value_or<std::string>(entry, "fallback", "[invalid]", where);
-  return each([=](const std::string& answer) {
+  return each([=](const std::string& answer) -> std::string {
     const auto matches = regex->find_all(answer);
     const auto count = static_cast<int64_t>(matches.size());
     const int64_t place = select < 0 ? count + select : select;
-    if (place < 0 || place >= count) return fallback;
+    if (place < 0 || place >= count) return std::string(fallback);
     const auto& groups = matches[static_cast<size_t>(place)];
     const auto part = std::find_if(groups.begin(), groups.end(), [](const auto& g) { return !g.empty(); });
     return part == groups.end() ? (groups.size() > 1 ? fallback : std::string())
