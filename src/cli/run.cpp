@@ -56,7 +56,7 @@ struct TaskFlags {
       if (num_samples > 0) one["temperature"] = temperature;
       list_of_tasks.push_back(std::move(one));
     }
-    return "eval=" + list_of_tasks.dump();
+    return "eval=" + to_line(list_of_tasks);
   }
 };
 

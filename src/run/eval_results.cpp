@@ -279,6 +279,8 @@ std::string write_results(const Recipe& recipe, const fs::path& dir, const std::
   std::vector<std::string> notes;
   for (const TaskSettings& settings : recipe.eval) {
     const report::Task* task = find_task(evaluation, settings.name);
+    if (task && task->kind == "similarity") task = nullptr;  // nothing judges it; its rows come below
+    if (!task && settings.task.empty()) continue;
     Json one = task ? json_of(*task) : Json{{"name", settings.name}, {"kind", settings.kind}};
     if (task) add_rows(*task, &table, &notes);
     if (!settings.task.empty()) {

@@ -93,16 +93,22 @@ double average_length(const std::vector<JudgedPair>& pairs) {
   return pairs.empty() ? 0 : sum / static_cast<double>(pairs.size());
 }
 
+// "62.50 ± 3.12 %"
+std::string rate_text(double rate, double standard_error) {
+  return std::isnan(standard_error)
+             ? fmt::format("{:.2f} %", 100 * rate)
+             : fmt::format("{:.2f} ± {:.2f} % (standard error)", 100 * rate, 100 * standard_error);
+}
+
 std::string table(const LeaderboardRow& row, LengthModel model) {
   const WinRate& rate = row.rate;
-  std::string text = fmt::format(
-      "{}: win rate {:.2f} ± {:.2f} % (standard error; {} wins, {} losses, {} ties, {} without a verdict)\n",
-      row.name, 100 * rate.win_rate, 100 * rate.standard_error, rate.wins, rate.losses, rate.ties,
-      rate.unjudged);
+  std::string text = fmt::format("{}: win rate {}; {} wins, {} losses, {} ties, {} without a verdict\n",
+                                 row.name, rate_text(rate.win_rate, rate.standard_error), rate.wins,
+                                 rate.losses, rate.ties, rate.unjudged);
   if (!std::isnan(row.length_controlled_win_rate))
     text +=
-        fmt::format("length-controlled win rate {:.2f} ± {:.2f} % ({})\n",
-                    100 * row.length_controlled_win_rate, 100 * row.length_controlled_standard_error,
+        fmt::format("length-controlled win rate {}; {}\n",
+                    rate_text(row.length_controlled_win_rate, row.length_controlled_standard_error),
                     model == LengthModel::kRegularised ? "length_controlled_v1"
                                                        : "length_controlled_minimal: without df_gamed.csv");
   return text + fmt::format("average length {:.0f} characters\n", row.average_length);

@@ -122,6 +122,7 @@ TEST_F(TaskCommand, GroupsAreOneRow) {
 }
 
 TEST_F(TaskCommand, WhatIsWrongIsSaidBeforeTheFirstItem) {
+  EXPECT_EQ(eval("\xff").exit_code, 2);
   const CommandResult unknown = eval("arc_easy,arc_esay,piqa,sqic");
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_THAT(unknown.err, AllOf(HasSubstr("arc_esay"), HasSubstr("sqic"), HasSubstr("arc_easy")));
