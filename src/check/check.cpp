@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "base/comma_separated.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/thinking.h"
@@ -88,11 +89,6 @@ const std::vector<Check>& table() {
   return kRows;
 }
 
-std::string list_of(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
 }  // namespace
 
 CheckItem check_item(const Example& example, std::string_view text, bool cut) {
@@ -179,7 +175,7 @@ const Check& find_check(const std::string& name, unsigned use) {
   const std::vector<std::string> names = check_names(use);
   const std::string near = elsewhere ? "" : nearest(name, names);
   fail_usage(elsewhere ? "the check '" + name + "' cannot stand here" : "unknown check '" + name + "'",
-             near.empty() ? "here are " + list_of(names) : "did you mean '" + near + "'?");
+             near.empty() ? "here are " + joined(names) : "did you mean '" + near + "'?");
 }
 
 // "regex:PATTERN", as help shows it.

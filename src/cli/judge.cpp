@@ -1,11 +1,10 @@
 // judge: whose answers a judge model prefers.
 #include "run/judge.h"
 
-#include <cstdlib>
-
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
+#include "run/endpoint_stage.h"
 #include "run/fingerprint.h"
 
 namespace sdft::cli {
@@ -20,12 +19,6 @@ struct JudgeFlags {
   uint64_t seed = 0;
 };
 
-std::string key_of_environment() {
-  for (const char* name : {"SDFT_API_KEY", "OPENAI_API_KEY"})
-    if (const char* value = std::getenv(name); value && *value) return value;
-  return "";
-}
-
 void run_judge(JudgeFlags& flags) {
   PreferenceOptions options;
   if (!flags.template_file.empty()) options.prompt = read_judge_template(flags.template_file);
@@ -33,7 +26,7 @@ void run_judge(JudgeFlags& flags) {
   options.seed = flags.seed;
   if (!flags.endpoint.url.empty()) {
     flags.endpoint.model = flags.model.model;
-    flags.endpoint.key = key_of_environment();
+    flags.endpoint.key = api_key();
     check_endpoint(flags.endpoint);
     return write_out(judge_outputs(flags.files, options, judge_of(flags.endpoint),
                                    {flags.endpoint.model, flags.endpoint.url + " " + flags.endpoint.model}));

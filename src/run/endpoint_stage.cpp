@@ -23,17 +23,11 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
 Endpoint endpoint_of(const Recipe& recipe) {
   Endpoint endpoint;
   endpoint.url = recipe.endpoint;
   endpoint.model = recipe.endpoint_model;
-  endpoint.key = environment("SDFT_API_KEY");
-  if (endpoint.key.empty()) endpoint.key = environment("OPENAI_API_KEY");
+  endpoint.key = api_key();
   endpoint.concurrency = recipe.endpoint_concurrency;
   if (!recipe.chat_template_kwargs.empty())
     endpoint.fields["chat_template_kwargs"] = recipe.chat_template_kwargs;
@@ -234,6 +228,12 @@ Fingerprint fingerprint_of(const Recipe& recipe, const TaskSettings& settings, c
 
 constexpr const char* kOpen = "unanswered";  // a file: how many prompts are to be asked again
 }  // namespace
+
+std::string api_key() {
+  for (const char* name : {"SDFT_API_KEY", "OPENAI_API_KEY"})
+    if (const char* value = std::getenv(name); value && *value) return value;
+  return "";
+}
 
 std::string endpoint_name(const Recipe& recipe) {
   std::string name = recipe.endpoint_model;

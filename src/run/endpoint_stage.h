@@ -11,6 +11,9 @@ namespace sdft {
 // The name that the model has in results and folders: `endpoint_model` with every / as _.
 std::string endpoint_name(const Recipe& recipe);
 
+// Of a server, from the environment: SDFT_API_KEY, else OPENAI_API_KEY; "": none.
+std::string api_key();
+
 // As run_recipe(recipe, kEval, options) of a recipe with `endpoint`: needs no model folder. The key comes
 // from the environment variable SDFT_API_KEY, else OPENAI_API_KEY. What the server did not answer is
 // unanswered, not wrong, and is asked again by the next call. Error(kUsage) with all that cannot be asked of

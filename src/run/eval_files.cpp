@@ -108,11 +108,14 @@ void write_outputs(const fs::path& dir, const EvalSet& set, const std::vector<An
   write_model_outputs(dir / "model_outputs.json", outputs);
 }
 
-// Several answers to each question: how likely one, or one of k, is right (Chen et al. 2021).
+// Several answers to each question: the mean of what the check says of them; of verdicts also how likely one
+// of k is right (Chen et al. 2021).
 void keep_samples(const fs::path& dir, const EvalSet& set, const std::map<std::string, Answer>& written,
                   bool opened, std::vector<Json> details) {
   const Task& task = set.tasks.front();
   std::vector<uint64_t> answered(set.items.size(), 0), passed(set.items.size(), 0);
+  std::vector<double> sums(set.items.size(), 0);
+  bool graded = false;
   for (int64_t repeat = 0; repeat < task.repeats; ++repeat) {
     std::vector<Answer> answers;
     for (size_t i = 0; i < set.items.size(); ++i) {
@@ -121,8 +124,11 @@ void keep_samples(const fs::path& dir, const EvalSet& set, const std::map<std::s
     }
     const std::vector<EvalResult> results = checked(task.check, opened, set.dataset.examples, answers);
     for (size_t i = 0; i < results.size(); ++i) {
-      answered[i] += results[i].verdict != Verdict::kUnanswered;
+      if (results[i].verdict == Verdict::kUnanswered) continue;
+      ++answered[i];
+      sums[i] += results[i].score;
       passed[i] += results[i].verdict == Verdict::kPass;
+      graded |= results[i].verdict == Verdict::kGraded;
     }
   }
   std::string lines;
@@ -131,10 +137,12 @@ void keep_samples(const fs::path& dir, const EvalSet& set, const std::map<std::s
     Json line = {{"id", set.items[i].id}};
     for (const auto& [key, value] : details[i].items()) line[key] = value;
     if (answered[i] > 0) {
-      for (const uint64_t k : {uint64_t{1}, uint64_t{10}, uint64_t{100}, answered[i]})
-        if (k <= answered[i])
+      const double mean = sums[i] / static_cast<double>(answered[i]);
+      line["metrics"][graded ? "mean" : "pass@1"] = mean;
+      for (const uint64_t k : {uint64_t{10}, uint64_t{100}, answered[i]})
+        if (!graded && k > 1 && k <= answered[i])
           line["metrics"]["pass@" + std::to_string(k)] = pass_at_k(answered[i], passed[i], k);
-      results.push_back({set.items[i].id, Verdict::kGraded, pass_at_k(answered[i], passed[i], 1), ""});
+      results.push_back({set.items[i].id, Verdict::kGraded, mean, ""});
     } else {
       line["unanswered"] = unanswered_reason(written.at(set.items[i].id));
       results.push_back(unanswered(set.items[i].id, line["unanswered"]));
@@ -175,8 +183,8 @@ void keep_written(const fs::path& dir, const EvalSet& set, const std::map<std::s
   write_file_atomic(dir / "answers.jsonl", lines);
   const Task& first = set.tasks.front();
   if (first.check.empty()) return write_items(dir, set, results, reasons, details);
+  if (first.check == "none") return write_outputs(dir, set, firsts);
   if (first.repeats > 1) return keep_samples(dir, set, written, opened, details);
-  if (first.check == "none") write_outputs(dir, set, firsts);
   keep_checked(dir, first.check, opened, set.dataset.examples, firsts);
 }
 

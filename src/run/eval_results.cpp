@@ -1,11 +1,11 @@
 // results.json, the harness's form of it, the table, and two evaluations side by side.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "base/comma_separated.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -334,18 +334,16 @@ Side side_of(const std::string& text) {
   if (models.empty()) fail_input(side.dir.string(), "has no finished evaluation");
   if (side.model.empty()) {
     if (models.size() > 2)
-      fail_usage(side.dir.string() + " has several models: " + fmt::format("{}", fmt::join(models, ", ")),
+      fail_usage(side.dir.string() + " has several models: " + joined(models),
                  "name one, as in " + side.dir.string() + ":" + models.back());
     side.model = models.back();
   } else if (std::find(models.begin(), models.end(), side.model) == models.end()) {
     fail_usage(side.dir.string() + " has no finished evaluation of '" + side.model + "'",
-               "it has " + fmt::format("{}", fmt::join(models, ", ")));
+               "it has " + joined(models));
   }
   return side;
 }
-}  // namespace
 
-namespace {
 // What a model was asked of a task, as its folder says.
 std::string questions_of(const Side& side, const std::string& task) {
   const Json made = read_json(eval_dir(side.dir, side.model, task) / "made_from.json");
@@ -374,18 +372,11 @@ std::string compare_evaluations(const std::string& before, const std::string& af
     const TaskResults first = read_task_results(a.dir, {a.model}, task),
                       second = read_task_results(b.dir, {b.model}, *other);
     if (!first.judged || !second.judged) continue;
-    std::map<std::string, double> by_id;
-    for (const TaskItem& item : second.items) by_id[item.id] = item.answers.at(b.model).result->score;
     std::vector<report::ModelScores> both = {{before, {}}, {after, {}}};
-    for (const TaskItem& item : first.items)
-      if (const auto found = by_id.find(item.id); found != by_id.end()) {
-        both[0].scores.push_back(item.answers.at(a.model).result->score);
-        both[1].scores.push_back(found->second);
-      }
-    if (both[0].scores.empty()) continue;
-    if (both[0].scores.size() < std::max(first.items.size(), second.items.size()))
-      notes.push_back(fmt::format("{}: {} examples are in both, {} and {} in each", task.name,
-                                  both[0].scores.size(), first.items.size(), second.items.size()));
+    for (size_t i = 0; i < first.items.size(); ++i) {  // the same questions: the same items in the same order
+      both[0].scores.push_back(first.items[i].answers.at(a.model).result->score);
+      both[1].scores.push_back(second.items[i].answers.at(b.model).result->score);
+    }
     scored[task.name] = both;
     evaluation.tasks.push_back(report::measured_task(task.name, task.kind, "score", both, {before}));
   }

@@ -124,8 +124,7 @@ std::map<std::string, Answer> written_answers(const Evaluation& e) {
         requests.push_back({request_id(e.set.items[i], repeat), ids});
     }
     const size_t before = all.size();
-    const fs::path path =
-        e.dir / (e.set.tasks.size() == 1 ? "written.jsonl" : "written-" + task.name + ".jsonl");
+    const fs::path path = e.dir / ("written-" + task.name + ".jsonl");
     for (Answer& answer : answer_all(e.model, e.run.bundle.tokenizer, requests, options_of(e, task), path,
                                      [&](size_t done) { progress.update(before + done); }))
       all.emplace(answer.id, std::move(answer));

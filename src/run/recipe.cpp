@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <set>
 
@@ -18,6 +17,7 @@
 #include "run/presets.h"
 #include "run/settings_together.h"
 #include "run/variants.h"
+#include "task/task.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -226,16 +226,6 @@ Json json_of(const YAML::Node& node, const Reading& reading, size_t* left) {
   return json;
 }
 
-// A task's name is a folder's.
-void check_task_name(const std::string& name, const Reading& reading) {
-  if (name.empty()) return reading.add("'name' is missing");
-  const bool plain =
-      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= ' ' && c != 127; });
-  if (!plain || name.find('/') != std::string::npos || name[0] == '.')
-    reading.add("'name': must not begin with '.' nor contain '/' or control characters, it names a folder");
-  if (name.size() > 200) reading.add("'name': is longer than 200 bytes, it names a folder");
-}
-
 void read_task(const YAML::Node& node, const Reading& reading, std::vector<TaskSettings>* tasks) {
   if (!node.IsMap()) return reading.add("expected a map with name, dataset, check");
   TaskSettings task;
@@ -248,10 +238,11 @@ void read_task(const YAML::Node& node, const Reading& reading, std::vector<TaskS
   });
   if (task.kind.empty() && task.task.empty()) task.kind = "retained";
   if (task.name.empty()) task.name = std::filesystem::path(task.task).stem().string();
-  check_task_name(task.name, reading);
-  if (task.dataset.empty() == task.task.empty())
-    reading.add(task.task.empty() ? "'dataset' is missing"
-                                  : "'task' and 'dataset': one of them says what is asked");
+  if (const std::string fault = fault_of_task_name(task.name); !fault.empty())
+    reading.add("'name'" + std::string(task.name.empty() ? " " : ": ") + fault);
+  if (task.dataset.empty() && task.task.empty()) reading.add("'dataset' is missing");
+  if (!task.dataset.empty() && !task.task.empty())
+    reading.add("'task' and 'dataset': one of them says what is asked");
   if (task.num_samples > 1 && task.temperature == 0)
     reading.add("'num_samples': several answers of temperature 0 are all the same; set temperature");
   for (const TaskSettings& other : *tasks)
@@ -539,14 +530,12 @@ void emit_columns(YAML::Emitter& out, Columns columns) {
 }
 
 void emit_task(YAML::Emitter& out, TaskSettings task) {
-  const TaskSettings defaults;
+  TaskSettings standard;
+  if (task.task.empty()) standard.check.clear();  // said in any case
+  const std::vector<Setting> defaults = task_settings(standard), own = task_settings(task);
   out << YAML::BeginMap;
-  for (const Setting& setting : task_settings(task)) {
-    const std::string text = value_text(setting);
-    const bool own_default = text == "0" || text == "false" || (text == "-1" && task.num_fewshot < 0);
-    const bool of_file = !task.task.empty() && !std::strcmp(setting.name, "check");
-    if (!text.empty() && !own_default && !of_file) emit(out, setting);
-  }
+  for (size_t i = 0; i < own.size(); ++i)
+    if (value_text(own[i]) != value_text(defaults[i])) emit(out, own[i]);
   emit_columns(out, task.columns);
   out << YAML::EndMap;
 }

@@ -31,6 +31,16 @@ const char* name_of(OutputType type) {
   return "";
 }
 
+std::string fault_of_task_name(const std::string& name) {
+  constexpr size_t kLongest = 200;
+  if (name.empty()) return "is missing";
+  const bool plain =
+      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= ' ' && c != 127 && c != '/'; });
+  if (!plain || name[0] == '.')
+    return "must not begin with '.' nor contain '/' or control characters, it names a folder";
+  return name.size() > kLongest ? "is longer than 200 bytes, it names a folder" : "";
+}
+
 namespace {
 constexpr int kMostIncludes = 20;
 
@@ -66,7 +76,8 @@ class TaskReader {
 
   Task read() {
     task_.name = text("task");
-    check_name();
+    if (const std::string fault = fault_of_task_name(task_.name); !fault.empty())
+      fail_input(where("task"), fault);
     task_.alias = text("task_alias", task_.name);
     const Json metadata = object("metadata");
     task_.version = metadata.contains("version") ? metadata["version"] : Json();
@@ -93,17 +104,6 @@ class TaskReader {
   }
 
  private:
-  // It stands in names of files and of items.
-  void check_name() const {
-    const std::string& name = task_.name;
-    const bool plain = std::all_of(name.begin(), name.end(),
-                                   [](unsigned char c) { return c > ' ' && c != 127 && c != '/'; });
-    if (name.empty() || name[0] == '.' || !plain || name.size() > 200)
-      fail_input(
-          where("task"),
-          "expected a name without spaces and slashes that does not begin with a dot, found '" + name + "'");
-  }
-
   std::string where(const std::string& key) const { return file_.string() + ": " + key; }
 
   // An empty object where the key is not there.

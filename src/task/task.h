@@ -83,6 +83,9 @@ struct Task {
   std::string sha256;           // of all its keys, those of included files too
 };
 
+// What is wrong with a task's name, which is a folder's or a part of a file's, or "".
+std::string fault_of_task_name(const std::string& name);
+
 // Where tasks are looked for by name, in this order, as the folders were when they were first looked into; a
 // name with a slash or ending in .yaml is a file.
 struct TaskPlaces {

@@ -94,7 +94,7 @@ TEST_F(TaskFile, WrongKindsOfValuesAreErrors) {
 // A task's name stands in names of files.
 TEST_F(TaskFile, NamesThatWouldLeaveTheFolderAreRefused) {
   read("");
-  for (const char* name : {"a/b", "../x", ".hidden", "\"\"", "\"a b\""}) {
+  for (const char* name : {"a/b", "../x", ".hidden", "\"\""}) {
     write_file_atomic(dir_ / "named.yaml", std::string("include: t.yaml\ntask: ") + name + "\n");
     EXPECT_THROW(find_tasks((dir_ / "named.yaml").string(), {}), Error) << name;
   }
