@@ -44,6 +44,29 @@ void add_linear(int64_t rows, int64_t k, int64_t columns) {
       });
 }
 
+// The activations are packed in each call, as in a forward pass; where a tier has no such product its f32 one
+// with weights of 16 bits is what runs instead.
+void add_bf16(int64_t rows, int64_t k, int64_t columns) {
+  const std::string size =
+      " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns);
+  auto a = random_numbers(rows * k), dy = random_numbers(rows * columns), c = random_numbers(rows * columns),
+       dx = random_numbers(rows * k);
+  std::vector<uint16_t> w(static_cast<size_t>(columns * k), 0x3f80);
+  const auto whole = static_cast<size_t>((rows + kPackedRows - 1) / kPackedRows * kPackedRows);
+  std::vector<uint16_t> packed(whole * static_cast<size_t>(packed_width(std::max(k, columns))));
+  add("linear_bf16" + size, rows * k * columns, [=](const Kernels& kernels) mutable {
+    if (!kernels.bf16.multiply)
+      return kernels.linear_bf16(a.data(), k, w.data(), k, rows, 0, columns, k, false, c.data(), columns);
+    kernels.bf16.pack(a.data(), k, rows, k, packed.data());
+    kernels.bf16.multiply(packed.data(), rows, w.data(), k, 0, columns, k, false, c.data(), columns);
+  });
+  add("linear_bf16_back" + size, rows * k * columns, [=](const Kernels& kernels) mutable {
+    if (!kernels.bf16.multiply_back) return;
+    kernels.bf16.pack_back(dy.data(), columns, rows, columns, packed.data());
+    kernels.bf16.multiply_back(packed.data(), rows, w.data(), k, columns, 0, k, false, dx.data(), k);
+  });
+}
+
 void add_rows(int64_t rows, int64_t width) {
   const int64_t count = rows * width;
   const std::string size = " " + std::to_string(rows) + "x" + std::to_string(width);
@@ -100,6 +123,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   for (const int64_t rows : {1, 6, 64}) add_linear(rows, 576, 576);
+  for (const int64_t rows : {1, 16, 64, 1024}) add_bf16(rows, 576, 1536);
   add_rows(32, 576);
   add_rows(1, 49152);
   add_attention(128, 64);

@@ -33,8 +33,10 @@ void run_judge(JudgeFlags& flags) {
   }
   const auto bundle = open_bundle(flags.model, flags.prompt);
   load_weights(*bundle, flags.model);
-  write_out(judge_outputs(flags.files, options, judge_of(*bundle, options.prompt, &interrupted),
-                          {flags.model.model, folder_sha256(flags.model.model) + flags.model.load.dtype}));
+  write_out(judge_outputs(
+      flags.files, options, judge_of(*bundle, options.prompt, &interrupted),
+      {flags.model.model, folder_sha256(flags.model.model) + flags.model.load.dtype +
+                              (flags.model.load.weights == "bf16" ? ", weights in bf16" : "")}));
 }
 }  // namespace
 

@@ -35,6 +35,12 @@ void add_loading_flags(CLI::App* command, ModelFlags* flags) {
   command->add_option("--device", flags->load.device, "auto, cpu or cuda")->type_name("");
   command->add_option("--dtype", flags->load.dtype, "auto (f32 on a CPU, bf16 on a GPU), f32 or bf16")
       ->type_name("");
+  command
+      ->add_option(
+          "--weights", flags->load.weights,
+          "auto (as they are stored, computed in f32), f32, or bf16 (rounded, and what is multiplied "
+          "with them: faster where the processor multiplies bf16)")
+      ->type_name("");
   command->add_option("--threads", flags->threads, "CPU threads; 0: all")
       ->type_name("")
       ->check(CLI::NonNegativeNumber);

@@ -20,6 +20,7 @@ struct ModelFlags {
   int64_t threads = 0;
 };
 // --model and --model_name_or_path; the commands that run the model also take --adapter, --device, --dtype,
+// --weights,
 // --threads.
 void add_model_flag(CLI::App* command, ModelFlags* flags);
 void add_loading_flags(CLI::App* command, ModelFlags* flags);

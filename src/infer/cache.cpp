@@ -7,7 +7,7 @@ namespace sdft {
 int64_t cache_bytes_per_token(const Model& model) {
   const ModelConfig& c = model.config;
   return 2 * c.num_hidden_layers * c.num_key_value_heads * c.head_dim *
-         static_cast<int64_t>(at::elementSize(model.dtype));
+         static_cast<int64_t>(at::elementSize(cache_type(model)));
 }
 
 void reserve(const Model& model, GrowingCache& cache, int64_t rows, int64_t tokens) {
@@ -33,6 +33,12 @@ void reserve(const Model& model, GrowingCache& cache, int64_t rows, int64_t toke
   }
   cache.rows = rows;
   cache.capacity = wanted;
+}
+
+void copy_prefix(GrowingCache& cache, int64_t from, int64_t to, int64_t tokens) {
+  for (auto* part : {&cache.kv.keys, &cache.kv.values})
+    for (Tensor& layer : *part)
+      layer[to].narrow(1, 0, tokens).copy_(layer[from].narrow(1, 0, tokens));  // [Hkv, tokens, D]
 }
 
 }  // namespace sdft

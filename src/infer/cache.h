@@ -18,5 +18,7 @@ int64_t cache_bytes_per_token(const Model& model);
 // Room for at least so many rows and tokens in each; what is there stays. Tokens grow by steps, up to the
 // model's context.
 void reserve(const Model& model, GrowingCache& cache, int64_t rows, int64_t tokens);
+// The first `tokens` of row `from` become those of row `to`.
+void copy_prefix(GrowingCache& cache, int64_t from, int64_t to, int64_t tokens);
 
 }  // namespace sdft

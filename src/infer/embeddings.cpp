@@ -12,7 +12,7 @@
 namespace sdft {
 
 namespace {
-constexpr int64_t kBatchTokens = 1024;  // of one pass
+constexpr int64_t kTokensABatch = 1024;  // of one pass
 
 using Sequences = std::vector<std::vector<int32_t>>;
 using Hidden = std::function<Tensor(const PackedTokens& tokens)>;  // [N, C]
@@ -78,7 +78,7 @@ Tensor embed(const Plan& plan, const std::vector<std::string>& texts, const Embe
   Sequences sequences;
   for (const std::string& text : texts) sequences.push_back(plan.ids(text));
   const std::vector<Batch> batches =
-      make_batches(sequences, options.batch_tokens > 0 ? options.batch_tokens : kBatchTokens);
+      make_batches(sequences, options.batch_tokens > 0 ? options.batch_tokens : kTokensABatch);
   Tensor result = at::zeros({static_cast<int64_t>(texts.size()), plan.width}, at::kFloat);
   size_t without_tokens = texts.size();
   for (const Batch& batch : batches) without_tokens -= batch.size();

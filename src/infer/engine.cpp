@@ -11,7 +11,9 @@
 #include "base/error.h"
 #include "base/work.h"
 #include "infer/cache.h"
+#include "infer/prefixes.h"
 #include "infer/workers.h"
+#include "model/lora.h"
 
 namespace sdft {
 
@@ -54,6 +56,15 @@ constexpr int64_t kChunk = 256;
 // held up.
 constexpr int64_t kPromptTokensAPass = 512;
 
+struct Task;
+using TaskPointer = std::shared_ptr<Task>;
+
+// The first tokens of a prompt, where another slot's prompt has the same: copied once that has read them.
+struct Beginning {
+  TaskPointer source;  // null: none, or copied
+  int64_t slot = 0, tokens = 0;
+};
+
 // A request from submit() to its end. Below `cancelled` only the worker that runs it looks.
 struct Task {
   size_t index = 0;
@@ -63,6 +74,7 @@ struct Task {
   std::atomic<bool> cancelled{false};
 
   int64_t cached = 0;        // tokens in the cache
+  Beginning beginning;       // where the first of them come from
   std::vector<int32_t> ids;  // of the answer; the newest is not in the cache yet
   int32_t stop_token = -1;
   Random random{0};
@@ -71,7 +83,6 @@ struct Task {
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   int64_t prompt_left() const { return prompt_size() - cached; }
 };
-using TaskPointer = std::shared_ptr<Task>;
 
 // One thread with slots and a cache of its own. Workers meet only in EngineState.
 struct Worker {
@@ -83,6 +94,7 @@ struct Worker {
 struct Pass {
   std::vector<int64_t> ids;
   std::vector<ops::CacheSegment> segments;  // .slot is the worker's slot
+  std::vector<AdapterSpan> spans;           // of the segments
   int64_t prompt_tokens = 0;
 };
 
@@ -148,7 +160,9 @@ int64_t chosen_batch_size(const Model& model, int64_t longest) {
   const int64_t bytes = longest * cache_bytes_per_token(model);
   const int64_t memory =
       model.device.is_cpu() ? ::sysconf(_SC_PHYS_PAGES) / 4 * ::sysconf(_SC_PAGESIZE) : int64_t{16} << 30;
-  const int64_t useful = model.device.is_cpu() ? std::max<int64_t>(64, 32 * worker_count(model)) : 128;
+  // In f32 a CPU is busy with 32 rows; in bf16 it waits for the weights with twice as many.
+  const int64_t rows = model.precision == ops::MatmulPrecision::kFull ? 32 : 64;
+  const int64_t useful = model.device.is_cpu() ? rows * worker_count(model) : 128;
   return std::clamp<int64_t>(memory / std::max<int64_t>(1, bytes), 1, useful);
 }
 
@@ -176,6 +190,30 @@ void begin(const State& s, Task& task) {
     task.stops.emplace(*s.options.tokenizer, strings);
 }
 
+// The end of the piece of a prompt that begins at `at`: pieces end where they would in a prompt read alone.
+int64_t piece_end(const Task& task, int64_t at) {
+  return std::min(task.prompt_size(), (at / kChunk + 1) * kChunk);
+}
+
+// What of its prompt a slot's new task need not read, since one that came before it has the same beginning.
+void find_beginning(const std::vector<TaskPointer>& slots, size_t own) {
+  Task& task = *slots[own];
+  const auto& prompt = task.request.prompt;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const TaskPointer& other = slots[i];
+    if (!other || i == own || other->options.adapter != task.options.adapter) continue;
+    const auto& theirs = other->request.prompt;
+    const auto limit = std::min(prompt.size() - 1, theirs.size());  // the last token is read in any case
+    const auto end = prompt.begin() + static_cast<ptrdiff_t>(limit);
+    int64_t same = std::mismatch(prompt.begin(), end, theirs.begin()).first - prompt.begin();
+    // A single token is read with the one before it: kernels sum the attention of one new token in another
+    // order, and the last bit would tell what was shared.
+    if (same % kChunk > 0 && piece_end(task, same) - same == 1) --same;
+    if (same >= kWorthSharing && same > task.beginning.tokens)
+      task.beginning = {other, static_cast<int64_t>(i), same};
+  }
+}
+
 // Gives a worker's slots their share of what waits; true where it has something to do. The caller holds the
 // mutex.
 bool refill(State& s, Worker& worker) {
@@ -191,34 +229,58 @@ bool refill(State& s, Worker& worker) {
     used += slot != nullptr;
   }
   if (worker.slots.size() < share) worker.slots.resize(share);
-  for (TaskPointer& slot : worker.slots) {
+  for (size_t i = 0; i < worker.slots.size(); ++i) {
+    TaskPointer& slot = worker.slots[i];
     if (slot || used >= share || s.waiting.empty()) continue;
     slot = s.waiting.begin()->second;
     s.waiting.erase(s.waiting.begin());
     begin(s, *slot);
+    if (prefixes_are_alike(s.model)) find_beginning(worker.slots, i);
     s.progress.running++;
     ++used;
   }
   return used > 0;
 }
 
-// The newest token of each answer, and pieces of prompts while there is room; those of one adapter.
-Pass next_pass(const Worker& worker, const Adapter* adapter) {
-  Pass pass;
-  for (size_t i = 0; i < worker.slots.size(); ++i) {
-    const Task* task = worker.slots[i].get();
-    if (!task || task->options.adapter != adapter || task->prompt_left() > 0) continue;
-    pass.ids.push_back(task->ids.back());
-    pass.segments.push_back({1, static_cast<int64_t>(i), task->cached + 1});
+// Takes over what others have read by now; true where the task may read on.
+bool take_beginning(const Model& model, Worker& worker, Task& task, int64_t slot) {
+  Beginning& from = task.beginning;
+  if (!from.source) return true;
+  const bool there = worker.slots[static_cast<size_t>(from.slot)] == from.source;
+  if (there && from.source->cached < from.tokens) return false;
+  if (there) {
+    reserve(model, worker.cache, static_cast<int64_t>(worker.slots.size()), from.tokens);
+    copy_prefix(worker.cache, from.slot, slot, from.tokens);
+    task.cached = from.tokens;
   }
-  for (size_t i = 0; i < worker.slots.size() && pass.prompt_tokens < kPromptTokensAPass; ++i) {
-    const Task* task = worker.slots[i].get();
-    if (!task || task->options.adapter != adapter || task->prompt_left() <= 0) continue;
-    const int64_t count = std::min(kChunk, task->prompt_left());
-    const auto first = task->request.prompt.begin() + task->cached;
-    pass.ids.insert(pass.ids.end(), first, first + count);
-    pass.segments.push_back({count, static_cast<int64_t>(i), task->cached + count});
-    pass.prompt_tokens += count;
+  from.source = nullptr;
+  return true;
+}
+
+// The newest token of each answer, and pieces of prompts while there is room; those of one adapter after the
+// other, which is `adapters`' order.
+Pass next_pass(const Model& model, Worker& worker, const std::vector<const Adapter*>& adapters) {
+  Pass pass;
+  for (const Adapter* adapter : adapters) {
+    const size_t before = pass.segments.size();
+    for (size_t i = 0; i < worker.slots.size(); ++i) {
+      const Task* task = worker.slots[i].get();
+      if (!task || task->options.adapter != adapter || task->prompt_left() > 0) continue;
+      pass.ids.push_back(task->ids.back());
+      pass.segments.push_back({1, static_cast<int64_t>(i), task->cached + 1});
+    }
+    for (size_t i = 0; i < worker.slots.size() && pass.prompt_tokens < kPromptTokensAPass; ++i) {
+      Task* task = worker.slots[i].get();
+      if (!task || task->options.adapter != adapter || task->prompt_left() <= 0) continue;
+      if (!take_beginning(model, worker, *task, static_cast<int64_t>(i))) continue;
+      const int64_t end = piece_end(*task, task->cached), count = end - task->cached;
+      const auto first = task->request.prompt.begin() + task->cached;
+      pass.ids.insert(pass.ids.end(), first, first + count);
+      pass.segments.push_back({count, static_cast<int64_t>(i), end});
+      pass.prompt_tokens += count;
+    }
+    if (const size_t count = pass.segments.size() - before)
+      pass.spans.push_back({adapter, static_cast<int64_t>(count)});
   }
   return pass;
 }
@@ -276,31 +338,36 @@ std::optional<FinishReason> take(const Model& model, Task& task, int32_t token) 
   return std::nullopt;
 }
 
-// One forward pass over the slots of one adapter.
-void step(State& s, Worker& worker, const Adapter* adapter) {
-  const Pass pass = next_pass(worker, adapter);
+// One forward pass over the slots of some adapters.
+void step(State& s, Worker& worker, const std::vector<const Adapter*>& adapters) {
+  const Pass pass = next_pass(s.model, worker, adapters);
+  if (pass.segments.empty()) return;  // all that these read is what others are reading now
   int64_t longest = 0;
   for (const ops::CacheSegment& segment : pass.segments) longest = std::max(longest, segment.kv_len);
   reserve(s.model, worker.cache, static_cast<int64_t>(worker.slots.size()), longest);
   const Tensor ids = at::tensor(at::ArrayRef<int64_t>(pass.ids), at::kLong).to(s.model.device);
-  const ModelView model(s.model, adapter);
-  Tensor hidden = forward_cached(model, ids, pass.segments, worker.cache.kv, true);  // [segments, C]
+  Tensor hidden =
+      forward_cached(s.model, pass.spans, ids, pass.segments, worker.cache.kv, true);  // [segments, C]
 
   std::vector<Task*> ready;
   std::vector<int64_t> rows, slots;
+  std::vector<AdapterSpan> spans;  // of those that are ready
   for (size_t i = 0; i < pass.segments.size(); ++i) {
     const int64_t slot = pass.segments[i].slot;
     Task& task = *worker.slots[static_cast<size_t>(slot)];
     task.cached = pass.segments[i].kv_len;
     if (task.prompt_left() > 0) continue;
     ready.push_back(&task);
+    if (spans.empty() || spans.back().adapter != task.options.adapter)
+      spans.push_back({task.options.adapter, 0});
+    spans.back().segments++;
     rows.push_back(static_cast<int64_t>(i));
     slots.push_back(slot);
   }
   if (ready.size() < pass.segments.size())
     hidden = hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(hidden.device()));
   const std::vector<int32_t> tokens =
-      ready.empty() ? std::vector<int32_t>() : sample(logits(model, hidden), ready);
+      ready.empty() ? std::vector<int32_t>() : sample(logits(s.model, spans, hidden), ready);
 
   std::vector<Finished> finished;
   for (size_t i = 0; i < ready.size(); ++i)
@@ -313,13 +380,17 @@ void step(State& s, Worker& worker, const Adapter* adapter) {
   for (const Finished& one : finished) s.finish(one.task, one.reason);
 }
 
-// One pass for each adapter in use.
+// One pass for all adapters in use; one of its own for each that brings whole weights.
 void step(State& s, Worker& worker) {
-  std::vector<const Adapter*> adapters;
-  for (const TaskPointer& task : worker.slots)
-    if (task && std::find(adapters.begin(), adapters.end(), task->options.adapter) == adapters.end())
-      adapters.push_back(task->options.adapter);
-  for (const Adapter* adapter : adapters) step(s, worker, adapter);
+  std::vector<const Adapter*> together, alone;
+  for (const TaskPointer& task : worker.slots) {
+    if (!task) continue;
+    const Adapter* adapter = task->options.adapter;
+    auto& list = adapter && !adapter->replaced.empty() ? alone : together;
+    if (std::find(list.begin(), list.end(), adapter) == list.end()) list.push_back(adapter);
+  }
+  if (!together.empty()) step(s, worker, together);
+  for (const Adapter* adapter : alone) step(s, worker, {adapter});
 }
 
 // Hands over what any worker has finished.

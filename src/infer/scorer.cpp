@@ -65,12 +65,6 @@ struct Readings {
   SharedPrefixes tree;
 };
 
-// A shared stretch costs a copy of its keys and values for each that goes on from it: tokens it must save.
-constexpr int64_t kWorthSharing = 16;
-
-// Positions of some models go by the length of the whole sequence, so that nothing before its end is known.
-bool can_share(const Model& model) { return model.rope.trained == 0 && model.local_rope.trained == 0; }
-
 Readings plan_readings(const Model& model, const std::vector<ScoreItem>& items) {
   std::map<std::vector<int32_t>, std::vector<size_t>> by_inputs;
   for (size_t i = 0; i < items.size(); ++i)
@@ -82,7 +76,7 @@ Readings plan_readings(const Model& model, const std::vector<ScoreItem>& items) 
     readings.items.push_back(std::move(asking));
   }
   const int64_t never = std::numeric_limits<int64_t>::max();
-  readings.tree = shared_prefixes(readings.sequences, can_share(model) ? kWorthSharing : never);
+  readings.tree = shared_prefixes(readings.sequences, prefixes_are_alike(model) ? kWorthSharing : never);
   const std::vector<Stretch>& all = readings.tree.stretches;
   std::stable_sort(readings.tree.roots.begin(), readings.tree.roots.end(), [&](size_t a, size_t b) {
     if (all[a].children.empty() != all[b].children.empty()) return all[b].children.empty();
@@ -197,18 +191,12 @@ class Reader {
       const Stretch& stretch = at(place);
       const int64_t slot = slots + static_cast<int64_t>(segments.size());
       if (stretch.parent >= 0)
-        copy_slot(slot_of_.at(static_cast<size_t>(stretch.parent)), slot, stretch.begin);
+        copy_prefix(cache_, slot_of_.at(static_cast<size_t>(stretch.parent)), slot, stretch.begin);
       slot_of_[place] = slot;
       inputs.push_back(ids_of(stretch));
       segments.push_back({stretch.end - first_of(stretch), slot, stretch.end});
     }
     return forward_cached(model_, pack(inputs, model_->device).ids, segments, cache_.kv);
-  }
-
-  void copy_slot(int64_t from, int64_t to, int64_t tokens) {
-    for (auto* part : {&cache_.kv.keys, &cache_.kv.values})
-      for (Tensor& layer : *part)
-        layer[to].narrow(1, 0, tokens).copy_(layer[from].narrow(1, 0, tokens));  // [Hkv, tokens, D]
   }
 
   // hidden: of the batch's tokens, one stretch after the other.

@@ -15,7 +15,7 @@ struct FloatType {
   double largest;
   const char* wider;  // what to do where it is too narrow
 };
-const FloatType kTypes[] = {
+const FloatType kFloatTypes[] = {
     {"f16", "float16", at::kHalf, 65504, "write bf16 or f32: --dtype, of a trained model save_dtype"},
     {"bf16", "bfloat16", at::kBFloat16, std::numeric_limits<c10::BFloat16>::max(),
      "write f32: --dtype, of a trained model save_dtype"},
@@ -23,7 +23,7 @@ const FloatType kTypes[] = {
 };
 
 const FloatType& find(at::ScalarType type) {
-  for (const FloatType& row : kTypes)
+  for (const FloatType& row : kFloatTypes)
     if (row.type == type) return row;
   throw Error(ExitCode::kInternal, std::string("weights are not written as ") + at::toString(type));
 }
@@ -46,7 +46,7 @@ Tensor convert_finite(const Tensor& values, at::ScalarType type, const std::stri
 }
 
 at::ScalarType float_type(const std::string& name) {
-  for (const FloatType& row : kTypes)
+  for (const FloatType& row : kFloatTypes)
     if (name == row.name) return row.type;
   throw Error(ExitCode::kInternal, "there is no type '" + name + "' of weights");
 }

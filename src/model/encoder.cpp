@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr const char* kArchitecture = "BertModel";
-constexpr int64_t kMostLayers = 1000;
+constexpr int64_t kMostEncoderLayers = 1000;
 
 struct ActivationName {
   const char* name;
@@ -63,7 +63,7 @@ EncoderConfig read_encoder_config(const fs::path& dir) {
   config.vocab_size = reader.positive("vocab_size");
   config.hidden_size = reader.positive("hidden_size");
   config.intermediate_size = reader.positive("intermediate_size");
-  config.num_hidden_layers = reader.positive("num_hidden_layers", 0, kMostLayers);
+  config.num_hidden_layers = reader.positive("num_hidden_layers", 0, kMostEncoderLayers);
   config.num_attention_heads = reader.positive("num_attention_heads");
   config.max_position_embeddings = reader.positive("max_position_embeddings");
   config.type_vocab_size = reader.positive("type_vocab_size", 2);

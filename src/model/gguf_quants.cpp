@@ -140,7 +140,7 @@ void decode_q6_k(const unsigned char* b, float* y) {
   }
 }
 
-constexpr GgufType kTypes[] = {
+constexpr GgufType kBlockTypes[] = {
     {kGgufF32, "F32", 1, 4, decode_f32},
     {kGgufF16, "F16", 1, 2, decode_f16},
     {2, "Q4_0", 32, 18, decode_q4_0},
@@ -179,7 +179,7 @@ constexpr GgufType kTypes[] = {
 }  // namespace
 
 const GgufType* find_gguf_type(uint32_t id) {
-  for (const GgufType& type : kTypes)
+  for (const GgufType& type : kBlockTypes)
     if (type.id == id) return &type;
   return nullptr;
 }

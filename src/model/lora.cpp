@@ -76,11 +76,12 @@ LowRank update_of(const LoraPair& pair) {
 }
 
 namespace {
-// What an update adds to a layer's output, [N, out]. seen: x, or x with dropout.
-Tensor low_rank(const LoraPair& lora, const Tensor& x, const Tensor& seen, ops::MatmulPrecision precision) {
+// What an update adds to a layer's output, [N, out], in f32 whatever the layer is computed in. seen: x, or x
+// with dropout.
+Tensor low_rank(const LoraPair& lora, const Tensor& x, const Tensor& seen) {
   auto product = [&](const Tensor& input, const Tensor& a, const Tensor& b) {
-    const Tensor low = ops::linear(input.to(a.scalar_type()), a, {}, precision);  // [N, r]
-    return ops::linear(low, b, {}, precision) * lora.scale;
+    const Tensor low = ops::linear(input.to(a.scalar_type()), a);  // [N, r]
+    return ops::linear(low, b) * lora.scale;
   };
   const Tensor change = product(seen, lora.a, lora.b);
   return lora.a0.defined() ? change - product(x, lora.a0, lora.b0) : change;
@@ -91,7 +92,7 @@ Tensor low_rank(const LoraPair& lora, const Tensor& x, const Tensor& seen, ops::
 // DoRA scales each row of W + s B A; of x with dropout only what training adds to W x, as PEFT has it.
 Tensor adapted(const Tensor& y, const LinearLayer& layer, const LoraPair& lora, const Tensor& x,
                const Tensor& seen, ops::MatmulPrecision precision) {
-  const Tensor low = low_rank(lora, x, seen, precision);  // [N, out]
+  const Tensor low = low_rank(lora, x, seen);  // [N, out]
   if (!lora.magnitude.defined()) return y + low.to(y.scalar_type());
   const Tensor factor = dora_factor(lora);
   if (!seen.is_same(x)) {

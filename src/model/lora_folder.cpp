@@ -14,7 +14,7 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr const char* kPrefix = "base_model.model.";
+constexpr const char* kPeftPrefix = "base_model.model.";
 constexpr const char* kWeights = "adapter_model.safetensors";
 
 // alpha_pattern as the file has it.
@@ -76,8 +76,8 @@ Tensor floats(const SafetensorsFile& file, const std::string& name, at::ScalarTy
 struct StoredAdapter {
   explicit StoredAdapter(const fs::path& from) : dir(from), file(from / kWeights) {
     for (const std::string& stored : file.names())
-      unused[stored.rfind(kPrefix, 0) == 0 ? plain_name(stored.substr(std::string(kPrefix).size()))
-                                           : stored] = stored;
+      unused[stored.rfind(kPeftPrefix, 0) == 0 ? plain_name(stored.substr(std::string(kPeftPrefix).size()))
+                                               : stored] = stored;
   }
   bool has(const std::string& name) const { return unused.count(name) > 0; }
   std::vector<int64_t> shape(const std::string& name) const { return file.info(unused.at(name)).shape; }
@@ -199,7 +199,7 @@ void check_shapes(const LoraLayer& layer, const StoredAdapter& stored, const Par
 
 // As PEFT saw the layer: what patterns are about.
 std::string peft_layer(const std::string& as_stored) {
-  const size_t begin = as_stored.rfind(kPrefix, 0) == 0 ? std::string(kPrefix).size() : 0;
+  const size_t begin = as_stored.rfind(kPeftPrefix, 0) == 0 ? std::string(kPeftPrefix).size() : 0;
   return as_stored.substr(begin, as_stored.rfind(".lora_") - begin);
 }
 
@@ -319,7 +319,7 @@ void save_adapter(const Adapter& trained, const fs::path& dir, const std::string
   const Adapter adapter = without_beginning(trained);
   NamedTensors tensors;
   auto add = [&](const std::string& name, const Tensor& values) {
-    const std::string as_stored = kPrefix + peft_name(adapter.nested, name);
+    const std::string as_stored = kPeftPrefix + peft_name(adapter.nested, name);
     tensors.emplace_back(as_stored,
                          convert_finite(values, values.scalar_type(),
                                         (dir / kWeights).string() + ": tensor '" + as_stored + "'"));

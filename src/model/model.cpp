@@ -1,6 +1,7 @@
 // The forward pass.
 #include "model/model.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -8,6 +9,10 @@
 #include "model/lora.h"
 
 namespace sdft {
+
+at::ScalarType cache_type(const Model& model) {
+  return model.precision == ops::MatmulPrecision::kBf16 ? at::kBFloat16 : model.dtype;
+}
 
 KvCache make_cache(const Model& model, int64_t count, int64_t max_tokens) {
   KvCache cache;
@@ -17,7 +22,7 @@ KvCache make_cache(const Model& model, int64_t count, int64_t max_tokens) {
       // Zeros: what lies beyond a sequence's end is multiplied by zero where rows of unlike length run
       // together.
       part->push_back(at::zeros({count, c.num_key_value_heads, max_tokens, c.head_dim},
-                                at::TensorOptions().dtype(model.dtype).device(model.device)));
+                                at::TensorOptions().dtype(cache_type(model)).device(model.device)));
   return cache;
 }
 
@@ -33,6 +38,12 @@ PackedTokens pack(const std::vector<std::vector<int32_t>>& sequences, at::Device
 }
 
 namespace {
+// Consecutive rows of one model.
+struct RowSpan {
+  const Adapter* adapter;
+  int64_t rows;
+};
+
 // Where attention happens: inside packed sequences, or against a cache.
 struct Context {
   RopeRows rope, local_rope;  // of the tokens' positions
@@ -43,12 +54,29 @@ struct Context {
   // values.
   Tensor last_rows;
   std::vector<ops::CacheSegment> last_segments;
-  const Adapter* adapter = nullptr;
+  std::vector<RowSpan> spans, last_spans;  // of all rows; of last_rows
   ForwardOptions options;
   uint64_t linear_index = 0;  // a dropout mask of its own for each
 
-  const LoraPair* lora(const std::string& layer) const { return adapter ? adapter->find(layer) : nullptr; }
+  bool adapts(const std::string& layer) const {
+    return std::any_of(spans.begin(), spans.end(),
+                       [&](const RowSpan& s) { return s.adapter && s.adapter->find(layer); });
+  }
+  const std::vector<RowSpan>& spans_of(int64_t rows) const {
+    return last_rows.defined() && rows == last_rows.size(0) ? last_spans : spans;
+  }
 };
+
+// update(rows of y, their update, first row, count) for each span that has one for this layer.
+template <typename Update>
+void for_each_update(const std::vector<RowSpan>& spans, const std::string& layer, const Update& update) {
+  int64_t first = 0;
+  for (const RowSpan& span : spans) {
+    const LoraPair* lora = span.adapter ? span.adapter->find(layer) : nullptr;
+    if (lora && span.rows > 0) update(*lora, first, span.rows);
+    first += span.rows;
+  }
+}
 
 Tensor dropped(const Tensor& x, const Dropout& dropout, uint64_t index) {
   return dropout.p > 0 ? ops::dropout(x, dropout.p, dropout.key * 0x9e3779b97f4a7c15ull + index) : x;
@@ -57,10 +85,17 @@ Tensor dropped(const Tensor& x, const Dropout& dropout, uint64_t index) {
 Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
   context.linear_index++;
   const Tensor y = ops::linear(x, layer.weight, layer.bias, context.options.precision);
-  const LoraPair* lora = context.lora(layer.name);
-  if (!lora) return y;
-  const Tensor seen = dropped(x, context.options.dropout, context.linear_index);
-  return adapted(y, layer, *lora, x, seen, context.options.precision);
+  if (!context.adapts(layer.name)) return y;
+  const std::vector<RowSpan>& spans = context.spans_of(x.size(0));
+  if (spans.size() == 1) {
+    const Tensor seen = dropped(x, context.options.dropout, context.linear_index);
+    return adapted(y, layer, *spans[0].adapter->find(layer.name), x, seen, context.options.precision);
+  }
+  for_each_update(spans, layer.name, [&](const LoraPair& lora, int64_t first, int64_t count) {
+    const Tensor rows = x.narrow(0, first, count), own = y.narrow(0, first, count);
+    own.copy_(adapted(own, layer, lora, rows, rows, context.options.precision));
+  });
+  return y;
 }
 
 Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
@@ -72,7 +107,7 @@ Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
 // gradient.
 Tensor add_branch(const Model& model, const Tensor& residual, const LinearLayer& layer, const Tensor& x,
                   const Tensor& out_norm, Context& context) {
-  if (context.lora(layer.name) || out_norm.defined() || at::GradMode::is_enabled())
+  if (context.adapts(layer.name) || out_norm.defined() || at::GradMode::is_enabled())
     return residual + normalise(model, apply(layer, x, context), out_norm);
   return ops::add_linear(residual, x, layer.weight, layer.bias, context.options.precision);
 }
@@ -175,14 +210,22 @@ Tensor with_noise(const Tensor& x, const std::vector<int64_t>& lengths, const Em
   return x + values.to(x.device(), x.scalar_type());
 }
 
+// What LoRA makes of rows x of the embedding, [n, C].
+Tensor adapted_embedding(const LoraPair& lora, const Tensor& ids, const Tensor& x) {
+  const Tensor low = at::embedding(lora.a.t(), ids);             // [n, r]
+  const Tensor sum = x + ops::linear(low, lora.b) * lora.scale;  // f32 also over bf16
+  return (lora.magnitude.defined() ? sum * dora_factor(lora) : sum).to(x.scalar_type());
+}
+
 Tensor embed(const Model& model, const Tensor& ids, const Context& context) {
   Tensor x = at::embedding(model.embed, ids).to(model.dtype);  // [N, C]
-  if (const LoraPair* lora = context.lora(kEmbedLayer)) {
-    const Tensor low = at::embedding(lora->a.t(), ids);  // [N, r]
-    const Tensor sum =
-        x + ops::linear(low, lora->b, {}, context.options.precision) * lora->scale;  // f32 also over bf16
-    x = (lora->magnitude.defined() ? sum * dora_factor(*lora) : sum).to(x.scalar_type());
-  }
+  for_each_update(context.spans, kEmbedLayer, [&](const LoraPair& lora, int64_t first, int64_t count) {
+    const Tensor own = adapted_embedding(lora, ids.narrow(0, first, count), x.narrow(0, first, count));
+    if (context.spans.size() == 1)
+      x = own;
+    else
+      x.narrow(0, first, count).copy_(own);
+  });
   // Transformers rounds the factor to the weights' type.
   if (const double scale = model.config.embedding_scale; scale != 1.0)
     x = x * at::scalar_tensor(scale, at::TensorOptions().dtype(x.scalar_type()).device(x.device()));
@@ -206,10 +249,11 @@ Tensor run_layers(const Model& model, const Tensor& ids, Context& context) {
   return normalise(model, x, model.norm);
 }
 
-Tensor run(ModelView view, const Tensor& ids, Context& context) {
-  context.adapter = view.adapter;
-  if (!view.adapter || view.adapter->replaced.empty()) return run_layers(*view.weights, ids, context);
-  return run_layers(with_replaced(*view.weights, *view.adapter), ids, context);
+Tensor run(const Model& model, const Tensor& ids, Context& context) {
+  context.options.precision = precision_of(model, context.options);
+  const Adapter* whole = context.spans.size() == 1 ? context.spans[0].adapter : nullptr;
+  if (!whole || whole->replaced.empty()) return run_layers(model, ids, context);
+  return run_layers(with_replaced(model, *whole), ids, context);
 }
 
 [[noreturn]] void fail_too_long(const Model& model, int64_t length) {
@@ -228,6 +272,10 @@ void look_up_positions(const Model& model, const std::vector<int64_t>& positions
 }
 }  // namespace
 
+ops::MatmulPrecision precision_of(ModelView model, const ForwardOptions& options) {
+  return options.precision == ops::MatmulPrecision::kFull ? model->precision : options.precision;
+}
+
 Tensor forward(ModelView view, const PackedTokens& tokens, const ForwardOptions& options) {
   const Model& model = *view.weights;
   std::vector<int64_t> positions, lengths;  // [N]
@@ -239,29 +287,42 @@ Tensor forward(ModelView view, const PackedTokens& tokens, const ForwardOptions&
   Context context;
   context.lengths = &tokens.lengths;
   context.options = options;
+  context.spans = {{view.adapter, static_cast<int64_t>(positions.size())}};
   look_up_positions(model, positions, lengths, context);
-  return run(view, tokens.ids, context);
+  return run(model, tokens.ids, context);
 }
 
 Tensor forward_cached(ModelView view, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
                       KvCache& cache, bool last_only) {
+  return forward_cached(*view.weights, {{view.adapter, static_cast<int64_t>(segments.size())}}, ids, segments,
+                        cache, last_only);
+}
+
+Tensor forward_cached(const Model& model, const std::vector<AdapterSpan>& spans, const Tensor& ids,
+                      const std::vector<ops::CacheSegment>& segments, KvCache& cache, bool last_only) {
   at::NoGradGuard no_grad;
-  const Model& model = *view.weights;
   std::vector<int64_t> positions, lengths, last;
   Context context;
-  for (const ops::CacheSegment& s : segments) {
-    if (s.kv_len > model.config.max_position_embeddings) fail_too_long(model, s.kv_len);
-    for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t) positions.push_back(t);
-    lengths.insert(lengths.end(), static_cast<size_t>(s.q_len), s.kv_len);
-    last.push_back(static_cast<int64_t>(positions.size()) - 1);
-    context.last_segments.push_back({1, s.slot, s.kv_len});
+  auto segment = segments.begin();
+  for (const AdapterSpan& span : spans) {
+    context.spans.push_back({span.adapter, 0});
+    context.last_spans.push_back({span.adapter, span.segments});
+    for (const auto end = segment + span.segments; segment != end; ++segment) {
+      const ops::CacheSegment& s = *segment;
+      if (s.kv_len > model.config.max_position_embeddings) fail_too_long(model, s.kv_len);
+      for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t) positions.push_back(t);
+      lengths.insert(lengths.end(), static_cast<size_t>(s.q_len), s.kv_len);
+      last.push_back(static_cast<int64_t>(positions.size()) - 1);
+      context.last_segments.push_back({1, s.slot, s.kv_len});
+      context.spans.back().rows += s.q_len;
+    }
   }
   context.segments = &segments;
   context.cache = &cache;
   if (last_only && last.size() < positions.size())
     context.last_rows = at::tensor(at::ArrayRef<int64_t>(last), at::kLong).to(model.device);
   look_up_positions(model, positions, lengths, context);
-  return run(view, ids, context);
+  return run(model, ids, context);
 }
 
 namespace {
@@ -275,10 +336,24 @@ const LoraPair* head_update(ModelView model) {
 }  // namespace
 
 Tensor logits(ModelView model, const Tensor& hidden) {
-  const LinearLayer head{kHeadLayer, head_weight(model), {}};
-  Tensor y = ops::linear(hidden, head.weight);
-  if (const LoraPair* lora = head_update(model)) y = adapted(y, head, *lora, hidden, hidden);
-  return ops::softcap(y, model->config.final_softcap);
+  return logits(*model.weights, {{model.adapter, hidden.size(0)}}, hidden);
+}
+
+Tensor logits(const Model& model, const std::vector<AdapterSpan>& spans, const Tensor& hidden) {
+  const ModelView view(model, spans.size() == 1 ? spans[0].adapter : nullptr);
+  const LinearLayer head{kHeadLayer, head_weight(view), {}};
+  Tensor y = ops::linear(hidden, head.weight, {}, model.precision);
+  std::vector<RowSpan> rows;
+  for (const AdapterSpan& span : spans) rows.push_back({span.adapter, span.segments});
+  for_each_update(rows, kHeadLayer, [&](const LoraPair& lora, int64_t first, int64_t count) {
+    const Tensor x = hidden.narrow(0, first, count), own = y.narrow(0, first, count);
+    const Tensor updated = adapted(own, head, lora, x, x, model.precision);
+    if (rows.size() == 1)
+      y = updated;  // with its gradient
+    else
+      own.copy_(updated);
+  });
+  return ops::softcap(y, model.config.final_softcap);
 }
 
 // W h + s B A h' is [W, s B] [h; A h'], h' being h with dropout; with DoRA's factor f it is
@@ -290,7 +365,7 @@ ops::Head head_of(ModelView model, const Tensor& hidden, const ForwardOptions& o
   const Tensor weight = head_weight(model).to(model->dtype);
   const Tensor seen = dropped(hidden, options.dropout, ~uint64_t{0});
   auto low = [&](const Tensor& h, const Tensor& a) {  // [n, r]
-    return ops::linear(h.to(a.scalar_type()), a, {}, options.precision).to(h.scalar_type());
+    return ops::linear(h.to(a.scalar_type()), a).to(h.scalar_type());
   };
   auto wide = [&](const Tensor& b) { return (b * lora->scale).to(weight.scalar_type()); };  // [V, r]
   if (!lora->magnitude.defined()) {

@@ -42,7 +42,8 @@ struct Model {
   ModelConfig config;
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
-  Tensor embed;  // [V, C]
+  ops::MatmulPrecision precision = ops::MatmulPrecision::kFull;  // of its products, at least
+  Tensor embed;                                                  // [V, C]
   std::vector<Layer> layers;
   Tensor norm;     // [C]
   Tensor lm_head;  // [V, C]; the same tensor as embed where tied
@@ -67,6 +68,9 @@ struct LoadOptions {
   // Matrices stay f16 or bf16 in memory where the folder has them so and f32 is computed in, on the CPU: half
   // the memory and the same results, for models that are read and not changed.
   bool as_stored = false;
+  // auto: as above | f32: widened | bf16: matrices are rounded to bf16 and so is what is multiplied with
+  // them, beside f32 for all else (Model::precision). Only where f32 is computed in.
+  std::string weights = "auto";
 };
 
 // "auto" is a GPU where libtorch finds one. Throws Error(kDevice) where the wanted one is not there.
@@ -99,6 +103,7 @@ void for_each_linear(Model& model, const std::function<void(LinearLayer&)>& use)
 struct KvCache {
   std::vector<Tensor> keys, values;
 };
+at::ScalarType cache_type(const Model& model);  // bf16 where its products are
 KvCache make_cache(const Model& model, int64_t slots, int64_t max_tokens);
 
 // Sequences one after another, each starting at position 0.
@@ -121,9 +126,11 @@ struct EmbeddingNoise {
 // What training changes of a forward pass.
 struct ForwardOptions {
   Dropout dropout;
-  ops::MatmulPrecision precision = ops::MatmulPrecision::kFull;
+  ops::MatmulPrecision precision = ops::MatmulPrecision::kFull;  // the model's own where that is less
   EmbeddingNoise noise = {};
 };
+// What products with the model's weights are computed in.
+ops::MatmulPrecision precision_of(ModelView model, const ForwardOptions& options = {});
 // Final hidden states [N, C], normalised; logits() of them are the model's.
 Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions& options = {});
 // The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No
@@ -131,6 +138,17 @@ Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions
 Tensor forward_cached(ModelView model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,
                       KvCache& cache, bool last_only = false);
 Tensor logits(ModelView model, const Tensor& hidden);  // [n, C] -> [n, V]
+
+// Consecutive segments that one model answers: several adapters in one pass over the same weights, each to
+// the bits of a pass of its own. With more than one of them none may have whole weights (Adapter::replaced).
+struct AdapterSpan {
+  const Adapter* adapter;  // null: the weights as they are
+  int64_t segments;
+};
+Tensor forward_cached(const Model& model, const std::vector<AdapterSpan>& spans, const Tensor& ids,
+                      const std::vector<ops::CacheSegment>& segments, KvCache& cache, bool last_only = false);
+// hidden [n, C]: a row for each segment of the spans.
+Tensor logits(const Model& model, const std::vector<AdapterSpan>& spans, const Tensor& hidden);
 // What a loss makes the same logits of, with gradients; an adapter on the head makes it wider than C.
 // `options` as those of the forward pass.
 ops::Head head_of(ModelView model, const Tensor& hidden, const ForwardOptions& options = {});

@@ -17,7 +17,7 @@ struct Type {
   at::ScalarType type;  // Undefined: the format has it, this program does not
   size_t bytes;
 };
-constexpr Type kTypes[] = {
+constexpr Type kStoredTypes[] = {
     {"F64", at::kDouble, 8},
     {"F32", at::kFloat, 4},
     {"F16", at::kHalf, 2},
@@ -36,30 +36,30 @@ constexpr Type kTypes[] = {
 };
 
 const Type* find_type(const std::string& name) {
-  for (const Type& type : kTypes)
+  for (const Type& type : kStoredTypes)
     if (name == type.name) return &type;
   return nullptr;
 }
 
 constexpr size_t kMaxHeader = 100u << 20;  // the format's own limit
 constexpr int kDeepest = 100;
-constexpr const char* kTruncatedHint = "the file is damaged or was not downloaded completely";
+constexpr const char* kCutOffHint = "the file is damaged or was not downloaded completely";
 
 Json parse_header(const MappedFile& file, const fs::path& path, size_t* data_begin) {
   if (file.size() < 8)
-    fail_input(path.string(), "is not a safetensors file: shorter than 8 bytes", kTruncatedHint);
+    fail_input(path.string(), "is not a safetensors file: shorter than 8 bytes", kCutOffHint);
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | file.data()[i];
   if (length > kMaxHeader)
     fail_input(path.string(), "its header claims " + std::to_string(length) + " bytes; the limit is 100 MB");
   if (length > file.size() - 8)
     fail_input(path.string(), "its header is " + std::to_string(length) + " bytes, but the file ends before",
-               kTruncatedHint);
+               kCutOffHint);
   *data_begin = 8 + length;
   std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, length);
   if (text.empty() || text[0] != '{') fail_input(path.string(), "its header does not start with '{'");
   // The parser takes it for the end of the text.
-  if (text.find('\0') != text.npos) fail_input(path.string(), "its header has a NUL byte", kTruncatedHint);
+  if (text.find('\0') != text.npos) fail_input(path.string(), "its header has a NUL byte", kCutOffHint);
   std::set<std::string> seen, seen_inside;  // keys of the header, and of its entry at hand
   // A key given twice would silently hide a tensor, or what another program takes it for.
   auto check = [&](int depth, Json::parse_event_t event, Json& value) {
@@ -77,7 +77,7 @@ Json parse_header(const MappedFile& file, const fs::path& path, size_t* data_beg
     if (!header.is_object()) fail_input(path.string(), "its header is not an object");
     return header;
   } catch (const nlohmann::json::exception& e) {
-    fail_input(path.string(), "its header is not valid JSON", kTruncatedHint);
+    fail_input(path.string(), "its header is not valid JSON", kCutOffHint);
   }
 }
 
@@ -141,7 +141,7 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
         !byte_count(sides, 2 * type->bytes, &countable))
       fail_input(where, "its shape and type do not fit its " + std::to_string(entry.bytes) + " bytes");
     if (static_cast<size_t>(offsets[1]) > data_size)
-      fail_input(where, "lies beyond the end of the file", kTruncatedHint);
+      fail_input(where, "lies beyond the end of the file", kCutOffHint);
     order.emplace_back(entry.begin, name);
     entries_[name] = entry;
   }
@@ -155,7 +155,7 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
     at = begin + entries_[name].bytes;
     names_.push_back(name);
   }
-  if (at != file_->size()) fail_input(path.string(), "has bytes that belong to no tensor", kTruncatedHint);
+  if (at != file_->size()) fail_input(path.string(), "has bytes that belong to no tensor", kCutOffHint);
 }
 
 const SafetensorsFile::Entry& SafetensorsFile::find(const std::string& name) const {
@@ -210,7 +210,7 @@ void write_safetensors_one_by_one(const fs::path& path, const std::vector<Tensor
   size_t at = 0;
   for (const TensorSource& source : tensors) {
     const Type* type = nullptr;
-    for (const Type& candidate : kTypes)
+    for (const Type& candidate : kStoredTypes)
       if (candidate.type == source.type) type = &candidate;
     size_t bytes = 0;
     if (!type || !byte_count(source.shape, type->bytes, &bytes))

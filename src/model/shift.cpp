@@ -8,7 +8,7 @@
 
 namespace sdft {
 namespace {
-constexpr int64_t kRows = 1024;  // of a matrix that are f64 at a time
+constexpr int64_t kRowsAtATime = 1024;  // of a matrix that are f64 at a time
 
 // A matrix as a sum, dense + B A, of which either part may be undefined.
 struct Matrix {
@@ -68,9 +68,9 @@ double squared_norm(const Matrix& m) {
   if (m.b.defined())
     sum += (at::matmul(m.b.t(), m.b) * at::matmul(m.a, m.a.t())).sum().item<double>();  // [r, r]
   if (!m.dense.defined()) return std::max(0.0, sum);
-  for (int64_t row = 0; row < m.dense.size(0); row += kRows) {
+  for (int64_t row = 0; row < m.dense.size(0); row += kRowsAtATime) {
     stop_if_interrupted();
-    const int64_t count = std::min(kRows, m.dense.size(0) - row);
+    const int64_t count = std::min(kRowsAtATime, m.dense.size(0) - row);
     const Tensor dense = m.dense.narrow(0, row, count).to(at::kDouble);  // [rows, in]
     sum += dense.square().sum().item<double>();
     if (m.b.defined())

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/skeleton.h"
+#include "model/weight_memory.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -136,6 +138,13 @@ Model empty_model(const ModelConfig& config, const LoadOptions& options) {
   } else {
     fail_usage("dtype '" + options.dtype + "' is not known", "auto, f32 or bf16");
   }
+  if (options.weights == "bf16") {
+    if (model.dtype != at::kFloat)
+      fail_usage("weights 'bf16' is beside computing in f32", "leave dtype at f32, or weights at auto");
+    model.precision = ops::MatmulPrecision::kBf16;
+  } else if (options.weights != "auto" && options.weights != "f32") {
+    fail_usage("weights '" + options.weights + "' is not known", "auto, f32 or bf16");
+  }
   model.rope = make_rope_tables(config.rope, config, model.device);
   model.local_rope = make_rope_tables(config.local_rope, config, model.device);
   return model;
@@ -245,10 +254,27 @@ void warn_of_unused(const fs::path& dir, const ModelConfig& config, const Stored
                  dir.string(), names.size(), *names.begin(), names.size() > 1 ? ", ..." : "");
 }
 
-bool stays_stored(const Tensor& stored, const Model& model, const LoadOptions& options) {
+// The type in which a weight is kept.
+at::ScalarType kept_type(const Tensor& stored, const Model& model, const LoadOptions& options) {
   const at::ScalarType type = stored.scalar_type();
-  return options.as_stored && model.device.is_cpu() && model.dtype == at::kFloat && stored.dim() == 2 &&
-         (type == at::kHalf || type == at::kBFloat16);
+  if (stored.dim() != 2 || model.dtype != at::kFloat) return model.dtype;
+  if (model.precision == ops::MatmulPrecision::kBf16) return at::kBFloat16;
+  const bool stays = options.as_stored && options.weights == "auto" && model.device.is_cpu() &&
+                     (type == at::kHalf || type == at::kBFloat16);
+  return stays ? type : model.dtype;
+}
+}  // namespace
+
+namespace {
+// Enough for all of them as they are kept.
+WeightMemory memory_for(const Model& model, const Weights& weights, const StoredWeights& files,
+                        const LoadOptions& options) {
+  int64_t bytes = 0;
+  for (const Weight& weight : weights) {
+    const Tensor stored = files.get(weight.name);
+    bytes += stored.numel() * static_cast<int64_t>(at::elementSize(kept_type(stored, model, options)));
+  }
+  return WeightMemory(bytes, static_cast<int64_t>(weights.size()));
 }
 }  // namespace
 
@@ -258,6 +284,8 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
   Model model = empty_model(read_config(dir), options);
   StoredWeights files(dir);
   settle_tied_weights(dir, model.config, files);
+  std::optional<WeightMemory> memory;
+  if (model.device.is_cpu()) memory = memory_for(model, weights_of(model), files, options);
   std::string problems;
   size_t wrong = 0;
   for (const Weight& weight : weights_of(model)) {
@@ -274,8 +302,9 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
                  "tensor '" + weight.name + "' holds whole numbers: quantised weights are not supported",
                  "use the f32, f16 or bf16 folder");
     // A copy in any case: the file may go away or change under a long run.
-    const at::ScalarType type = stays_stored(stored, model, options) ? stored.scalar_type() : model.dtype;
-    *weight.tensor = at::empty(stored.sizes(), at::TensorOptions().dtype(type).device(model.device));
+    const at::ScalarType type = kept_type(stored, model, options);
+    *weight.tensor = memory ? memory->take(stored.sizes(), type)
+                            : at::empty(stored.sizes(), at::TensorOptions().dtype(type).device(model.device));
     weight.tensor->copy_(stored);
     files.files.release(files.stored_name(weight.name));
   }
@@ -330,6 +359,7 @@ void save_model(const Model& model, const fs::path& dir, const fs::path& tokeniz
 
 namespace {
 Model converted(Model model, bool copy) {
+  model.precision = ops::MatmulPrecision::kFull;
   for (const Weight& weight : weights_of(model))
     *weight.tensor = weight.tensor->to(model.dtype, /*non_blocking=*/false, copy);
   if (model.config.tie_word_embeddings) model.lm_head = model.embed;

@@ -74,7 +74,7 @@ TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed
     view = {run.bundle.model, &adapter};
   } else {
     full = load_model(fs::exists(dir / "config.json", none) ? dir : dir / "model",
-                      {run.recipe.device, run.recipe.dtype});
+                      {run.recipe.device, run.recipe.dtype});  // bf16 would lose what training changed
     view = full;
   }
 }
@@ -82,7 +82,10 @@ TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed
 void load_weights(RunContext& run) {
   if (run.bundle.loaded()) return;
   const Recipe& recipe = run.recipe;
-  const LoadOptions load{recipe.device, recipe.dtype};
+  LoadOptions load;
+  load.device = recipe.device;
+  load.dtype = recipe.dtype;
+  load.weights = recipe.weights;
   if (recipe.train_from_scratch) {
     run.bundle.model = init_model(run.bundle.config, recipe.seed, load);
     if (!recipe.adapter_name_or_path.empty())

@@ -65,7 +65,7 @@ void keep_last_answer(std::vector<uint8_t>& supervised) {
 ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) {
   set_num_threads(options.threads);
   impl_ = std::make_unique<Impl>(dir);
-  load_weights(impl_->bundle, {options.device, options.dtype}, options.adapter);
+  load_weights(impl_->bundle, {options.device, options.dtype, false, options.weights}, options.adapter);
 }
 ChatModel::~ChatModel() = default;
 ChatModel::ChatModel(ChatModel&&) noexcept = default;

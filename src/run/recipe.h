@@ -63,7 +63,7 @@ struct TaskSettings {
 
 struct Recipe {
   std::string model_name_or_path, adapter_name_or_path, output_dir = "runs/sdft";
-  std::string device = "auto", dtype = "auto";
+  std::string device = "auto", dtype = "auto", weights = "auto";
   int64_t threads = 0;
   uint64_t seed = 42;
   std::string dataset, dataset_dir;

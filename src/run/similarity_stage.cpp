@@ -16,7 +16,7 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr const char* kSeed = "seed";
+constexpr const char* kSeedName = "seed";
 
 bool compares_answers(const TaskSettings& task, const TaskResults& data) {
   if (!task.task.empty()) return false;  // what task files ask is no conversation
@@ -39,7 +39,7 @@ struct Pairs {
 Pairs pairs_of(const TaskResults& data, const std::string& model) {
   Pairs pairs;
   for (const TaskItem& item : data.items) {
-    const Answer &seed = item.answers.at(kSeed).answer, &own = item.answers.at(model).answer;
+    const Answer &seed = item.answers.at(kSeedName).answer, &own = item.answers.at(model).answer;
     if (seed.finish == name_of(FinishReason::kPromptTooLong)) continue;
     pairs.ids.push_back(item.id);
     pairs.answers.push_back(own.text);
@@ -107,7 +107,7 @@ void similarity_stage(RunContext& run, const std::string& embedding_model,
     if (!compares_answers(task, data)) continue;
     if (!embedder) embedder.emplace(run, embedding_model);
     for (const std::string& model : models)
-      if (model != kSeed) measure(*embedder, model, task, data);
+      if (model != kSeedName) measure(*embedder, model, task, data);
   }
 }
 

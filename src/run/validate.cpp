@@ -311,7 +311,7 @@ EvalSet open_task(const RunContext& run, const TaskSettings& task, const std::ve
 // Matrices of 16 bits stay as they are.
 double stored_bytes(const RunContext& run) {
   const double all = static_cast<double>(run.bundle.config.parameters()) * 4;
-  if (run.recipe.dtype == "bf16") return all / 2;
+  if (run.recipe.dtype == "bf16" || run.recipe.weights == "bf16") return all / 2;
   double files = 0;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(run.bundle.dir, none))
@@ -337,11 +337,11 @@ void check_memory(const RunContext& run, unsigned stages, const std::vector<Want
   const double there =
       static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (needed > there)
-    throw Error(
-        ExitCode::kDevice,
-        fmt::format("{}: {} needs {:.1f} GB at least, this machine has {:.1f} ({})",
-                    run.recipe.model_name_or_path, full ? "full fine-tuning" : "the model", needed / 1e9,
-                    there / 1e9, full ? "use finetuning_type: lora" : "use a smaller model, or dtype: bf16"));
+    throw Error(ExitCode::kDevice,
+                fmt::format("{}: {} needs {:.1f} GB at least, this machine has {:.1f} ({})",
+                            run.recipe.model_name_or_path, full ? "full fine-tuning" : "the model",
+                            needed / 1e9, there / 1e9,
+                            full ? "use finetuning_type: lora" : "use a smaller model, or weights: bf16"));
 }
 
 void check_adapter(const RunContext& run, const Recipe& recipe) {

@@ -76,8 +76,9 @@ struct Attention : Function<Attention> {
     Tensor dq = at::empty_like(q), dk = at::zeros_like(k), dv = at::zeros_like(v);
     auto segments = packed_segments(k, v, ctx->saved_data["lengths"].toIntVector());
     for (auto& segment : segments) {
-      segment.dk = dk.data_ptr<float>() + (segment.k - k.data_ptr<float>());
-      segment.dv = dv.data_ptr<float>() + (segment.v - v.data_ptr<float>());
+      const int64_t offset = segment.q_begin * k.size(1) * k.size(2);
+      segment.dk = dk.data_ptr<float>() + offset;
+      segment.dv = dv.data_ptr<float>() + offset;
     }
     AttentionOptions options{ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt(),
                              ctx->saved_data["softcap"].toDouble()};
@@ -174,8 +175,9 @@ Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& value
   return find(kAttentionCached, q)(q, keys, values, segments, options);
 }
 
-Tensor attention_cached_aten(const Tensor& q, const Tensor& keys, const Tensor& values,
+Tensor attention_cached_aten(const Tensor& q, const Tensor& all_keys, const Tensor& all_values,
                              const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
+  const Tensor keys = all_keys.to(q.scalar_type()), values = all_values.to(q.scalar_type());
   std::vector<Tensor> rows;
   int64_t begin = 0;
   for (size_t i = 0; i < segments.size();) {
@@ -200,15 +202,16 @@ Tensor attention_cached_kernels(const Tensor& q, const Tensor& keys, const Tenso
   std::vector<AttentionSegment> work;
   int64_t begin = 0;
   for (const CacheSegment& s : segments) {
-    const int64_t offset = s.slot * keys.stride(0);
-    work.push_back(
-        {begin, s.q_len, keys.data_ptr<float>() + offset, values.data_ptr<float>() + offset, s.kv_len});
+    const int64_t offset = s.slot * keys.stride(0) * static_cast<int64_t>(keys.element_size());
+    work.push_back({begin, s.q_len, static_cast<const char*>(keys.data_ptr()) + offset,
+                    static_cast<const char*>(values.data_ptr()) + offset, s.kv_len});
     begin += s.q_len;
   }
   Tensor query = q.contiguous(), out = at::empty_like(query);
   AttentionShape shape = shape_of(q, keys.size(1), keys.stride(2), keys.stride(1), options);
+  const auto kernel = keys.scalar_type() == at::kBFloat16 ? kernels().attention_bf16 : kernels().attention;
   for_each_head(work, shape, [&](const AttentionSegment& segment, int64_t head) {
-    kernels().attention(shape, segment, head, query.data_ptr<float>(), out.data_ptr<float>(), nullptr);
+    kernel(shape, segment, head, query.data_ptr<float>(), out.data_ptr<float>(), nullptr);
   });
   return out;
 }
@@ -227,26 +230,29 @@ void append_to_cache_aten(const Tensor& k, const Tensor& v, const std::vector<Ca
       positions.push_back(t);
     }
   const Tensor slot = long_tensor(slots, k.device()), position = long_tensor(positions, k.device());
-  keys.transpose(1, 2).index_put_({slot, position}, k);
-  values.transpose(1, 2).index_put_({slot, position}, v);
+  keys.transpose(1, 2).index_put_({slot, position}, k.to(keys.scalar_type()));
+  values.transpose(1, 2).index_put_({slot, position}, v.to(values.scalar_type()));
 }
 
 void append_to_cache_kernels(const Tensor& k, const Tensor& v, const std::vector<CacheSegment>& segments,
                              Tensor& keys, Tensor& values) {
-  int64_t begin = 0;
   const int64_t heads = keys.size(1), width = keys.size(3);
-  const Tensor new_keys = k.contiguous(),
-               new_values = v.contiguous();  // they may be parts of a fused projection
-  for (const CacheSegment& s : segments) {
-    const int64_t first = s.kv_len - s.q_len;
-    for (int64_t t = 0; t < s.q_len; ++t)
-      for (int64_t h = 0; h < heads; ++h) {
-        const int64_t to = s.slot * keys.stride(0) + h * keys.stride(1) + (first + t) * width;
-        const int64_t from = ((begin + t) * heads + h) * width;
-        std::copy_n(new_keys.data_ptr<float>() + from, width, keys.data_ptr<float>() + to);
-        std::copy_n(new_values.data_ptr<float>() + from, width, values.data_ptr<float>() + to);
-      }
-    begin += s.q_len;
+  const bool narrow = keys.scalar_type() == at::kBFloat16;
+  // They may be parts of a fused projection.
+  const Tensor from[] = {k.contiguous(), v.contiguous()};
+  Tensor* to[] = {&keys, &values};
+  for (int part = 0; part < 2; ++part) {
+    const float* row = from[part].data_ptr<float>();
+    Tensor& cache = *to[part];
+    for (const CacheSegment& s : segments)
+      for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t)
+        for (int64_t h = 0; h < heads; ++h, row += width) {
+          const int64_t place = s.slot * cache.stride(0) + h * cache.stride(1) + t * width;
+          if (narrow)
+            kernels().round_bf16(row, width, static_cast<uint16_t*>(cache.data_ptr()) + place);
+          else
+            std::copy_n(row, width, cache.data_ptr<float>() + place);
+        }
   }
 }
 

@@ -1,19 +1,18 @@
 // x weight^T + bias. With gradients by products that pack their operands, without by a kernel whose rows do
 // not depend on one another.
+#include "tensor/bf16.h"
 #include "tensor/cpu/scratch.h"
 #include "tensor/operations.h"
 
 namespace sdft::ops {
 
 namespace {
-bool for_inference(MatmulPrecision precision) {
-  return !at::GradMode::is_enabled() && precision == MatmulPrecision::kFull;
-}
+bool for_inference() { return !at::GradMode::is_enabled(); }
 
 struct Linear : Function<Linear> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight,
                         MatmulPrecision precision) {
-    ctx->save_for_backward({x, weight});
+    ctx->save_for_backward({weight.requires_grad() ? x : Tensor(), weight});
     ctx->saved_data["precision"] = static_cast<int64_t>(precision);
     return product(x, false, weight, true, precision);
   }
@@ -52,7 +51,8 @@ void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end,
   }
 }
 
-void add_product(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
+void add_product(const Tensor& x, const Tensor& weight, MatmulPrecision precision, bool add, Tensor& y) {
+  if (precision == MatmulPrecision::kBf16) return add_product_bf16(x, weight, add, y);
   const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0), block = 32;
   const int64_t blocks = (columns + block - 1) / block;
   const int64_t least = std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, rows * k * block));
@@ -63,7 +63,7 @@ void add_product(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
-  return find(for_inference(precision) ? kLinearInference : kLinear, x)(x, weight, bias, precision);
+  return find(for_inference() ? kLinearInference : kLinear, x)(x, weight, bias, precision);
 }
 
 Tensor linear_products(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
@@ -73,10 +73,10 @@ Tensor linear_products(const Tensor& x, const Tensor& weight, const Tensor& bias
   return bias.defined() ? y + bias : y;
 }
 
-Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision) {
+Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
   Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
   if (bias.defined()) y.copy_(bias.expand_as(y));
-  add_product(x.contiguous(), weight.contiguous(), bias.defined(), y);
+  add_product(x.contiguous(), weight.contiguous(), precision, bias.defined(), y);
   return y;
 }
 
@@ -88,15 +88,15 @@ Tensor linear_aten(const Tensor& x, const Tensor& weight, const Tensor& bias, Ma
 
 Tensor add_linear(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias,
                   MatmulPrecision precision) {
-  if (!for_inference(precision)) return sum + linear(x, weight, bias, precision);
+  if (!for_inference()) return sum + linear(x, weight, bias, precision);
   return find(kAddLinear, sum)(sum, x, weight, bias, precision);
 }
 
 Tensor add_linear_kernels(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          MatmulPrecision) {
+                          MatmulPrecision precision) {
   Tensor y = sum;  // the same memory
   if (bias.defined()) y += bias;
-  add_product(x.contiguous(), weight.contiguous(), true, y);
+  add_product(x.contiguous(), weight.contiguous(), precision, true, y);
   return y;
 }
 

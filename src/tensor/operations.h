@@ -22,6 +22,7 @@ struct Operation {
 Tensor cross_entropy(Tensor& logits, const Tensor& targets, const Tensor& weights, bool gradient);
 
 inline constexpr Operation<decltype(product)> kProduct{"product"};
+inline constexpr Operation<decltype(product)> kProductBf16{"product, in bf16"};
 inline constexpr Operation<decltype(linear)> kLinear{"linear, training"};
 inline constexpr Operation<decltype(linear)> kLinearInference{"linear, inference"};
 inline constexpr Operation<decltype(add_linear)> kAddLinear{"add_linear, inference"};

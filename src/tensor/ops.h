@@ -22,9 +22,9 @@ void set_num_threads(int64_t threads);
 
 namespace ops {
 
-// What a matrix product's factors and result are rounded to. kBf16 (relative error 2^-9 each, faster where
-// the processor has instructions for it) is for training from scratch, never the default. Its sums are f32
-// where libtorch takes oneDNN's product: with AVX-512, from 16^3 multiply-adds on.
+// What a matrix product's factors are rounded to: kBf16 (relative error 2^-9 each) is faster where the
+// processor has instructions for it, the same numbers where not. Sums are f32; on a GPU the result is
+// rounded, too.
 enum class MatmulPrecision { kFull, kBf16 };
 
 // The same numbers in f32; x itself where it is. Weights may be f16 or bf16 beside x in f32, wherever they
@@ -68,7 +68,7 @@ struct CacheSegment {
   int64_t slot;
   int64_t kv_len;
 };
-// q [N, H, D]; keys, values [slots, Hkv, Tmax, D].
+// q [N, H, D]; keys, values [slots, Hkv, Tmax, D], of q's type or, beside f32, bf16.
 Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& values,
                         const std::vector<CacheSegment>& segments, const AttentionOptions& options);
 // Writes k and v [N, Hkv, D] of the segments' new tokens into the cache.

@@ -2,15 +2,14 @@
 #include <dnnl.h>
 
 #include "base/error.h"
-#include "tensor/operations.h"
+#include "tensor/bf16.h"
 
 namespace sdft::ops {
 
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                MatmulPrecision precision) {
-  const at::ScalarType type = precision == MatmulPrecision::kBf16 ? at::kBFloat16 : a.scalar_type();
-  return find(kProduct, a.device().type(), type)(a, transpose_a, widened_for(a, b, precision), transpose_b,
-                                                 precision);
+  return find(precision == MatmulPrecision::kBf16 ? kProductBf16 : kProduct, a)(
+      a, transpose_a, widened_for(a, b, precision), transpose_b, precision);
 }
 
 Tensor product_onednn(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, MatmulPrecision) {
@@ -24,11 +23,20 @@ Tensor product_onednn(const Tensor& a, bool transpose_a, const Tensor& b, bool t
   return c;
 }
 
+// The numbers of product_bf16, in another order, where no instruction multiplies bf16.
+Tensor product_rounded(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+                       MatmulPrecision precision) {
+  const Tensor x = widened(rounded_bf16(a)), y = widened(rounded_bf16(b));
+  return product_onednn(x, transpose_a, y, transpose_b, precision);
+}
+
 Tensor product_aten(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                     MatmulPrecision precision) {
   auto op = [](const Tensor& x, bool transpose) { return transpose ? x.t() : x; };
   if (precision == MatmulPrecision::kFull) return at::matmul(op(a, transpose_a), op(b, transpose_b));
-  const Tensor x = a.to(at::kBFloat16), y = b.to(at::kBFloat16);
+  // On a CPU libtorch would round the result, too.
+  const at::ScalarType type = a.is_cpu() ? a.scalar_type() : at::kBFloat16;
+  const Tensor x = a.to(at::kBFloat16).to(type), y = b.to(at::kBFloat16).to(type);
   return at::matmul(op(x, transpose_a), op(y, transpose_b)).to(a.scalar_type());
 }
 

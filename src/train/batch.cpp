@@ -114,7 +114,8 @@ std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples,
 Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardOptions& options) {
   at::NoGradGuard no_grad;
   const ops::Head head = head_of(model, batch.tokens, batch.rows, options);
-  return ops::token_log_probs(head.hidden, head.weight, batch.targets, head.cap, options.precision);
+  return ops::token_log_probs(head.hidden, head.weight, batch.targets, head.cap,
+                              precision_of(model, options));
 }
 
 ops::Head head_of(ModelView model, const PackedTokens& tokens, const Tensor& rows,

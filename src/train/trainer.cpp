@@ -83,13 +83,15 @@ AdamW optimizer_of(Model& model, Adapter* adapter, const TrainOptions& options) 
   return AdamW(adam, std::move(parameters), std::move(rates));
 }
 
-// Of one forward pass.
-int64_t max_tokens(const TrainOptions& options) {
-  return options.per_device_train_batch_size * std::max<int64_t>(1, options.cutoff_len);
+// Of one forward pass: what the settings promise of memory, and no more than keeps the processor busy.
+int64_t max_tokens(const TrainOptions& options, const Model& model) {
+  constexpr int64_t kEnoughOnCpu = 1024;
+  const int64_t promised = options.per_device_train_batch_size * std::max<int64_t>(1, options.cutoff_len);
+  return model.device.is_cpu() ? std::min(promised, kEnoughOnCpu) : promised;
 }
 
-ops::MatmulPrecision precision(const TrainOptions& options) {
-  return options.bf16 ? ops::MatmulPrecision::kBf16 : ops::MatmulPrecision::kFull;
+ops::MatmulPrecision precision(const TrainOptions& options, const Model& model) {
+  return options.bf16 ? ops::MatmulPrecision::kBf16 : model.precision;
 }
 
 Schedule schedule_of(const TrainOptions& options, int64_t total) {
@@ -160,8 +162,8 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
   const EmbeddingNoise noise{options_.neftune_noise_alpha,
                              Random(options_.seed, "noise " + std::to_string(step)).next()};
   m.step = step + 1;
-  m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens(options_),
-                                {dropout, precision(options_), noise});
+  m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens(options_, model_),
+                                {dropout, precision(options_, model_), noise});
   if (const Tensor penalty = objective_->penalty(student()); penalty.defined()) {
     penalty.backward();
     m.loss += penalty.item<double>();
@@ -186,9 +188,9 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
 double Trainer::loss(const std::vector<const Sample*>& samples) const {
   current_work = Work::kTraining;
   at::NoGradGuard no_grad;
-  const ForwardOptions options{{}, precision(options_)};
+  const ForwardOptions options{{}, precision(options_, model_)};
   double loss = 0;
-  for (const MicroBatch& batch : micro_batches(samples, max_tokens(options_), model_.device))
+  for (const MicroBatch& batch : micro_batches(samples, max_tokens(options_, model_), model_.device))
     if (batch.targets.numel() > 0) loss += objective_->loss(student(), batch, options).item<double>();
   return loss;
 }

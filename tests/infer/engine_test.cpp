@@ -85,6 +85,43 @@ TEST_F(EngineTest, RequestsThatDifferInEverythingShareABatch) {
   EXPECT_NE(alone(model_, requests[0], seed), alone(model_, requests[0], tuned));
 }
 
+// Prompts that begin alike, at any length: what one has read the others take over, to the same bits.
+TEST_F(EngineTest, CommonBeginningsAreReadOnce) {
+  Model model = small_model(1000);
+  const Adapter one = adapter_of(model, 1);
+  const std::vector<const Adapter*> adapters = {nullptr, &one};
+  std::vector<int32_t> head(513), other(513);
+  for (size_t t = 0; t < head.size(); ++t) {
+    head[t] = static_cast<int32_t>(t * t % 59);
+    other[t] = static_cast<int32_t>(t * t * t % 61);
+  }
+  for (const auto precision : {ops::MatmulPrecision::kFull, ops::MatmulPrecision::kBf16}) {
+    model.precision = precision;
+    std::vector<Request> requests = prompts(24);
+    const int64_t shared[] = {15, 16, 17, 100, 254, 255, 256, 257, 300, 511, 512, 513};
+    for (size_t i = 0; i < requests.size(); ++i) {
+      auto& prompt = requests[i].prompt;
+      if (i % 5 == 4) prompt.resize(1);
+      const auto& from = i % 7 == 0 ? other : head;
+      prompt.insert(prompt.begin(), from.begin(), from.begin() + shared[i % 12]);
+    }
+    std::map<size_t, std::vector<int32_t>> answers;
+    int64_t read = 0, all = 0;
+    EngineOptions engine_options;
+    engine_options.on_step = [&](const GenerateProgress& progress) { read = progress.prompt_tokens; };
+    Engine engine(model, engine_options);
+    for (size_t i = 0; i < requests.size(); ++i) {
+      engine.submit(requests[i], options_of(i, adapters),
+                    {{}, [&](Completion completion) { answers[completion.index] = completion.ids; }});
+      all += static_cast<int64_t>(requests[i].prompt.size());
+    }
+    engine.run();
+    for (size_t i = 0; i < requests.size(); ++i)
+      EXPECT_EQ(answers[i], alone(model, requests[i], options_of(i, adapters))) << i;
+    EXPECT_LT(read, all * 2 / 3);
+  }
+}
+
 TEST_F(EngineTest, TokensAreStreamedAndAnAnswerCanBeEnded) {
   const auto requests = prompts(12);
   RequestOptions options;

@@ -182,6 +182,30 @@ TEST_P(AttentionKernels, ExtremeScores) {
     ASSERT_NEAR(lse[i], r.lse[static_cast<size_t>(i)], 1e-6 * (1 + std::abs(r.lse[static_cast<size_t>(i)])));
 }
 
+// Keys and values in bf16: the bits that the same numbers in f32 give.
+TEST_P(AttentionKernels, KeysAndValuesOf16Bits) {
+  for (const int64_t q_len : {1, 2, 33})
+    for (const int64_t width : {20, 64}) {
+      Case c{q_len, 40, width, 4, 2, 0, 0, true};
+      Inputs x(c);
+      const auto narrow = [&](Array& values) {
+        std::vector<uint16_t> bits(static_cast<size_t>(values.size()));
+        k->round_bf16(values.data(), values.size(), bits.data());
+        k->widen_bf16(bits.data(), values.size(), values.data());
+        return bits;
+      };
+      const auto keys = narrow(x.k), values = narrow(x.v);
+      Array wide(x.q.size(), 0), out(x.q.size(), 0);
+      for (int64_t head = 0; head < 2; ++head) {
+        k->attention(x.shape, {Inputs::kBefore, q_len, x.k.data(), x.v.data(), 40}, head, x.q.data(),
+                     wide.data(), nullptr);
+        k->attention_bf16(x.shape, {Inputs::kBefore, q_len, keys.data(), values.data(), 40}, head, x.q.data(),
+                          out.data(), nullptr);
+      }
+      EXPECT_EQ(out.values(), wide.values()) << q_len << " of " << width;
+    }
+}
+
 SDFT_EACH_TIER(AttentionKernels);
 
 }  // namespace

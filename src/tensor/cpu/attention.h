@@ -47,10 +47,12 @@ SDFT_INLINE void small_gemm(const float* a, int64_t a_row, int64_t a_col, const 
   for (; i < m; ++i) small_gemm_rows<1>(a + i * a_row, a_row, a_col, b, ldb, n, k, add, c + i * ldc, ldc);
 }
 
-SDFT_INLINE void transpose(const float* x, int64_t rows, int64_t stride, int64_t width, int64_t ld,
-                           float* y) {
+SDFT_INLINE float widen(float x) { return x; }
+
+template <typename T>
+SDFT_INLINE void transpose(const T* x, int64_t rows, int64_t stride, int64_t width, int64_t ld, float* y) {
   for (int64_t d = 0; d < width; ++d)
-    for (int64_t row = 0; row < rows; ++row) y[d * ld + row] = x[row * stride + d];
+    for (int64_t row = 0; row < rows; ++row) y[d * ld + row] = widen(x[row * stride + d]);
 }
 
 // First and last + 1 key that query row i (of q_len) sees.
@@ -79,24 +81,23 @@ SDFT_INLINE float exponentiate(float* scores, int64_t begin, int64_t end, int64_
 }
 
 // y[n] = sum_j p[j] x[j][n], four rows of x at a time so that sums do not wait for one another.
-template <int kWide>
-SDFT_INLINE int64_t weigh_columns(const float* p, const float* x, int64_t stride, int64_t begin, int64_t end,
+template <int kWide, typename T>
+SDFT_INLINE int64_t weigh_columns(const float* p, const T* x, int64_t stride, int64_t begin, int64_t end,
                                   int64_t at, int64_t width, float factor, float* y) {
   for (; at + kWide * kKeyLanes <= width; at += kWide * kKeyLanes) {
     KeyVector sum[4][kWide] = {};
-    const float* column = x + at;
+    const T* column = x + at;
     int64_t j = begin;
     for (; j + 4 <= end; j += 4)
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i)
 #pragma GCC unroll 2
         for (int l = 0; l < kWide; ++l)
-          sum[i][l] +=
-              p[j + i] * *reinterpret_cast<const KeyVector*>(column + (j + i) * stride + l * kKeyLanes);
+          sum[i][l] += p[j + i] * load<KeyVector, kKeyLanes>(column + (j + i) * stride + l * kKeyLanes);
     for (; j < end; ++j)
 #pragma GCC unroll 2
       for (int l = 0; l < kWide; ++l)
-        sum[0][l] += p[j] * *reinterpret_cast<const KeyVector*>(column + j * stride + l * kKeyLanes);
+        sum[0][l] += p[j] * load<KeyVector, kKeyLanes>(column + j * stride + l * kKeyLanes);
     for (int l = 0; l < kWide; ++l)
       *reinterpret_cast<KeyVector*>(y + at + l * kKeyLanes) =
           ((sum[0][l] + sum[1][l]) + (sum[2][l] + sum[3][l])) * factor;
@@ -104,26 +105,29 @@ SDFT_INLINE int64_t weigh_columns(const float* p, const float* x, int64_t stride
   return at;
 }
 
-SDFT_INLINE void weigh(const float* p, const float* x, int64_t stride, int64_t begin, int64_t end,
-                       int64_t width, float factor, float* y) {
+template <typename T>
+SDFT_INLINE void weigh(const float* p, const T* x, int64_t stride, int64_t begin, int64_t end, int64_t width,
+                       float factor, float* y) {
   int64_t at = weigh_columns<2>(p, x, stride, begin, end, 0, width, factor, y);
   at = weigh_columns<1>(p, x, stride, begin, end, at, width, factor, y);
   if (at == width) return;
   std::fill(y + at, y + width, 0.0f);
   for (int64_t j = begin; j < end; ++j)
-    for (int64_t n = at; n < width; ++n) y[n] += p[j] * x[j * stride + n];
+    for (int64_t n = at; n < width; ++n) y[n] += p[j] * widen(x[j * stride + n]);
   for (int64_t n = at; n < width; ++n) y[n] *= factor;
 }
 
 // One query row, for decoding: keys as they lie, no transposed copy. All heads that share the keys.
+template <typename T>
 void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
                    float* out, float* lse) {
   const int64_t width = shape.head_dim, begin = key_begin(shape, s, s.q_len - 1), end = s.kv_len;
   const int64_t group = shape.heads / shape.kv_heads, first = s.q_begin * shape.heads + kv_head * group;
-  const float* k = s.k + kv_head * shape.head_stride;
-  const float* v = s.v + kv_head * shape.head_stride;
+  const T* k = static_cast<const T*>(s.k) + kv_head * shape.head_stride;
+  const T* v = static_cast<const T*>(s.v) + kv_head * shape.head_stride;
   float* scores = scratch(0, static_cast<size_t>(group * end));
-  linear(q + first * width, width, k, shape.token_stride, group, begin, end, width, false, scores, end);
+  multiply<T>({q + first * width, k, group, width, width, shape.token_stride, end, false, scores}, begin,
+              end);
   for (int64_t i = 0; i < group; ++i, scores += end) {
     const float scale = cap_scores(shape, scores, begin, end);
     float top = scores[begin];
@@ -135,15 +139,28 @@ void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64
   }
 }
 
+// Rows of values that products read several times: as they are, or widened side by side.
+SDFT_INLINE const float* as_f32(const float* x, int64_t, int64_t, int64_t*) { return x; }
+SDFT_INLINE const float* as_f32(const Bf16* x, int64_t rows, int64_t width, int64_t* stride) {
+  float* y = scratch(2, static_cast<size_t>(rows * width));
+  for (int64_t i = 0; i < rows; ++i) widen_all(x + i * *stride, width, y + i * width);
+  *stride = width;
+  return y;
+}
+
+template <typename T>
 void attention_blocks(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
                       float* out, float* lse) {
   const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads,
                 row_stride = shape.heads * width;
   const int64_t ld = (s.kv_len + kKeyLanes - 1) / kKeyLanes * kKeyLanes;
-  const float* v = s.v + kv_head * shape.head_stride;
   float* keys = scratch(0, ld * width);  // [D, kv_len]
   std::fill(keys, keys + ld * width, 0.0f);
-  transpose(s.k + kv_head * shape.head_stride, s.kv_len, shape.token_stride, width, ld, keys);
+  transpose(static_cast<const T*>(s.k) + kv_head * shape.head_stride, s.kv_len, shape.token_stride, width, ld,
+            keys);
+  int64_t v_stride = shape.token_stride;
+  const float* v =
+      as_f32(static_cast<const T*>(s.v) + kv_head * shape.head_stride, s.kv_len, width, &v_stride);
   float* scores = scratch(1, kQueryRows * ld);
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
     for (int64_t i0 = 0; i0 < s.q_len; i0 += kQueryRows) {
@@ -164,14 +181,15 @@ void attention_blocks(const AttentionShape& shape, const AttentionSegment& s, in
         for (int64_t j = begin; j < end; ++j) row[j] *= inverse;
         if (lse) lse[(s.q_begin + i0 + i) * shape.heads + head] = top * scale + std::log(sum);
       }
-      small_gemm(scores, ld, 1, v, shape.token_stride, rows, width, limit, false, out + first, row_stride);
+      small_gemm(scores, ld, 1, v, v_stride, rows, width, limit, false, out + first, row_stride);
     }
 }
 
+template <typename T>
 void attention(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head, const float* q,
                float* out, float* lse) {
-  if (segment.q_len > 1) return attention_blocks(shape, segment, kv_head, q, out, lse);
-  attention_row(shape, segment, kv_head, q, out, lse);
+  if (segment.q_len > 1) return attention_blocks<T>(shape, segment, kv_head, q, out, lse);
+  attention_row<T>(shape, segment, kv_head, q, out, lse);
 }
 
 // With P = softmax(scale Q K^T), O = P V: dV = P^T dO, dP = dO V^T, dS = scale P (dP - rowsum(dO O)), dQ = dS
@@ -184,8 +202,9 @@ void attention_backward(const AttentionShape& shape, const AttentionSegment& s, 
   float* keys = scratch(0, 2 * ld * width);  // [D, kv_len], then the values likewise
   float* values = keys + ld * width;
   std::fill(keys, keys + 2 * ld * width, 0.0f);
-  transpose(s.k + offset, s.kv_len, shape.token_stride, width, ld, keys);
-  transpose(s.v + offset, s.kv_len, shape.token_stride, width, ld, values);
+  const float *k = static_cast<const float*>(s.k) + offset, *v = static_cast<const float*>(s.v) + offset;
+  transpose(k, s.kv_len, shape.token_stride, width, ld, keys);
+  transpose(v, s.kv_len, shape.token_stride, width, ld, values);
   float* p = scratch(1, kQueryRows * ld);
   float* ds = scratch(2, kQueryRows * ld);
   float* slope = scratch(3, ld);
@@ -217,8 +236,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSegment& s, 
         if (shape.softcap > 0)
           for (int64_t j = begin; j < end; ++j) dsrow[j] *= slope[j];
       }
-      small_gemm(ds, ld, 1, s.k + offset, shape.token_stride, rows, width, limit, false, dq + first,
-                 row_stride);
+      small_gemm(ds, ld, 1, k, shape.token_stride, rows, width, limit, false, dq + first, row_stride);
       small_gemm(ds, 1, ld, q + first, row_stride, limit, width, rows, true, s.dk + offset,
                  shape.token_stride);
       small_gemm(p, 1, ld, dout + first, row_stride, limit, width, rows, true, s.dv + offset,

@@ -21,8 +21,8 @@ struct AdamWStep {
 struct AttentionSegment {
   int64_t q_begin;  // first row in q
   int64_t q_len;
-  const float* k;  // first key of head 0
-  const float* v;
+  const void* k;  // first key of head 0, f32 or, for attention_bf16, bf16
+  const void* v;
   int64_t kv_len;
   float* dk = nullptr;  // added to, in the layout of k
   float* dv = nullptr;
@@ -34,6 +34,25 @@ struct AttentionShape {
   float scale;
   float softcap;  // scores become cap tanh(scale score / cap); 0: scale score
 };
+
+// Products of numbers rounded to bf16, summed in f32. The activations are rounded and laid out once
+// ("packed"), for all threads; weights are read as they lie in memory. Each element is summed in an order of
+// its own, as that of Kernels::linear.
+struct Bf16Products {
+  // Rows [0, rows) of x. A packed row takes packed_width(k) numbers; packing may be divided at multiples of
+  // kPackedRows, and room is needed for as many rows as a multiple of it. pack: for multiply, pack_back: for
+  // multiply_back.
+  void (*pack)(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed);
+  void (*pack_back)(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed);
+  // Columns [begin, end) of C[rows, N] = A[rows, k] W[N, k]^T (+ C with `add`).
+  void (*multiply)(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
+                   int64_t end, int64_t k, bool add, float* c, int64_t ldc);
+  // Columns [begin, end) of C[rows, K] = A[rows, n] W[n, K] (+ C with `add`): the gradient of its input.
+  void (*multiply_back)(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
+                        int64_t begin, int64_t end, bool add, float* c, int64_t ldc);
+};
+inline constexpr int64_t kPackedRows = 16;
+inline int64_t packed_width(int64_t k) { return (k + 31) / 32 * 32; }
 
 // One tier's functions, for one thread each.
 struct Kernels {
@@ -47,6 +66,9 @@ struct Kernels {
                      int64_t end, int64_t k, bool add, float* c, int64_t ldc);
   void (*linear_bf16)(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows,
                       int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc);
+  Bf16Products bf16;  // null where the tier has no instruction for them
+  // y = x to the nearest number of bf16, ties to even.
+  void (*round_bf16)(const float* x, int64_t count, uint16_t* y);
   // y = x, of 16 bits.
   void (*widen_f16)(const uint16_t* x, int64_t count, float* y);
   void (*widen_bf16)(const uint16_t* x, int64_t count, float* y);
@@ -77,6 +99,9 @@ struct Kernels {
   // null).
   void (*attention)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
                     const float* q, float* out, float* lse);
+  // The same with keys and values in bf16; the queries stay f32.
+  void (*attention_bf16)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
+                         const float* q, float* out, float* lse);
   void (*attention_backward)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
                              const float* q, const float* out, const float* lse, const float* dout,
                              float* dq);

@@ -9,6 +9,11 @@
 #include "tensor/cpu/cross_entropy.h"
 #include "tensor/cpu/dropout.h"
 #include "tensor/cpu/linear.h"
+#if SDFT_AMX
+#include "tensor/cpu/amx.h"
+#elif SDFT_AVX512_BF16
+#include "tensor/cpu/bf16.h"
+#endif
 #include "tensor/cpu/rms_norm.h"
 #include "tensor/cpu/rope.h"
 #include "tensor/cpu/sampling.h"
@@ -18,9 +23,19 @@
 namespace sdft::cpu {
 namespace {
 
+#if SDFT_AMX
+constexpr Bf16Products kBf16Products = {pack_rows_tiles, pack_back_tiles, linear_tiles, linear_back_tiles};
+#elif SDFT_AVX512_BF16
+constexpr Bf16Products kBf16Products = {pack_rows_dot, pack_rows_dot, linear_dot, linear_back_dot};
+#else
+constexpr Bf16Products kBf16Products = {};
+#endif
+
 constexpr Kernels kTable = {linear,
                             linear_f16,
                             linear_bf16,
+                            kBf16Products,
+                            round_bf16,
                             widen_f16,
                             widen_bf16,
                             rms_norm,
@@ -29,7 +44,8 @@ constexpr Kernels kTable = {linear,
                             swiglu_backward,
                             rope,
                             dropout,
-                            attention,
+                            attention<float>,
+                            attention<Bf16>,
                             attention_backward,
                             cross_entropy,
                             adamw,

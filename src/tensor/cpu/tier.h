@@ -9,10 +9,12 @@ namespace sdft {
 
 // The own kernels' instruction sets, the best last; to add one: a row here and the file NAME.cpp beside it,
 // which defines `const Kernels* NAME()`. A row: enumerator, NAME (that of SDFT_ISA too).
-#define SDFT_KERNEL_TIERS(ROW) \
-  ROW(kBaseline, baseline)     \
-  ROW(kAvx2, avx2)             \
-  ROW(kAvx512, avx512)
+#define SDFT_KERNEL_TIERS(ROW)  \
+  ROW(kBaseline, baseline)      \
+  ROW(kAvx2, avx2)              \
+  ROW(kAvx512, avx512)          \
+  ROW(kAvx512Bf16, avx512_bf16) \
+  ROW(kAmx, amx)
 
 #define SDFT_ENUMERATOR(tier, name) tier,
 enum class Tier {

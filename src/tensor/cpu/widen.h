@@ -89,5 +89,18 @@ void widen_bf16(const uint16_t* x, int64_t count, float* y) {
   widen_all(reinterpret_cast<const Bf16*>(x), count, y);
 }
 
+// To nearest, ties to even; NaN stays NaN, and what is too small for a normal number becomes zero, as the
+// processors' own instruction has it.
+void round_bf16(const float* x, int64_t count, uint16_t* y) {
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    const uint32_t size = bits & 0x7fffffffu;
+    const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    const uint32_t special = size > 0x7f800000u ? bits >> 16 | 0x40u : bits >> 16 & 0x8000u;
+    y[i] = static_cast<uint16_t>(size > 0x7f800000u || size < 0x00800000u ? special : rounded);
+  }
+}
+
 }  // namespace
 }  // namespace sdft::cpu

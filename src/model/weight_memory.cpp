@@ -1,0 +1,36 @@
+#include "model/weight_memory.h"
+
+#include <sys/mman.h>
+
+#include "base/error.h"
+
+namespace sdft {
+
+namespace {
+constexpr int64_t kLine = 64, kHugePage = int64_t{2} << 20;
+
+int64_t rounded_up(int64_t bytes, int64_t unit) { return (bytes + unit - 1) / unit * unit; }
+}  // namespace
+
+WeightMemory::WeightMemory(int64_t bytes, int64_t tensors) : size_(bytes + tensors * kLine) {
+  const auto mapped = static_cast<size_t>(rounded_up(size_, kHugePage) + kHugePage);
+  void* memory =
+      ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw memory_error();
+  ::madvise(memory, mapped, MADV_HUGEPAGE);  // a wish: where it is not granted the pages are small
+  const std::shared_ptr<char> whole(static_cast<char*>(memory), [mapped](char* p) { ::munmap(p, mapped); });
+  const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(memory));
+  begin_ = std::shared_ptr<char>(whole, whole.get() + (rounded_up(address, kHugePage) - address));
+}
+
+Tensor WeightMemory::take(at::IntArrayRef shape, at::ScalarType type) {
+  int64_t bytes = static_cast<int64_t>(at::elementSize(type));
+  for (const int64_t n : shape) bytes *= n;
+  if (used_ + bytes > size_) throw Error(ExitCode::kInternal, "weights beyond their memory");
+  char* data = begin_.get() + used_;
+  used_ += rounded_up(bytes, kLine);
+  return at::from_blob(
+      data, shape, [memory = begin_](void*) {}, at::TensorOptions().dtype(type));
+}
+
+}  // namespace sdft

@@ -1,0 +1,153 @@
+// Matrix products of numbers rounded to bf16, by the instruction that adds two products of bf16 to a sum in
+// f32 (AVX-512 BF16). Activations are rounded once into rows of whole registers ("packed"); weights are read
+// as they are stored. As in linear.h an element's sum has one order, whatever stands beside it.
+#pragma once
+
+#include "tensor/cpu/bf16_rows.h"
+#include "tensor/cpu/linear.h"
+
+namespace sdft::cpu {
+namespace {
+
+// Row after row, filled up with zeros.
+void pack_rows_dot(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed) {
+  const int64_t ld = whole_registers(k);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t p = 0; p < k; p += kPairLanes)
+      _mm512_storeu_si512(packed + i * ld + p, round_32(x + i * ldx + p, k - p));
+}
+
+SDFT_INLINE __m512 dot(__m512 sum, __m512i a, __m512i b) {
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+
+// --- C = A W^T
+
+struct Bf16Product {
+  const uint16_t* a;  // packed
+  const uint16_t* w;
+  int64_t rows, k, lda, ldw, ldc;
+  bool add;
+  float* c;
+};
+
+template <int kRows, int kColumns>
+SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t begin, int64_t end) {
+  const uint16_t *a = x.a + i * x.lda, *w = x.w + j * x.ldw;
+  __m512 sum[kRows][4] = {};
+  const bool ahead = i == 0;
+  for (int64_t p = begin; p < end; p += kPairLanes) {
+    __m512i column[kColumns];
+#pragma GCC unroll 4
+    for (int l = 0; l < kColumns; ++l) column[l] = load_32(w + l * x.ldw + p, x.k - p);
+    if (ahead)
+#pragma GCC unroll 4
+      for (int l = 0; l < kColumns; ++l) __builtin_prefetch(w + (kColumns + l) * x.ldw + p);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i row = _mm512_loadu_si512(a + r * x.lda + p);
+#pragma GCC unroll 4
+      for (int l = 0; l < kColumns; ++l) sum[r][l] = dot(sum[r][l], row, column[l]);
+    }
+  }
+  const bool add = x.add || begin > 0;
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    const Float4 dots = sums(reinterpret_cast<Float16>(sum[r][0]), reinterpret_cast<Float16>(sum[r][1]),
+                             reinterpret_cast<Float16>(sum[r][2]), reinterpret_cast<Float16>(sum[r][3]));
+    float* to = x.c + (i + r) * x.ldc + j;
+    if constexpr (kColumns == 4) {
+      *reinterpret_cast<Float4*>(to) = add ? *reinterpret_cast<Float4*>(to) + dots : dots;
+    } else {
+      *to = add ? *to + dots[0] : dots[0];
+    }
+  }
+}
+
+template <int kColumns>
+SDFT_INLINE void dot_columns(const Bf16Product& x, int64_t i, int64_t last, int64_t j, int64_t begin,
+                             int64_t end) {
+  for (; i + 6 <= last; i += 6) dot_tile<6, kColumns>(x, i, j, begin, end);
+  if (i + 4 <= last) dot_tile<4, kColumns>(x, i, j, begin, end), i += 4;
+  if (i + 2 <= last) dot_tile<2, kColumns>(x, i, j, begin, end), i += 2;
+  if (i < last) dot_tile<1, kColumns>(x, i, j, begin, end);
+}
+
+// As run() in linear.h, with twice as many numbers in the same bytes.
+void linear_dot(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
+                int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
+  const Bf16Product x{packed, w, rows, k, whole_registers(k), ldw, ldc, add, c};
+  constexpr int64_t kDeep = 2 * kChunk;
+  const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 18) / k / 4 * 4);
+  for (int64_t j0 = begin; j0 < end; j0 += wide) {
+    const int64_t j1 = std::min(end, j0 + wide);
+    for (int64_t p = 0; p < k; p += kDeep) {
+      const int64_t stop = std::min(k, p + kDeep), tall = std::max<int64_t>(1, 12288 / (stop - p) / 6) * 6;
+      for (int64_t i = 0; i < rows; i += tall) {
+        const int64_t last = std::min(rows, i + tall);
+        int64_t j = j0;
+        for (; j + 4 <= j1; j += 4) dot_columns<4>(x, i, last, j, p, stop);
+        for (; j < j1; ++j) dot_columns<1>(x, i, last, j, p, stop);
+      }
+    }
+  }
+}
+
+// --- C = A W, for gradients
+
+template <int kRows>
+SDFT_INLINE void strip_tile(const uint16_t* a, int64_t lda, const uint16_t* strip, int64_t pairs, bool add,
+                            float* c, int64_t ldc, int64_t columns) {
+  const auto mask = [&](int64_t left) SDFT_LAMBDA_INLINE {
+    return static_cast<__mmask16>(left >= 16 ? 0xffff : left > 0 ? (1u << left) - 1 : 0);
+  };
+  const __mmask16 masks[2] = {mask(columns), mask(columns - 16)};
+  __m512 sum[kRows][2];
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
+    for (int l = 0; l < 2; ++l)
+      sum[r][l] = add ? _mm512_maskz_loadu_ps(masks[l], c + r * ldc + l * 16) : _mm512_setzero_ps();
+  for (int64_t p = 0; p < pairs; ++p) {
+    const __m512i first = _mm512_loadu_si512(strip + p * 2 * kStripColumns),
+                  second = _mm512_loadu_si512(strip + p * 2 * kStripColumns + kStripColumns);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      int32_t pair;
+      std::memcpy(&pair, a + r * lda + 2 * p, sizeof pair);
+      const __m512i both = _mm512_set1_epi32(pair);
+      sum[r][0] = dot(sum[r][0], both, first);
+      sum[r][1] = dot(sum[r][1], both, second);
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
+    for (int l = 0; l < 2; ++l) _mm512_mask_storeu_ps(c + r * ldc + l * 16, masks[l], sum[r][l]);
+}
+
+void linear_back_dot(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
+                     int64_t begin, int64_t end, bool add, float* c, int64_t ldc) {
+  const int64_t lda = whole_registers(n);
+  auto* strip = reinterpret_cast<uint16_t*>(scratch(0, kStripRows * kStripColumns / 2));
+  for (int64_t first = 0; first < n; first += kStripRows) {
+    const int64_t last = std::min(n, first + kStripRows), pairs = (last - first + 1) / 2;
+    for (int64_t j = begin; j < end; j += kStripColumns) {
+      const int64_t columns = std::min(kStripColumns, end - j);
+      interleave_strip(w, ldw, first, last, j, columns, strip);
+      int64_t i = 0;
+      const auto tile = [&](auto count) SDFT_LAMBDA_INLINE {
+        constexpr int kRows = decltype(count)::value;
+        strip_tile<kRows>(packed + i * lda + first, lda, strip, pairs, add || first > 0, c + i * ldc + j, ldc,
+                          columns);
+        i += kRows;
+      };
+      while (i + 12 <= rows) tile(std::integral_constant<int, 12>());
+      while (i + 4 <= rows) tile(std::integral_constant<int, 4>());
+      while (i < rows) tile(std::integral_constant<int, 1>());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sdft::cpu
