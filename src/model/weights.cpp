@@ -140,7 +140,7 @@ Model empty_model(const ModelConfig& config, const LoadOptions& options) {
   }
   if (options.weights == "bf16") {
     if (model.dtype != at::kFloat)
-      fail_usage("weights 'bf16' is beside computing in f32", "leave dtype at f32, or weights at auto");
+      fail_usage("weights 'bf16' needs dtype f32", "with dtype bf16 everything is computed in bf16");
     model.precision = ops::MatmulPrecision::kBf16;
   } else if (options.weights != "auto" && options.weights != "f32") {
     fail_usage("weights '" + options.weights + "' is not known", "auto, f32 or bf16");

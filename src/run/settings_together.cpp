@@ -104,7 +104,7 @@ void check_adapter_settings(const Recipe& r, const std::string& whose, Problems&
     add("'weights': bf16 holds less than full fine-tuning changes; set weights: auto (bf16: true computes in "
         "it)");
   if (r.weights == "bf16" && r.dtype == "bf16")
-    add("'weights': bf16 stands beside computing in f32; leave dtype at auto, or weights");
+    add("'weights': bf16 needs dtype f32; with dtype: bf16 everything is computed in bf16");
   if (r.weights == "bf16" && r.train_from_scratch)
     add("'weights': of a folder's weights; train_from_scratch has none (bf16: true computes in bf16)");
   if (!lora.modules_to_save.empty() && r.dtype == "bf16")
