@@ -1,15 +1,14 @@
 #include "infer/answers.h"
 
+#include <deque>
+
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-void answer_each(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
-                 const GenerateOptions& options, const std::function<void(Answer)>& on_answer) {
-  generate(model, requests, options, [&](const Completion& completion) {
-    on_answer({completion.id, tokenizer.decode(completion.ids), name_of(completion.finish),
-               static_cast<int64_t>(completion.ids.size())});
-  });
+Answer answer_of(const Tokenizer& tokenizer, const Completion& completion) {
+  return {completion.id, tokenizer.decode(completion.ids), name_of(completion.finish),
+          static_cast<int64_t>(completion.ids.size())};
 }
 }  // namespace
 
@@ -17,7 +16,8 @@ void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<
                  const GenerateOptions& options, const fs::path& part,
                  const std::function<void(Answer)>& on_answer) {
   LineWriter file(part);
-  answer_each(model, tokenizer, requests, options, [&](Answer answer) {
+  generate(model, requests, options, [&](const Completion& completion) {
+    Answer answer = answer_of(tokenizer, completion);
     file.write(line_of(answer));
     on_answer(std::move(answer));
   });
@@ -26,22 +26,38 @@ void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<
 std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
                                const fs::path& path, const std::function<void(size_t)>& on_progress) {
+  return answer_all(std::vector<Answering>{{model, path}}, tokenizer, requests, options, on_progress).front();
+}
+
+std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models, const Tokenizer& tokenizer,
+                                            const std::vector<Request>& requests,
+                                            const GenerateOptions& options,
+                                            const std::function<void(size_t)>& on_progress) {
   std::vector<std::string> ids;
   for (const Request& request : requests) ids.push_back(request.id);
-  AnswerFile file(path, ids);
-  std::vector<Request> open;
-  for (size_t place : file.open()) open.push_back(requests[place]);
-  size_t done = requests.size() - open.size();
+  Engine engine(*models.front().model.weights, options);
+  std::deque<AnswerFile> files;
+  size_t done = 0;
   auto report = [&] {
     if (on_progress) on_progress(done);
   };
+  for (const Answering& one : models) {
+    AnswerFile& file = files.emplace_back(one.path, ids);
+    done += requests.size() - file.open().size();
+    RequestOptions its = options;
+    its.adapter = one.model.adapter;
+    for (const size_t place : file.open())
+      engine.submit(requests[place], its, {{}, [&](const Completion& completion) {
+                                             file.add(answer_of(tokenizer, completion));
+                                             ++done;
+                                             report();
+                                           }});
+  }
   report();
-  answer_each(model, tokenizer, open, options, [&](Answer answer) {
-    file.add(std::move(answer));
-    ++done;
-    report();
-  });
-  return file.finish();
+  engine.run();
+  std::vector<std::vector<Answer>> answers;
+  for (AnswerFile& file : files) answers.push_back(file.finish());
+  return answers;
 }
 
 }  // namespace sdft

@@ -27,4 +27,15 @@ std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::filesystem::path& path,
                                const std::function<void(size_t done)>& on_progress);
 
+// Who answers, and the file for it.
+struct Answering {
+  ModelView model;
+  std::filesystem::path path;
+};
+// The same for several models over the same weights, in the same batches: answers[model][request].
+std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models, const Tokenizer& tokenizer,
+                                            const std::vector<Request>& requests,
+                                            const GenerateOptions& options,
+                                            const std::function<void(size_t done)>& on_progress);
+
 }  // namespace sdft

@@ -65,14 +65,25 @@ SampleSettings RunContext::samples(const Recipe& own) const {
           own.train_on_prompt, find_reasoning(own.reasoning)};
 }
 
+namespace {
+bool is_bare_adapter(const fs::path& dir) {  // one of the recipe's `adapters`
+  std::error_code none;
+  return fs::exists(dir / "adapter_config.json", none);
+}
+}  // namespace
+
+bool is_adapter(const fs::path& dir) {
+  std::error_code none;
+  return is_bare_adapter(dir) || fs::exists(dir / "adapter", none);
+}
+
 TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed_model()) {
   if (dir.empty()) return;
-  std::error_code none;
-  const bool bare = fs::exists(dir / "adapter_config.json", none);  // of the recipe's `adapters`
-  if (bare || fs::exists(dir / "adapter", none)) {
-    adapter = load_adapter(run.bundle.model, bare ? dir : dir / "adapter");
+  if (is_adapter(dir)) {
+    adapter = load_adapter(run.bundle.model, is_bare_adapter(dir) ? dir : dir / "adapter");
     view = {run.bundle.model, &adapter};
   } else {
+    std::error_code none;
     full = load_model(fs::exists(dir / "config.json", none) ? dir : dir / "model",
                       {run.recipe.device, run.recipe.dtype});  // bf16 would lose what training changed
     view = full;

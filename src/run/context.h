@@ -32,6 +32,8 @@ struct RunContext {
   SampleSettings samples() const { return samples(recipe); }
 };
 
+// Whether a variant's folder, or a model of the recipe's `adapters`, is an adapter upon the seed's weights.
+bool is_adapter(const std::filesystem::path& dir);
 // A model as a variant left it: an adapter on the seed's weights, or weights of its own; the seed itself
 // where `dir` is empty. The context must outlive it, and have its weights loaded.
 struct TrainedModel {

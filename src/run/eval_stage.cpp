@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "base/file.h"
@@ -61,17 +62,34 @@ Fingerprint eval_fingerprint(const RunContext& run, const Fingerprint& trained, 
 }
 
 namespace {
-// What is evaluated: a model, a task, and where its results go.
+// A model that is evaluated; its weights are read for the first task that it has not done.
+struct Evaluated {
+  std::string name;
+  fs::path dir;  // variant_dir()
+  Fingerprint trained;
+  std::unique_ptr<TrainedModel> tuned = {};
+
+  // Whether it is an adapter upon the seed's weights, or the seed.
+  bool shares_weights() const { return dir.empty() || is_adapter(dir); }
+};
+
+// A task, and who answers it: models over the same weights.
 struct Evaluation {
   RunContext& run;
-  ModelView model;
-  std::string variant;
+  std::vector<Evaluated*> models;
   const TaskSettings& settings;
   const EvalSet& set;
-  fs::path dir;
 
+  fs::path dir(const Evaluated& model) const { return eval_dir(run.dir(), model.name, settings.name); }
+  std::vector<Answering> answering(const std::string& file) const {
+    std::vector<Answering> all;
+    for (const Evaluated* model : models) all.push_back({model->tuned->view, dir(*model) / file});
+    return all;
+  }
+  // Of `count` answers of each.
   Progress progress(size_t count) const {
-    return {variant + " " + settings.name, count, "answers", run.progress};
+    const std::string who = models.size() == 1 ? models[0]->name : std::to_string(models.size()) + " models";
+    return {who + " " + settings.name, models.size() * count, "answers", run.progress};
   }
 };
 
@@ -91,9 +109,11 @@ void evaluate_dataset(const Evaluation& e) {
   options.sampling = {0.0, 0, 1.0};  // greedy
   options.max_new_tokens = answer_limit(e.run.recipe, e.settings);
   Progress progress = e.progress(requests.size());
-  const auto answers = answer_all(e.model, e.run.bundle.tokenizer, requests, options, e.dir / "answers.jsonl",
+  const auto answers = answer_all(e.answering("answers.jsonl"), e.run.bundle.tokenizer, requests, options,
                                   [&](size_t done) { progress.update(done); });
-  keep_checked(e.dir, e.settings.check, opens_trace(e.run, prompt.name), examples, answers);
+  for (size_t m = 0; m < answers.size(); ++m)
+    keep_checked(e.dir(*e.models[m]), e.settings.check, opens_trace(e.run, prompt.name), examples,
+                 answers[m]);
 }
 
 // --- Task files ---
@@ -109,9 +129,10 @@ GenerateOptions options_of(const Evaluation& e, const Task& task) {
   return options;
 }
 
-// Answers by request, of one task after the other, since they may differ in how answers are written.
-std::map<std::string, Answer> written_answers(const Evaluation& e) {
-  std::map<std::string, Answer> all;
+// One task after the other, since they may differ in how answers are written.
+void write_answers(const Evaluation& e) {
+  using Written = std::map<std::string, Answer>;  // by request
+  std::vector<Written> all(e.models.size());
   Progress progress = e.progress(e.set.items.size());
   for (size_t t = 0; t < e.set.tasks.size(); ++t) {
     const Task& task = e.set.tasks[t];
@@ -123,19 +144,22 @@ std::map<std::string, Answer> written_answers(const Evaluation& e) {
       for (int64_t repeat = 0; repeat < task.repeats; ++repeat)
         requests.push_back({request_id(e.set.items[i], repeat), ids});
     }
-    const size_t before = all.size();
-    const fs::path path = e.dir / ("written-" + task.name + ".jsonl");
-    for (Answer& answer : answer_all(e.model, e.run.bundle.tokenizer, requests, options_of(e, task), path,
-                                     [&](size_t done) { progress.update(before + done); }))
-      all.emplace(answer.id, std::move(answer));
+    const size_t before = all[0].size() * e.models.size();
+    auto answers =
+        answer_all(e.answering("written-" + task.name + ".jsonl"), e.run.bundle.tokenizer, requests,
+                   options_of(e, task), [&](size_t done) { progress.update(before + done); });
+    for (size_t m = 0; m < answers.size(); ++m)
+      for (Answer& answer : answers[m]) all[m].emplace(answer.id, std::move(answer));
   }
-  return all;
+  for (size_t m = 0; m < all.size(); ++m)
+    keep_written(e.dir(*e.models[m]), e.set, all[m],
+                 opens_trace(e.run, template_of(e.settings, e.set.tasks.front())));
 }
 
 // Of some items at a time, so that a killed evaluation goes on where it was.
 constexpr size_t kGroup = 256;
 
-void score_group(const Evaluation& e, const std::vector<size_t>& group,
+void score_group(const Evaluation& e, ModelView model, const std::vector<size_t>& group,
                  std::map<std::string, Likelihoods>* all, LineWriter* file,
                  const std::function<void(size_t)>& on_progress) {
   std::vector<ScoreItem> asked;
@@ -153,7 +177,7 @@ void score_group(const Evaluation& e, const std::vector<size_t>& group,
   ScoreOptions options;
   options.stop = e.run.stop;
   options.on_step = [&](size_t done) { on_progress(asked.empty() ? 0 : group.size() * done / asked.size()); };
-  const std::vector<Score> scores = score(e.model, asked, options);
+  const std::vector<Score> scores = score(model, asked, options);
   size_t next = 0;
   for (size_t g = 0; g < group.size(); ++g) {
     Likelihoods of;
@@ -174,47 +198,77 @@ void score_group(const Evaluation& e, const std::vector<size_t>& group,
   }
 }
 
-std::map<std::string, Likelihoods> scored_items(const Evaluation& e) {
-  const fs::path path = e.dir / "likelihoods.jsonl";
-  auto all = read_likelihoods(path);
-  LineWriter file(path);
-  Progress progress = e.progress(e.set.items.size());
-  std::vector<size_t> open;
-  for (size_t i = 0; i < e.set.items.size(); ++i)
-    if (!all.count(e.set.items[i].id)) open.push_back(i);
-  for (size_t begin = 0; begin < open.size(); begin += kGroup) {
-    const size_t done = all.size();
-    const std::vector<size_t> group(
-        open.begin() + static_cast<ptrdiff_t>(begin),
-        open.begin() + static_cast<ptrdiff_t>(std::min(begin + kGroup, open.size())));
-    score_group(e, group, &all, &file, [&](size_t more) { progress.update(done + more); });
+// One model after the other: passes over whole sequences are bound by arithmetic, which models cannot share.
+void score_items(const Evaluation& e) {
+  const std::vector<EvalItem>& items = e.set.items;
+  Progress progress = e.progress(items.size());
+  for (size_t m = 0; m < e.models.size(); ++m) {
+    const fs::path dir = e.dir(*e.models[m]);
+    auto all = read_likelihoods(dir / "likelihoods.jsonl");
+    LineWriter file(dir / "likelihoods.jsonl");
+    std::vector<size_t> open;
+    for (size_t i = 0; i < items.size(); ++i)
+      if (!all.count(items[i].id)) open.push_back(i);
+    for (size_t begin = 0; begin < open.size(); begin += kGroup) {
+      const size_t done = m * items.size() + all.size();
+      const std::vector<size_t> group(
+          open.begin() + static_cast<ptrdiff_t>(begin),
+          open.begin() + static_cast<ptrdiff_t>(std::min(begin + kGroup, open.size())));
+      score_group(e, e.models[m]->tuned->view, group, &all, &file,
+                  [&](size_t more) { progress.update(done + more); });
+    }
+    progress.update((m + 1) * items.size());
+    keep_likelihoods(dir, e.set, all);
   }
-  progress.update(e.set.items.size());
+}
+
+// Those that evaluate together: adapters upon the seed's weights, some at a time since they stay in memory,
+// and each model with weights of its own alone.
+std::vector<std::vector<Evaluated*>> companies(std::vector<Evaluated>& models) {
+  constexpr size_t kTogether = 8;
+  std::vector<std::vector<Evaluated*>> all;
+  std::optional<size_t> sharing;  // of `all`
+  for (Evaluated& model : models) {
+    if (model.shares_weights() && sharing && all[*sharing].size() < kTogether) {
+      all[*sharing].push_back(&model);
+      continue;
+    }
+    if (model.shares_weights()) sharing = all.size();
+    all.push_back({&model});
+  }
   return all;
+}
+
+void evaluate(RunContext& run, const std::vector<Evaluated*>& company, const TaskSettings& settings,
+              const EvalSet& set) {
+  Evaluation e{run, {}, settings, set};
+  for (Evaluated* model : company) {
+    if (begin_stage(e.dir(*model), eval_fingerprint(run, model->trained, settings, set), run.fresh)) continue;
+    load_weights(run);
+    if (!model->tuned) model->tuned = std::make_unique<TrainedModel>(run, model->dir);
+    e.models.push_back(model);
+  }
+  if (e.models.empty()) return;
+  if (!set.from_file())
+    evaluate_dataset(e);
+  else if (set.tasks.front().output == OutputType::kGenerateUntil)
+    write_answers(e);
+  else
+    score_items(e);
+  for (const Evaluated* model : e.models) end_stage(e.dir(*model));
 }
 
 }  // namespace
 
-void eval_stage(RunContext& run, const std::string& variant, const std::vector<EvalSet>& sets) {
-  const Fingerprint trained = trained_fingerprint(variant_dir(run.recipe, variant));
-  std::optional<TrainedModel> tuned;  // loaded for the first task that is not done
-  for (size_t i = 0; i < sets.size(); ++i) {
-    const TaskSettings& settings = run.recipe.eval[i];
-    const fs::path dir = eval_dir(run.dir(), variant, settings.name);
-    if (begin_stage(dir, eval_fingerprint(run, trained, settings, sets[i]), run.fresh)) continue;
-    if (!tuned) {
-      load_weights(run);
-      tuned.emplace(run, variant_dir(run.recipe, variant));
-    }
-    const Evaluation evaluation{run, tuned->view, variant, settings, sets[i], dir};
-    if (!sets[i].from_file())
-      evaluate_dataset(evaluation);
-    else if (sets[i].tasks.front().output == OutputType::kGenerateUntil)
-      keep_written(dir, sets[i], written_answers(evaluation),
-                   opens_trace(run, template_of(settings, sets[i].tasks.front())));
-    else
-      keep_likelihoods(dir, sets[i], scored_items(evaluation));
-    end_stage(dir);
+void eval_stage(RunContext& run, const std::vector<std::string>& variants, const std::vector<EvalSet>& sets) {
+  std::vector<Evaluated> models;
+  for (const std::string& name : variants) {
+    const fs::path dir = variant_dir(run.recipe, name);
+    models.push_back({name, dir, trained_fingerprint(dir)});
+  }
+  for (const std::vector<Evaluated*>& company : companies(models)) {
+    for (size_t i = 0; i < sets.size(); ++i) evaluate(run, company, run.recipe.eval[i], sets[i]);
+    for (Evaluated* model : company) model->tuned.reset();
   }
 }
 

@@ -334,13 +334,11 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   keep_provenance(run, inputs, dir);
 
   const Made made = make_variants(run, plan, jobs);
+  std::vector<std::string> made_models;
   for (const std::string& variant : plan.eval)
-    if (!made.failed.count(variant))
-      timed(run, "eval " + variant, [&] { eval_stage(run, variant, inputs.eval); });
+    if (!made.failed.count(variant)) made_models.push_back(variant);
+  timed(run, "eval", [&] { eval_stage(run, made_models, inputs.eval); });
   if ((wanted & kEval) && recipe.embedding_model != "none") {
-    std::vector<std::string> made_models;
-    for (const std::string& variant : plan.eval)
-      if (!made.failed.count(variant)) made_models.push_back(variant);
     timed(run, "similarity", [&] {
       similarity_stage(run, recipe.embedding_model == "seed" ? "" : recipe.embedding_model, made_models);
     });

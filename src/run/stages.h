@@ -65,10 +65,10 @@ void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapt
                   const std::filesystem::path& dir);
 void note_shift(const ParameterShift& shift, const std::filesystem::path& dir);
 
-// The answers of a variant, or of "seed", to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and
+// The answers of variants, and of "seed", to the evaluation tasks, DIR/eval/VARIANT/TASK/answers.jsonl, and
 // where the task judges them its results, scores.jsonl; of task files also items.jsonl, with the values of
-// all metrics. `sets`: the recipe's tasks (eval_stage.cpp).
-void eval_stage(RunContext& run, const std::string& variant, const std::vector<EvalSet>& sets);
+// all metrics. Adapters answer in the same batches as the seed. `sets`: the recipe's tasks (eval_stage.cpp).
+void eval_stage(RunContext& run, const std::vector<std::string>& variants, const std::vector<EvalSet>& sets);
 // Where a variant's training is, or a model of the recipe's `adapters`; "" for the seed.
 std::filesystem::path variant_dir(const Recipe& recipe, const std::string& variant);
 std::filesystem::path eval_dir(const std::filesystem::path& run_dir, const std::string& variant,
