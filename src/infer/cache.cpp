@@ -26,7 +26,7 @@ void reserve(const Model& model, GrowingCache& cache, int64_t rows, int64_t toke
     // One tensor after the other, so that never more than one is there twice.
     for (auto* part : {&cache.kv.keys, &cache.kv.values})
       for (Tensor& old : *part) {
-        Tensor grown = at::zeros({rows, old.size(1), wanted, old.size(3)}, old.options());
+        Tensor grown = cache_part(model, rows, wanted);
         grown.narrow(0, 0, cache.rows).narrow(2, 0, cache.capacity).copy_(old);
         old = grown;
       }

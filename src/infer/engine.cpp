@@ -111,6 +111,7 @@ struct EngineState {
   const Model& model;
   const EngineOptions options;
   int64_t workers = 1, slots_a_worker = 1;  // of this run()
+  int64_t room = 1;                         // tokens of a slot that there is room for from the beginning
 
   std::mutex mutex;  // for all below
   std::condition_variable changed;
@@ -169,13 +170,13 @@ int64_t chosen_batch_size(const Model& model, int64_t longest) {
 // Workers and slots for what waits.
 void plan(State& s) {
   const int64_t context = s.model.config.max_position_embeddings;
-  int64_t batch = s.options.batch_size;
-  if (batch == 0) {
-    int64_t longest = 1;  // with its answer
-    for (const auto& [turn, task] : s.waiting)
-      longest = std::max(longest, std::min(context, task->prompt_size() + task->options.max_new_tokens));
-    batch = chosen_batch_size(s.model, longest);
-  }
+  int64_t longest = 1;  // with its answer
+  for (const auto& [turn, task] : s.waiting)
+    longest = std::max(longest, std::min(context, task->prompt_size() + task->options.max_new_tokens));
+  const int64_t batch = s.options.batch_size > 0 ? s.options.batch_size : chosen_batch_size(s.model, longest);
+  // The memory of a CPU is taken where it is first written to, so that room costs nothing; growing would
+  // copy.
+  if (s.model.device.is_cpu()) s.room = longest;
   const int64_t useful = std::min(batch, static_cast<int64_t>(s.waiting.size()));
   s.workers = std::clamp<int64_t>(useful, 1, worker_count(s.model));
   s.slots_a_worker = (batch + s.workers - 1) / s.workers;
@@ -342,7 +343,7 @@ std::optional<FinishReason> take(const Model& model, Task& task, int32_t token) 
 void step(State& s, Worker& worker, const std::vector<const Adapter*>& adapters) {
   const Pass pass = next_pass(s.model, worker, adapters);
   if (pass.segments.empty()) return;  // all that these read is what others are reading now
-  int64_t longest = 0;
+  int64_t longest = s.room;
   for (const ops::CacheSegment& segment : pass.segments) longest = std::max(longest, segment.kv_len);
   reserve(s.model, worker.cache, static_cast<int64_t>(worker.slots.size()), longest);
   const Tensor ids = at::tensor(at::ArrayRef<int64_t>(pass.ids), at::kLong).to(s.model.device);

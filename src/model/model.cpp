@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "model/lora.h"
+#include "model/tensor_memory.h"
 
 namespace sdft {
 
@@ -14,15 +15,18 @@ at::ScalarType cache_type(const Model& model) {
   return model.precision == ops::MatmulPrecision::kBf16 ? at::kBFloat16 : model.dtype;
 }
 
-KvCache make_cache(const Model& model, int64_t count, int64_t max_tokens) {
+Tensor cache_part(const Model& model, int64_t slots, int64_t max_tokens) {
+  const std::vector<int64_t> shape = {slots, model.config.num_key_value_heads, max_tokens,
+                                      model.config.head_dim};
+  // Zeros: what lies beyond a sequence's end is multiplied by zero where rows of unlike length run together.
+  if (model.device.is_cpu()) return zeros_in_huge_pages(shape, cache_type(model));
+  return at::zeros(shape, at::TensorOptions().dtype(cache_type(model)).device(model.device));
+}
+
+KvCache make_cache(const Model& model, int64_t slots, int64_t max_tokens) {
   KvCache cache;
-  const ModelConfig& c = model.config;
   for (size_t i = 0; i < model.layers.size(); ++i)
-    for (auto* part : {&cache.keys, &cache.values})
-      // Zeros: what lies beyond a sequence's end is multiplied by zero where rows of unlike length run
-      // together.
-      part->push_back(at::zeros({count, c.num_key_value_heads, max_tokens, c.head_dim},
-                                at::TensorOptions().dtype(cache_type(model)).device(model.device)));
+    for (auto* part : {&cache.keys, &cache.values}) part->push_back(cache_part(model, slots, max_tokens));
   return cache;
 }
 

@@ -105,6 +105,7 @@ struct KvCache {
 };
 at::ScalarType cache_type(const Model& model);  // bf16 where its products are
 KvCache make_cache(const Model& model, int64_t slots, int64_t max_tokens);
+Tensor cache_part(const Model& model, int64_t slots, int64_t max_tokens);  // one of its tensors
 
 // Sequences one after another, each starting at position 0.
 struct PackedTokens {

@@ -17,7 +17,7 @@
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/skeleton.h"
-#include "model/weight_memory.h"
+#include "model/tensor_memory.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -267,14 +267,14 @@ at::ScalarType kept_type(const Tensor& stored, const Model& model, const LoadOpt
 
 namespace {
 // Enough for all of them as they are kept.
-WeightMemory memory_for(const Model& model, const Weights& weights, const StoredWeights& files,
+TensorMemory memory_for(const Model& model, const Weights& weights, const StoredWeights& files,
                         const LoadOptions& options) {
   int64_t bytes = 0;
   for (const Weight& weight : weights) {
     const Tensor stored = files.get(weight.name);
     bytes += stored.numel() * static_cast<int64_t>(at::elementSize(kept_type(stored, model, options)));
   }
-  return WeightMemory(bytes, static_cast<int64_t>(weights.size()));
+  return TensorMemory(bytes, static_cast<int64_t>(weights.size()));
 }
 }  // namespace
 
@@ -284,7 +284,7 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
   Model model = empty_model(read_config(dir), options);
   StoredWeights files(dir);
   settle_tied_weights(dir, model.config, files);
-  std::optional<WeightMemory> memory;
+  std::optional<TensorMemory> memory;
   if (model.device.is_cpu()) memory = memory_for(model, weights_of(model), files, options);
   std::string problems;
   size_t wrong = 0;

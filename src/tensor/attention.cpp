@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "tensor/operations.h"
+#include "tensor/tasks.h"
 
 namespace sdft::ops {
 
@@ -32,16 +33,19 @@ std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v,
   return segments;
 }
 
-void for_each_head(const std::vector<AttentionSegment>& segments, const AttentionShape& shape,
+// The costliest first, so that no thread is left with one of them at the end.
+void for_each_head(std::vector<AttentionSegment> segments, const AttentionShape& shape,
                    const std::function<void(const AttentionSegment&, int64_t)>& work) {
-  const int64_t tasks = static_cast<int64_t>(segments.size()) * shape.kv_heads;
-  int64_t products = 1;  // about
+  std::stable_sort(segments.begin(), segments.end(),
+                   [](const AttentionSegment& a, const AttentionSegment& b) {
+                     return a.q_len * a.kv_len > b.q_len * b.kv_len;
+                   });
+  int64_t products = 0;  // about
   for (const AttentionSegment& s : segments) products += s.q_len * s.kv_len * shape.heads * shape.head_dim;
   // A thread more costs about as much as this many products.
-  const int64_t grain = std::max<int64_t>(1, 100000 * tasks / products);
-  at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task)
-      work(segments[task / shape.kv_heads], task % shape.kv_heads);
+  const int64_t threads = std::max<int64_t>(1, products / 100000);
+  for_each_piece(static_cast<int64_t>(segments.size()) * shape.kv_heads, threads, [&](int64_t piece) {
+    work(segments[static_cast<size_t>(piece / shape.kv_heads)], piece % shape.kv_heads);
   });
 }
 
@@ -238,22 +242,30 @@ void append_to_cache_kernels(const Tensor& k, const Tensor& v, const std::vector
                              Tensor& keys, Tensor& values) {
   const int64_t heads = keys.size(1), width = keys.size(3);
   const bool narrow = keys.scalar_type() == at::kBFloat16;
+  std::vector<int64_t> first;  // row of each segment
+  int64_t rows = 0;
+  for (const CacheSegment& s : segments) {
+    first.push_back(rows);
+    rows += s.q_len;
+  }
   // They may be parts of a fused projection.
   const Tensor from[] = {k.contiguous(), v.contiguous()};
-  Tensor* to[] = {&keys, &values};
-  for (int part = 0; part < 2; ++part) {
-    const float* row = from[part].data_ptr<float>();
-    Tensor& cache = *to[part];
-    for (const CacheSegment& s : segments)
-      for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t)
-        for (int64_t h = 0; h < heads; ++h, row += width) {
-          const int64_t place = s.slot * cache.stride(0) + h * cache.stride(1) + t * width;
-          if (narrow)
-            kernels().round_bf16(row, width, static_cast<uint16_t*>(cache.data_ptr()) + place);
-          else
-            std::copy_n(row, width, cache.data_ptr<float>() + place);
-        }
-  }
+  const Tensor* to[] = {&keys, &values};
+  const auto append = [&](const CacheSegment& s, const float* row, const Tensor& cache) {
+    for (int64_t t = s.kv_len - s.q_len; t < s.kv_len; ++t)
+      for (int64_t h = 0; h < heads; ++h, row += width) {
+        const int64_t place = s.slot * cache.stride(0) + h * cache.stride(1) + t * width;
+        if (narrow)
+          kernels().round_bf16(row, width, static_cast<uint16_t*>(cache.data_ptr()) + place);
+        else
+          std::copy_n(row, width, cache.data_ptr<float>() + place);
+      }
+  };
+  // By several threads: the first token of a page waits until the system has made it.
+  for_each_piece(static_cast<int64_t>(2 * segments.size()), rows * heads * width / 8192, [&](int64_t piece) {
+    const auto s = static_cast<size_t>(piece / 2), part = static_cast<size_t>(piece % 2);
+    append(segments[s], in(from[part]) + first[s] * heads * width, *to[part]);
+  });
 }
 
 }  // namespace sdft::ops

@@ -1,12 +1,12 @@
 // Matrix products of numbers rounded to bf16, with sums in f32, by the own kernels.
 #include "tensor/bf16.h"
 
-#include "tensor/cpu/scratch.h"
+#include "tensor/tasks.h"
 
 namespace sdft::ops {
 
 namespace {
-constexpr int64_t kColumnsATask = 32;
+constexpr int64_t kBlock = 32, kProductsAThread = 1 << 20;
 
 // Rounded activations as the kernels read them.
 struct Packed {
@@ -30,17 +30,6 @@ Packed pack_all(const Tensor& x, Pack pack) {
 
 const uint16_t* bits(const Tensor& x) { return static_cast<const uint16_t*>(x.data_ptr()); }
 
-// Columns are divided among threads where there is enough to do.
-template <typename Work>
-void for_columns(int64_t columns, int64_t products_a_column, const Work& work) {
-  const int64_t tasks = (columns + kColumnsATask - 1) / kColumnsATask;
-  const int64_t least =
-      std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, products_a_column * kColumnsATask));
-  at::parallel_for(0, tasks, least, [&](int64_t begin, int64_t end) {
-    work(begin * kColumnsATask, std::min(columns, end * kColumnsATask));
-  });
-}
-
 // Without the instruction: the same factors in f32.
 Tensor rounded_f32(const Tensor& x) { return widened(rounded_bf16(x)); }
 }  // namespace
@@ -61,7 +50,7 @@ void add_product_bf16(const Tensor& x, const Tensor& weight, bool add, Tensor& y
   const Bf16Products& products = kernels().bf16;
   const Tensor plain = products.multiply ? Tensor() : rounded_f32(x);
   const Packed packed = products.multiply ? pack_all(x, products.pack) : Packed();
-  for_columns(columns, rows * k, [&](int64_t begin, int64_t end) {
+  for_columns(columns, kBlock, rows * k * columns, kProductsAThread, [&](int64_t begin, int64_t end) {
     if (products.multiply)
       products.multiply(packed.data(), rows, bits(w), k, begin, end, k, add, out(y), columns);
     else
@@ -82,7 +71,7 @@ Tensor product_bf16(const Tensor& a, bool transpose_a, const Tensor& b, bool tra
   Tensor c = at::empty({rows, columns}, a.options().requires_grad(false));
   const Bf16Products& products = kernels().bf16;
   const Packed packed = pack_all(left, products.pack_back);
-  for_columns(columns, rows * n, [&](int64_t begin, int64_t end) {
+  for_columns(columns, kBlock, rows * n * columns, kProductsAThread, [&](int64_t begin, int64_t end) {
     products.multiply_back(packed.data(), rows, bits(w), columns, n, begin, end, false, out(c), columns);
   });
   return c;

@@ -3,6 +3,7 @@
 #include "tensor/bf16.h"
 #include "tensor/cpu/scratch.h"
 #include "tensor/operations.h"
+#include "tensor/tasks.h"
 
 namespace sdft::ops {
 
@@ -53,12 +54,9 @@ void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end,
 
 void add_product(const Tensor& x, const Tensor& weight, MatmulPrecision precision, bool add, Tensor& y) {
   if (precision == MatmulPrecision::kBf16) return add_product_bf16(x, weight, add, y);
-  const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0), block = 32;
-  const int64_t blocks = (columns + block - 1) / block;
-  const int64_t least = std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, rows * k * block));
-  at::parallel_for(0, blocks, least, [&](int64_t begin, int64_t end) {
-    multiply(x, weight, begin * block, std::min(columns, end * block), add, y);
-  });
+  const int64_t columns = weight.size(0);
+  for_columns(columns, 32, x.numel() * columns, 1 << 18,
+              [&](int64_t begin, int64_t end) { multiply(x, weight, begin, end, add, y); });
 }
 }  // namespace
 

@@ -10,6 +10,7 @@
 #pragma GCC target("arch=x86-64-v4,avx512bf16,avx512vnni,amx-tile,amx-bf16,amx-int8")
 #define SDFT_VECTOR_LANES 16
 #define SDFT_TILE_ROWS 6
+#define SDFT_AVX512_BF16 1
 #define SDFT_AMX 1
 #include "tensor/cpu/table.h"
 #pragma GCC pop_options

@@ -5,6 +5,9 @@
 
 #include "tensor/cpu/exp.h"
 #include "tensor/cpu/linear.h"
+#if SDFT_AVX512_BF16
+#include "tensor/cpu/attention_dot.h"
+#endif
 
 namespace sdft::cpu {
 namespace {
@@ -117,7 +120,74 @@ SDFT_INLINE void weigh(const float* p, const T* x, int64_t stride, int64_t begin
   for (int64_t n = at; n < width; ++n) y[n] *= factor;
 }
 
-// One query row, for decoding: keys as they lie, no transposed copy. All heads that share the keys.
+// --- One query row, for decoding: keys and values as they lie, no transposed copy. Beside numbers in bf16
+// queries and probabilities are rounded, too, in each tier alike.
+
+// scores[i][j], rows of `end`, of the `rows` heads' queries q [rows, width] with keys [begin, end).
+SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const float* keys, int64_t stride,
+                            int64_t begin, int64_t end, float* scores) {
+  multiply<float>({q, keys, rows, width, width, stride, end, false, scores}, begin, end);
+}
+
+// y[i] = factor[i] sum_j p[i][j] values[j]; rows of p lie `end` apart.
+SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const float* values,
+                              int64_t stride, int64_t begin, int64_t end, const float* factor, float* y) {
+  for (int64_t i = 0; i < rows; ++i)
+    weigh(p + i * end, values, stride, begin, end, width, factor[i], y + i * width);
+}
+
+#if SDFT_AVX512_BF16
+SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const Bf16* keys, int64_t stride,
+                            int64_t begin, int64_t end, float* scores) {
+  auto* packed = reinterpret_cast<uint16_t*>(scratch(1, static_cast<size_t>(rows * whole_registers(width))));
+  pack_rows_dot(q, width, rows, width, packed);
+  linear_dot(packed, rows, &keys->bits, stride, begin, end, width, false, scores, end);
+}
+
+SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const Bf16* values, int64_t stride,
+                              int64_t begin, int64_t end, const float* factor, float* y) {
+  const int64_t count = end - begin, ld = whole_registers(count);
+  auto* packed = reinterpret_cast<uint16_t*>(scratch(1, static_cast<size_t>(rows * ld)));
+  pack_rows_dot(p + begin, end, rows, count, packed);
+  const uint16_t* first = &values[begin * stride].bits;
+  int64_t i = 0;
+  const auto weigh_some = [&](auto some) SDFT_LAMBDA_INLINE {
+    constexpr int kRows = decltype(some)::value;
+    weigh_rows<kRows>(packed + i * ld, ld, first, stride, count, width, factor + i, y + i * width, width);
+    i += kRows;
+  };
+  while (i + 4 <= rows) weigh_some(std::integral_constant<int, 4>());
+  if (i + 3 == rows) weigh_some(std::integral_constant<int, 3>());
+  if (i + 2 == rows) weigh_some(std::integral_constant<int, 2>());
+  if (i < rows) weigh_some(std::integral_constant<int, 1>());
+}
+#else
+SDFT_INLINE void round_each(const float* x, int64_t count, float* y) {
+  for (int64_t i = 0; i < count; ++i) {
+    Bf16 rounded;
+    round_bf16(x + i, 1, &rounded.bits);
+    y[i] = widen(rounded);
+  }
+}
+
+SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const Bf16* keys, int64_t stride,
+                            int64_t begin, int64_t end, float* scores) {
+  float* rounded = scratch(1, static_cast<size_t>(rows * width));
+  round_each(q, rows * width, rounded);
+  multiply<Bf16>({rounded, keys, rows, width, width, stride, end, false, scores}, begin, end);
+}
+
+SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const Bf16* values, int64_t stride,
+                              int64_t begin, int64_t end, const float* factor, float* y) {
+  float* rounded = scratch(1, static_cast<size_t>(end));
+  for (int64_t i = 0; i < rows; ++i) {
+    round_each(p + i * end + begin, end - begin, rounded + begin);
+    weigh(rounded, values, stride, begin, end, width, factor[i], y + i * width);
+  }
+}
+#endif
+
+// All heads that share the keys.
 template <typename T>
 void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
                    float* out, float* lse) {
@@ -125,18 +195,20 @@ void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64
   const int64_t group = shape.heads / shape.kv_heads, first = s.q_begin * shape.heads + kv_head * group;
   const T* k = static_cast<const T*>(s.k) + kv_head * shape.head_stride;
   const T* v = static_cast<const T*>(s.v) + kv_head * shape.head_stride;
-  float* scores = scratch(0, static_cast<size_t>(group * end));
-  multiply<T>({q + first * width, k, group, width, width, shape.token_stride, end, false, scores}, begin,
-              end);
-  for (int64_t i = 0; i < group; ++i, scores += end) {
-    const float scale = cap_scores(shape, scores, begin, end);
-    float top = scores[begin];
+  float* scores = scratch(0, static_cast<size_t>(group * (end + 1)));
+  float* factors = scores + group * end;
+  score_keys(q + first * width, group, width, k, shape.token_stride, begin, end, scores);
+  for (int64_t i = 0; i < group; ++i) {
+    float* row = scores + i * end;
+    const float scale = cap_scores(shape, row, begin, end);
+    float top = row[begin];
 #pragma omp simd reduction(max : top)
-    for (int64_t j = begin; j < end; ++j) top = scores[j] > top ? scores[j] : top;
-    const float sum = exponentiate(scores, begin, end, end, scale, top * scale);
-    weigh(scores, v, shape.token_stride, begin, end, width, 1.0f / sum, out + (first + i) * width);
+    for (int64_t j = begin; j < end; ++j) top = row[j] > top ? row[j] : top;
+    const float sum = exponentiate(row, begin, end, end, scale, top * scale);
+    factors[i] = 1.0f / sum;
     if (lse) lse[first + i] = top * scale + std::log(sum);
   }
+  weigh_values(scores, group, width, v, shape.token_stride, begin, end, factors, out + first * width);
 }
 
 // Rows of values that products read several times: as they are, or widened side by side.

@@ -28,12 +28,17 @@ SDFT_INLINE __m512i load_32(const uint16_t* x, int64_t count) {
 
 constexpr int64_t kStripColumns = 32, kStripRows = 1024;  // of W: what is interleaved at a time
 
+// Numbers 0 to 15, and 16 to 31, of two rows in turn.
+SDFT_INLINE __m512i interleaved_low() {
+  return _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5,
+                          36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+}
+SDFT_INLINE __m512i interleaved_high() { return _mm512_add_epi16(interleaved_low(), _mm512_set1_epi16(16)); }
+
 // Columns [j, j + 32) of rows [begin, end) of w: rows in pairs, [pairs, 2 * 16 columns, 2].
 SDFT_INLINE void interleave_strip(const uint16_t* w, int64_t ldw, int64_t begin, int64_t end, int64_t j,
                                   int64_t columns, uint16_t* strip) {
-  const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7,
-                                       38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
-  const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+  const __m512i low = interleaved_low(), high = interleaved_high();
   for (int64_t row = begin; row < end; row += 2, strip += 2 * kStripColumns) {
     const __m512i a = load_32(w + row * ldw + j, columns),
                   b = row + 1 < end ? load_32(w + (row + 1) * ldw + j, columns) : _mm512_setzero_si512();

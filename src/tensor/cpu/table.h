@@ -13,6 +13,7 @@
 #include "tensor/cpu/amx.h"
 #elif SDFT_AVX512_BF16
 #include "tensor/cpu/bf16.h"
+#include "tensor/cpu/bf16_back.h"
 #endif
 #include "tensor/cpu/rms_norm.h"
 #include "tensor/cpu/rope.h"

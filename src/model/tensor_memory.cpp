@@ -1,4 +1,4 @@
-#include "model/weight_memory.h"
+#include "model/tensor_memory.h"
 
 #include <sys/mman.h>
 
@@ -10,9 +10,15 @@ namespace {
 constexpr int64_t kLine = 64, kHugePage = int64_t{2} << 20;
 
 int64_t rounded_up(int64_t bytes, int64_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+int64_t bytes_of(at::IntArrayRef shape, at::ScalarType type) {
+  int64_t bytes = static_cast<int64_t>(at::elementSize(type));
+  for (const int64_t n : shape) bytes *= n;
+  return bytes;
+}
 }  // namespace
 
-WeightMemory::WeightMemory(int64_t bytes, int64_t tensors) : size_(bytes + tensors * kLine) {
+TensorMemory::TensorMemory(int64_t bytes, int64_t tensors) : size_(bytes + tensors * kLine) {
   const auto mapped = static_cast<size_t>(rounded_up(size_, kHugePage) + kHugePage);
   void* memory =
       ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -23,14 +29,19 @@ WeightMemory::WeightMemory(int64_t bytes, int64_t tensors) : size_(bytes + tenso
   begin_ = std::shared_ptr<char>(whole, whole.get() + (rounded_up(address, kHugePage) - address));
 }
 
-Tensor WeightMemory::take(at::IntArrayRef shape, at::ScalarType type) {
-  int64_t bytes = static_cast<int64_t>(at::elementSize(type));
-  for (const int64_t n : shape) bytes *= n;
-  if (used_ + bytes > size_) throw Error(ExitCode::kInternal, "weights beyond their memory");
+Tensor TensorMemory::take(at::IntArrayRef shape, at::ScalarType type) {
+  const int64_t bytes = bytes_of(shape, type);
+  if (used_ + bytes > size_) throw Error(ExitCode::kInternal, "tensors beyond their memory");
   char* data = begin_.get() + used_;
   used_ += rounded_up(bytes, kLine);
   return at::from_blob(
       data, shape, [memory = begin_](void*) {}, at::TensorOptions().dtype(type));
+}
+
+Tensor zeros_in_huge_pages(at::IntArrayRef shape, at::ScalarType type) {
+  const int64_t bytes = bytes_of(shape, type);
+  if (bytes < 2 * kHugePage) return at::zeros(shape, at::TensorOptions().dtype(type));
+  return TensorMemory(bytes, 1).take(shape, type);
 }
 
 }  // namespace sdft
