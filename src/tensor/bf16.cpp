@@ -6,7 +6,7 @@
 namespace sdft::ops {
 
 namespace {
-constexpr int64_t kBlock = 32, kProductsAThread = 1 << 20;
+constexpr int64_t kBlock = 32;
 
 // Rounded activations as the kernels read them.
 struct Packed {
@@ -50,7 +50,7 @@ void add_product_bf16(const Tensor& x, const Tensor& weight, bool add, Tensor& y
   const Bf16Products& products = kernels().bf16;
   const Tensor plain = products.multiply ? Tensor() : rounded_f32(x);
   const Packed packed = products.multiply ? pack_all(x, products.pack) : Packed();
-  for_columns(columns, kBlock, rows * k * columns, kProductsAThread, [&](int64_t begin, int64_t end) {
+  for_columns(columns, kBlock, rows, k, [&](int64_t begin, int64_t end) {
     if (products.multiply)
       products.multiply(packed.data(), rows, bits(w), k, begin, end, k, add, out(y), columns);
     else
@@ -71,7 +71,7 @@ Tensor product_bf16(const Tensor& a, bool transpose_a, const Tensor& b, bool tra
   Tensor c = at::empty({rows, columns}, a.options().requires_grad(false));
   const Bf16Products& products = kernels().bf16;
   const Packed packed = pack_all(left, products.pack_back);
-  for_columns(columns, kBlock, rows * n * columns, kProductsAThread, [&](int64_t begin, int64_t end) {
+  for_columns(columns, kBlock, rows, n, [&](int64_t begin, int64_t end) {
     products.multiply_back(packed.data(), rows, bits(w), columns, n, begin, end, false, out(c), columns);
   });
   return c;

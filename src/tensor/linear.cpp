@@ -55,7 +55,7 @@ void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end,
 void add_product(const Tensor& x, const Tensor& weight, MatmulPrecision precision, bool add, Tensor& y) {
   if (precision == MatmulPrecision::kBf16) return add_product_bf16(x, weight, add, y);
   const int64_t columns = weight.size(0);
-  for_columns(columns, 32, x.numel() * columns, 1 << 18,
+  for_columns(columns, 32, x.size(0), x.size(1),
               [&](int64_t begin, int64_t end) { multiply(x, weight, begin, end, add, y); });
 }
 }  // namespace
