@@ -1,0 +1,58 @@
+// The newest token's attention by the instruction of bf16.h: scores are its products with the keys as they
+// lie, and values are weighed two rows at a time.
+#pragma once
+
+#include "tensor/cpu/bf16.h"
+
+namespace sdft::cpu {
+namespace {
+
+// y[r][n] = factor[r] sum_j p[r][j] x[j][n] for kRegisters * 16 columns (of which `columns` are there): p
+// [kRows, ldp] in bf16 with zeros behind, x [count, stride].
+template <int kRows, int kRegisters>
+SDFT_INLINE void weigh_pairs(const uint16_t* p, int64_t ldp, const uint16_t* x, int64_t stride, int64_t count,
+                             int64_t columns, const float* factor, float* y, int64_t ldy) {
+  const __m512i low = interleaved_low(), high = interleaved_high();
+  __m512 sum[kRows][kRegisters] = {};
+  for (int64_t j = 0; j < count; j += 2, x += 2 * stride) {
+    __m512i both[kRegisters];
+#pragma GCC unroll 2
+    for (int l = 0; l < kRegisters; l += 2) {
+      const __m512i a = load_32(x + l * 16, columns - l * 16),
+                    b = j + 1 < count ? load_32(x + stride + l * 16, columns - l * 16)
+                                      : _mm512_setzero_si512();
+      both[l] = _mm512_permutex2var_epi16(a, low, b);
+      both[l + 1] = _mm512_permutex2var_epi16(a, high, b);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      int32_t pair;
+      std::memcpy(&pair, p + r * ldp + j, sizeof pair);
+      const __m512i weights = _mm512_set1_epi32(pair);
+#pragma GCC unroll 4
+      for (int l = 0; l < kRegisters; ++l) sum[r][l] = dot(sum[r][l], weights, both[l]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int l = 0; l < kRegisters; ++l) {
+      const int64_t left = columns - l * 16;
+      const auto mask = static_cast<__mmask16>(left >= 16 ? 0xffff : left > 0 ? (1u << left) - 1 : 0);
+      _mm512_mask_storeu_ps(y + r * ldy + l * 16, mask, _mm512_mul_ps(sum[r][l], _mm512_set1_ps(factor[r])));
+    }
+}
+
+template <int kRows>
+SDFT_INLINE void weigh_rows(const uint16_t* p, int64_t ldp, const uint16_t* x, int64_t stride, int64_t count,
+                            int64_t width, const float* factor, float* y, int64_t ldy) {
+  int64_t at = 0;
+  for (; at + 64 <= width; at += 64)
+    weigh_pairs<kRows, 4>(p, ldp, x + at, stride, count, 64, factor, y + at, ldy);
+  for (; at < width; at += 32)
+    weigh_pairs<kRows, 2>(p, ldp, x + at, stride, count, std::min<int64_t>(32, width - at), factor, y + at,
+                          ldy);
+}
+
+}  // namespace
+}  // namespace sdft::cpu

@@ -1,0 +1,38 @@
+// Work in pieces, taken by whichever thread is free: pieces need not cost the same, and a thread whose core
+// is wanted by another process takes fewer of them. For src/tensor/ only.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+
+#include "tensor/torch_compat.h"
+
+namespace sdft::ops {
+
+// work(piece) once for each of `count` pieces, on at most `threads` of the threads there are.
+template <typename Work>
+void for_each_piece(int64_t count, int64_t threads, const Work& work) {
+  const int64_t useful = std::min({count, threads, static_cast<int64_t>(at::get_num_threads())});
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::max<int64_t>(1, useful), 1, [&](int64_t, int64_t) {
+    for (int64_t piece; (piece = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(piece);
+  });
+}
+
+// work(begin, end) for the columns [0, count) of a product of `rows` by k numbers each, in pieces of whole
+// `block`s, several for each thread. A thread has so many products to do, or so many weights to read.
+template <typename Work>
+void for_columns(int64_t count, int64_t block, int64_t rows, int64_t k, const Work& work) {
+  constexpr int64_t kPieces = 4, kProducts = 1 << 20, kWeights = 1 << 17;
+  const int64_t useful = std::max(rows * k * count / kProducts, k * count / kWeights);
+  const int64_t threads = std::clamp<int64_t>(useful, 1, at::get_num_threads());
+  const int64_t blocks = (count + block - 1) / block;
+  const int64_t wide =
+      threads == 1 ? blocks : std::max<int64_t>(1, (blocks + threads * kPieces - 1) / (threads * kPieces));
+  for_each_piece((blocks + wide - 1) / wide, threads, [&](int64_t piece) {
+    const int64_t begin = piece * wide * block;
+    work(begin, std::min(count, begin + wide * block));
+  });
+}
+
+}  // namespace sdft::ops
