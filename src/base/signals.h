@@ -7,7 +7,7 @@ namespace sdft {
 
 // To be called once, at the start of main(). The threads that come later inherit the blocked signals, so that
 // only the waiting thread gets them; a program whose libraries start threads before main() blocks the three
-// even earlier (cli/main.cpp). The first signal sets `interrupted`, one that
+// even earlier (cli/engine/main.cpp). The first signal sets `interrupted`, one that
 // comes while it is set ends the process at once with exit code 130. SIGHUP stays ignored where it was
 // (nohup). SIGPIPE and SIGXFSZ become errors of the write in question. Child processes need an empty signal
 // mask (see check/sandbox.cpp).

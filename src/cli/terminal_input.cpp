@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "cli/commands.h"
+#include "base/interrupt.h"
 
 namespace sdft::cli {
 

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cli/commands.h"
 
 namespace sdft::cli {
 
@@ -71,7 +70,7 @@ std::string no_setting(const CLI::App& command) {
 
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   const bool helps = error.get_exit_code() == 0;  // --help, --version
-  if (const std::string what = unknown_command(app); !what.empty()) return what;
+  if (std::string what = unknown_command(app); !what.empty()) return what;
   const std::vector<CLI::App*> parsed = app.get_subcommands();
   if (parsed.empty()) return helps ? "" : "a command is missing (sdft --help lists them)";
   const CLI::App& command = *parsed[0];

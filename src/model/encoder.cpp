@@ -10,7 +10,7 @@
 #include "base/interrupt.h"
 #include "base/model_folder.h"
 #include "base/work.h"
-#include "model/config_reader.h"
+#include "model/format/config_reader.h"
 #include "model/safetensors.h"
 #include "tensor/ops.h"
 

@@ -1,11 +1,9 @@
 #include "model/gguf.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -13,262 +11,6 @@
 
 namespace sdft {
 namespace fs = std::filesystem;
-
-namespace {
-constexpr const char* kTruncatedHint = "the file is damaged or was not downloaded completely";
-constexpr uint64_t kDefaultAlignment = 32;
-constexpr int kMostDimensions = 4;
-// Beyond all vocabularies there are: what is read takes many times the memory, and a sparse file costs
-// nothing.
-constexpr size_t kMostHeader = size_t{1} << 28, kMostValues = size_t{1} << 24, kMostTensors = size_t{1} << 20;
-
-enum ValueType : uint32_t {
-  kU8,
-  kI8,
-  kU16,
-  kI16,
-  kU32,
-  kI32,
-  kF32,
-  kBool,
-  kString,
-  kArray,
-  kU64,
-  kI64,
-  kF64
-};
-
-// Bytes that a value of this type takes at least: what a count may be checked against. 0: no such type.
-size_t least_bytes(uint32_t type) {
-  constexpr size_t kBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8};
-  return type < std::size(kBytes) ? kBytes[type] : 0;
-}
-
-// 0.1f as 0.1 and not as 0.10000000149011612: what was meant, and the same float again.
-double shortest(float value) { return std::stod(fmt::format("{}", value)); }
-
-// The header from front to back. Every length is checked against what is left before it is used.
-class Cursor {
- public:
-  Cursor(const MappedFile& file, const std::string& where) : file_(file), where_(where) {}
-
-  size_t at() const { return at_; }
-
-  template <typename T>
-  T number(const std::string& what) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    T value;
-    std::memcpy(&value, take(sizeof value, what), sizeof value);
-    return value;
-  }
-  std::string string(const std::string& what) {
-    const auto length = number<uint64_t>(what);
-    return {reinterpret_cast<const char*>(take(length, what)), length};
-  }
-  // A number of things of at least `least` bytes each.
-  size_t count(size_t least, const std::string& what) {
-    const auto n = number<uint64_t>(what);
-    if (n > left() / least)
-      fail_input(where_, fmt::format("claims {} {}, more than its {} bytes can hold", n, what, file_.size()),
-                 kTruncatedHint);
-    return n;
-  }
-
-  Json value(uint32_t type, const std::string& what, int depth = 0) {
-    switch (type) {
-      case kU8:
-        return number<uint8_t>(what);
-      case kI8:
-        return number<int8_t>(what);
-      case kU16:
-        return number<uint16_t>(what);
-      case kI16:
-        return number<int16_t>(what);
-      case kU32:
-        return number<uint32_t>(what);
-      case kI32:
-        return number<int32_t>(what);
-      case kF32:
-        return shortest(number<float>(what));
-      case kBool:
-        return number<uint8_t>(what) != 0;
-      case kString:
-        return string(what);
-      case kU64:
-        return number<uint64_t>(what);
-      case kI64:
-        return number<int64_t>(what);
-      case kF64:
-        return number<double>(what);
-      case kArray:
-        return array(what, depth);
-      default:
-        fail_input(where_, fmt::format("{} has the value type {}, which is not known", what, type));
-    }
-  }
-
- private:
-  size_t left() const { return file_.size() - at_; }
-  const unsigned char* take(uint64_t bytes, const std::string& what) {
-    if (bytes > left())
-      fail_input(where_,
-                 fmt::format("ends within {}: {} bytes are needed at byte {}, {} are left", what, bytes, at_,
-                             left()),
-                 kTruncatedHint);
-    at_ += bytes;
-    if (at_ > kMostHeader)
-      fail_input(where_,
-                 fmt::format("its header goes on behind {}; {} bytes are the limit", what, kMostHeader));
-    return file_.data() + at_ - bytes;
-  }
-  Json array(const std::string& what, int depth) {
-    if (depth == kMostDimensions) fail_input(where_, what + ": arrays are nested too deep");
-    const auto type = number<uint32_t>(what);
-    const size_t least = least_bytes(type);
-    if (least == 0)
-      fail_input(where_, fmt::format("{} is an array of the value type {}, which is not known", what, type));
-    const size_t n = count(least, "values in " + what);
-    values_ += n;
-    if (values_ > kMostValues)
-      fail_input(where_, fmt::format("has more than {} values in its metadata", kMostValues));
-    Json values = Json::array();
-    for (size_t i = 0; i < n; ++i) values.push_back(value(type, what, depth + 1));
-    return values;
-  }
-
-  const MappedFile& file_;
-  const std::string& where_;
-  size_t at_ = 0, values_ = 0;
-};
-
-void check_version(Cursor& cursor, const MappedFile& file, const std::string& where) {
-  if (file.size() < 4 || std::memcmp(file.data(), "GGUF", 4) != 0)
-    fail_input(where, "is not a GGUF file: it does not start with 'GGUF'");
-  cursor.number<uint32_t>("its first bytes");
-  const auto version = cursor.number<uint32_t>("the version");
-  if (version == 2 || version == 3) return;
-  if (version >> 16 != 0 && (version & 0xffff) == 0)
-    fail_input(where, "is a big-endian GGUF file, which is not read");
-  fail_input(where, fmt::format("has the GGUF version {}; 2 and 3 are read", version));
-}
-
-// A tensor's entry, its data still an offset.
-struct Entry {
-  std::string name;
-  GgufTensor tensor;
-  uint64_t offset;
-};
-
-// Elements and bytes of the shape, which the file gives fastest first.
-void measure(Entry& entry, const std::string& place) {
-  GgufTensor& t = entry.tensor;
-  const auto block = static_cast<int64_t>(t.type->elements);
-  const int64_t row = t.shape.back();
-  if (row % block != 0)
-    fail_input(place,
-               fmt::format("has rows of {} numbers, but {} goes in blocks of {}", row, t.type->name, block));
-  uint64_t blocks = static_cast<uint64_t>(row / block);
-  const uint64_t most =
-      static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) / t.type->bytes / t.type->elements;
-  bool fits = blocks <= most;
-  for (size_t i = 0; fits && i + 1 < t.shape.size(); ++i) {
-    const auto n = static_cast<uint64_t>(t.shape[i]);
-    fits = blocks <= most / n;
-    blocks *= n;
-  }
-  if (!fits) fail_input(place, fmt::format("has an impossible shape: [{}]", fmt::join(t.shape, ", ")));
-  t.bytes = blocks * t.type->bytes;
-}
-
-Entry read_entry(Cursor& cursor, size_t index, const std::string& where) {
-  Entry entry;
-  const std::string unnamed = fmt::format("the entry of tensor {}", index);
-  entry.name = cursor.string(unnamed);
-  const std::string what = "the entry of tensor '" + entry.name + "'",
-                    place = where + ": tensor '" + entry.name + "'";
-  const auto dimensions = cursor.number<uint32_t>(what);
-  if (dimensions < 1 || dimensions > kMostDimensions)
-    fail_input(place, fmt::format("has {} dimensions, expected 1 to {}", dimensions, kMostDimensions));
-  for (uint32_t i = 0; i < dimensions; ++i) {
-    const auto n = cursor.number<uint64_t>(what);
-    if (n == 0 || n > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      fail_input(place, fmt::format("has an impossible shape: a dimension of {}", n));
-    entry.tensor.shape.insert(entry.tensor.shape.begin(), static_cast<int64_t>(n));
-  }
-  const auto type = cursor.number<uint32_t>(what);
-  entry.tensor.type = find_gguf_type(type);
-  if (!entry.tensor.type || !entry.tensor.type->decode)
-    fail_input(place,
-               entry.tensor.type ? fmt::format("has the type {}, which is not read", entry.tensor.type->name)
-                                 : fmt::format("has the type number {}, which is not known", type),
-               std::string("read are ") + readable_gguf_types());
-  entry.offset = cursor.number<uint64_t>(what);
-  measure(entry, place);
-  return entry;
-}
-
-// Puts the entries where their data lies: aligned, within the file, and apart.
-std::map<std::string, GgufTensor> place_tensors(std::vector<Entry> entries, const MappedFile& file,
-                                                size_t header, uint64_t alignment, const std::string& where) {
-  const uint64_t begin = (header + alignment - 1) / alignment * alignment;
-  std::map<std::string, GgufTensor> tensors;
-  for (Entry& entry : entries) {
-    const std::string place = where + ": tensor '" + entry.name + "'";
-    if (entry.offset % alignment != 0)
-      fail_input(place,
-                 fmt::format("has the offset {}, which is no multiple of {}", entry.offset, alignment));
-    if (begin > file.size() || entry.offset > file.size() - begin ||
-        entry.tensor.bytes > file.size() - begin - entry.offset)
-      fail_input(place, "lies beyond the end of the file", kTruncatedHint);
-    entry.tensor.data = file.data() + begin + entry.offset;
-    if (!tensors.emplace(entry.name, entry.tensor).second) fail_input(place, "is there twice");
-  }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.tensor.data < b.tensor.data; });
-  for (size_t i = 1; i < entries.size(); ++i)
-    if (entries[i - 1].tensor.data + entries[i - 1].tensor.bytes > entries[i].tensor.data)
-      fail_input(where + ": tensor '" + entries[i].name + "'", "overlaps '" + entries[i - 1].name + "'");
-  return tensors;
-}
-
-uint64_t alignment_of(const std::map<std::string, Json>& metadata, const std::string& where) {
-  const auto found = metadata.find("general.alignment");
-  if (found == metadata.end()) return kDefaultAlignment;
-  const Json& value = found->second;
-  const uint64_t alignment = value.is_number_unsigned() ? value.get<uint64_t>() : 0;
-  if (alignment == 0 || alignment > (1u << 30) || (alignment & (alignment - 1)) != 0)
-    fail_input(where, "general.alignment is " + describe(value) + ", expected a power of two");
-  return alignment;
-}
-}  // namespace
-
-GgufFile::GgufFile(const fs::path& path) : where_(path.string()) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) fail_input(where_, "is a folder, expected a GGUF file");
-  file_ = std::make_shared<MappedFile>(path);
-  Cursor cursor(*file_, where_);
-  check_version(cursor, *file_, where_);
-  // An entry has at least a name's length, a number of dimensions, one of them, a type, and an offset.
-  const size_t tensors = cursor.count(8 + 4 + 8 + 4 + 8, "tensors");
-  const size_t keys = cursor.count(8 + 4 + 1, "metadata keys");
-  if (tensors > kMostTensors)
-    fail_input(where_, fmt::format("claims {} tensors; {} are the limit", tensors, kMostTensors));
-  for (size_t i = 0; i < keys; ++i) {
-    const std::string key = cursor.string(fmt::format("metadata key {}", i)), what = "metadata '" + key + "'";
-    const auto type = cursor.number<uint32_t>(what);
-    if (!metadata_.emplace(key, cursor.value(type, what)).second)
-      fail_input(where_, "has the metadata key '" + key + "' twice");
-  }
-  std::vector<Entry> entries;
-  for (size_t i = 0; i < tensors; ++i) entries.push_back(read_entry(cursor, i, where_));
-  tensors_ = place_tensors(std::move(entries), *file_, cursor.at(), alignment_of(metadata_, where_), where_);
-}
-
-const GgufTensor& GgufFile::find(const std::string& name) const {
-  const auto found = tensors_.find(name);
-  if (found == tensors_.end()) fail_input(where_, "tensor '" + name + "' is missing");
-  return found->second;
-}
 
 Tensor GgufFile::get(const std::string& name, at::ScalarType type) const {
   return decode(name, find(name), type);
@@ -278,7 +20,7 @@ Tensor GgufFile::get(const std::string& name, int64_t index, at::ScalarType type
   GgufTensor part = find(name);
   const int64_t parts = part.shape.front();
   if (part.shape.size() < 2 || index < 0 || index >= parts)
-    fail_input(where_, fmt::format("tensor '{}' has no part {}", name, index));
+    fail_input(where(), fmt::format("tensor '{}' has no part {}", name, index));
   part.shape.erase(part.shape.begin());
   part.bytes /= static_cast<size_t>(parts);
   part.data += static_cast<size_t>(index) * part.bytes;
@@ -299,7 +41,7 @@ Tensor GgufFile::decode(const std::string& name, const GgufTensor& stored, at::S
     for (int64_t i = 0; i < count; i += block, bytes += stored.type->bytes)
       stored.type->decode(bytes, out + i);
     flat.narrow(0, begin, count)
-        .copy_(convert_finite(piece.narrow(0, 0, count), type, where_ + ": tensor '" + name + "'"));
+        .copy_(convert_finite(piece.narrow(0, 0, count), type, where() + ": tensor '" + name + "'"));
   }
   return values;
 }
@@ -316,21 +58,21 @@ void put_string(std::string& out, const std::string& text) {
 
 void put_value(std::string& out, const Json& value) {
   if (value.is_string()) {
-    put_number(out, kString, 4);
+    put_number(out, GgufValue::kString, 4);
     put_string(out, value.get<std::string>());
   } else if (value.is_number_integer()) {
-    put_number(out, kU32, 4);
+    put_number(out, GgufValue::kU32, 4);
     put_number(out, value.get<uint32_t>(), 4);
   } else {
     const auto number = value.get<float>();
     uint32_t bits;
     std::memcpy(&bits, &number, sizeof bits);
-    put_number(out, kF32, 4);
+    put_number(out, GgufValue::kF32, 4);
     put_number(out, bits, 4);
   }
 }
 
-uint64_t aligned(uint64_t at) { return (at + kDefaultAlignment - 1) / kDefaultAlignment * kDefaultAlignment; }
+uint64_t aligned(uint64_t at) { return (at + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment; }
 }  // namespace
 
 void write_gguf(const fs::path& path, const GgufMetadata& metadata, const NamedTensors& tensors) {
@@ -354,7 +96,7 @@ void write_gguf(const fs::path& path, const GgufMetadata& metadata, const NamedT
   header.resize(aligned(header.size()), '\0');
   write_file_atomic(path, [&](const auto& put) {
     put(header.data(), header.size());
-    const std::string zeros(kDefaultAlignment, '\0');
+    const std::string zeros(kGgufAlignment, '\0');
     for (const auto& named : tensors) {
       const Tensor values =
           convert_finite(named.second, at::kFloat, "tensor '" + named.first + "'").contiguous();

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "model/architectures.h"
+#include "model/format/architectures.h"
 #include "model/gguf_import.h"
 
 namespace sdft {

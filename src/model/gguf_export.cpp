@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "model/architectures.h"
+#include "model/format/architectures.h"
 #include "model/gguf.h"
 #include "model/gguf_names.h"
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "model/config.h"
+#include "model/format/config.h"
 #include "model/gguf.h"
 
 namespace sdft {

@@ -1,7 +1,7 @@
 #include "model/gguf_names.h"
 
 #include "base/error.h"
-#include "model/architectures.h"
+#include "model/format/architectures.h"
 
 namespace sdft {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "model/config.h"
+#include "model/format/config.h"
 #include "tensor/torch_compat.h"
 
 namespace sdft {

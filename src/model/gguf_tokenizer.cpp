@@ -11,7 +11,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "model/architectures.h"
+#include "model/format/architectures.h"
 #include "model/gguf_import.h"
 
 namespace sdft {

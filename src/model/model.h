@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "model/config.h"
+#include "model/format/config.h"
 #include "model/rope.h"
 #include "tensor/ops.h"
 

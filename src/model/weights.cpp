@@ -2,7 +2,6 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -163,18 +162,6 @@ Model skeleton(const ModelConfig& config) {
     *weight.tensor = at::empty(weight.shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
   if (config.tie_word_embeddings) model.lm_head = model.embed;
   return model;
-}
-
-int64_t ModelConfig::parameters() const {
-  Model model = without_weights(*this);
-  int64_t total = 0;
-  for (const Weight& weight : weights_of(model)) {
-    int64_t count = 1;
-    for (int64_t n : weight.shape)
-      if (__builtin_mul_overflow(count, n, &count)) return std::numeric_limits<int64_t>::max();
-    if (__builtin_add_overflow(total, count, &total)) return std::numeric_limits<int64_t>::max();
-  }
-  return total;
 }
 
 at::Device resolve_device(const std::string& name) {

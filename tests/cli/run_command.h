@@ -25,12 +25,12 @@ class Command {
  public:
   // out_path: where standard output goes instead ("/dev/full").
   explicit Command(const std::vector<std::string>& args, const std::string& input = "",
-                   const char* out_path = nullptr)
+                   const char* out_path = nullptr, const char* binary = SDFT_BINARY)
       : input_(input) {
     int in[2], out[2], err[2];
     if (::pipe2(in, O_CLOEXEC) || ::pipe2(out, O_CLOEXEC) || ::pipe2(err, O_CLOEXEC))
       ADD_FAILURE() << "no pipe";
-    std::vector<char*> argv = {const_cast<char*>(SDFT_BINARY)};
+    std::vector<char*> argv = {const_cast<char*>(binary)};
     for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
     argv.push_back(nullptr);
     pid_ = ::fork();

@@ -1,5 +1,5 @@
-// What is special about an architecture stands in src/model/architectures.cpp: no other source asks for its
-// name.
+// What is special about an architecture stands in src/model/format/architectures.cpp: no other source asks
+// for its name.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/file.h"
-#include "model/architectures.h"
+#include "model/format/architectures.h"
 
 namespace sdft {
 namespace {

@@ -97,6 +97,13 @@ TEST_P(SmallArchitecture, StartsFromRandomWeights) {
   EXPECT_TRUE(at::isfinite(got).all().item<bool>());
 }
 
+// What `sdft inspect` counts without the list of the weights.
+TEST_P(SmallArchitecture, CountsItsParameters) {
+  int64_t total = 0;
+  for (const auto& item : named_parameters(model_)) total += item.second->numel();
+  EXPECT_EQ(model_.config.parameters(), total);
+}
+
 std::vector<std::string> fixture_names() {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(kFixtures))

@@ -10,7 +10,8 @@
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/progress.h"
-#include "cli/model_flags.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
 #include "cli/terminal_input.h"
 #include "data/turn_end.h"
 #include "infer/generation_config.h"
@@ -332,12 +333,11 @@ void add_generate(const Registry& registry) {
   auto flags = std::make_shared<GenerateFlags>();
   CLI::App* generate = registry.add(
       "generate",
-      "answers of a model: streamed for one prompt, a JSON line each for a file or lines on stdin",
       "  sdft generate --model MODEL --prompt \"What is 17 + 25?\"\n"
       "  sdft generate --model MODEL --raw --prompt \"Once upon a time\" --temperature 0.8 --top_p 0.9\n"
       "  sdft generate --model MODEL --adapter runs/one/sdft/adapter --data prompts.jsonl > answers.jsonl",
       [flags] { run_generate(*flags); });
-  add_model_flag(generate, &flags->model);
+  add_model_flag(generate, &flags->model.model);
   add_loading_flags(generate, &flags->model);
   auto* prompt = generate->add_option("--prompt", flags->text, "one prompt")->type_name("TEXT");
   generate->add_option("--data", flags->data, "dataset file with prompts")
@@ -357,12 +357,12 @@ void add_generate(const Registry& registry) {
 
   auto chat_flags = std::make_shared<GenerateFlags>();
   CLI::App* chat =
-      registry.add("chat", "a conversation; with an adapter, seed and tuned model answer side by side",
+      registry.add("chat",
                    "  sdft chat --model MODEL\n"
                    "  sdft chat --model MODEL --adapter runs/one/sdft/adapter --system \"Be brief.\"\n"
                    "  printf 'Hello!\\nAnd in French?\\n' | sdft chat --model MODEL",
                    [chat_flags] { run_chat(*chat_flags); });
-  add_model_flag(chat, &chat_flags->model);
+  add_model_flag(chat, &chat_flags->model.model);
   add_loading_flags(chat, &chat_flags->model);
   chat->add_option("--system", chat_flags->system, "system message")->type_name("TEXT");
   chat->add_flag("--json", chat_flags->json, "one JSON line a turn");

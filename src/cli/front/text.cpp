@@ -2,16 +2,21 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <memory>
+
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/model_flags.h"
+#include "cli/flags.h"
+#include "cli/front/commands.h"
+#include "cli/output.h"
 #include "cli/terminal_input.h"
+#include "text/tokenizer/tokenizer.h"
 
 namespace sdft::cli {
 
 namespace {
 struct TokenizeFlags {
-  ModelFlags model;
+  std::string model;
   bool add_special = false, split_special = false, decode = false, skip_special = false;
 };
 
@@ -33,7 +38,7 @@ std::string text_of(const Tokenizer& tokenizer, const std::string& line, const s
 }
 
 void run_tokenize(const TokenizeFlags& flags) {
-  const Tokenizer tokenizer = Tokenizer::load(flags.model.model);
+  const Tokenizer tokenizer = Tokenizer::load(flags.model);
   const EncodeOptions options{flags.add_special, !flags.split_special};
   TerminalInput input;
   size_t number = 0;
@@ -51,16 +56,16 @@ void run_tokenize(const TokenizeFlags& flags) {
 }
 
 struct RenderFlags {
-  ModelFlags model;
-  PromptFlags prompt;  // variables and date
+  std::string model;
+  TemplateFlags variables;
   std::string messages, tools;
   bool add_generation_prompt = false;
 };
 
 void run_render(const RenderFlags& flags) {
-  const ChatTemplate chat = ChatTemplate::load(flags.model.model);
+  const ChatTemplate chat = ChatTemplate::load(flags.model);
   if (!chat.has())
-    fail_input(flags.model.model, "has no chat template",
+    fail_input(flags.model, "has no chat template",
                "chat_template.jinja, or chat_template in tokenizer_config.json");
   Json messages = read_json(flags.messages);
   RenderOptions options;
@@ -72,15 +77,15 @@ void run_render(const RenderFlags& flags) {
   if (!messages.is_array())
     fail_input(flags.messages, "expected an array of messages, found " + describe(messages));
   if (!flags.tools.empty()) options.tools = read_json(flags.tools);
-  options.extra = flags.prompt.variables;
-  options.date = flags.prompt.date;
+  options.extra = flags.variables.variables;
+  options.date = flags.variables.date;
   warn_of_unread(chat, options.extra);
   write_out(chat.render(messages, options));
 }
 
 void add_tokenize(const Registry& registry) {
   auto flags = std::make_shared<TokenizeFlags>();
-  CLI::App* tokenize = registry.add("tokenize", "token ids of the lines on stdin, a JSON array each",
+  CLI::App* tokenize = registry.add("tokenize",
                                     "  echo \"Hello there\" | sdft tokenize --model MODEL\n"
                                     "  sdft tokenize --model MODEL --add-special < lines.txt > ids.jsonl\n"
                                     "  sdft tokenize --model MODEL --decode < ids.jsonl",
@@ -99,7 +104,7 @@ void add_tokenize(const Registry& registry) {
 void add_render(const Registry& registry) {
   auto flags = std::make_shared<RenderFlags>();
   CLI::App* render =
-      registry.add("render", "the chat template's text of some messages, exactly, without a line break added",
+      registry.add("render",
                    "  sdft render --model MODEL --messages messages.json --add-generation-prompt\n"
                    "  sdft render --model MODEL --messages messages.json --tools tools.json\n"
                    "  sdft render --model MODEL --messages messages.json --chat_template_kwargs "
@@ -112,7 +117,7 @@ void add_render(const Registry& registry) {
       ->type_name("FILE")
       ->required();
   render->add_option("--tools", flags->tools, "JSON: an array of tool schemas")->type_name("FILE");
-  add_template_flags(render, &flags->prompt);
+  add_template_flags(render, &flags->variables);
   render->add_flag("--add-generation-prompt,--add_generation_prompt", flags->add_generation_prompt,
                    "with what starts an answer");
 }

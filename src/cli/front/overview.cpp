@@ -1,4 +1,4 @@
-#include "cli/overview.h"
+#include "cli/front/overview.h"
 
 #include <fmt/format.h>
 
@@ -10,9 +10,9 @@
 #include "base/file.h"
 #include "base/model_folder.h"
 #include "data/dataset.h"
-#include "model/config.h"
-#include "model/gguf.h"
-#include "model/safetensors.h"
+#include "model/format/config.h"
+#include "model/format/gguf_header.h"
+#include "model/format/safetensors_header.h"
 #include "text/jinja/chat_template.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -86,7 +86,7 @@ Json model_overview(const fs::path& dir) {
   Json json = {{"kind", "model"}, {"path", dir.string()}};
   json["config"] = or_problem([&] { return config_of(dir); });
   json["weights"] = or_problem([&] {
-    const ModelFiles files(dir);
+    const ModelHeaders files(dir);
     return weights_of(files.names(), [&](const std::string& name) { return files.info(name); });
   });
   json["tokenizer"] = or_problem([&] { return tokenizer_of(dir); });
@@ -98,7 +98,7 @@ Json model_overview(const fs::path& dir) {
 }
 
 Json file_overview(const fs::path& path) {
-  const SafetensorsFile file(path);
+  const SafetensorsHeader file(path);
   Json json = weights_of(file.names(), [&](const std::string& name) { return file.info(name); });
   json["metadata"] = file.metadata();
   return json;
@@ -113,7 +113,7 @@ Json adapter_overview(const fs::path& dir) {
 
 // Lists of tens of thousands (the vocabulary) are only counted.
 Json gguf_overview(const fs::path& path) {
-  const GgufFile file(path);
+  const GgufHeader file(path);
   Json::object_t metadata;
   for (const auto& [key, value] : file.metadata())
     metadata.emplace_back(

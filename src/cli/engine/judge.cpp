@@ -2,8 +2,9 @@
 #include "run/judge.h"
 
 #include "base/error.h"
-#include "cli/commands.h"
-#include "cli/model_flags.h"
+#include "cli/engine/commands.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
 #include "run/endpoint_stage.h"
 #include "run/fingerprint.h"
 
@@ -43,7 +44,7 @@ void run_judge(JudgeFlags& flags) {
 void add_judge(const Registry& registry) {
   auto flags = std::make_shared<JudgeFlags>();
   CLI::App* judge = registry.add(
-      "judge", "whose answers a judge model prefers: AlpacaEval's win rate, also length-controlled",
+      "judge",
       "  sdft judge --outputs tuned.json --baseline seed.json --model JUDGE_FOLDER --output_dir verdicts\n"
       "  sdft judge --outputs tuned.json --baseline seed.json --endpoint https://api.openai.com --model NAME "
       "--output_dir verdicts",
@@ -79,7 +80,7 @@ void add_judge(const Registry& registry) {
       ->type_name("URL");
   judge->add_option("--concurrency", flags->endpoint.concurrency, "requests under way at once")
       ->check(CLI::Range(1, 1000));
-  add_model_flag(judge, &flags->model);
+  add_model_flag(judge, &flags->model.model);
   add_loading_flags(judge, &flags->model);
 }
 

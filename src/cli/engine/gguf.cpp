@@ -3,7 +3,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/model_flags.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
 #include "model/convert.h"
 #include "model/gguf_export.h"
 #include "model/gguf_import.h"
@@ -63,7 +64,7 @@ void run_export(const ExportFlags& flags) {
 
 void add_gguf(const Registry& registry) {
   auto import_flags = std::make_shared<ImportFlags>();
-  CLI::App* import = registry.add("import", "a GGUF file as a Hugging Face model folder",
+  CLI::App* import = registry.add("import",
                                   "  sdft import model-Q8_0.gguf --output model\n"
                                   "  sdft import model-BF16.gguf --output model --dtype f32",
                                   [import_flags] { run_import(*import_flags); });
@@ -79,11 +80,11 @@ void add_gguf(const Registry& registry) {
 
   auto export_flags = std::make_shared<ExportFlags>();
   CLI::App* out =
-      registry.add("export", "an adapter as a GGUF file, for llama.cpp's --lora",
+      registry.add("export",
                    "  sdft export --model MODEL --adapter runs/one/sdft/adapter --output adapter.gguf\n"
                    "  llama-cli -m MODEL.gguf --lora adapter.gguf",
                    [export_flags] { run_export(*export_flags); });
-  add_model_flag(out, &export_flags->model);
+  add_model_flag(out, &export_flags->model.model);
   out->add_option("--adapter," + spelled("adapter_name_or_path"), export_flags->model.adapter,
                   "PEFT adapter folder")
       ->required()

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/model_flags.h"
-#include "cli/terminal_input.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
 #include "data/samples.h"
 #include "run/validate.h"
 
@@ -167,7 +167,7 @@ void run_preview(const PreviewFlags& flags) {
 void add_preview(const Registry& registry) {
   auto flags = std::make_shared<PreviewFlags>();
   CLI::App* preview =
-      registry.add("preview", "what training will see: text, special tokens, what is learned, lengths",
+      registry.add("preview",
                    "  sdft preview --recipe examples/openfunctions.yaml\n"
                    "  sdft preview --model_name_or_path MODEL --dataset train.jsonl --examples 1 --tokens\n"
                    "  sdft preview --recipe r.yaml --id 17 --rewriting cutoff_len=512",

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/architectures.h"
+#include "model/format/architectures.h"
 
 namespace sdft {
 

@@ -1,10 +1,10 @@
-// merge and inspect: model folders as files.
+// merge: an adapter put into the weights.
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/model_flags.h"
-#include "cli/overview.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
 #include "model/convert.h"
 
 namespace sdft::cli {
@@ -45,45 +45,27 @@ void run_merge(const MergeFlags& flags) {
   save_model(model, out, flags.model.model, type);
   write_out(out.string() + "\n");
 }
-
-struct InspectFlags {
-  std::string path;
-  bool json = false;
-};
-
-void run_inspect(const InspectFlags& flags) {
-  const Json overview = overview_of(flags.path);
-  flags.json ? write_line(overview) : write_out(overview_text(overview));
-}
 }  // namespace
 
-void add_model(const Registry& registry) {
-  auto merge_flags = std::make_shared<MergeFlags>();
+void add_merge(const Registry& registry) {
+  auto flags = std::make_shared<MergeFlags>();
   CLI::App* merge =
-      registry.add("merge", "puts an adapter into the weights: a model folder of its own",
+      registry.add("merge",
                    "  sdft merge --model MODEL --adapter runs/one/sdft/adapter --output merged\n"
                    "  sdft merge --model MODEL --adapter runs/one/sdft/adapter --output merged --dtype bf16",
-                   [merge_flags] { run_merge(*merge_flags); });
-  add_model_flag(merge, &merge_flags->model);
+                   [flags] { run_merge(*flags); });
+  add_model_flag(merge, &flags->model.model);
   merge
-      ->add_option("--adapter," + spelled("adapter_name_or_path"), merge_flags->model.adapter,
+      ->add_option("--adapter," + spelled("adapter_name_or_path"), flags->model.adapter,
                    "PEFT adapter folder")
       ->required()
       ->type_name("DIR");
-  merge->add_option("--output," + spelled("output_dir"), merge_flags->output, "folder to write")
+  merge->add_option("--output," + spelled("output_dir"), flags->output, "folder to write")
       ->required()
       ->type_name("DIR");
-  merge->add_option("--dtype", merge_flags->dtype, "f32, f16, bf16, or auto: as the model's own weights")
+  merge->add_option("--dtype", flags->dtype, "f32, f16, bf16, or auto: as the model's own weights")
       ->type_name("")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
-
-  auto inspect_flags = std::make_shared<InspectFlags>();
-  CLI::App* inspect = registry.add(
-      "inspect", "what is in a model folder, an adapter, a run directory, a dataset, a weights file",
-      "  sdft inspect MODEL\n  sdft inspect runs/one/sdft/adapter\n  sdft inspect train.jsonl --json",
-      [inspect_flags] { run_inspect(*inspect_flags); });
-  inspect->add_option("path", inspect_flags->path, "folder or file")->required()->type_name("PATH");
-  inspect->add_flag("--json", inspect_flags->json, "for machines");
 }
 
 }  // namespace sdft::cli

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/config_reader.h"
+#include "model/format/config_reader.h"
 
 namespace sdft {
 namespace {

@@ -1,10 +1,8 @@
 // Block formats of ggml. Every product and sum is done in f32 and in ggml's order, so that results are equal
 // bit by bit.
-#include "model/gguf_quants.h"
+#include "model/format/gguf_quants.h"
 
 #include <cstring>
-
-#include "tensor/torch_compat.h"
 
 namespace sdft {
 namespace {
@@ -17,13 +15,30 @@ T load(const unsigned char* bytes) {
   return value;
 }
 
-float half(const unsigned char* bytes) { return static_cast<float>(load<at::Half>(bytes)); }
+float with_bits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// IEEE 754's binary16: every one of its numbers is one of f32.
+float half(const unsigned char* bytes) {
+  const auto bits = load<uint16_t>(bytes);
+  const uint32_t sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 0x1f, fraction = bits & 0x3ff;
+  if (exponent == 0) {  // zero and what is below 2^-14
+    const float value = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -value : value;
+  }
+  const uint32_t wider =
+      exponent == 0x1f ? 0xff : exponent + (127 - 15);  // infinity and NaN stay what they are
+  return with_bits(sign | wider << 23 | fraction << 13);
+}
 float low(unsigned char byte) { return static_cast<float>(byte & 0xf); }
 float high(unsigned char byte) { return static_cast<float>(byte >> 4); }
 
 void decode_f32(const unsigned char* b, float* y) { *y = load<float>(b); }
 void decode_f16(const unsigned char* b, float* y) { *y = half(b); }
-void decode_bf16(const unsigned char* b, float* y) { *y = static_cast<float>(load<at::BFloat16>(b)); }
+void decode_bf16(const unsigned char* b, float* y) { *y = with_bits(uint32_t{load<uint16_t>(b)} << 16); }
 
 // Blocks of 32: a scale, with "_1" a minimum, then the numbers.
 

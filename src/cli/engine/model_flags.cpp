@@ -1,33 +1,11 @@
-#include "cli/model_flags.h"
-
-#include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include "cli/engine/model_flags.h"
 
 #include "base/error.h"
-#include "base/printable.h"
-#include "data/chat_template_kwargs.h"
+#include "cli/output.h"
 #include "run/context.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
-
-std::string spelled(const std::string& name) {
-  std::string dashed = name;
-  for (char& c : dashed) c = c == '_' ? '-' : c;
-  return "--" + name + (dashed != name ? ",--" + dashed : "");
-}
-
-void add_model_flag(CLI::App* command, ModelFlags* flags) {
-  command
-      ->add_option("--model," + spelled("model_name_or_path"), flags->model,
-                   "model folder, as on the Hugging Face hub")
-      ->required()
-      ->type_name("DIR");
-}
 
 void add_loading_flags(CLI::App* command, ModelFlags* flags) {
   command->add_option("--adapter," + spelled("adapter_name_or_path"), flags->adapter, "PEFT adapter folder")
@@ -44,30 +22,6 @@ void add_loading_flags(CLI::App* command, ModelFlags* flags) {
   command->add_option("--threads", flags->threads, "CPU threads; 0: all")
       ->type_name("")
       ->check(CLI::NonNegativeNumber);
-}
-
-void add_template_flags(CLI::App* command, PromptFlags* flags) {
-  command
-      ->add_option_function<std::string>(
-          spelled("chat_template_kwargs"),
-          [flags](const std::string& text) {
-            try {
-              flags->variables = read_variables(text, "--chat_template_kwargs");
-            } catch (const Error& e) {
-              throw CLI::ValidationError(e.what());
-            }
-          },
-          "JSON object of further variables that the chat template reads")
-      ->type_name("JSON");
-  command
-      ->add_option_function<std::string>(
-          "--variables",
-          [](const std::string&) {
-            throw CLI::ValidationError("--variables is now called --chat_template_kwargs");
-          })
-      ->group("");
-  command->add_option("--date", flags->date, "what the chat template takes for today; else the clock's")
-      ->type_name("YYYY-MM-DD");
 }
 
 void add_prompt_flags(CLI::App* command, PromptFlags* flags) {
@@ -128,45 +82,6 @@ std::unique_ptr<ModelBundle> open_bundle(const ModelFlags& flags, const PromptFl
 
 void load_weights(ModelBundle& bundle, const ModelFlags& flags) {
   load_weights(bundle, flags.load, flags.adapter);
-}
-
-void warn_of_unread(const ChatTemplate& chat_template, const Json& variables) {
-  const auto unread = unread_variables(chat_template, variables);
-  if (!unread.empty())
-    spdlog::warn("the chat template reads no variable {}: no effect", fmt::join(unread, ", "));
-}
-
-namespace {
-void require_written(bool good) {
-  if (good) return;
-  if (errno == EPIPE) throw Error(ExitCode::kInterrupted, "nobody reads the output any more");
-  fail_input("standard output", std::string("cannot be written: ") + std::strerror(errno));
-}
-}  // namespace
-
-void write_marked(std::string_view text) {
-  require_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
-}
-
-std::string shown(std::string_view text) {
-  static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  return terminal ? printable(text) : std::string(text);
-}
-
-void write_out(std::string_view text) { write_marked(shown(text)); }
-
-void flush_out() { require_written(std::fflush(stdout) == 0 && !std::ferror(stdout)); }
-
-void write_line(const Json& json) {
-  write_out(to_line(json) + "\n");
-  flush_out();
-}
-
-std::string list_of(const std::vector<std::string>& names, size_t most) {
-  std::string text;
-  for (size_t i = 0; i < std::min(most, names.size()); ++i) text += (i ? ", " : "") + names[i];
-  if (names.size() > most) text += " and " + std::to_string(names.size() - most) + " more";
-  return text;
 }
 
 }  // namespace sdft::cli

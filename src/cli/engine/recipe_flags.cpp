@@ -1,17 +1,10 @@
+// --recipe, a flag for each of its keys, and words like key=value.
 #include <fmt/format.h>
 
-#include "cli/model_flags.h"
+#include "cli/engine/commands.h"
+#include "cli/flags.h"
 
 namespace sdft::cli {
-
-CLI::App* Registry::add(const std::string& name, const std::string& help, const std::string& examples,
-                        Action action) const {
-  CLI::App* command = app.add_subcommand(name, help);
-  command->footer("Examples:\n" + examples);
-  Action* slot = chosen;
-  command->callback([slot, action] { *slot = action; });
-  return command;
-}
 
 Recipe RecipeFlags::read() const {
   std::vector<std::string> all = overrides;

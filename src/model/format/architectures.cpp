@@ -1,4 +1,4 @@
-#include "model/architectures.h"
+#include "model/format/architectures.h"
 
 #include <algorithm>
 

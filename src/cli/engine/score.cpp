@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "cli/model_flags.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
 #include "infer/scorer.h"
 #include "model/safetensors.h"
 
@@ -146,13 +147,13 @@ void run_score(const ScoreFlags& flags) {
 
 void add_score(const Registry& registry) {
   auto flags = std::make_shared<ScoreFlags>();
-  CLI::App* score = registry.add(
-      "score", "log-likelihood of given answers, one JSON line an example; or logits of given ids",
-      "  sdft score --model MODEL --data train.jsonl\n"
-      "  sdft score --model MODEL --adapter runs/one/sdft/adapter --data train.jsonl --tokens\n"
-      "  sdft score --model MODEL --input-ids ids.safetensors --dump-logits logits.safetensors",
-      [flags] { run_score(*flags); });
-  add_model_flag(score, &flags->model);
+  CLI::App* score =
+      registry.add("score",
+                   "  sdft score --model MODEL --data train.jsonl\n"
+                   "  sdft score --model MODEL --adapter runs/one/sdft/adapter --data train.jsonl --tokens\n"
+                   "  sdft score --model MODEL --input-ids ids.safetensors --dump-logits logits.safetensors",
+                   [flags] { run_score(*flags); });
+  add_model_flag(score, &flags->model.model);
   add_loading_flags(score, &flags->model);
   score
       ->add_option("--data", flags->data, "dataset file; counted are the response's tokens and its end token")

@@ -7,8 +7,9 @@
 #include <set>
 
 #include "base/error.h"
-#include "cli/commands.h"
-#include "cli/model_flags.h"
+#include "cli/engine/commands.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
 #include "run/eval_set.h"
 #include "run/evaluation.h"
 #include "run/variants.h"
@@ -76,7 +77,7 @@ void add_eval(const Registry& registry) {
   auto flags = std::make_shared<StageFlags>();
   auto tasks = std::make_shared<TaskFlags>();
   CLI::App* command = registry.add(
-      "eval", "evaluation tasks: the seed model, and what was trained in output_dir",
+      "eval",
       "  sdft eval --recipe r.yaml\n"
       "  sdft eval --model_name_or_path MODEL --tasks arc_easy,gsm8k --limit 100 --output_dir scores\n"
       "  sdft eval --model_name_or_path MODEL --tasks mmlu --adapters runs/one/sdft,runs/two/sdft "
@@ -140,10 +141,10 @@ void report(const RecipeFlags& flags) {
 }
 
 std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::string& name,
-                                      const std::string& help, const std::string& examples, unsigned stages,
+                                      const std::string& examples, unsigned stages,
                                       CLI::App** added = nullptr) {
   auto flags = std::make_shared<StageFlags>();
-  CLI::App* command = registry.add(name, help, examples, [flags, stages] { run(*flags, stages); });
+  CLI::App* command = registry.add(name, examples, [flags, stages] { run(*flags, stages); });
   command->add_flag("--fresh", flags->options.fresh,
                     "make anew what output_dir holds of other settings, data or models (else it is refused)");
   add_recipe_flags(command, &flags->recipe);
@@ -189,13 +190,13 @@ void add_sweep_flags(CLI::App* command, SweepFlags* flags) {
 }
 
 void add_run(const Registry& registry) {
-  add_stage(registry, "run", "distill, train, evaluate and report from one recipe",
+  add_stage(registry, "run",
             "  sdft run --recipe examples/openfunctions.yaml\n"
             "  sdft run --recipe examples/openfunctions.yaml output_dir=runs/two seed=2 baseline=true",
             kAllStages);
   CLI::App* sweep = nullptr;
   auto sweep_flags =
-      add_stage(registry, "sweep", "a run over every combination of values, with a table and figures",
+      add_stage(registry, "sweep",
                 "  sdft sweep --recipe examples/smollm2.yaml --seeds 3 --output_dir runs/seeds\n"
                 "  sdft sweep --recipe r.yaml --over distilled_fraction=0,0.5,1 --seeds 3\n"
                 "  sdft sweep --recipe r.yaml --over 'lora_target=[[q_proj, v_proj], [all-linear]]' "
@@ -203,17 +204,17 @@ void add_run(const Registry& registry) {
                 kAllStages, &sweep);
   sweep_flags->sweep.required = true;
   add_sweep_flags(sweep, &sweep_flags->sweep);
-  add_stage(registry, "distill", "the seed model rewrites the dataset's answers",
+  add_stage(registry, "distill",
             "  sdft distill --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
             "answer_check=number",
             kDistill);
   CLI::App* train = nullptr;
-  auto flags = add_stage(
-      registry, "train", "LoRA or full fine-tuning on the rewrites, or on the dataset's own answers",
-      "  sdft train --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
-      "lora_rank=16\n"
-      "  sdft train --recipe r.yaml --variant vanilla",
-      kTrain, &train);
+  auto flags =
+      add_stage(registry, "train",
+                "  sdft train --model_name_or_path MODEL --dataset train.jsonl --output_dir runs/one "
+                "lora_rank=16\n"
+                "  sdft train --recipe r.yaml --variant vanilla",
+                kTrain, &train);
   train
       ->add_option(
           "--variant", flags->options.variant,
@@ -224,10 +225,9 @@ void add_run(const Registry& registry) {
       ->type_name("");
   add_eval(registry);
   auto report_flags = std::make_shared<RecipeFlags>();
-  add_recipe_flags(
-      registry.add("report", "writes the report of a run directory again",
-                   "  sdft report --output_dir runs/one", [report_flags] { report(*report_flags); }),
-      report_flags.get());
+  add_recipe_flags(registry.add("report", "  sdft report --output_dir runs/one",
+                                [report_flags] { report(*report_flags); }),
+                   report_flags.get());
 }
 
 }  // namespace sdft::cli

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "cli/commands.h"
+#include "cli/engine/commands.h"
 
 namespace sdft::cli {
 
@@ -29,7 +29,7 @@ void demo(const DemoFlags& flags) {
 void add_demo(const Registry& registry) {
   auto flags = std::make_shared<DemoFlags>();
   CLI::App* command =
-      registry.add("demo", "the whole pipeline on the shipped mini model, offline",
+      registry.add("demo",
                    "  sdft demo\n"
                    "  sdft demo --output_dir runs/other seed=2 learning_rate=0.0005\n"
                    "  sdft demo --seeds 5 --output_dir runs/seeds   # the experiment of docs/experiments.md",

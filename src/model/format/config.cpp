@@ -1,12 +1,13 @@
-#include "model/config.h"
+#include "model/format/config.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/model_folder.h"
-#include "model/architectures.h"
-#include "model/config_reader.h"
+#include "model/format/architectures.h"
+#include "model/format/config_reader.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -243,6 +244,23 @@ std::vector<std::string> known_architectures() {
 
 int64_t ModelConfig::rotary_dim() const {
   return static_cast<int64_t>(static_cast<double>(head_dim) * rope.partial) / 2 * 2;
+}
+
+// As the list of weights in model/weights.cpp, which a test compares with it.
+int64_t ModelConfig::parameters() const {
+  using Wide = __int128;  // sizes are below 2^28 and layers and experts few: nothing runs over
+  const Wide c = hidden_size, q = Wide{num_attention_heads} * head_dim,
+             kv = Wide{num_key_value_heads} * head_dim;
+  auto linear = [](Wide out, Wide in, bool bias) { return out * in + (bias ? out : 0); };
+  Wide attention = linear(q + 2 * kv, c, qkv_bias) + linear(c, q, o_bias);
+  if (head_norm == HeadNorm::kHead) attention += 2 * head_dim;
+  if (head_norm == HeadNorm::kWhole) attention += q + kv;
+  const Wide mlp = linear(2 * Wide{intermediate_size}, c, mlp_bias) + linear(c, intermediate_size, mlp_bias);
+  const Wide experts = num_experts * (c + 3 * expert_size * c);  // with the router
+  const Wide norms = (norm_placement == NormPlacement::kBoth ? 4 : 2) * c;
+  Wide total = (tie_word_embeddings ? 1 : 2) * vocab_size * c + c;
+  for (const LayerConfig& layer : layers) total += attention + norms + (layer.experts ? experts : mlp);
+  return static_cast<int64_t>(std::min<Wide>(total, std::numeric_limits<int64_t>::max()));
 }
 
 ModelConfig parse_config(const Json& file, const std::string& where) {

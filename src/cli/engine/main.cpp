@@ -1,0 +1,69 @@
+// sdft-engine: what sdft becomes for the commands that need libtorch.
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <csignal>
+
+#include "cli/engine/commands.h"
+#include "cli/program.h"
+#include "tensor/ops.h"
+
+namespace {
+using namespace sdft;
+
+// Before the libraries' initialisers, which start threads of their own (OpenBLAS): all of them inherit the
+// blocked signals that watch_signals() waits for. See base/signals.h.
+void block_signals(int, char**, char**) {
+  sigset_t watched;
+  sigemptyset(&watched);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&watched, signal);
+  sigprocmask(SIG_BLOCK, &watched, nullptr);
+}
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_initialisers)(int, char**,
+                                                                                char**) = block_signals;
+
+// Passes ask for the same large blocks over and over: they stay with the process and are not given back to
+// the system each time, which would have to clear every page of them anew.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  ::mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
+// As base's current_error(), and for what torch throws.
+Error current_failure() {
+  try {
+    throw;
+  } catch (const c10::Error& e) {
+    const std::string what = e.what_without_backtrace();
+    if (what.find("out of memory") != std::string::npos ||
+        what.find("can't allocate memory") != std::string::npos)
+      return memory_error();
+    return Error(ExitCode::kInternal, what);
+  } catch (...) {
+    return current_error();
+  }
+}
+
+std::string version() {
+  return fmt::format("{}\nlibtorch {}\n\n{}", SDFT_VERSION, kTorchVersion, ops::describe_operations());
+}
+
+void add_commands(const cli::Registry& registry) {
+  cli::add_demo(registry);
+  cli::add_run(registry);
+  cli::add_generate(registry);
+  cli::add_score(registry);
+  cli::add_judge(registry);
+  cli::add_preview(registry);
+  cli::add_merge(registry);
+  cli::add_gguf(registry);
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  keep_freed_memory();
+  cli::run_program({cli::Program::kEngine, version, add_commands, current_failure}, argc, argv);
+}

@@ -1,0 +1,11 @@
+// The commands that need no libtorch; each function adds the flags and what runs when one is chosen.
+#pragma once
+
+#include "cli/registry.h"
+
+namespace sdft::cli {
+
+void add_text(const Registry& registry);     // tokenize, render
+void add_inspect(const Registry& registry);  // inspect
+
+}  // namespace sdft::cli

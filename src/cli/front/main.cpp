@@ -1,0 +1,34 @@
+// sdft: fine-tunes a chat model on a task without making it forget what it could do. What needs no libtorch
+// is answered here at once; all else is sdft-engine, which this program becomes.
+#include <fmt/format.h>
+
+#include "cli/front/commands.h"
+#include "cli/front/start_engine.h"
+#include "cli/program.h"
+#include "tensor/cpu/tier.h"
+
+namespace {
+using namespace sdft;
+
+// What runs here, the best last.
+std::string version() {
+  std::string tiers;
+  for (Tier tier : all_tiers())
+    if (tier <= chosen_tier() && (tier < Tier::kBaseline || kernels_of(tier)))
+      tiers += std::string(tiers.empty() ? "" : ", ") + name_of(tier);
+  return fmt::format("{}\nlibtorch {}\ncomputes with {} (sdft-engine --version: what with which)",
+                     SDFT_VERSION, SDFT_TORCH_VERSION, tiers);
+}
+
+void add_commands(const cli::Registry& registry) {
+  cli::add_text(registry);
+  cli::add_inspect(registry);
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  // In front of all else: the engine gets signals and descriptors as this program got them.
+  const cli::Command* command = cli::find_command(argc, argv);
+  if (command && command->program == cli::Program::kEngine) cli::leave(cli::start_engine(argv));
+  cli::run_program({cli::Program::kFront, version, add_commands, current_error}, argc, argv);
+}
