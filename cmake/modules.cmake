@@ -21,13 +21,16 @@ function(sdft_module name)
     if(name STREQUAL tensor)
       target_precompile_headers(sdft_tensor PRIVATE <ATen/ATen.h> <fmt/format.h> <nlohmann/json.hpp>
         <spdlog/spdlog.h> <filesystem> <functional> <map> <optional> <set> <string> <vector>)
+      set_target_properties(sdft_tensor PROPERTIES UNITY_BUILD ${SDFT_UNITY} UNITY_BUILD_BATCH_SIZE 6)
     else()
       sdft_use_precompiled(${target})
     endif()
   endif()
 endfunction()
 
-# For targets whose sources include ATen by way of other modules' headers: halves their time to compile.
+# For targets whose sources include ATen by way of other modules' headers: halves their time to compile. With SDFT_UNITY
+# some sources are compiled at once, which halves it again; a name in an unnamed namespace is then a module's.
 function(sdft_use_precompiled target)
   target_precompile_headers(${target} REUSE_FROM sdft_tensor)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${SDFT_UNITY} UNITY_BUILD_BATCH_SIZE 6)
 endfunction()
