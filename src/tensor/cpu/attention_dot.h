@@ -18,6 +18,8 @@ SDFT_INLINE void weigh_pairs(const uint16_t* p, int64_t ldp, const uint16_t* x, 
     __m512i both[kRegisters];
 #pragma GCC unroll 2
     for (int l = 0; l < kRegisters; l += 2) {
+      ask_ahead(x + l * 16);
+      ask_ahead(x + stride + l * 16);
       const __m512i a = load_32(x + l * 16, columns - l * 16),
                     b = j + 1 < count ? load_32(x + stride + l * 16, columns - l * 16)
                                       : _mm512_setzero_si512();

@@ -42,7 +42,7 @@ SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t be
     for (int l = 0; l < kColumns; ++l) column[l] = load_32(w + l * x.ldw + p, x.k - p);
     if (ahead)
 #pragma GCC unroll 4
-      for (int l = 0; l < kColumns; ++l) __builtin_prefetch(w + (kColumns + l) * x.ldw + p);
+      for (int l = 0; l < kColumns; ++l) ask_ahead(w + l * x.ldw + p);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const __m512i row = _mm512_loadu_si512(a + r * x.lda + p);

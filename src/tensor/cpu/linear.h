@@ -57,8 +57,16 @@ SDFT_INLINE Float4 sums(Float16 a, Float16 b, Float16 c, Float16 d) {
   return __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
 }
 
-// kRows rows of a by kColumns (4 or 1) rows of w, over k numbers, added to or stored in c. ahead: as many
-// rows of w behind these are asked for, each line of the cache once.
+// Asks for what lies 16 KB on, into the second-level cache: the first level's few outstanding lines would
+// hold the memory to less than half of what it gives, and so would a shorter way (12 against 22 GB/s of one
+// Zen 4 core).
+template <typename W>
+SDFT_INLINE void ask_ahead(const W* w) {
+  __builtin_prefetch(w + (int64_t{16} << 10) / static_cast<int64_t>(sizeof(W)), 0, 2);
+}
+
+// kRows rows of a by kColumns (4 or 1) rows of w, over k numbers, added to or stored in c. ahead: rows of w
+// further on are asked for, each line of the cache once.
 template <int kLanes, int kRows, int kColumns, typename W>
 SDFT_INLINE void tile(const float* a, int64_t lda, const W* w, int64_t ldw, int64_t k, bool add, float* c,
                       int64_t ldc, bool ahead) {
@@ -69,8 +77,7 @@ SDFT_INLINE void tile(const float* a, int64_t lda, const W* w, int64_t ldw, int6
     constexpr int kCount = decltype(part)::value;
     constexpr int64_t kSteps = std::max<int64_t>(1, 64 / (kLanes * sizeof(W)));  // in a line
     if (ahead)
-      for (int64_t j = p / kLanes % kSteps; j < kColumns; j += kSteps)
-        __builtin_prefetch(w + (kColumns + j) * ldw + p);
+      for (int64_t j = p / kLanes % kSteps; j < kColumns; j += kSteps) ask_ahead(w + j * ldw + p);
     V column[kColumns];
 #pragma GCC unroll 4
     for (int j = 0; j < kColumns; ++j) column[j] = load<V, kCount>(w + j * ldw + p);
