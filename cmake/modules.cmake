@@ -21,7 +21,7 @@ function(sdft_module name)
     if(name STREQUAL tensor)
       target_precompile_headers(sdft_tensor PRIVATE <ATen/ATen.h> <fmt/format.h> <nlohmann/json.hpp>
         <spdlog/spdlog.h> <filesystem> <functional> <map> <optional> <set> <string> <vector>)
-      set_target_properties(sdft_tensor PROPERTIES UNITY_BUILD ${SDFT_UNITY} UNITY_BUILD_BATCH_SIZE 6)
+      sdft_compile_together(sdft_tensor)
     else()
       sdft_use_precompiled(${target})
     endif()
@@ -32,5 +32,12 @@ endfunction()
 # some sources are compiled at once, which halves it again; a name in an unnamed namespace is then a module's.
 function(sdft_use_precompiled target)
   target_precompile_headers(${target} REUSE_FROM sdft_tensor)
+  sdft_compile_together(${target})
+endfunction()
+
+function(sdft_compile_together target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${SDFT_UNITY} UNITY_BUILD_BATCH_SIZE 6)
+  if(SDFT_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # it takes a file that is not the first for a header
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
 endfunction()

@@ -13,7 +13,7 @@
 namespace sdft {
 
 // The reason where the prompt does not fit the model's context, so that there is no rewrite.
-inline constexpr const char* kPromptTooLong = "prompt_too_long";
+inline constexpr const char* kPromptDidNotFit = "prompt_too_long";
 // The reason where the answer calls tools: a rewrite is text.
 inline constexpr const char* kToolCall = "tool_call";
 // The reason where the token limit came before any answer, within a reasoning trace.
@@ -29,7 +29,7 @@ struct DistilledTurn {
                         // the prompt was too long
   int64_t candidate = 1;  // which one `rewrite` is, from 1; 0: the own answer
   bool accepted = false;
-  std::string reason;   // why not: EvalResult::reason of the check that failed, kPromptTooLong, kToolCall
+  std::string reason;   // why not: EvalResult::reason of the check that failed, kPromptDidNotFit, kToolCall
   std::string matched;  // what the check found
   // A call of a tool, or context: nobody asks for another one.
   bool left_out() const { return reason == kToolCall || reason == kNotLearned; }

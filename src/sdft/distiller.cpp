@@ -98,7 +98,7 @@ struct Distiller {
                                                  : turn.original.substr(0, trace_size(turn.original)) + bare;
     turn.candidate = round.candidate;
     if (answer.finish == name_of(FinishReason::kPromptTooLong))
-      turn.reason = kPromptTooLong;
+      turn.reason = kPromptDidNotFit;
     else if (bare.empty() && answer.finish != name_of(FinishReason::kStop))
       turn.reason = kNoAnswer;  // nothing but a trace that was cut, which no check may take for the answer
     else
@@ -147,7 +147,7 @@ struct Distiller {
     const bool enough = round.candidate == 0 || options.choice == CandidateChoice::kFirst;
     if (candidate.accepted)
       work.open = !enough;
-    else if (candidate.reason == kPromptTooLong && round.shows_reference)
+    else if (candidate.reason == kPromptDidNotFit && round.shows_reference)
       work.open = false;
     if (candidate.accepted)
       work.accepted.push_back(std::move(candidate));
@@ -278,7 +278,7 @@ DistillSummary summarize(const std::vector<DistilledExample>& distilled, std::ve
         continue;
       }
       s.answers++;
-      if (turn.reason == kPromptTooLong) s.too_long.push_back(turn.id);
+      if (turn.reason == kPromptDidNotFit) s.too_long.push_back(turn.id);
       if (!turn.accepted) {
         s.rejected[turn.reason]++;
         continue;

@@ -292,16 +292,16 @@ TrainingHistory train(Trainer& trainer, BatchSource& source, const std::vector<S
     }
     metrics.write(line_of(m));
     if (on_step) on_step(m);
-    const bool resumable = source.resumable_at(m.step), interrupted = resumable && stop && stop->load();
+    const bool resumable = source.resumable_at(m.step), stopped = resumable && stop && stop->load();
     due |= options.save_steps > 0 && m.step % options.save_steps == 0;
-    if (last() || (resumable && (interrupted || due))) {
+    if (last() || (resumable && (stopped || due))) {
       due = false;
       metrics.sync();
       save_checkpoint(dir, trainer.state(), trainer.kept());
       saved = kept.step_of(history);
       keep_best(dir, {saved});
     }
-    if (interrupted && !last())
+    if (stopped && !last())
       throw Error(ExitCode::kInterrupted, "interrupted at step " + std::to_string(m.step) + " of " +
                                               std::to_string(trainer.total()) + "; the same command goes on");
   }
