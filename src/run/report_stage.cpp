@@ -60,7 +60,7 @@ report::Distillation read_distillation(const fs::path& dir) {
         {round.name, static_cast<int64_t>(round.asked), static_cast<int64_t>(round.accepted), round.tokens});
   d.unchanged = static_cast<int64_t>(s.unchanged);
   for (const auto& [reason, count] : s.rejected)
-    if (reason != kPromptTooLong) d.rejected.push_back({reason, static_cast<int64_t>(count)});
+    if (reason != kPromptDidNotFit) d.rejected.push_back({reason, static_cast<int64_t>(count)});
   d.too_long = s.too_long;
   d.length_ratio = s.length_ratio;
   d.logprob_original = s.logprob_original;
