@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,29 @@ void add_bf16(int64_t rows, int64_t k, int64_t columns) {
   });
 }
 
+// Weights that no cache holds, as a pass over a model reads them; four bytes (two) of them a multiply-add and
+// row.
+void add_from_memory(int64_t rows) {
+  const int64_t k = 576, columns = 65536;
+  const std::string size =
+      "_from_memory " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns);
+  auto a = std::make_shared<std::vector<float>>(random_numbers(rows * k));
+  auto w = std::make_shared<std::vector<float>>(static_cast<size_t>(columns * k), 1.0f);
+  auto narrow = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(columns * k), 0x3f80);
+  auto c = std::make_shared<std::vector<float>>(static_cast<size_t>(rows * columns));
+  auto packed = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(64 * packed_width(k)));
+  add("linear" + size, rows * k * columns, [=](const Kernels& kernels) {
+    kernels.linear(a->data(), k, w->data(), k, rows, 0, columns, k, false, c->data(), columns);
+  });
+  add("linear_bf16" + size, rows * k * columns, [=](const Kernels& kernels) {
+    if (!kernels.bf16.multiply)
+      return kernels.linear_bf16(a->data(), k, narrow->data(), k, rows, 0, columns, k, false, c->data(),
+                                 columns);
+    kernels.bf16.pack(a->data(), k, rows, k, packed->data());
+    kernels.bf16.multiply(packed->data(), rows, narrow->data(), k, 0, columns, k, false, c->data(), columns);
+  });
+}
+
 void add_rows(int64_t rows, int64_t width) {
   const int64_t count = rows * width;
   const std::string size = " " + std::to_string(rows) + "x" + std::to_string(width);
@@ -124,6 +148,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   for (const int64_t rows : {1, 6, 64}) add_linear(rows, 576, 576);
   for (const int64_t rows : {1, 16, 64, 1024}) add_bf16(rows, 576, 1536);
+  for (const int64_t rows : {1, 4, 8, 32}) add_from_memory(rows);
   add_rows(32, 576);
   add_rows(1, 49152);
   add_attention(128, 64);

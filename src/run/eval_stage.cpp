@@ -224,7 +224,7 @@ void score_items(const Evaluation& e) {
 
 // Those that evaluate together: adapters upon the seed's weights, some at a time since they stay in memory,
 // and each model with weights of its own alone.
-std::vector<std::vector<Evaluated*>> companies(std::vector<Evaluated>& models) {
+std::vector<std::vector<Evaluated*>> by_weights(std::vector<Evaluated>& models) {
   constexpr size_t kTogether = 8;
   std::vector<std::vector<Evaluated*>> all;
   std::optional<size_t> sharing;  // of `all`
@@ -239,10 +239,10 @@ std::vector<std::vector<Evaluated*>> companies(std::vector<Evaluated>& models) {
   return all;
 }
 
-void evaluate(RunContext& run, const std::vector<Evaluated*>& company, const TaskSettings& settings,
+void evaluate(RunContext& run, const std::vector<Evaluated*>& models, const TaskSettings& settings,
               const EvalSet& set) {
   Evaluation e{run, {}, settings, set};
-  for (Evaluated* model : company) {
+  for (Evaluated* model : models) {
     if (begin_stage(e.dir(*model), eval_fingerprint(run, model->trained, settings, set), run.fresh)) continue;
     load_weights(run);
     if (!model->tuned) model->tuned = std::make_unique<TrainedModel>(run, model->dir);
@@ -266,9 +266,9 @@ void eval_stage(RunContext& run, const std::vector<std::string>& variants, const
     const fs::path dir = variant_dir(run.recipe, name);
     models.push_back({name, dir, trained_fingerprint(dir)});
   }
-  for (const std::vector<Evaluated*>& company : companies(models)) {
-    for (size_t i = 0; i < sets.size(); ++i) evaluate(run, company, run.recipe.eval[i], sets[i]);
-    for (Evaluated* model : company) model->tuned.reset();
+  for (const std::vector<Evaluated*>& together : by_weights(models)) {
+    for (size_t i = 0; i < sets.size(); ++i) evaluate(run, together, run.recipe.eval[i], sets[i]);
+    for (Evaluated* model : together) model->tuned.reset();
   }
 }
 
