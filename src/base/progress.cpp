@@ -31,16 +31,16 @@ Progress::~Progress() {
   if (enabled_ && started_ && terminal_ && !ended_) std::fputc('\n', stderr);
 }
 
-void Progress::update(size_t done, const std::string& note) {
+void Progress::update(const Standing& standing, const std::string& note) {
   const auto now = std::chrono::steady_clock::now();
-  done_ = done;
+  now_ = standing;
   if (!started_) {
     started_ = true;
     start_ = last_print_ = now;
-    first_ = done;
-    if (done < total_) return;
+    first_ = now_.done;
+    if (now_.done < total_) return;
   }
-  const bool last = done >= total_ && !ended_;
+  const bool last = now_.done >= total_ && !ended_;
   const double pause = terminal_ ? 0.1 : 10.0;
   if (!enabled_ || ended_ || (!last && std::chrono::duration<double>(now - last_print_).count() < pause))
     return;
@@ -50,19 +50,25 @@ void Progress::update(size_t done, const std::string& note) {
 
 void Progress::print(const std::string& note, bool last) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done_ - first_) / seconds : 0;
-  std::string text = fmt::format("{:<16} {}/{} {}", label_, done_, total_, unit_);
+  const size_t done = now_.done;
+  const double rate = seconds > 0 ? static_cast<double>(done - first_) / seconds : 0;
+  std::string text = fmt::format("{:<16} {}/{} {}", label_, done, total_, unit_);
   if (terminal_) {
-    const size_t width = 24, filled = total_ > 0 ? std::min(width, done_ * width / total_) : width;
+    const size_t width = 24, filled = total_ > 0 ? std::min(width, done * width / total_) : width;
     std::string bar;
     for (size_t i = 0; i < width; ++i) bar += i < filled ? "━" : "·";
-    text = fmt::format("{:<16} {} {}/{} {}", label_, bar, done_, total_, unit_);
+    text = fmt::format("{:<16} {} {}/{} {}", label_, bar, done, total_, unit_);
   }
-  if (rate > 0 && done_ > first_) text += fmt::format("  {:.{}f}/s", rate, rate < 10 ? 1 : 0);
+  if (now_.tokens > 0 && seconds > 0)
+    text += fmt::format("  {:.0f} tok/s", static_cast<double>(now_.tokens) / seconds);
+  else if (rate > 0)
+    text += fmt::format("  {:.{}f}/s", rate, rate < 10 ? 1 : 0);
   if (last) {
     text += fmt::format("  in {}", duration(seconds));
+  } else if (now_.share > 0) {
+    text += fmt::format("  {} left", duration(seconds * (1 - now_.share) / now_.share));
   } else if (rate > 0) {
-    text += fmt::format("  {} left", duration(static_cast<double>(total_ - done_) / rate));
+    text += fmt::format("  {} left", duration(static_cast<double>(total_ - done) / rate));
   }
   if (!note.empty()) text += "  " + note;
   text = printable(text);  // labels name tasks of a recipe

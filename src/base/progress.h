@@ -3,9 +3,17 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace sdft {
+
+// Where work stands that is known in finer steps than what is counted.
+struct Standing {
+  size_t done = 0;     // of what is counted
+  double share = 0;    // of the work that began with the first update, about; 0: not known
+  int64_t tokens = 0;  // dealt with since then; 0: none, or not counted
+};
 
 class Progress {
  public:
@@ -15,12 +23,15 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   // `done` of total; the first call sets what was already there. note: shown behind, "loss 1.23".
-  void update(size_t done, const std::string& note = "");
+  void update(size_t done, const std::string& note = "") { update(Standing{done}, note); }
+  // With rate and time left before the first of what is counted is done.
+  void update(const Standing& now, const std::string& note = "");
 
  private:
   void print(const std::string& note, bool last);
   std::string label_, unit_;
-  size_t total_, done_ = 0, first_ = 0;
+  size_t total_, first_ = 0;
+  Standing now_;
   bool enabled_, terminal_, started_ = false, ended_ = false;
   std::chrono::steady_clock::time_point start_, last_print_;
 };

@@ -12,6 +12,10 @@ Answer answer_of(const Tokenizer& tokenizer, const Completion& completion) {
 }
 }  // namespace
 
+Standing standing_of(size_t done, const GenerateProgress& progress) {
+  return {done, progress.share, progress.prompt_tokens + progress.new_tokens};
+}
+
 void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
                  const GenerateOptions& options, const fs::path& part,
                  const std::function<void(Answer)>& on_answer) {
@@ -25,22 +29,28 @@ void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<
 
 std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
-                               const fs::path& path, const std::function<void(size_t)>& on_progress) {
+                               const fs::path& path, const AnswerProgress& on_progress) {
   return answer_all(std::vector<Answering>{{model, path}}, tokenizer, requests, options, on_progress).front();
 }
 
 std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models, const Tokenizer& tokenizer,
                                             const std::vector<Request>& requests,
                                             const GenerateOptions& options,
-                                            const std::function<void(size_t)>& on_progress) {
+                                            const AnswerProgress& on_progress) {
   std::vector<std::string> ids;
   for (const Request& request : requests) ids.push_back(request.id);
-  Engine engine(*models.front().model.weights, options);
-  std::deque<AnswerFile> files;
   size_t done = 0;
-  auto report = [&] {
-    if (on_progress) on_progress(done);
+  GenerateProgress progress;
+  const auto report = [&] {
+    if (on_progress) on_progress(standing_of(done, progress));
   };
+  EngineOptions watched = options;
+  watched.on_step = [&](const GenerateProgress& now) {
+    progress = now;
+    report();
+  };
+  Engine engine(*models.front().model.weights, watched);
+  std::deque<AnswerFile> files;
   for (const Answering& one : models) {
     AnswerFile& file = files.emplace_back(one.path, ids);
     done += requests.size() - file.open().size();
@@ -50,7 +60,6 @@ std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models
       engine.submit(requests[place], its, {{}, [&](const Completion& completion) {
                                              file.add(answer_of(tokenizer, completion));
                                              ++done;
-                                             report();
                                            }});
   }
   report();

@@ -5,11 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "data/answer_file.h"
 #include "infer/generator.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace sdft {
+
+using AnswerProgress = std::function<void(const Standing& answers)>;
+// What an engine's steps say of it.
+Standing standing_of(size_t done, const GenerateProgress& progress);
 
 // Generates, and appends each answer to the file `part` as it is finished. Answer::finish is
 // name_of(FinishReason).
@@ -20,12 +25,11 @@ void answer_into(ModelView model, const Tokenizer& tokenizer, const std::vector<
 // Lines of answers in `path`, in the order of the requests, whose ids must differ. While they
 // are written each answer goes to PATH.part as it is finished; a call that goes on answers only what is not
 // there yet. An answer does not depend on its neighbours, so that the file ends with the same bytes.
-// Error(kInput) where the file belongs to other requests. on_progress(done) counts answers, those of an
-// earlier call too.
+// Error(kInput) where the file belongs to other requests. on_progress counts answers, those of an earlier
+// call too.
 std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
                                const std::vector<Request>& requests, const GenerateOptions& options,
-                               const std::filesystem::path& path,
-                               const std::function<void(size_t done)>& on_progress);
+                               const std::filesystem::path& path, const AnswerProgress& on_progress);
 
 // Who answers, and the file for it.
 struct Answering {
@@ -36,6 +40,6 @@ struct Answering {
 std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models, const Tokenizer& tokenizer,
                                             const std::vector<Request>& requests,
                                             const GenerateOptions& options,
-                                            const std::function<void(size_t done)>& on_progress);
+                                            const AnswerProgress& on_progress);
 
 }  // namespace sdft

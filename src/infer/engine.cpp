@@ -95,7 +95,7 @@ struct Pass {
   std::vector<int64_t> ids;
   std::vector<ops::CacheSegment> segments;  // .slot is the worker's slot
   std::vector<AdapterSpan> spans;           // of the segments
-  int64_t prompt_tokens = 0;
+  int64_t prompt_tokens = 0, copied_tokens = 0;
 };
 
 struct Finished {
@@ -119,7 +119,10 @@ struct EngineState {
   std::map<size_t, TaskPointer> open;                         // waiting or under way
   std::vector<Finished> finished;                             // not yet handed over
   GenerateProgress progress;
-  bool failed = false;  // one worker: all end
+  int64_t asked_tokens = 0;     // of prompts, less what is copied from others
+  int64_t longest_answer = 0;   // that is allowed
+  int64_t finished_tokens = 0;  // of answers
+  bool failed = false;          // one worker: all end
 
   std::pair<int64_t, size_t> turn_of(const Task& task) const {
     return {options.in_order ? 0 : -task.prompt_size(), task.index};
@@ -127,6 +130,7 @@ struct EngineState {
   // The caller holds the mutex.
   void finish(const TaskPointer& task, FinishReason reason) {
     open.erase(task->index);
+    finished_tokens += static_cast<int64_t>(task->ids.size());
     finished.push_back({task, reason});
     progress.finished++;
   }
@@ -273,7 +277,9 @@ Pass next_pass(const Model& model, Worker& worker, const std::vector<const Adapt
     for (size_t i = 0; i < worker.slots.size() && pass.prompt_tokens < kPromptTokensAPass; ++i) {
       Task* task = worker.slots[i].get();
       if (!task || task->options.adapter != adapter || task->prompt_left() <= 0) continue;
+      const int64_t before_copy = task->cached;
       if (!take_beginning(model, worker, *task, static_cast<int64_t>(i))) continue;
+      pass.copied_tokens += task->cached - before_copy;
       const int64_t end = piece_end(*task, task->cached), count = end - task->cached;
       const auto first = task->request.prompt.begin() + task->cached;
       pass.ids.insert(pass.ids.end(), first, first + count);
@@ -375,6 +381,7 @@ void step(State& s, Worker& worker, const std::vector<const Adapter*>& adapters)
     if (const auto reason = take(s.model, *ready[i], tokens[i]))
       finished.push_back({std::move(worker.slots[static_cast<size_t>(slots[i])]), *reason});
   std::lock_guard<std::mutex> lock(s.mutex);
+  s.asked_tokens -= pass.copied_tokens;
   s.progress.prompt_tokens += pass.prompt_tokens;
   s.progress.new_tokens += static_cast<int64_t>(ready.size());
   s.progress.running -= static_cast<int64_t>(finished.size());
@@ -394,6 +401,26 @@ void step(State& s, Worker& worker) {
   for (const Adapter* adapter : alone) step(s, worker, {adapter});
 }
 
+// The share of all tokens that are read or written by now. Answers are taken to end as likely at any token as
+// at any other, so that those under way go on for the mean length of all; until the first one ends, to their
+// limit.
+double share_of_work(const State& s) {
+  const GenerateProgress& p = s.progress;
+  const auto limit = static_cast<double>(s.longest_answer), running = static_cast<double>(p.running),
+             unfinished = static_cast<double>(p.requests - p.finished);
+  const double mean =
+      s.finished_tokens > 0
+          ? std::min(limit, static_cast<double>(p.new_tokens) / static_cast<double>(p.finished))
+          : limit;
+  const double written =
+      running > 0 ? static_cast<double>(p.new_tokens - s.finished_tokens) / running : 0;  // of each
+  const double left =
+      running * std::min(mean, std::max(0.0, limit - written)) + (unfinished - running) * mean;
+  const double done = static_cast<double>(p.prompt_tokens + p.new_tokens);
+  const double all = static_cast<double>(s.asked_tokens + p.new_tokens) + left;
+  return all > 0 ? std::min(1.0, done / all) : 0;
+}
+
 // Hands over what any worker has finished.
 void hand_over(State& s) {
   std::vector<Finished> finished;
@@ -402,6 +429,7 @@ void hand_over(State& s) {
     std::lock_guard<std::mutex> lock(s.mutex);
     finished.swap(s.finished);
     progress = s.progress;
+    progress.share = share_of_work(s);
   }
   for (const Finished& one : finished)
     if (one.task->callbacks.on_done)
@@ -458,6 +486,8 @@ size_t Engine::submit(Request request, const RequestOptions& options, RequestCal
   s.open[task->index] = task;
   if (task->prompt_size() < s.model.config.max_position_embeddings) {
     s.waiting[s.turn_of(*task)] = task;
+    s.asked_tokens += task->prompt_size();
+    s.longest_answer = std::max(s.longest_answer, task->options.max_new_tokens);
   } else {
     s.finish(task, FinishReason::kPromptTooLong);
   }

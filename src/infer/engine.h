@@ -76,6 +76,7 @@ struct GenerateProgress {
   int64_t running = 0;        // slots in use
   int64_t prompt_tokens = 0;  // read so far
   int64_t new_tokens = 0;     // written so far, stop tokens included
+  double share = 0;  // of all the work, about: how long answers become is a guess from those that ended
 };
 
 struct EngineOptions {

@@ -74,7 +74,7 @@ void distill_stage(RunContext& run, const VariantJob& job) {
   std::optional<Progress> progress;  // one a round
   std::string shown;
   distill(writer.view, run.bundle.formatter, job.used->dataset, distill_options(run, job), dir,
-          [&](const std::string& round, size_t done, size_t total) {
+          [&](const std::string& round, const Standing& answers, size_t total) {
             if (round != shown) {
               progress.reset();
               progress.emplace(round == "1"
@@ -84,7 +84,7 @@ void distill_stage(RunContext& run, const VariantJob& job) {
                                total, "answers", run.progress);
               shown = round;
             }
-            progress->update(done);
+            progress->update(answers);
           });
   end_stage(dir);
 }

@@ -110,7 +110,7 @@ void evaluate_dataset(const Evaluation& e) {
   options.max_new_tokens = answer_limit(e.run.recipe, e.settings);
   Progress progress = e.progress(requests.size());
   const auto answers = answer_all(e.answering("answers.jsonl"), e.run.bundle.tokenizer, requests, options,
-                                  [&](size_t done) { progress.update(done); });
+                                  [&](const Standing& at) { progress.update(at); });
   for (size_t m = 0; m < answers.size(); ++m)
     keep_checked(e.dir(*e.models[m]), e.settings.check, opens_trace(e.run, prompt.name), examples,
                  answers[m]);
@@ -145,9 +145,10 @@ void write_answers(const Evaluation& e) {
         requests.push_back({request_id(e.set.items[i], repeat), ids});
     }
     const size_t before = all[0].size() * e.models.size();
-    auto answers =
-        answer_all(e.answering("written-" + task.name + ".jsonl"), e.run.bundle.tokenizer, requests,
-                   options_of(e, task), [&](size_t done) { progress.update(before + done); });
+    auto answers = answer_all(e.answering("written-" + task.name + ".jsonl"), e.run.bundle.tokenizer,
+                              requests, options_of(e, task), [&](const Standing& at) {
+                                progress.update(e.set.tasks.size() == 1 ? at : Standing{before + at.done});
+                              });
     for (size_t m = 0; m < answers.size(); ++m)
       for (Answer& answer : answers[m]) all[m].emplace(answer.id, std::move(answer));
   }

@@ -44,13 +44,13 @@ void replay_stage(RunContext& run, const VariantJob& job) {
   options.generation = run.generation(job.recipe);
   std::optional<Progress> progress;  // one a part
   std::string shown;
-  const auto on_progress = [&](const std::string& part, size_t done, size_t total) {
+  const auto on_progress = [&](const std::string& part, const Standing& answers, size_t total) {
     if (part != shown) {
       progress.reset();
       progress.emplace("replay " + part, total, "texts", run.progress);
       shown = part;
     }
-    progress->update(done);
+    progress->update(answers);
   };
   const bool dialogue = !job.replay;
   const std::vector<Example> made =

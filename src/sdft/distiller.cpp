@@ -81,8 +81,8 @@ struct Distiller {
                                      round.shows_reference ? work->example.response : std::string())});
     GenerateOptions generation = options.generation;
     generation.sampling.temperature = round.temperature;
-    return draft(model, *formatter.tokenizer, requests, generation, round.file, [&](size_t done) {
-      if (on_progress) on_progress(round.name, done, requests.size());
+    return draft(model, *formatter.tokenizer, requests, generation, round.file, [&](const Standing& answers) {
+      if (on_progress) on_progress(round.name, answers, requests.size());
     });
   }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "data/reasoning.h"
 #include "infer/generator.h"
 #include "sdft/acceptance.h"
@@ -41,7 +42,7 @@ struct DistillOptions {
 };
 
 // Called with the name of a round, and how many answers of how many are there.
-using DistillProgress = std::function<void(const std::string& round, size_t done, size_t total)>;
+using DistillProgress = std::function<void(const std::string& round, const Standing& answers, size_t total)>;
 
 // Every example of the dataset, in order, and dir/distilled.jsonl and dir/summary.json of them. What the
 // model writes is kept as drafts, so that a killed call goes on.

@@ -24,7 +24,7 @@ void write_answers(const std::map<std::string, Answer>& answers, const fs::path&
 
 std::vector<Answer> draft(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
                           const GenerateOptions& options, const fs::path& file,
-                          const std::function<void(size_t)>& on_progress) {
+                          const AnswerProgress& on_progress) {
   std::map<std::string, Answer> known;
   const fs::path part = file.string() + ".part";
   add_answers(file, &known);
@@ -34,10 +34,15 @@ std::vector<Answer> draft(ModelView model, const Tokenizer& tokenizer, const std
   for (const Request& request : requests)
     if (!known.count(request.id)) open.push_back(request);
   size_t done = requests.size() - open.size();
-  if (on_progress) on_progress(done);
-  answer_into(model, tokenizer, open, options, part, [&](Answer answer) {
+  const auto report = [&](const GenerateProgress& progress) {
+    if (on_progress) on_progress(standing_of(done, progress));
+  };
+  report({});
+  GenerateOptions watched = options;
+  watched.on_step = report;
+  answer_into(model, tokenizer, open, watched, part, [&](Answer answer) {
     known.insert_or_assign(answer.id, answer);
-    if (on_progress) on_progress(++done);
+    ++done;
   });
   write_answers(known, file);
   std::error_code none;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,9 +13,9 @@ namespace sdft {
 // The answers to the requests, in their order. Those that `file` has are taken, the others generated and put
 // into it, kept one by one meanwhile; it is ordered by id, so that its bytes depend only on what was ever
 // asked. Who calls sees to it that a file is of one model, prompt template and sampling.
-// on_progress(done) counts answers, those that were there too.
+// on_progress counts answers, those that were there too.
 std::vector<Answer> draft(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
                           const GenerateOptions& options, const std::filesystem::path& file,
-                          const std::function<void(size_t done)>& on_progress);
+                          const AnswerProgress& on_progress);
 
 }  // namespace sdft

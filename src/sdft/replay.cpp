@@ -43,8 +43,8 @@ struct Asking {
 
   std::vector<Answer> ask(const std::string& part, const std::vector<Request>& requests) const {
     return answer_all(model, *formatter.tokenizer, requests, options.generation, dir / (part + ".jsonl"),
-                      [&](size_t done) {
-                        if (on_progress) on_progress(part, done, requests.size());
+                      [&](const Standing& answers) {
+                        if (on_progress) on_progress(part, answers, requests.size());
                       });
   }
 

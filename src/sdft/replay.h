@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "data/prompt.h"
 #include "infer/generator.h"
 
@@ -27,7 +28,7 @@ struct ReplayOptions {
   int64_t turns = 1;  // questions and answers of a dialogue
   GenerateOptions generation;
 };
-using ReplayProgress = std::function<void(const std::string& part, size_t done, size_t total)>;
+using ReplayProgress = std::function<void(const std::string& part, const Standing& answers, size_t total)>;
 
 // The examples with the model's own answers in place of theirs; left out are those whose answer did not end
 // by itself or says nothing, and conversations, whose earlier answers are not the model's. Kept in `dir` as

@@ -227,5 +227,34 @@ TEST_F(EngineTest, WhatCannotBeAskedIsSaidAtOnce) {
   EXPECT_THROW(Engine(model_, impossible), Error);
 }
 
+// Known from the first pass on, before an answer ends, and whole at the end, prompts that are copied
+// included.
+TEST(EngineTest, SaysItsShareOfTheWork) {
+  const Model model = small_model();
+  EngineOptions engine_options;
+  engine_options.batch_size = 3;
+  std::vector<GenerateProgress> steps;
+  engine_options.on_step = [&](const GenerateProgress& progress) { steps.push_back(progress); };
+  Engine engine(model, engine_options);
+  const std::vector<int32_t> beginning = random_prompts(1, 60, 9)[0];
+  for (size_t i = 0; i < 8; ++i) {
+    RequestOptions options;
+    options.max_new_tokens = 4 + static_cast<int64_t>(i);
+    std::vector<int32_t> prompt = beginning;
+    prompt.push_back(static_cast<int32_t>(i));
+    engine.submit({std::to_string(i), prompt}, options, {});
+  }
+  engine.run();
+  ASSERT_GT(steps.size(), 3u);
+  bool early = false;
+  for (const GenerateProgress& step : steps) {
+    EXPECT_GE(step.share, 0.0);
+    EXPECT_LE(step.share, 1.0);
+    early |= step.finished == 0 && step.share > 0;
+  }
+  EXPECT_TRUE(early);
+  EXPECT_DOUBLE_EQ(steps.back().share, 1.0);
+}
+
 }  // namespace
 }  // namespace sdft

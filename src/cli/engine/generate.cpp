@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "cli/terminal_input.h"
 #include "data/turn_end.h"
+#include "infer/answers.h"
 #include "infer/generation_config.h"
 
 namespace sdft::cli {
@@ -183,11 +184,12 @@ void answer_all(const ModelBundle& bundle, const std::vector<Request>& requests,
   size_t done = 0;
   progress.update(0);
   options.in_order = ordered;
+  options.on_step = [&](const GenerateProgress& now) { progress.update(standing_of(done, now)); };
   try {
     generate(bundle.with_adapter(), requests, options, [&](const Completion& completion) {
       lines.add(completion);
       if (completion.finish == FinishReason::kPromptTooLong) too_long.push_back(completion.id);
-      progress.update(++done);
+      ++done;
     });
   } catch (const Error& e) {
     if (e.code() == ExitCode::kInterrupted) lines.finish();
