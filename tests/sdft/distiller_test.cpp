@@ -170,9 +170,9 @@ TEST_F(Distilling, AnInterruptLosesNothingThatWasFinished) {
   options.rewrites_dir = dir / "a/drafts";
   size_t before = 0;
   EXPECT_THROW(distill(model, formatter, dataset, options, dir / "a",
-                       [&](const std::string&, size_t done, size_t) {
-                         before = done;
-                         if (done >= 10) stop = true;
+                       [&](const std::string&, const Standing& answers, size_t) {
+                         before = answers.done;
+                         if (answers.done >= 10) stop = true;
                        }),
                Error);
   size_t kept = 0;
@@ -194,9 +194,10 @@ TEST_F(Distilling, MoreExamplesKeepTheDraftsOfFewer) {
   dataset = all;
   size_t there = 0;
   options.rewrites_dir = dir / "a/drafts";
-  distill(model, formatter, dataset, options, dir / "a", [&](const std::string&, size_t done, size_t) {
-    if (there == 0) there = done;
-  });
+  distill(model, formatter, dataset, options, dir / "a",
+          [&](const std::string&, const Standing& answers, size_t) {
+            if (there == 0) there = answers.done;
+          });
   EXPECT_EQ(there, 10u);
   run("whole", 1);
   EXPECT_EQ(read_text(dir / "a/drafts/1-t0.95.jsonl"), read_text(dir / "whole/drafts/1-t0.95.jsonl"));
