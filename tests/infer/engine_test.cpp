@@ -229,8 +229,7 @@ TEST_F(EngineTest, WhatCannotBeAskedIsSaidAtOnce) {
 
 // Known from the first pass on, before an answer ends, and whole at the end, prompts that are copied
 // included.
-TEST(EngineTest, SaysItsShareOfTheWork) {
-  const Model model = small_model();
+TEST_F(EngineTest, SaysItsShareOfTheWork) {
   EngineOptions engine_options;
   engine_options.batch_size = 3;
   std::vector<GenerateProgress> steps;
