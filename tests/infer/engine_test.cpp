@@ -234,7 +234,7 @@ TEST_F(EngineTest, SaysItsShareOfTheWork) {
   engine_options.batch_size = 3;
   std::vector<GenerateProgress> steps;
   engine_options.on_step = [&](const GenerateProgress& progress) { steps.push_back(progress); };
-  Engine engine(model, engine_options);
+  Engine engine(model_, engine_options);
   const std::vector<int32_t> beginning = random_prompts(1, 60, 9)[0];
   for (size_t i = 0; i < 8; ++i) {
     RequestOptions options;
