@@ -54,7 +54,12 @@ void Progress::print(const std::string& note, bool last) {
   const double rate = seconds > 0 ? static_cast<double>(done - first_) / seconds : 0;
   std::string text = fmt::format("{:<16} {}/{} {}", label_, done, total_, unit_);
   if (terminal_) {
-    const size_t width = 24, filled = total_ > 0 ? std::min(width, done * width / total_) : width;
+    const size_t width = 24;
+    const double all = static_cast<double>(std::max<size_t>(1, total_)),
+                 before = static_cast<double>(first_) / all;
+    const double part = now_.share > 0 ? before + (1 - before) * now_.share : static_cast<double>(done) / all;
+    const size_t filled =
+        last ? width : std::min(width, static_cast<size_t>(part * static_cast<double>(width)));
     std::string bar;
     for (size_t i = 0; i < width; ++i) bar += i < filled ? "━" : "·";
     text = fmt::format("{:<16} {} {}/{} {}", label_, bar, done, total_, unit_);
