@@ -27,8 +27,8 @@ void for_columns(int64_t count, int64_t block, int64_t rows, int64_t k, const Wo
   const int64_t useful = std::max(rows * k * count / kProducts, k * count / kWeights);
   const int64_t threads = std::clamp<int64_t>(useful, 1, at::get_num_threads());
   const int64_t blocks = (count + block - 1) / block;
-  const int64_t wide =
-      threads == 1 ? blocks : std::max<int64_t>(1, (blocks + threads * kPieces - 1) / (threads * kPieces));
+  const int64_t pieces = threads == 1 ? 1 : threads * kPieces;
+  const int64_t wide = std::max<int64_t>(1, (blocks + pieces - 1) / pieces);
   for_each_piece((blocks + wide - 1) / wide, threads, [&](int64_t piece) {
     const int64_t begin = piece * wide * block;
     work(begin, std::min(count, begin + wide * block));

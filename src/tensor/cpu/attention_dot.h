@@ -39,9 +39,8 @@ SDFT_INLINE void weigh_pairs(const uint16_t* p, int64_t ldp, const uint16_t* x, 
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
     for (int l = 0; l < kRegisters; ++l) {
-      const int64_t left = columns - l * 16;
-      const auto mask = static_cast<__mmask16>(left >= 16 ? 0xffff : left > 0 ? (1u << left) - 1 : 0);
-      _mm512_mask_storeu_ps(y + r * ldy + l * 16, mask, _mm512_mul_ps(sum[r][l], _mm512_set1_ps(factor[r])));
+      _mm512_mask_storeu_ps(y + r * ldy + l * 16, first_lanes(columns - l * 16),
+                            _mm512_mul_ps(sum[r][l], _mm512_set1_ps(factor[r])));
     }
 }
 

@@ -11,10 +11,7 @@ namespace {
 template <int kRows>
 SDFT_INLINE void strip_tile(const uint16_t* a, int64_t lda, const uint16_t* strip, int64_t pairs, bool add,
                             float* c, int64_t ldc, int64_t columns) {
-  const auto mask = [&](int64_t left) SDFT_LAMBDA_INLINE {
-    return static_cast<__mmask16>(left >= 16 ? 0xffff : left > 0 ? (1u << left) - 1 : 0);
-  };
-  const __mmask16 masks[2] = {mask(columns), mask(columns - 16)};
+  const __mmask16 masks[2] = {first_lanes(columns), first_lanes(columns - 16)};
   __m512 sum[kRows][2];
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r)

@@ -14,11 +14,14 @@ SDFT_INLINE int64_t whole_registers(int64_t count) {
   return (count + kPairLanes - 1) / kPairLanes * kPairLanes;
 }
 
+// The first `count` lanes of 16, none where it is below 1.
+SDFT_INLINE __mmask16 first_lanes(int64_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : count > 0 ? (1u << count) - 1 : 0);
+}
+
 SDFT_INLINE __m512i round_32(const float* x, int64_t count) {
-  const auto low = static_cast<__mmask16>(count >= 16 ? 0xffff : (1u << count) - 1);
-  const auto high = static_cast<__mmask16>(count >= 32 ? 0xffff : count > 16 ? (1u << (count - 16)) - 1 : 0);
-  return reinterpret_cast<__m512i>(
-      _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, x + 16), _mm512_maskz_loadu_ps(low, x)));
+  return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(first_lanes(count - 16), x + 16),
+                                                       _mm512_maskz_loadu_ps(first_lanes(count), x)));
 }
 
 SDFT_INLINE __m512i load_32(const uint16_t* x, int64_t count) {
