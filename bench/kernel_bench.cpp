@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/random.h"
@@ -66,6 +67,43 @@ void add_bf16(int64_t rows, int64_t k, int64_t columns) {
     kernels.bf16.pack_back(dy.data(), columns, rows, columns, packed.data());
     kernels.bf16.multiply_back(packed.data(), rows, w.data(), k, columns, 0, k, false, dx.data(), k);
   });
+}
+
+// Weights of few bits; the activations are packed in each call.
+struct Quantised {
+  Quantised(int64_t rows, int64_t width, int64_t columns, int bits, int64_t block)
+      : activations(random_numbers(rows * width)), result(random_numbers(rows * columns)) {
+    w = {columns, width, block, bits, nullptr, nullptr, nullptr};
+    codes.resize(static_cast<size_t>(columns * width * bits / 8), 0x5a);
+    scales.resize(static_cast<size_t>(columns * w.blocks()), 1.0f);
+    w.codes = codes.data();
+    w.scales = scales.data();
+    const int64_t whole = (rows + kPackedRows - 1) / kPackedRows * kPackedRows;
+    numbers.resize(static_cast<size_t>(whole * width));
+    row_scales.resize(static_cast<size_t>(whole * w.blocks()));
+    sums.resize(row_scales.size());
+  }
+  void run(const Kernels& kernels, int64_t rows, int64_t width) {
+    const QuantisedRows packed{numbers.data(), row_scales.data(), sums.data()};
+    kernels.quantised.pack(activations.data(), width, 0, rows, width, w, packed);
+    kernels.quantised.multiply(w, packed, rows, 0, w.columns, false, result.data(), w.columns);
+  }
+
+  QuantisedMatrix w;
+  std::vector<float> activations, result, scales, row_scales;
+  std::vector<uint8_t> codes;
+  std::vector<int16_t> numbers;
+  std::vector<int32_t> sums;
+};
+
+void add_quantised(const std::string& name, int64_t rows, int64_t k, int64_t columns) {
+  const std::string size =
+      " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns);
+  for (const auto& [form, bits, block] : {std::tuple{"int8", 8, 256}, {"q8_0", 8, 32}, {"q4", 4, 32}}) {
+    auto all = std::make_shared<Quantised>(rows, k, columns, bits, block);
+    add("linear_" + std::string(form) + name + size, rows * k * columns,
+        [=](const Kernels& kernels) { all->run(kernels, rows, k); });
+  }
 }
 
 // Weights that no cache holds, as a pass over a model reads them; four bytes (two) of them a multiply-add and
@@ -148,7 +186,11 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   for (const int64_t rows : {1, 6, 64}) add_linear(rows, 576, 576);
   for (const int64_t rows : {1, 16, 64, 1024}) add_bf16(rows, 576, 1536);
-  for (const int64_t rows : {1, 4, 8, 32}) add_from_memory(rows);
+  for (const int64_t rows : {1, 4, 16, 64, 1024}) add_quantised("", rows, 576, 1536);
+  for (const int64_t rows : {1, 4, 8, 32}) {
+    add_from_memory(rows);
+    add_quantised("_from_memory", rows, 576, 65536);
+  }
   add_rows(32, 576);
   add_rows(1, 49152);
   add_attention(128, 64);

@@ -39,7 +39,7 @@ LoraPair begin_random(const LoraLayer& layer, int64_t rank, uint64_t seed) {
 // scale B A is the best approximation of W of that rank: half of each direction's strength in B, half in A.
 LoraPair begin_pissa(const LoraLayer& layer, int64_t rank, double scale) {
   stop_if_interrupted();
-  const auto [u, s, vh] = at::linalg_svd(layer.weight.to(at::kFloat), false);
+  const auto [u, s, vh] = at::linalg_svd(ops::widened(layer.weight), false);
   const Tensor root = (s.narrow(0, 0, rank) / scale).sqrt();  // [r]
   LoraPair pair;
   pair.a = (root.unsqueeze(1) * vh.narrow(0, 0, rank)).contiguous();
@@ -118,7 +118,7 @@ void refresh_norms(const Model& model, Adapter& adapter) {
     pair.norm = at::empty({out}, pair.b.options().requires_grad(false));
     for (int64_t row = 0; row < out; row += kRows) {
       const int64_t count = std::min(kRows, out - row);
-      const Tensor rows = at::addmm(layer.weight.narrow(0, row, count).to(at::kFloat),
+      const Tensor rows = at::addmm(ops::widened_rows(layer.weight, row, count),
                                     update.b.narrow(0, row, count), update.a, 1, pair.scale);
       pair.norm.narrow(0, row, count).copy_(at::norm(rows, 2, 1));
     }

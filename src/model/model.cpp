@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "model/lora.h"
-#include "model/tensor_memory.h"
+#include "tensor/memory.h"
 
 namespace sdft {
 
@@ -366,7 +366,8 @@ ops::Head head_of(ModelView model, const Tensor& hidden, const ForwardOptions& o
   const double cap = model->config.final_softcap;
   const LoraPair* lora = head_update(model);
   if (!lora) return {hidden, head_weight(model), cap};
-  const Tensor weight = head_weight(model).to(model->dtype);
+  const Tensor& own = head_weight(model);
+  const Tensor weight = model->dtype == at::kFloat ? ops::widened(own) : own.to(model->dtype);
   const Tensor seen = dropped(hidden, options.dropout, ~uint64_t{0});
   auto low = [&](const Tensor& h, const Tensor& a) {  // [n, r]
     return ops::linear(h.to(a.scalar_type()), a).to(h.scalar_type());

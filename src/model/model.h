@@ -69,10 +69,13 @@ struct LoadOptions {
   // the memory and the same results, for models that are read and not changed.
   bool as_stored = false;
   // auto: as above | f32: widened | bf16: matrices are rounded to bf16 and so is what is multiplied with
-  // them, beside f32 for all else (Model::precision). Only where f32 is computed in.
+  // them, beside f32 for all else (Model::precision) | int8, q4: the same with linear layers and the head in
+  // few bits (tensor/quantised.h); the CPU only. Only where f32 is computed in.
   std::string weights = "auto";
 };
 
+// Whether LoadOptions::weights changes results: whether what is computed is rounded.
+inline bool rounds(const std::string& weights) { return weights != "auto" && weights != "f32"; }
 // "auto" is a GPU where libtorch finds one. Throws Error(kDevice) where the wanted one is not there.
 at::Device resolve_device(const std::string& name);
 // Reads config.json and the weights. Throws Error(kInput) naming file and tensor: missing, truncated, of

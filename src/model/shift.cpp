@@ -40,16 +40,16 @@ struct Update {
 };
 
 Tensor scaled(const Tensor& weight, const Tensor& factor) {
-  return factor.defined() ? weight * factor.to(at::kFloat) : weight;
+  return factor.defined() ? ops::widened(weight) * factor.to(at::kFloat) : weight;
 }
 
 // The difference of these, undefined where they are the same.
 Tensor dense_difference(const Tensor& was, const Tensor& was_factor, const Tensor& is,
                         const Tensor& is_factor) {
   if (!was_factor.defined() && !is_factor.defined())
-    return was.is_same(is) ? Tensor() : ops::widened(is) - was;
-  if (!was.is_same(is)) return scaled(is, is_factor) - scaled(was, was_factor);
-  const Tensor one = at::ones({1, 1}, was.options().dtype(at::kDouble));
+    return was.is_same(is) ? Tensor() : ops::widened(is) - ops::widened(was);
+  if (!was.is_same(is)) return ops::widened(scaled(is, is_factor)) - ops::widened(scaled(was, was_factor));
+  const Tensor one = at::ones({1, 1}, at::TensorOptions().dtype(at::kDouble).device(was.device()));
   return scaled(was, (is_factor.defined() ? is_factor : one) - (was_factor.defined() ? was_factor : one));
 }
 
@@ -71,7 +71,7 @@ double squared_norm(const Matrix& m) {
   for (int64_t row = 0; row < m.dense.size(0); row += kRowsAtATime) {
     stop_if_interrupted();
     const int64_t count = std::min(kRowsAtATime, m.dense.size(0) - row);
-    const Tensor dense = m.dense.narrow(0, row, count).to(at::kDouble);  // [rows, in]
+    const Tensor dense = ops::widened_rows(m.dense, row, count).to(at::kDouble);  // [rows, in]
     sum += dense.square().sum().item<double>();
     if (m.b.defined())
       sum += 2 * (at::matmul(m.b.narrow(0, row, count).t(), dense) * m.a).sum().item<double>();  // [r, in]

@@ -16,7 +16,8 @@
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/skeleton.h"
-#include "model/tensor_memory.h"
+#include "tensor/memory.h"
+#include "tensor/quantised.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -26,13 +27,14 @@ struct Weight {
   std::string name;
   Tensor* tensor;
   std::vector<int64_t> shape;
+  bool linear = false;  // of a linear layer or the head: what few bits are for
 };
 using Weights = std::vector<Weight>;
 
 void add_linear(Weights& list, LinearLayer& linear, const std::string& name, int64_t out, int64_t in,
                 bool bias) {
   linear.name = name;
-  list.push_back({name + ".weight", &linear.weight, {out, in}});
+  list.push_back({name + ".weight", &linear.weight, {out, in}, true});
   if (bias) list.push_back({name + ".bias", &linear.bias, {out}});
 }
 
@@ -113,7 +115,7 @@ Weights weights_of(Model& model) {
   }
   list.push_back({"model.norm.weight", &model.norm, {c.hidden_size}});
   if (!c.tie_word_embeddings)
-    list.push_back({"lm_head.weight", &model.lm_head, {c.vocab_size, c.hidden_size}});
+    list.push_back({"lm_head.weight", &model.lm_head, {c.vocab_size, c.hidden_size}, true});
   return list;
 }
 
@@ -127,6 +129,12 @@ Model without_weights(const ModelConfig& config) {
   return model;
 }
 
+std::optional<ops::WeightBits> few_bits(const LoadOptions& options) {
+  if (options.weights == "int8") return ops::WeightBits::kInt8;
+  if (options.weights == "q4") return ops::WeightBits::kQ4;
+  return {};
+}
+
 Model empty_model(const ModelConfig& config, const LoadOptions& options) {
   Model model = without_weights(config);
   model.device = resolve_device(options.device);
@@ -137,12 +145,15 @@ Model empty_model(const ModelConfig& config, const LoadOptions& options) {
   } else {
     fail_usage("dtype '" + options.dtype + "' is not known", "auto, f32 or bf16");
   }
-  if (options.weights == "bf16") {
+  if (options.weights == "bf16" || few_bits(options)) {
     if (model.dtype != at::kFloat)
-      fail_usage("weights 'bf16' needs dtype f32", "with dtype bf16 everything is computed in bf16");
+      fail_usage("weights '" + options.weights + "' needs dtype f32",
+                 "with dtype bf16 everything is computed in bf16");
+    if (few_bits(options) && !model.device.is_cpu())
+      fail_usage("weights '" + options.weights + "' needs a CPU", "device cpu, or weights bf16");
     model.precision = ops::MatmulPrecision::kBf16;
   } else if (options.weights != "auto" && options.weights != "f32") {
-    fail_usage("weights '" + options.weights + "' is not known", "auto, f32 or bf16");
+    fail_usage("weights '" + options.weights + "' is not known", "auto, f32, bf16, int8 or q4");
   }
   model.rope = make_rope_tables(config.rope, config, model.device);
   model.local_rope = make_rope_tables(config.local_rope, config, model.device);
@@ -250,18 +261,33 @@ at::ScalarType kept_type(const Tensor& stored, const Model& model, const LoadOpt
                      (type == at::kHalf || type == at::kBFloat16);
   return stays ? type : model.dtype;
 }
-}  // namespace
 
-namespace {
+// A head of few bits is a matrix of its own: rows of the embedding are looked up as they are.
+void tie_head(Model& model, const LoadOptions& options, TensorMemory* memory) {
+  if (!model.config.tie_word_embeddings) return;
+  const auto bits = few_bits(options);
+  model.lm_head = bits ? ops::quantised(model.embed, *bits, "the embedding", memory) : model.embed;
+}
+
 // Enough for all of them as they are kept.
 TensorMemory memory_for(const Model& model, const Weights& weights, const StoredWeights& files,
                         const LoadOptions& options) {
-  int64_t bytes = 0;
+  int64_t bytes = 0, tensors = 0;
+  const auto add_quantised = [&](const Weight& weight) {
+    bytes += ops::quantised_bytes(weight.shape, *few_bits(options));
+    tensors += ops::kQuantisedTensors;
+  };
+  if (few_bits(options) && model.config.tie_word_embeddings) add_quantised(weights.front());
   for (const Weight& weight : weights) {
+    if (weight.linear && few_bits(options)) {
+      add_quantised(weight);
+      continue;
+    }
+    ++tensors;
     const Tensor stored = files.get(weight.name);
     bytes += stored.numel() * static_cast<int64_t>(at::elementSize(kept_type(stored, model, options)));
   }
-  return TensorMemory(bytes, static_cast<int64_t>(weights.size()));
+  return TensorMemory(bytes, tensors);
 }
 }  // namespace
 
@@ -288,19 +314,26 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
       fail_input(dir.string(),
                  "tensor '" + weight.name + "' holds whole numbers: quantised weights are not supported",
                  "use the f32, f16 or bf16 folder");
+    const std::string stored_name = files.stored_name(weight.name);
+    if (weight.linear && few_bits(options)) {
+      *weight.tensor = ops::quantised(stored, *few_bits(options),
+                                      dir.string() + ": tensor '" + stored_name + "'", &*memory);
+      files.files.release(stored_name);
+      continue;
+    }
     // A copy in any case: the file may go away or change under a long run.
     const at::ScalarType type = kept_type(stored, model, options);
     *weight.tensor = memory ? memory->take(stored.sizes(), type)
                             : at::empty(stored.sizes(), at::TensorOptions().dtype(type).device(model.device));
     weight.tensor->copy_(stored);
-    files.files.release(files.stored_name(weight.name));
+    files.files.release(stored_name);
   }
   if (!problems.empty())
     fail_input(dir.string(),
                "weights and config.json do not belong together: " + problems +
                    (wrong > kMostProblems ? "; and " + std::to_string(wrong - kMostProblems) + " more" : ""));
   warn_of_unused(dir, model.config, files, weights_of(model));
-  if (model.config.tie_word_embeddings) model.lm_head = model.embed;
+  tie_head(model, options, memory ? &*memory : nullptr);
   return model;
 }
 
@@ -322,9 +355,11 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
       for (float *x = values.data_ptr<float>(), *end = x + values.numel(); x != end; ++x)
         *x = static_cast<float>(random.normal() * deviation);
     }
-    *weight.tensor = values.to(model.device, model.dtype);
+    *weight.tensor = weight.linear && few_bits(options)
+                         ? ops::quantised(values, *few_bits(options), weight.name)
+                         : values.to(model.device, kept_type(values, model, options));
   }
-  if (config.tie_word_embeddings) model.lm_head = model.embed;
+  tie_head(model, options, nullptr);
   return model;
 }
 
@@ -348,7 +383,9 @@ namespace {
 Model converted(Model model, bool copy) {
   model.precision = ops::MatmulPrecision::kFull;
   for (const Weight& weight : weights_of(model))
-    *weight.tensor = weight.tensor->to(model.dtype, /*non_blocking=*/false, copy);
+    *weight.tensor = ops::is_quantised(*weight.tensor)
+                         ? ops::widened(*weight.tensor)
+                         : weight.tensor->to(model.dtype, /*non_blocking=*/false, copy);
   if (model.config.tie_word_embeddings) model.lm_head = model.embed;
   return model;
 }

@@ -40,7 +40,7 @@ Fingerprint seed_fingerprint(const RunContext& run) {
   result.emplace_back("sdft", SDFT_VERSION);
   result.emplace_back("device", device.is_cpu() ? "cpu" : "cuda");
   result.emplace_back("dtype", recipe.dtype != "auto" ? recipe.dtype : device.is_cpu() ? "f32" : "bf16");
-  if (recipe.weights == "bf16") result.emplace_back("weights", recipe.weights);  // the others give the same
+  if (rounds(recipe.weights)) result.emplace_back("weights", recipe.weights);  // the others give the same
   if (!recipe.chat_template_kwargs.empty())
     result.emplace_back("chat_template_kwargs", recipe.chat_template_kwargs.dump());
   if (run.bundle.chat_template.reads_clock()) result.emplace_back("date", recipe.date);

@@ -47,10 +47,9 @@ void add_model(Recipe& r, std::vector<Setting>& list) {
   add("device", &r.device, "auto, cpu or cuda").one_of({"auto", "cpu", "cuda"});
   add("dtype", &r.dtype, "auto (f32 on a CPU, bf16 on a GPU), f32 or bf16").one_of({"auto", "f32", "bf16"});
   add("weights", &r.weights,
-      "auto: matrices as they are stored, computed in f32; f32; bf16: matrices and what is multiplied with "
-      "them "
-      "rounded to bf16")
-      .one_of({"auto", "f32", "bf16"});
+      "auto: matrices as they are stored, computed in f32; f32; bf16, int8, q4: matrices and what is "
+      "multiplied with them rounded to bf16, or to 8 bits beside weights of 8 or 4")
+      .one_of({"auto", "f32", "bf16", "int8", "q4"});
   add("threads", &r.threads, "CPU threads; 0: all").between(0, kMostThreads);
   add("seed", &r.seed, "of sampling, data order and adapter initialisation").changes(kDistill | kTrain);
   add("output_dir", &r.output_dir, "run directory; the same command goes on with what is in it").is_path();

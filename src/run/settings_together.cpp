@@ -100,12 +100,12 @@ void check_adapter_settings(const Recipe& r, const std::string& whose, Problems&
   if (t.loraplus_lr_ratio > 0 && t.loraplus_lr_ratio < 1)
     add("'loraplus_lr_ratio': expected 1 or more, or 0 for none, found " +
         fmt::format("{}", t.loraplus_lr_ratio));
-  if (r.weights == "bf16" && t.finetuning_type == "full")
-    add("'weights': bf16 holds less than full fine-tuning changes; set weights: auto (bf16: true computes in "
-        "it)");
-  if (r.weights == "bf16" && r.dtype == "bf16")
-    add("'weights': bf16 needs dtype f32; with dtype: bf16 everything is computed in bf16");
-  if (r.weights == "bf16" && r.train_from_scratch)
+  if (rounds(r.weights) && t.finetuning_type == "full")
+    add("'weights': " + r.weights +
+        " holds less than full fine-tuning changes; set weights: auto (bf16: true computes in it)");
+  if (rounds(r.weights) && r.dtype == "bf16")
+    add("'weights': " + r.weights + " needs dtype f32; with dtype: bf16 everything is computed in bf16");
+  if (rounds(r.weights) && r.train_from_scratch)
     add("'weights': of a folder's weights; train_from_scratch has none (bf16: true computes in bf16)");
   if (!lora.modules_to_save.empty() && r.dtype == "bf16")
     add("'modules_to_save': needs f32 weights; set dtype: f32");

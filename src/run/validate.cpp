@@ -312,6 +312,8 @@ EvalSet open_task(const RunContext& run, const TaskSettings& task, const std::ve
 double stored_bytes(const RunContext& run) {
   const double all = static_cast<double>(run.bundle.config.parameters()) * 4;
   if (run.recipe.dtype == "bf16" || run.recipe.weights == "bf16") return all / 2;
+  if (run.recipe.weights == "int8") return all / 4;
+  if (run.recipe.weights == "q4") return all / 8;
   double files = 0;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(run.bundle.dir, none))

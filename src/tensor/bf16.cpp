@@ -1,6 +1,7 @@
 // Matrix products of numbers rounded to bf16, with sums in f32, by the own kernels.
 #include "tensor/bf16.h"
 
+#include "tensor/few_bits.h"
 #include "tensor/tasks.h"
 
 namespace sdft::ops {
@@ -35,6 +36,7 @@ Tensor rounded_f32(const Tensor& x) { return widened(rounded_bf16(x)); }
 }  // namespace
 
 Tensor rounded_bf16(const Tensor& x) {
+  if (is_quantised(x)) return quantised_to_bf16(x);
   if (x.scalar_type() != at::kFloat || !x.is_cpu() || !x.is_contiguous()) return x.to(at::kBFloat16);
   Tensor y = at::empty(x.sizes(), x.options().dtype(at::kBFloat16).requires_grad(false));
   auto* to = static_cast<uint16_t*>(y.data_ptr());

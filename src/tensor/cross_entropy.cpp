@@ -1,6 +1,6 @@
 // The loss of a language model's head, chunk by chunk: logits of a chunk of rows are made, turned into the
 // loss and the gradient at once, and thrown away.
-#include "tensor/operations.h"
+#include "tensor/few_bits.h"
 
 namespace sdft::ops {
 
@@ -69,6 +69,7 @@ struct LinearCrossEntropy : Function<LinearCrossEntropy> {
                         MatmulPrecision precision) {
     at::NoGradGuard no_grad;
     const int64_t rows = hidden.size(0), chunk = chunk_rows(weight.size(0));
+    const Tensor back = for_gradient(weight);
     Tensor total = at::zeros({}, hidden.options().dtype(at::kFloat));
     Tensor dhidden = at::empty_like(hidden);
     Tensor dweight = weight_too ? at::zeros_like(weight) : Tensor();
@@ -80,7 +81,7 @@ struct LinearCrossEntropy : Function<LinearCrossEntropy> {
       Tensor losses = cross_entropy(logits, targets.narrow(0, begin, count), w, true);
       if (slope.defined()) logits *= slope;
       total += (losses * w).sum();
-      dhidden.narrow(0, begin, count).copy_(product(logits, false, weight, false, precision));
+      dhidden.narrow(0, begin, count).copy_(product(logits, false, back, false, precision));
       if (weight_too) dweight += product(logits, true, h, false, precision);
     }
     ctx->save_for_backward({dhidden, dweight});

@@ -2,12 +2,15 @@
 // not depend on one another.
 #include "tensor/bf16.h"
 #include "tensor/cpu/scratch.h"
+#include "tensor/few_bits.h"
 #include "tensor/operations.h"
 #include "tensor/tasks.h"
 
 namespace sdft::ops {
 
 namespace {
+Tensor in_rows(const Tensor& weight) { return is_quantised(weight) ? weight : weight.contiguous(); }
+
 bool for_inference() { return !at::GradMode::is_enabled(); }
 
 struct Linear : Function<Linear> {
@@ -53,6 +56,10 @@ void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end,
 }
 
 void add_product(const Tensor& x, const Tensor& weight, MatmulPrecision precision, bool add, Tensor& y) {
+  if (is_quantised(weight)) {
+    if (precision == MatmulPrecision::kBf16) return add_product_quantised(x, weight, add, y);
+    return add_product(x, widened(weight), precision, add, y);
+  }
   if (precision == MatmulPrecision::kBf16) return add_product_bf16(x, weight, add, y);
   const int64_t columns = weight.size(0);
   for_columns(columns, 32, x.size(0), x.size(1),
@@ -65,7 +72,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulP
 }
 
 Tensor linear_products(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
-  const Tensor flat = x.contiguous(), w = weight.contiguous();
+  const Tensor flat = x.contiguous(), w = in_rows(weight);
   const Tensor y = wants_gradient({x, weight}) ? Linear::apply(flat, w, precision)
                                                : product(flat, false, w, true, precision);
   return bias.defined() ? y + bias : y;
@@ -74,7 +81,7 @@ Tensor linear_products(const Tensor& x, const Tensor& weight, const Tensor& bias
 Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
   Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
   if (bias.defined()) y.copy_(bias.expand_as(y));
-  add_product(x.contiguous(), weight.contiguous(), precision, bias.defined(), y);
+  add_product(x.contiguous(), in_rows(weight), precision, bias.defined(), y);
   return y;
 }
 
@@ -94,7 +101,7 @@ Tensor add_linear_kernels(const Tensor& sum, const Tensor& x, const Tensor& weig
                           MatmulPrecision precision) {
   Tensor y = sum;  // the same memory
   if (bias.defined()) y += bias;
-  add_product(x.contiguous(), weight.contiguous(), precision, true, y);
+  add_product(x.contiguous(), in_rows(weight), precision, true, y);
   return y;
 }
 

@@ -2,7 +2,7 @@
 // teacher are made, the loss and its gradient by autograd, and all of it thrown away.
 #include <torch/csrc/autograd/autograd.h>
 
-#include "tensor/operations.h"
+#include "tensor/few_bits.h"
 
 namespace sdft::ops {
 namespace {
@@ -11,6 +11,7 @@ int64_t chunk_rows(int64_t vocabulary) { return std::max<int64_t>(16, (int64_t{1
 
 struct Job {
   Head student, teacher;
+  Tensor back;  // the student's weight as gradients go through it
   Tensor targets, weights, given;
   RowLoss loss;
   MatmulPrecision precision;
@@ -50,7 +51,7 @@ Tensor sum_chunks(const Job& job, bool gradient, Tensor* dhidden, Tensor* dweigh
     if (!gradient) continue;
     const Tensor delta = torch::autograd::grad({value}, {logits})[0];
     at::NoGradGuard no_grad;
-    dhidden->narrow(0, begin, count).copy_(product(delta, false, weight, false, job.precision));
+    dhidden->narrow(0, begin, count).copy_(product(delta, false, job.back, false, job.precision));
     if (job.weight_too)
       *dweight += product(delta, true, hidden.narrow(0, begin, count), false, job.precision);
   }
@@ -83,9 +84,17 @@ Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targe
     other = {teacher.hidden.detach(), shared ? own : widened_for(hidden, teacher.weight.detach(), precision),
              teacher.cap};
   }
-  const Job job{{hidden.detach(), own, student.cap}, other, targets, weights, given, loss, precision,
+  const bool gradient = wants_gradient({hidden, student.weight});
+  const Job job{{hidden.detach(), own, student.cap},
+                other,
+                gradient ? for_gradient(own) : own,
+                targets,
+                weights,
+                given,
+                loss,
+                precision,
                 student.weight.requires_grad()};
-  if (wants_gradient({hidden, student.weight})) return LinearLoss::apply(hidden, student.weight, job);
+  if (gradient) return LinearLoss::apply(hidden, student.weight, job);
   return sum_chunks(job, false, nullptr, nullptr);
 }
 

@@ -10,6 +10,7 @@ namespace sdft::ops {
 // The implementations: *_kernels by the own kernels, *_aten composed of libtorch's operations.
 decltype(product) product_onednn, product_aten;
 decltype(product) product_bf16, product_rounded;
+decltype(product_quantised) product_quantised_kernels, product_quantised_aten;
 decltype(linear) linear_products, linear_kernels, linear_aten;
 decltype(add_linear) add_linear_kernels, add_linear_aten;
 decltype(rms_norm) rms_norm_kernels, rms_norm_aten;
@@ -59,6 +60,7 @@ const Row kTable[] = {
     row(kProduct, at::kCPU, at::kFloat, Tier::kOneDnn, product_onednn),
     row(kProductBf16, at::kCPU, at::kFloat, Tier::kAvx512Bf16, product_bf16),
     row(kProductBf16, at::kCPU, at::kFloat, Tier::kOneDnn, product_rounded),
+    row(kProductQuantised, at::kCPU, at::kFloat, Tier::kBaseline, product_quantised_kernels),
     row(kLinear, at::kCPU, at::kFloat, Tier::kOneDnn, linear_products),
     row(kLinearInference, at::kCPU, at::kFloat, Tier::kBaseline, linear_kernels),
     row(kAddLinear, at::kCPU, at::kFloat, Tier::kBaseline, add_linear_kernels),
@@ -76,6 +78,7 @@ const Row kTable[] = {
 
     row(kProduct, kAnyDevice, kAnyType, Tier::kAten, product_aten),
     row(kProductBf16, kAnyDevice, kAnyType, Tier::kAten, product_aten),
+    row(kProductQuantised, kAnyDevice, kAnyType, Tier::kAten, product_quantised_aten),
     row(kLinear, kAnyDevice, kAnyType, Tier::kAten, linear_aten),
     row(kLinearInference, kAnyDevice, kAnyType, Tier::kAten, linear_aten),
     row(kAddLinear, kAnyDevice, kAnyType, Tier::kAten, add_linear_aten),

@@ -23,6 +23,9 @@ Tensor cross_entropy(Tensor& logits, const Tensor& targets, const Tensor& weight
 
 inline constexpr Operation<decltype(product)> kProduct{"product"};
 inline constexpr Operation<decltype(product)> kProductBf16{"product, in bf16"};
+// x weight^T with a weight of few bits.
+Tensor product_quantised(const Tensor& x, const Tensor& weight);
+inline constexpr Operation<decltype(product_quantised)> kProductQuantised{"product, of few bits"};
 inline constexpr Operation<decltype(linear)> kLinear{"linear, training"};
 inline constexpr Operation<decltype(linear)> kLinearInference{"linear, inference"};
 inline constexpr Operation<decltype(add_linear)> kAddLinear{"add_linear, inference"};

@@ -28,8 +28,10 @@ namespace ops {
 enum class MatmulPrecision { kFull, kBf16 };
 
 // The same numbers in f32; x itself where it is. Weights may be f16 or bf16 beside x in f32, wherever they
-// take part: results are those of widened weights, bit by bit, at half the memory. They have no gradient.
+// take part: results are those of widened weights, bit by bit, at half the memory. They have no gradient, and
+// neither have those of few bits (quantised.h).
 Tensor widened(const Tensor& x);
+Tensor widened_rows(const Tensor& x, int64_t row, int64_t count);  // of a matrix
 
 // op(A) op(B) of two contiguous matrices; only ATen's records gradients.
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,

@@ -3,11 +3,16 @@
 
 #include "base/error.h"
 #include "tensor/bf16.h"
+#include "tensor/few_bits.h"
 
 namespace sdft::ops {
 
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                MatmulPrecision precision) {
+  if (is_quantised(b) && precision == MatmulPrecision::kBf16) {
+    if (transpose_a || !transpose_b) return product(a, transpose_a, rounded_bf16(b), transpose_b, precision);
+    return find(kProductQuantised, a)(a, b);
+  }
   return find(precision == MatmulPrecision::kBf16 ? kProductBf16 : kProduct, a)(
       a, transpose_a, widened_for(a, b, precision), transpose_b, precision);
 }

@@ -36,8 +36,9 @@ void run_judge(JudgeFlags& flags) {
   load_weights(*bundle, flags.model);
   write_out(judge_outputs(
       flags.files, options, judge_of(*bundle, options.prompt, &interrupted),
-      {flags.model.model, folder_sha256(flags.model.model) + flags.model.load.dtype +
-                              (flags.model.load.weights == "bf16" ? ", weights in bf16" : "")}));
+      {flags.model.model,
+       folder_sha256(flags.model.model) + flags.model.load.dtype +
+           (rounds(flags.model.load.weights) ? ", weights in " + flags.model.load.weights : "")}));
 }
 }  // namespace
 

@@ -16,8 +16,8 @@ void add_loading_flags(CLI::App* command, ModelFlags* flags) {
   command
       ->add_option(
           "--weights", flags->load.weights,
-          "auto (as they are stored, computed in f32), f32, or bf16 (rounded, and what is multiplied "
-          "with them: faster where the processor multiplies bf16)")
+          "auto (as they are stored, computed in f32), f32, or rounded, and what is multiplied with them: "
+          "bf16, int8, or q4 (4 bits by 8)")
       ->type_name("");
   command->add_option("--threads", flags->threads, "CPU threads; 0: all")
       ->type_name("")

@@ -54,6 +54,49 @@ struct Bf16Products {
 inline constexpr int64_t kPackedRows = 16;
 inline int64_t packed_width(int64_t k) { return (k + 31) / 32 * 32; }
 
+// W [columns, k] in few bits. Each `block` of a row's numbers has a scale: they are scale * (code - zero),
+// zero being the middle of the codes, or with offsets scale * code + offset. Codes lie in panels of 16 rows
+// of W, four numbers of each row in turn, [k / 4, 16, 4]. Of 4 bits, a byte holds number p of 32 and, in its
+// upper half, number p + 16: [k / 32, 4, 16, 4]. Rows and numbers that fill up have codes of any kind and
+// scales and offsets of zero.
+struct QuantisedMatrix {
+  int64_t columns, k;  // k: filled up to a multiple of kQuantisedDepth
+  int64_t block;       // a multiple of 16, of 32 where codes have 4 bits; the last one may be shorter
+  int bits;            // 8 or 4
+  const uint8_t* codes;
+  const float* scales;   // [panels, blocks, 16]
+  const float* offsets;  // the same, or null
+
+  int zero() const { return offsets ? 0 : 1 << (bits - 1); }
+  int64_t blocks() const { return (k + block - 1) / block; }
+  int64_t depth(int64_t b) const { return block < k - b * block ? block : k - b * block; }
+  int64_t panel_bytes() const { return 16 * k * bits / 8; }
+};
+inline constexpr int64_t kQuantisedDepth = 64, kQuantisedPanel = 16;
+
+// Activations in 8 bits, with a scale for each block of a row: round(x 127 / max |x|). A block that holds
+// what is not finite has the scale NaN.
+struct QuantisedRows {
+  void* numbers;  // [rows, k], of QuantisedProducts::number_bytes each
+  float* scales;  // [rows, blocks]
+  int32_t* sums;  // the same, of the block's numbers
+};
+
+// Products of weights and activations of few bits. Sums of a block are whole numbers, exact and so the same
+// in every tier; blocks are added up in f32, in their order.
+struct QuantisedProducts {
+  int64_t number_bytes;
+  // Rows [begin, end) of x [.., width], `ldx` apart, into these of `rows`, as w has its blocks. Room is
+  // needed for as many rows as a multiple of kPackedRows.
+  void (*pack)(const float* x, int64_t ldx, int64_t begin, int64_t end, int64_t width,
+               const QuantisedMatrix& w, const QuantisedRows& rows);
+  // Columns [begin, end), whole panels but for the last, of C[rows, columns] = A W^T (+ C with `add`).
+  void (*multiply)(const QuantisedMatrix& w, const QuantisedRows& a, int64_t rows, int64_t begin, int64_t end,
+                   bool add, float* c, int64_t ldc);
+  // A panel's rows as numbers, [16, width]; fewer where W has no more.
+  void (*widen)(const QuantisedMatrix& w, int64_t panel, int64_t width, float* y);
+};
+
 // One tier's functions, for one thread each.
 struct Kernels {
   // Columns [begin, end) of C[rows, N] = A[rows, k] W[N, k]^T (+ C with `add`). Each element is summed in an
@@ -67,6 +110,7 @@ struct Kernels {
   void (*linear_bf16)(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows,
                       int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc);
   Bf16Products bf16;  // null where the tier has no instruction for them
+  QuantisedProducts quantised;
   // y = x to the nearest number of bf16, ties to even.
   void (*round_bf16)(const float* x, int64_t count, uint16_t* y);
   // y = x, of 16 bits.

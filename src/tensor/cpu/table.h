@@ -15,6 +15,12 @@
 #include "tensor/cpu/bf16.h"
 #include "tensor/cpu/bf16_back.h"
 #endif
+#include "tensor/cpu/quantised.h"
+#if SDFT_AMX
+#include "tensor/cpu/quantised_tiles.h"
+#elif SDFT_AVX512_BF16
+#include "tensor/cpu/quantised_dot.h"
+#endif
 #include "tensor/cpu/rms_norm.h"
 #include "tensor/cpu/rope.h"
 #include "tensor/cpu/sampling.h"
@@ -32,31 +38,23 @@ constexpr Bf16Products kBf16Products = {pack_rows_dot, pack_rows_dot, linear_dot
 constexpr Bf16Products kBf16Products = {};
 #endif
 
-constexpr Kernels kTable = {linear,
-                            linear_f16,
-                            linear_bf16,
-                            kBf16Products,
-                            round_bf16,
-                            widen_f16,
-                            widen_bf16,
-                            rms_norm,
-                            rms_norm_backward,
-                            swiglu,
-                            swiglu_backward,
-                            rope,
-                            dropout,
-                            attention<float>,
-                            attention<Bf16>,
-                            attention_backward,
-                            cross_entropy,
-                            adamw,
-                            sum_of_squares,
-                            maximum,
-                            count_at_least,
-                            find_at_least,
-                            softmax_weights,
-                            sum_at_least,
-                            first_beyond};
+#if SDFT_AMX
+constexpr QuantisedProducts kQuantisedProducts = {1, pack_quantised<int8_t>, quantised_tiles,
+                                                  widen_quantised};
+#elif SDFT_AVX512_BF16
+constexpr QuantisedProducts kQuantisedProducts = {1, pack_quantised<int8_t>, quantised_dot, widen_quantised};
+#else
+constexpr QuantisedProducts kQuantisedProducts = {2, pack_quantised<int16_t>, quantised_pairs,
+                                                  widen_quantised};
+#endif
+
+constexpr Kernels kTable = {
+    linear,          linear_f16,         linear_bf16,   kBf16Products,   kQuantisedProducts,
+    round_bf16,      widen_f16,          widen_bf16,    rms_norm,        rms_norm_backward,
+    swiglu,          swiglu_backward,    rope,          dropout,         attention<float>,
+    attention<Bf16>, attention_backward, cross_entropy, adamw,           sum_of_squares,
+    maximum,         count_at_least,     find_at_least, softmax_weights, sum_at_least,
+    first_beyond};
 
 }  // namespace
 }  // namespace sdft::cpu

@@ -1,4 +1,4 @@
-#include "model/tensor_memory.h"
+#include "tensor/memory.h"
 
 #include <sys/mman.h>
 
