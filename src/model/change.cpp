@@ -8,7 +8,7 @@ void scale_change(Model& tuned, const Model& seed, double scale) {
   at::NoGradGuard no_grad;
   Model before = seed;  // shares the tensors
   for (auto& [name, now] : named_parameters(tuned)) {
-    const Tensor was = find_weight(before, name)->to(at::kFloat);
+    const Tensor was = ops::widened(*find_weight(before, name));
     now->copy_(was + scale * (now->to(at::kFloat) - was));
   }
 }
@@ -37,7 +37,7 @@ void scale_change(Adapter& adapter, const Model& seed, double scale) {
   }
   Model before = seed;
   for (auto& [name, weight] : adapter.replaced) {
-    const Tensor was = find_weight(before, name)->to(at::kFloat);
+    const Tensor was = ops::widened(*find_weight(before, name));
     weight.copy_(was + scale * (weight.to(at::kFloat) - was));
   }
 }

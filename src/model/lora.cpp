@@ -6,6 +6,7 @@
 #include "base/interrupt.h"
 #include "base/random.h"
 #include "model/lora_layers.h"
+#include "tensor/quantised.h"
 
 namespace sdft {
 
@@ -147,7 +148,10 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
   }
   for (const std::string& module : config.modules_to_save) {
     const std::string name = weight_name(module == "lm_head" ? kHeadLayer : kEmbedLayer);
-    adapter.replaced[name] = find_weight(model, name)->to(model.dtype, /*non_blocking=*/false, /*copy=*/true);
+    const Tensor& own = *find_weight(model, name);
+    adapter.replaced[name] = ops::is_quantised(own)
+                                 ? ops::widened(own)
+                                 : own.to(model.dtype, /*non_blocking=*/false, /*copy=*/true);
   }
   refresh_norms(model, adapter);
   for (auto& [name, pair] : adapter.pairs)

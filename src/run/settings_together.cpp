@@ -71,7 +71,10 @@ void check_replay_settings(const Recipe& r, const std::string& whose, Problems& 
         "of it)");
 }
 
-void check_change_settings(const Recipe& r, const std::string& whose, Problems& problems) {
+void check_change_settings(const Recipe& r, Change change, const std::string& whose, Problems& problems) {
+  if (change == Change::kPruning && rounds(r.weights))
+    problems.add(whose + "'weights': pruning makes a whole model, for which " + r.weights +
+                 " has not the numbers; set weights: auto");
   if (!r.adapter_name_or_path.empty())
     problems.add(whose +
                  "'adapter_name_or_path': the way back to a seed with an adapter is not known; merge "
@@ -149,7 +152,7 @@ void check_together(const Recipe& recipe, Problems& problems) {
     if (find_method(variant.method).rewrites) check_rewriting_settings(own, whose, problems);
     if (find_method(variant.method).on_policy) check_on_policy_settings(own, whose, problems);
     if (find_method(variant.method).change != Change::kNone) {
-      check_change_settings(own, whose, problems);
+      check_change_settings(own, find_method(variant.method).change, whose, problems);
       continue;
     }
     if (whose.empty() && std::exchange(trained, true)) continue;

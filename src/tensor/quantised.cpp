@@ -152,7 +152,7 @@ Tensor quantised(const Tensor& weight, WeightBits bits, const std::string& name,
     }
   });
   if (!finite) fail_input(name, "holds numbers that are not finite");
-  return at::detail::make_tensor<Impl>(c10::DispatchKeySet(kBackend), caffe2::TypeMeta::Make<float>(),
+  return at::detail::make_tensor<Impl>(c10::DispatchKeySet(kBackend), caffe2::TypeMeta::Make<c10::quint8>(),
                                        c10::Device(at::kCPU), Handle(storage), weight.sizes());
 }
 
@@ -199,15 +199,17 @@ Tensor product_quantised_kernels(const Tensor& x, const Tensor& weight) {
   return y;
 }
 
-// The same factors in f32.
+// The same factors in f32. Rounding has no slope: the gradient is that of the numbers as they were.
 Tensor product_quantised_aten(const Tensor& x, const Tensor& weight) {
   const QuantisedMatrix& w = storage_of(weight).matrix;
-  const int64_t rows = x.size(0), width = x.size(1);
-  Tensor blocks = at::constant_pad_nd(x, {0, w.k - width}).reshape({rows, w.blocks(), w.block});
-  const Tensor scale = blocks.abs().amax(-1, true) / 127;
-  blocks = at::where(scale > 0, (blocks / scale).round() * scale, scale);  // NaN stays
-  return at::matmul(blocks.reshape({rows, w.k}).narrow(1, 0, width),
-                    quantised_rows(weight, 0, w.columns).t());
+  const int64_t rows = x.size(0), width = x.size(1), whole = w.blocks() * w.block;
+  const Tensor blocks =
+      at::constant_pad_nd(x.detach(), {0, whole - width}).reshape({rows, w.blocks(), w.block});
+  const Tensor scale = blocks.abs().amax(-1, true) / 127;                               // [rows, blocks, 1]
+  const Tensor rounded = at::where(scale > 0, (blocks / scale).round() * scale, scale)  // NaN stays
+                             .reshape({rows, whole})
+                             .narrow(1, 0, width);
+  return at::matmul(x + (rounded - x.detach()), quantised_rows(weight, 0, w.columns).t());
 }
 
 }  // namespace sdft::ops

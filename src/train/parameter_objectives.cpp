@@ -24,7 +24,7 @@ Tensor squared_update(const LoraPair& pair, const LoraPair* seed) {
 // With DoRA's factors f, || f (W + s B A) - W ||^2, row by row (f - 1)^2 ||w||^2 + 2 (f - 1) f s w BA +
 // f^2 s^2 ||BA||^2. The norms in f are constants, as in the forward pass.
 Tensor squared_change(const Tensor& weight, const LoraPair& pair) {
-  const Tensor w = weight.to(at::kFloat), f = dora_factor(pair), b = pair.scale * pair.b;
+  const Tensor w = ops::widened(weight), f = dora_factor(pair), b = pair.scale * pair.b;
   const Tensor ww = w.square().sum(1), wba = (at::mm(w, pair.a.t()) * b).sum(1),  // [out]
       baba = (at::mm(b, at::mm(pair.a, pair.a.t())) * b).sum(1);
   return ((f - 1).square() * ww + 2 * (f - 1) * f * wba + f.square() * baba).sum();
@@ -56,8 +56,8 @@ class L2Sp final : public Objective {
             add(squared_change(layer.weight, *pair));
       Model own = *student.weights;  // shares the tensors
       for (const auto& [name, weight] : student.adapter->replaced)
-        add((weight - (seed_.adapter ? seed_.adapter->replacement(name, *find_weight(own, name))
-                                     : *find_weight(own, name)))
+        add((weight - ops::widened(seed_.adapter ? seed_.adapter->replacement(name, *find_weight(own, name))
+                                                 : *find_weight(own, name)))
                 .square()
                 .sum());
     } else {

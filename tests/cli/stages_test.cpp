@@ -131,6 +131,32 @@ TEST_F(Stages, WeightsOf16BitsAreThoseNumbersInF32) {
   }
 }
 
+// Everything but full fine-tuning over weights of few bits, stage by stage as at once.
+TEST_F(Stages, WeightsOfFewBits) {
+  for (const char* weights : {"int8", "q4"}) {
+    const std::vector<std::string> settings = {
+        "baseline=false", "watch_steps=1", "max_steps=2", std::string("weights=") + weights,
+        "variants=[{name: lora, method: sft}, {name: on-policy, method: on_policy}, "
+        "{name: dora, method: sft, use_dora: true, lora_target: [all-linear, embed_tokens, lm_head]}, "
+        "{name: head, method: sft, modules_to_save: [lm_head], objective: l2_sp}, "
+        "{name: pissa, method: sft, init_lora_weights: pissa, objective: kl_to_seed}, "
+        "{name: kept, method: interpolation, after: dora, change_scale: 0.5}]"};
+    const std::string whole = std::string(weights) + "-whole", parts = std::string(weights) + "-parts";
+    good("run", whole, settings);
+    for (const char* stage : {"train", "eval"}) good(stage, parts, settings);
+    EXPECT_EQ(results(whole), results(parts));
+  }
+  const CommandResult full = stage("train", "full", {"weights=int8", "finetuning_type=full"});
+  EXPECT_EQ(full.exit_code, 2);
+  EXPECT_THAT(full.err, HasSubstr("int8 holds less than full fine-tuning changes"));
+  const CommandResult pruned =
+      stage("train", "pruned",
+            {"weights=q4", "baseline=false",
+             "variants=[{name: lora, method: sft}, {name: pruned, method: pruning, after: lora}]"});
+  EXPECT_EQ(pruned.exit_code, 2);
+  EXPECT_THAT(pruned.err, HasSubstr("pruning makes a whole model"));
+}
+
 // All of a change kept is as far from the seed as the training measured at its end, nothing of it is the
 // seed.
 TEST_F(Stages, ChangedModelsAreWatched) {

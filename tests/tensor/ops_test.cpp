@@ -5,7 +5,9 @@
 #include <cmath>
 #include <functional>
 
+#include "base/error.h"
 #include "tensor/kernel_test.h"
+#include "tensor/quantised.h"
 
 namespace sdft {
 namespace {
@@ -285,6 +287,65 @@ TEST_P(Ops, WeightsOf16Bits) {
             << i << ", rows " << rows;
       }
     }
+}
+
+// Weights of few bits: with kFull the numbers that they give widened, with kBf16 those of activations in 8
+// bits; gradients go through the weights' numbers.
+TEST_P(Ops, WeightsOfFewBits) {
+  const auto bf16 = ops::MatmulPrecision::kBf16;
+  for (const ops::WeightBits bits : {ops::WeightBits::kInt8, ops::WeightBits::kQ4})
+    for (const int64_t rows : {1, 3, 17, 40}) {
+      const Tensor x = random_tensor({rows, 300}, "x"), sum = random_tensor({rows, 70}, "sum"),
+                   w = random_tensor({70, 300}, "w"), few = ops::quantised(w, bits, "w"),
+                   wide = ops::widened(few), bias = random_tensor({70}, "bias"), ones = at::ones({rows}),
+                   targets = at::arange(rows) * 7 % 70;
+      const double step = bits == ops::WeightBits::kInt8 ? 1.0 / 254 : 1.0 / 30;
+      EXPECT_TRUE(ops::is_quantised(few) && !ops::is_quantised(w) && few.sizes() == w.sizes());
+      EXPECT_LT((wide - w).abs().max().item<double>(), step * 2.1 * w.abs().max().item<double>());
+      EXPECT_TRUE(ops::widened_rows(few, 3, 50).equal(wide.narrow(0, 3, 50)));
+      EXPECT_TRUE(ops::linear(x, few, bias).equal(ops::linear(x, wide, bias)));
+      EXPECT_TRUE(ops::token_log_probs(x, few, targets).equal(ops::token_log_probs(x, wide, targets)));
+
+      const int64_t block = bits == ops::WeightBits::kInt8 ? 128 : 32;
+      std::vector<Tensor> parts;
+      for (const Tensor& part : x.to(at::kDouble).split(block, 1)) {
+        const Tensor scale = part.abs().amax(1, true) / 127;
+        parts.push_back((part / scale).round() * scale);
+      }
+      const Tensor exact = at::matmul(at::cat(parts, 1), wide.t().to(at::kDouble));
+      const auto near = [&](const Tensor& got, const Tensor& wanted, double most, const std::string& what) {
+        const double error = (got - wanted).norm().item<double>() / wanted.norm().item<double>();
+        EXPECT_LT(error, most) << what << ", rows " << rows;
+      };
+      {
+        at::NoGradGuard no_grad;
+        near(ops::linear(x, few, {}, bf16), exact, 1e-6, "linear");
+        near(ops::linear(x, few, bias, bf16), exact + bias, 1e-6, "with bias");
+        near(ops::add_linear(sum.clone(), x, few, {}, bf16), exact + sum, 1e-6, "added");
+      }
+      const Tensor leaf = x.clone().requires_grad_(true), slope = random_tensor({rows, 70}, "slope");
+      const Tensor y = ops::linear(leaf, few, {}, bf16);
+      near(y.detach(), exact, 1e-6, "with gradient");
+      y.backward(slope);
+      near(leaf.grad(), at::matmul(slope, wide), 0.005, "gradient");
+
+      const Tensor other = x.clone().requires_grad_(true);
+      ops::linear_cross_entropy(other, few, targets, ones, 0, bf16).backward();
+      Tensor delta = at::softmax(exact, 1).to(at::kFloat);
+      delta.scatter_add_(1, targets.unsqueeze(1), at::full({rows, 1}, -1.0));
+      near(other.grad(), at::matmul(delta, wide), 0.005, "gradient of cross entropy");
+      const Tensor third = x.clone().requires_grad_(true);
+      ops::linear_loss(
+          {third, few}, {}, targets, ones,
+          [](const ops::LogitRows& r) {
+            return -at::log_softmax(r.student, 1).gather(1, r.targets.unsqueeze(1)).squeeze(1);
+          },
+          bf16)
+          .backward();
+      near(third.grad(), at::matmul(delta, wide), 0.005, "gradient of a loss");
+    }
+  EXPECT_THROW(ops::quantised(at::full({3, 40}, INFINITY), ops::WeightBits::kInt8, "w"), Error);
+  EXPECT_THROW(ops::quantised(at::full({3, 40}, NAN), ops::WeightBits::kQ4, "w"), Error);
 }
 
 TEST_P(Ops, ScoresOfTokens) {
