@@ -81,10 +81,10 @@ struct Quantised {
     const int64_t whole = (rows + kPackedRows - 1) / kPackedRows * kPackedRows;
     numbers.resize(static_cast<size_t>(whole * width));
     row_scales.resize(static_cast<size_t>(whole * w.blocks()));
-    sums.resize(row_scales.size());
+    starts.resize(row_scales.size());
   }
   void run(const Kernels& kernels, int64_t rows, int64_t width) {
-    const QuantisedRows packed{numbers.data(), row_scales.data(), sums.data()};
+    const QuantisedRows packed{numbers.data(), row_scales.data(), starts.data(), nullptr};
     kernels.quantised.pack(activations.data(), width, 0, rows, width, w, packed);
     kernels.quantised.multiply(w, packed, rows, 0, w.columns, false, result.data(), w.columns);
   }
@@ -93,7 +93,7 @@ struct Quantised {
   std::vector<float> activations, result, scales, row_scales;
   std::vector<uint8_t> codes;
   std::vector<int16_t> numbers;
-  std::vector<int32_t> sums;
+  std::vector<int32_t> starts;
 };
 
 void add_quantised(const std::string& name, int64_t rows, int64_t k, int64_t columns) {

@@ -5,12 +5,13 @@
 
 #include "base/error.h"
 #include "data/turn_end.h"
+#include "model/gguf_folder.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 ModelBundle::ModelBundle(const fs::path& folder)
-    : dir(folder),
+    : dir(model_folder(folder)),
       config(read_config(dir)),
       tokenizer(Tokenizer::load(dir)),
       chat_template(ChatTemplate::load(dir)),

@@ -16,7 +16,7 @@ Tensor GgufFile::get(const std::string& name, at::ScalarType type) const {
   return decode(name, find(name), type);
 }
 
-Tensor GgufFile::get(const std::string& name, int64_t index, at::ScalarType type) const {
+GgufTensor GgufFile::part(const std::string& name, int64_t index) const {
   GgufTensor part = find(name);
   const int64_t parts = part.shape.front();
   if (part.shape.size() < 2 || index < 0 || index >= parts)
@@ -24,7 +24,11 @@ Tensor GgufFile::get(const std::string& name, int64_t index, at::ScalarType type
   part.shape.erase(part.shape.begin());
   part.bytes /= static_cast<size_t>(parts);
   part.data += static_cast<size_t>(index) * part.bytes;
-  return decode(name, part, type);
+  return part;
+}
+
+Tensor GgufFile::get(const std::string& name, int64_t index, at::ScalarType type) const {
+  return decode(name, part(name, index), type);
 }
 
 Tensor GgufFile::decode(const std::string& name, const GgufTensor& stored, at::ScalarType type) const {
@@ -39,7 +43,7 @@ Tensor GgufFile::decode(const std::string& name, const GgufTensor& stored, at::S
     const int64_t count = std::min(kPiece, flat.numel() - begin);
     float* out = piece.data_ptr<float>();
     for (int64_t i = 0; i < count; i += block, bytes += stored.type->bytes)
-      stored.type->decode(bytes, out + i);
+      decode_block(*stored.type, bytes, out + i);
     flat.narrow(0, begin, count)
         .copy_(convert_finite(piece.narrow(0, 0, count), type, where() + ": tensor '" + name + "'"));
   }

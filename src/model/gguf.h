@@ -17,7 +17,8 @@ class GgufFile : public GgufHeader {
   // A copy as f32, f16 or bf16, of the tensor's shape. Error(kInput) where there is no such tensor, or
   // where a number is too large for f16.
   Tensor get(const std::string& name, at::ScalarType type) const;
-  // The same for the index-th part along the first dimension, which is then gone.
+  // The index-th part of a tensor along its first dimension, which is then gone.
+  GgufTensor part(const std::string& name, int64_t index) const;
   Tensor get(const std::string& name, int64_t index, at::ScalarType type) const;
 
  private:

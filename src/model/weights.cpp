@@ -13,6 +13,8 @@
 #include "base/random.h"
 #include "base/work.h"
 #include "model/convert.h"
+#include "model/gguf_folder.h"
+#include "model/gguf_weights.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/skeleton.h"
@@ -129,9 +131,9 @@ Model without_weights(const ModelConfig& config) {
   return model;
 }
 
-std::optional<ops::WeightBits> few_bits(const LoadOptions& options) {
-  if (options.weights == "int8") return ops::WeightBits::kInt8;
-  if (options.weights == "q4") return ops::WeightBits::kQ4;
+std::optional<ops::QuantisedForm> few_bits(const LoadOptions& options) {
+  if (options.weights == "int8") return ops::kInt8;
+  if (options.weights == "q4") return ops::kQ4;
   return {};
 }
 
@@ -256,6 +258,7 @@ void warn_of_unused(const fs::path& dir, const ModelConfig& config, const Stored
 at::ScalarType kept_type(const Tensor& stored, const Model& model, const LoadOptions& options) {
   const at::ScalarType type = stored.scalar_type();
   if (stored.dim() != 2 || model.dtype != at::kFloat) return model.dtype;
+  if (few_bits(options)) return type;  // an embedding, of which rows are looked up
   if (model.precision == ops::MatmulPrecision::kBf16) return at::kBFloat16;
   const bool stays = options.as_stored && options.weights == "auto" && model.device.is_cpu() &&
                      (type == at::kHalf || type == at::kBFloat16);
@@ -267,6 +270,73 @@ void tie_head(Model& model, const LoadOptions& options, TensorMemory* memory) {
   if (!model.config.tie_word_embeddings) return;
   const auto bits = few_bits(options);
   model.lm_head = bits ? ops::quantised(model.embed, *bits, "the embedding", memory) : model.embed;
+}
+
+// How each weight of a GGUF file is kept: in few bits, or as numbers.
+struct Kept {
+  std::optional<ops::QuantisedForm> form;
+  at::ScalarType type = at::kFloat;
+};
+
+Kept kept_of(const Weight& weight, const GgufWeights& file, const Model& model, const LoadOptions& options) {
+  const bool stays =
+      options.as_stored && options.weights == "auto" && model.device.is_cpu() && model.dtype == at::kFloat;
+  if (weight.linear && few_bits(options)) return {few_bits(options)};
+  if (weight.linear && stays && file.form(weight.name)) return {file.form(weight.name)};
+  if (weight.shape.size() < 2 || model.dtype != at::kFloat) return {{}, model.dtype};
+  if ((stays || few_bits(options)) && file.form(weight.name)) return {{}, at::kHalf};  // as import has it
+  if (model.precision == ops::MatmulPrecision::kBf16) return {{}, at::kBFloat16};
+  const uint32_t type = file.type(weight.name).id;
+  return {{},
+          !stays              ? at::kFloat
+          : type == kGgufF16  ? at::kHalf
+          : type == kGgufBf16 ? at::kBFloat16
+                              : at::kFloat};
+}
+
+// A matrix of the file in few bits: its own codes, unless others are asked for.
+Tensor few_bits_of(const std::string& name, const GgufWeights& file, const LoadOptions& options,
+                   TensorMemory* memory) {
+  if (!few_bits(options)) return file.quantised(name, memory);
+  return ops::quantised(file.get(name, at::kFloat), *few_bits(options), name, memory);
+}
+
+Model load_gguf(const fs::path& dir, const LoadOptions& options) {
+  Model model = empty_model(read_config(dir), options);
+  const GgufFile file(fs::canonical(dir / kGgufWeights));  // the name that users know
+  const GgufWeights stored(file, model.config);
+  Weights weights = weights_of(model);
+  if (model.config.tie_word_embeddings)  // the head's own, in few bits where it is stored so
+    weights.push_back({weights.front().name, &model.lm_head, weights.front().shape, true});
+  // What is multiplied with codes is rounded, and so is the cache.
+  for (const Weight& weight : weights)
+    if (kept_of(weight, stored, model, options).form) model.precision = ops::MatmulPrecision::kBf16;
+  int64_t bytes = 0;
+  for (const Weight& weight : weights) {
+    const Kept kept = kept_of(weight, stored, model, options);
+    int64_t count = 1;
+    for (const int64_t n : weight.shape) count *= n;
+    bytes += kept.form ? ops::quantised_bytes(weight.shape, *kept.form)
+                       : count * static_cast<int64_t>(at::elementSize(kept.type));
+  }
+  TensorMemory memory(model.device.is_cpu() ? bytes : 0,
+                      ops::kQuantisedTensors * static_cast<int64_t>(weights.size()));
+  for (const Weight& weight : weights) {
+    stop_if_interrupted();
+    const Kept kept = kept_of(weight, stored, model, options);
+    const bool tied = weight.tensor == &model.lm_head && model.config.tie_word_embeddings;
+    if (kept.form) {
+      *weight.tensor = few_bits_of(weight.name, stored, options, &memory);
+    } else if (tied) {
+      model.lm_head = model.embed;
+    } else if (model.device.is_cpu()) {
+      *weight.tensor = memory.take(weight.shape, kept.type);
+      weight.tensor->copy_(stored.get(weight.name, kept.type));
+    } else {
+      *weight.tensor = stored.get(weight.name, kept.type).to(model.device);
+    }
+  }
+  return model;
 }
 
 // Enough for all of them as they are kept.
@@ -294,6 +364,7 @@ TensorMemory memory_for(const Model& model, const Weights& weights, const Stored
 Model load_model(const fs::path& dir, const LoadOptions& options) {
   current_work = Work::kLoading;
   constexpr size_t kMostProblems = 5;
+  if (fs::exists(dir / kGgufWeights)) return load_gguf(dir, options);
   Model model = empty_model(read_config(dir), options);
   StoredWeights files(dir);
   settle_tied_weights(dir, model.config, files);

@@ -20,7 +20,7 @@ std::vector<fs::path> files_of(const fs::path& dir) {
 
 // By its ending: what loading may read. Others (README.md) change no result.
 bool is_model_file(const fs::path& path) {
-  static const std::vector<std::string> kEndings = {".json",  ".safetensors", ".model",
+  static const std::vector<std::string> kEndings = {".json",  ".safetensors", ".model",   ".gguf",
                                                     ".jinja", ".txt",         ".tiktoken"};
   return std::find(kEndings.begin(), kEndings.end(), path.extension().string()) != kEndings.end();
 }
@@ -29,8 +29,10 @@ bool is_model_file(const fs::path& path) {
 Fingerprint seed_fingerprint(const RunContext& run) {
   const Recipe& recipe = run.recipe;
   Fingerprint result;
-  for (const fs::path& path : files_of(recipe.model_name_or_path)) {
-    if (!is_model_file(path) || (recipe.train_from_scratch && path.extension() == ".safetensors")) continue;
+  for (const fs::path& path : files_of(run.bundle.dir)) {
+    if (!is_model_file(path) ||
+        (recipe.train_from_scratch && (path.extension() == ".safetensors" || path.extension() == ".gguf")))
+      continue;
     result.emplace_back("model file " + path.filename().string(), sha256_file(path));
   }
   if (!recipe.adapter_name_or_path.empty())

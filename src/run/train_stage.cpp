@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "model/gguf_folder.h"
 #include "model/shift.h"
 #include "run/stages.h"
 #include "run/watched.h"
@@ -126,7 +127,7 @@ void save_trained(const Recipe& recipe, const Model& model, const Adapter* adapt
   if (adapter) return save_adapter(*adapter, dir / "adapter", base.string());
   const std::map<std::string, at::ScalarType> types = {
       {"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
-  save_model(model, dir / "model", base, types.at(recipe.save_dtype));
+  save_model(model, dir / "model", model_folder(base), types.at(recipe.save_dtype));
 }
 
 namespace {

@@ -317,7 +317,8 @@ double stored_bytes(const RunContext& run) {
   double files = 0;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(run.bundle.dir, none))
-    if (entry.path().extension() == ".safetensors") files += static_cast<double>(entry.file_size(none));
+    if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".gguf")
+      files += static_cast<double>(entry.file_size(none));
   return files > 0 && !run.recipe.train_from_scratch ? std::min(files, all) : all;
 }
 

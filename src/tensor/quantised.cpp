@@ -26,72 +26,80 @@ int64_t panels_of(int64_t columns) { return (columns + kQuantisedPanel - 1) / kQ
 int64_t filled_up(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
 
 // The matrix without its numbers.
-QuantisedMatrix form_of(at::IntArrayRef shape, WeightBits bits) {
-  const bool whole = bits == WeightBits::kInt8;
-  const int64_t k = filled_up(shape[1], kQuantisedDepth);
-  return {shape[0], k, whole ? 128 : 32, whole ? 8 : 4, nullptr, nullptr, nullptr};
+QuantisedMatrix matrix_of(at::IntArrayRef shape, const QuantisedForm& form) {
+  return {shape[0], filled_up(shape[1], kQuantisedDepth), form.block, form.bits, nullptr, nullptr, nullptr};
 }
 
 int64_t code_bytes(const QuantisedMatrix& w) { return panels_of(w.columns) * w.panel_bytes(); }
 int64_t scale_count(const QuantisedMatrix& w) { return panels_of(w.columns) * w.blocks() * kQuantisedPanel; }
 
-Storage room_for(at::IntArrayRef shape, WeightBits bits, TensorMemory* memory) {
+Storage room_for(at::IntArrayRef shape, const QuantisedForm& form, TensorMemory* memory) {
   const auto zeros = [&](int64_t count, at::ScalarType type) {
     return memory ? memory->take({count}, type) : at::zeros({count}, type);
   };
-  const bool whole = bits == WeightBits::kInt8;
   Storage s;
-  s.matrix = form_of(shape, bits);
+  s.matrix = matrix_of(shape, form);
   s.codes = zeros(code_bytes(s.matrix), at::kByte);
   s.scales = zeros(scale_count(s.matrix), at::kFloat);
-  if (!whole) s.offsets = zeros(scale_count(s.matrix), at::kFloat);
+  if (form.offsets) s.offsets = zeros(scale_count(s.matrix), at::kFloat);
   s.matrix.codes = s.codes.data_ptr<uint8_t>();
   s.matrix.scales = s.scales.data_ptr<float>();
-  s.matrix.offsets = whole ? nullptr : s.offsets.data_ptr<float>();
+  s.matrix.offsets = form.offsets ? s.offsets.data_ptr<float>() : nullptr;
   return s;
 }
 
-// A block of a row of W, numbers [p, p + count).
-struct Block {
-  const float* numbers;
-  int64_t column, p, count;
+// A row of W as it is given.
+struct Row {
+  std::vector<uint8_t> codes;
+  std::vector<float> scales, offsets;
 };
+
+void place(const Row& row, int64_t column, const Storage& to) {
+  const QuantisedMatrix& w = to.matrix;
+  const int64_t panel = column / kQuantisedPanel, place = column % kQuantisedPanel;
+  uint8_t* codes = to.codes.data_ptr<uint8_t>() + panel * w.panel_bytes();
+  for (size_t i = 0; i < row.codes.size(); ++i) {
+    const auto p = static_cast<int64_t>(i), half = w.bits == 8 ? p : p / 32 * 16 + p % 16;
+    const bool upper = w.bits == 4 && p % 32 >= 16;
+    codes[(half / 4 * kQuantisedPanel + place) * 4 + half % 4] |=
+        upper ? static_cast<uint8_t>(row.codes[i] << 4) : row.codes[i];
+  }
+  for (size_t b = 0; b < row.scales.size(); ++b) {
+    const int64_t at = (panel * w.blocks() + static_cast<int64_t>(b)) * kQuantisedPanel + place;
+    to.scales.data_ptr<float>()[at] = row.scales[b];
+    if (w.offsets) to.offsets.data_ptr<float>()[at] = row.offsets[b];
+  }
+}
 
 struct Range {
   float smallest, largest;
 };
 
-Range range_of(const Block& block) {
-  Range range{block.numbers[0], block.numbers[0]};
-  for (int64_t i = 0; i < block.count; ++i) {
-    // A sum with NaN is NaN, which no comparison would keep.
-    if (!std::isfinite(block.numbers[i])) return {NAN, NAN};
-    range.smallest = std::min(range.smallest, block.numbers[i]);
-    range.largest = std::max(range.largest, block.numbers[i]);
+// NaN where a number is not finite.
+Range range_of(const float* x, int64_t count) {
+  Range range{x[0], x[0]};
+  for (int64_t i = 0; i < count; ++i) {
+    if (!std::isfinite(x[i])) return {NAN, NAN};
+    range.smallest = std::min(range.smallest, x[i]);
+    range.largest = std::max(range.largest, x[i]);
   }
   return range;
 }
 
-// False where a number is not finite.
-bool quantise(const Block& block, const Storage& to) {
-  const QuantisedMatrix& w = to.matrix;
-  const Range range = range_of(block);
+// A block of numbers; false where one is not finite.
+bool quantise(const float* x, int64_t count, const QuantisedForm& form, uint8_t* codes, float* scale,
+              float* offset) {
+  const Range range = range_of(x, count);
   if (std::isnan(range.smallest)) return false;
-  const int64_t panel = block.column / kQuantisedPanel, row = block.column % kQuantisedPanel;
-  const int64_t at = (panel * w.blocks() + block.p / w.block) * kQuantisedPanel + row;
-  const auto most = static_cast<float>((1 << w.bits) - 1);
+  const int zero = form.offsets ? 0 : 1 << (form.bits - 1);
+  const auto most = static_cast<float>((1 << form.bits) - 1);
   const float size = std::max(-range.smallest, range.largest);
-  const float scale = w.offsets ? (range.largest - range.smallest) / most : size / 127,
-              offset = w.offsets ? range.smallest : 0, inverse = scale > 0 ? 1 / scale : 0;
-  to.scales.data_ptr<float>()[at] = scale;
-  if (w.offsets) to.offsets.data_ptr<float>()[at] = offset;
-  uint8_t* codes = to.codes.data_ptr<uint8_t>() + panel * w.panel_bytes();
-  for (int64_t i = 0; i < block.count; ++i) {
-    const int64_t p = block.p + i, half = w.bits == 8 ? p : p / 32 * 16 + p % 16;
-    const float wanted = std::nearbyint((block.numbers[i] - offset) * inverse) + static_cast<float>(w.zero());
-    const auto code = static_cast<uint8_t>(std::clamp(wanted, 0.0f, most));
-    codes[(half / 4 * kQuantisedPanel + row) * 4 + half % 4] |=
-        w.bits == 4 && p % 32 >= 16 ? static_cast<uint8_t>(code << 4) : code;
+  *scale = form.offsets ? (range.largest - range.smallest) / most : size / static_cast<float>(zero - 1);
+  *offset = form.offsets ? range.smallest : 0;
+  const float inverse = *scale > 0 ? 1 / *scale : 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const float code = std::nearbyint((x[i] - *offset) * inverse) + static_cast<float>(zero);
+    codes[i] = static_cast<uint8_t>(std::clamp(code, 0.0f, most));
   }
   return true;
 }
@@ -108,13 +116,15 @@ struct Rows {
     const QuantisedProducts& products = kernels().quantised;
     numbers = at::empty({whole * w.k * products.number_bytes}, at::kByte);
     scales = at::empty({whole, w.blocks()}, at::kFloat);
-    sums = at::empty({whole, w.blocks()}, at::kInt);
-    view = {numbers.data_ptr(), scales.data_ptr<float>(), sums.data_ptr<int32_t>()};
+    starts = at::empty({whole, w.blocks()}, at::kInt);
+    sums = w.offsets ? at::empty({whole, w.blocks()}, at::kFloat) : Tensor();
+    view = {numbers.data_ptr(), scales.data_ptr<float>(), starts.data_ptr<int32_t>(),
+            w.offsets ? sums.data_ptr<float>() : nullptr};
     at::parallel_for(0, rows, grain(w.k), [&](int64_t begin, int64_t end) {
       products.pack(in(x), width, begin, end, width, w, view);
     });
   }
-  Tensor numbers, scales, sums;
+  Tensor numbers, scales, starts, sums;
   QuantisedRows view;
 };
 
@@ -133,27 +143,41 @@ bool is_quantised(const Tensor& x) {
   return x.defined() && x.key_set().has(kBackend) && dynamic_cast<Impl*>(x.unsafeGetTensorImpl());
 }
 
-int64_t quantised_bytes(at::IntArrayRef shape, WeightBits bits) {
-  const QuantisedMatrix form = form_of(shape, bits);
-  return code_bytes(form) + scale_count(form) * (bits == WeightBits::kInt8 ? 4 : 8);
+int64_t quantised_bytes(at::IntArrayRef shape, const QuantisedForm& form) {
+  const QuantisedMatrix w = matrix_of(shape, form);
+  return code_bytes(w) + scale_count(w) * (form.offsets ? 8 : 4);
 }
 
-Tensor quantised(const Tensor& weight, WeightBits bits, const std::string& name, TensorMemory* memory) {
-  const int64_t columns = weight.size(0), width = weight.size(1);
-  auto storage = std::make_shared<Storage>(room_for(weight.sizes(), bits, memory));
-  std::atomic<bool> finite{true};
+Tensor quantised(at::IntArrayRef shape, const QuantisedForm& form, const GiveRow& give,
+                 TensorMemory* memory) {
+  auto storage = std::make_shared<Storage>(room_for(shape, form, memory));
+  const int64_t columns = shape[0], blocks = (shape[1] + form.block - 1) / form.block;
   at::parallel_for(0, panels_of(columns), 1, [&](int64_t begin, int64_t end) {
-    const int64_t first = begin * kQuantisedPanel, last = std::min(columns, end * kQuantisedPanel);
-    for (int64_t j = first; j < last; ++j) {
-      const Tensor row = weight.select(0, j).to(at::kFloat).contiguous();
-      for (int64_t p = 0; p < width; p += storage->matrix.block)
-        if (!quantise({in(row) + p, j, p, std::min(storage->matrix.block, width - p)}, *storage))
-          finite = false;
+    Row row{std::vector<uint8_t>(static_cast<size_t>(shape[1])),
+            std::vector<float>(static_cast<size_t>(blocks)), std::vector<float>(static_cast<size_t>(blocks))};
+    const int64_t last = std::min(columns, end * kQuantisedPanel);
+    for (int64_t j = begin * kQuantisedPanel; j < last; ++j) {
+      give(j, row.codes.data(), row.scales.data(), row.offsets.data());
+      place(row, j, *storage);
     }
   });
-  if (!finite) fail_input(name, "holds numbers that are not finite");
   return at::detail::make_tensor<Impl>(c10::DispatchKeySet(kBackend), caffe2::TypeMeta::Make<c10::quint8>(),
-                                       c10::Device(at::kCPU), Handle(storage), weight.sizes());
+                                       c10::Device(at::kCPU), Handle(storage), shape);
+}
+
+Tensor quantised(const Tensor& weight, const QuantisedForm& form, const std::string& name,
+                 TensorMemory* memory) {
+  const int64_t width = weight.size(1);
+  std::atomic<bool> finite{true};
+  const auto give = [&](int64_t j, uint8_t* codes, float* scales, float* offsets) {
+    const Tensor row = weight.select(0, j).to(at::kFloat).contiguous();
+    for (int64_t p = 0; p < width; p += form.block, ++scales, ++offsets)
+      if (!quantise(in(row) + p, std::min(form.block, width - p), form, codes + p, scales, offsets))
+        finite = false;
+  };
+  const Tensor result = quantised(weight.sizes(), form, give, memory);
+  if (!finite) fail_input(name, "holds numbers that are not finite");
+  return result;
 }
 
 int64_t bytes_of(const Tensor& weight) {

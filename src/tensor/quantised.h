@@ -10,16 +10,29 @@
 
 namespace sdft::ops {
 
-enum class WeightBits { kInt8, kQ4 };
+// A scale for each `block` of a row's numbers, which are scale * (code - middle) or, with offsets, scale *
+// code
+// + offset. A matrix of few bits is a tensor of shape [out, in] on the CPU without storage: ops::linear,
+// product, widened and the losses know it, ATen's operations refuse it.
+struct QuantisedForm {
+  int bits;       // 8 or 4
+  int64_t block;  // a multiple of 16, of 32 where codes have 4 bits
+  bool offsets;
+};
+inline constexpr QuantisedForm kInt8{8, 64, false}, kQ4{4, 32, true};
 
-// [out, in] f32, f16 or bf16 -> the same numbers in few bits: kInt8 symmetric, scale max |row| / 127; kQ4
-// between the smallest and largest of each 32 of a row. The result is a tensor of shape [out, in] on the CPU
-// without storage: ops::linear, product, widened and the losses know it, ATen's operations refuse it.
-// It lies in `memory` where there is one. Error(kInput) with `name` where a weight is not finite.
-Tensor quantised(const Tensor& weight, WeightBits bits, const std::string& name,
+// [out, in] f32, f16 or bf16 in few bits: without offsets by the largest of a block, with them between its
+// smallest and largest. It lies in `memory` where there is one. Error(kInput) with `name` where a weight is
+// not finite.
+Tensor quantised(const Tensor& weight, const QuantisedForm& form, const std::string& name,
+                 TensorMemory* memory = nullptr);
+// The same of codes that are there: give(row, codes [in], scales [blocks], offsets [blocks]), from several
+// threads at once.
+using GiveRow = std::function<void(int64_t row, uint8_t* codes, float* scales, float* offsets)>;
+Tensor quantised(at::IntArrayRef shape, const QuantisedForm& form, const GiveRow& give,
                  TensorMemory* memory = nullptr);
 // What that takes of the memory, in as many tensors.
-int64_t quantised_bytes(at::IntArrayRef shape, WeightBits bits);
+int64_t quantised_bytes(at::IntArrayRef shape, const QuantisedForm& form);
 inline constexpr int64_t kQuantisedTensors = 3;
 bool is_quantised(const Tensor& x);
 // Bytes that a weight takes, of any type.

@@ -6,12 +6,15 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "cli/run_command.h"
 #include "cli/small_model.h"
 #include "gguf_writer.h"
+#include "model/gguf_folder.h"
 #include "model/gguf_import.h"
 #include "model/gguf_names.h"
 #include "model/model.h"
+#include "tensor/quantised.h"
 #include "testing.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -51,7 +54,25 @@ void add_tokenizer(const fs::path& dir, GgufBytes* file) {
   file->key("tokenizer.chat_template", config["chat_template"]);
 }
 
-std::string as_gguf(const fs::path& dir) {
+// Blocks of any codes, with scales of a hundredth.
+std::string random_blocks(const GgufType& type, int64_t count) {
+  const std::map<std::string, std::vector<size_t>> kScales = {
+      {"Q4_0", {0}},      {"Q4_1", {0, 2}}, {"Q5_0", {0}},    {"Q5_1", {0, 2}}, {"Q8_0", {0}},
+      {"Q2_K", {80, 82}}, {"Q3_K", {108}},  {"Q4_K", {0, 2}}, {"Q5_K", {0, 2}}, {"Q6_K", {208}}};
+  Random random(5, type.name);
+  std::string bytes;
+  for (int64_t i = 0; i < count; i += static_cast<int64_t>(type.elements)) {
+    std::string block(type.bytes, '\0');
+    for (char& byte : block) byte = static_cast<char>(random.below(256));
+    for (const size_t at : kScales.at(type.name))
+      block.replace(at, 2, GgufBytes::little(0x2000 + random.below(64), 2));
+    bytes += block;
+  }
+  return bytes;
+}
+
+// quantised: the type of its matrices, else f32.
+std::string as_gguf(const fs::path& dir, const GgufType* quantised = nullptr) {
   LoadOptions load;
   load.device = "cpu";
   Model model = load_model(dir, load);
@@ -72,6 +93,10 @@ std::string as_gguf(const fs::path& dir) {
     if (name.find("k_proj") != std::string::npos) x = as_llama_cpp_has_it(x, c.num_key_value_heads);
     x = x.contiguous();
     const std::vector<uint64_t> shape(x.sizes().begin(), x.sizes().end());
+    if (quantised && shape.size() == 2) {
+      file.tensor(gguf_name(name, c).name, shape, quantised->id, random_blocks(*quantised, x.numel()));
+      continue;
+    }
     file.tensor(gguf_name(name, c).name, shape, 0,
                 {static_cast<const char*>(x.data_ptr()), static_cast<size_t>(x.nbytes())});
   }
@@ -80,12 +105,19 @@ std::string as_gguf(const fs::path& dir) {
 
 class GgufCommands : public ::testing::Test {
  protected:
-  void SetUp() override { write_small_model(dir_ / "model"); }
+  void SetUp() override {
+    write_small_model(dir_ / "model");
+    ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1);
+  }
+  void TearDown() override { ::unsetenv("XDG_CACHE_HOME"); }
   std::string path(const std::string& name) const { return (dir_ / name).string(); }
-  std::string answer(const std::string& model, const std::string& prompt) {
-    const CommandResult result =
-        run_command({"generate", "--model", path(model), "--prompt", prompt, "--device", "cpu",
-                     "--max_new_tokens", "40", "--temperature", "0"});
+  std::string answer(const std::string& model, const std::string& prompt,
+                     const std::vector<std::string>& more = {}) {
+    std::vector<std::string> command = {"generate", "--model",       path(model), "--prompt",
+                                        prompt,     "--device",      "cpu",       "--max_new_tokens",
+                                        "40",       "--temperature", "0"};
+    command.insert(command.end(), more.begin(), more.end());
+    const CommandResult result = run_command(command);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return result.out;
   }
@@ -115,6 +147,48 @@ TEST_F(GgufCommands, ImportedIsTheSameModel) {
   ASSERT_EQ(half.exit_code, 0) << half.err;
   const SafetensorsFile small(dir_ / "half" / "model.safetensors");
   EXPECT_EQ(small.get("model.norm.weight").scalar_type(), at::kBFloat16);
+}
+
+// A file is a model itself; its codes stay, and are the very numbers that importing makes of them.
+TEST_F(GgufCommands, IsAModelItself) {
+  SmallModel wide;
+  wide.width = 256;
+  wide.layers = 1;
+  write_small_model(dir_ / "wide", wide);
+  for (const uint32_t id : {2, 3, 6, 7, 8, 10, 11, 12, 13, 14}) {
+    const GgufType& type = *find_gguf_type(id);
+    const std::string file = std::string(type.name) + ".gguf", folder = std::string("of-") + type.name;
+    write_text(dir_ / file, as_gguf(dir_ / "wide", &type));
+    const CommandResult imported =
+        run_command({"import", path(file), "--output", path(folder), "--dtype", "f32"});
+    ASSERT_EQ(imported.exit_code, 0) << imported.err;
+    LoadOptions load;
+    load.device = "cpu";
+    load.as_stored = true;
+    Model kept = load_model(model_folder(dir_ / file), load), numbers = load_model(dir_ / folder, load);
+    const auto weights = named_parameters(kept), exact = named_parameters(numbers);
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const auto& [name, weight] = weights[i];
+      EXPECT_EQ(ops::is_quantised(*weight), name.find("proj") != std::string::npos) << name;
+      if (ops::is_quantised(*weight)) {
+        EXPECT_TRUE(at::equal(ops::widened(*weight), *exact[i].second)) << type.name << " " << name;
+      }
+    }
+    EXPECT_EQ(ops::is_quantised(kept.lm_head), kept.config.tie_word_embeddings);
+    EXPECT_EQ(answer(file, "What is 4 plus 9?", {"--weights", "f32"}), answer(folder, "What is 4 plus 9?"));
+    answer(file, "What is 4 plus 9?", {"--weights", "int8"});
+    answer(file, "What is 4 plus 9?");
+  }
+  std::string bad = as_gguf(dir_ / "wide", find_gguf_type(8));
+  const std::string block = random_blocks(*find_gguf_type(8), 32);
+  bad.replace(bad.find(block), 2, GgufBytes::little(0x7c00, 2));
+  write_text(dir_ / "bad.gguf", bad);
+  const CommandResult refused = run_command({"generate", "--model", path("bad.gguf"), "--prompt", "x"});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err, HasSubstr("bad.gguf"));
+  write_text(dir_ / "words.gguf", "words");
+  EXPECT_THAT(run_command({"generate", "--model", path("words.gguf"), "--prompt", "x"}).err,
+              HasSubstr("is not a GGUF file"));
 }
 
 TEST_F(GgufCommands, ImportSaysWhatIsWrong) {

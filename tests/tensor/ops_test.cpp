@@ -293,22 +293,21 @@ TEST_P(Ops, WeightsOf16Bits) {
 // bits; gradients go through the weights' numbers.
 TEST_P(Ops, WeightsOfFewBits) {
   const auto bf16 = ops::MatmulPrecision::kBf16;
-  for (const ops::WeightBits bits : {ops::WeightBits::kInt8, ops::WeightBits::kQ4})
+  for (const ops::QuantisedForm& form : {ops::kInt8, ops::kQ4})
     for (const int64_t rows : {1, 3, 17, 40}) {
       const Tensor x = random_tensor({rows, 300}, "x"), sum = random_tensor({rows, 70}, "sum"),
-                   w = random_tensor({70, 300}, "w"), few = ops::quantised(w, bits, "w"),
+                   w = random_tensor({70, 300}, "w"), few = ops::quantised(w, form, "w"),
                    wide = ops::widened(few), bias = random_tensor({70}, "bias"), ones = at::ones({rows}),
                    targets = at::arange(rows) * 7 % 70;
-      const double step = bits == ops::WeightBits::kInt8 ? 1.0 / 254 : 1.0 / 30;
+      const double step = form.bits == 8 ? 1.0 / 254 : 1.0 / 30;
       EXPECT_TRUE(ops::is_quantised(few) && !ops::is_quantised(w) && few.sizes() == w.sizes());
       EXPECT_LT((wide - w).abs().max().item<double>(), step * 2.1 * w.abs().max().item<double>());
       EXPECT_TRUE(ops::widened_rows(few, 3, 50).equal(wide.narrow(0, 3, 50)));
       EXPECT_TRUE(ops::linear(x, few, bias).equal(ops::linear(x, wide, bias)));
       EXPECT_TRUE(ops::token_log_probs(x, few, targets).equal(ops::token_log_probs(x, wide, targets)));
 
-      const int64_t block = bits == ops::WeightBits::kInt8 ? 128 : 32;
       std::vector<Tensor> parts;
-      for (const Tensor& part : x.to(at::kDouble).split(block, 1)) {
+      for (const Tensor& part : x.to(at::kDouble).split(form.block, 1)) {
         const Tensor scale = part.abs().amax(1, true) / 127;
         parts.push_back((part / scale).round() * scale);
       }
@@ -344,8 +343,8 @@ TEST_P(Ops, WeightsOfFewBits) {
           .backward();
       near(third.grad(), at::matmul(delta, wide), 0.005, "gradient of a loss");
     }
-  EXPECT_THROW(ops::quantised(at::full({3, 40}, INFINITY), ops::WeightBits::kInt8, "w"), Error);
-  EXPECT_THROW(ops::quantised(at::full({3, 40}, NAN), ops::WeightBits::kQ4, "w"), Error);
+  EXPECT_THROW(ops::quantised(at::full({3, 40}, INFINITY), ops::kInt8, "w"), Error);
+  EXPECT_THROW(ops::quantised(at::full({3, 40}, NAN), ops::kQ4, "w"), Error);
 }
 
 TEST_P(Ops, ScoresOfTokens) {

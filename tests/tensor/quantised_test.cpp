@@ -61,8 +61,9 @@ struct Rows {
     const int64_t whole = (rows + kPackedRows - 1) / kPackedRows * kPackedRows;
     numbers.resize(static_cast<size_t>(whole * m.w.k * bytes), 0x55);
     scales.resize(static_cast<size_t>(whole * m.w.blocks()), NAN);
-    sums.resize(scales.size(), 1 << 30);
-    view = {numbers.data(), scales.data(), sums.data()};
+    starts.resize(scales.size(), 1 << 30);
+    sums.resize(scales.size(), NAN);
+    view = {numbers.data(), scales.data(), starts.data(), sums.data()};
     const int64_t half = rows / 2;
     k.quantised.pack(x.data(), m.width, 0, half, m.width, m.w, view);
     k.quantised.pack(x.data(), m.width, half, rows, m.width, m.w, view);
@@ -79,8 +80,8 @@ struct Rows {
   int64_t bytes;
   const Matrix& m;
   std::vector<uint8_t> numbers;
-  std::vector<float> scales;
-  std::vector<int32_t> sums;
+  std::vector<float> scales, sums;
+  std::vector<int32_t> starts;
   QuantisedRows view;
 };
 
@@ -130,7 +131,7 @@ TEST_P(QuantisedKernel, Activations) {
         const float wanted = p < 37 ? std::nearbyint(x[i * 37 + p] * (127 / largest)) : 0;
         EXPECT_EQ(number, static_cast<int>(wanted)) << i << " " << p;
       }
-      EXPECT_EQ(a.sums[static_cast<size_t>(i)], sum);
+      EXPECT_EQ(a.starts[static_cast<size_t>(i)], -128 * sum);
     }
   }
 }

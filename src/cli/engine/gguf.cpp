@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "model/convert.h"
 #include "model/gguf_export.h"
+#include "model/gguf_folder.h"
 #include "model/gguf_import.h"
 #include "model/skeleton.h"
 
@@ -56,7 +57,7 @@ struct ExportFlags {
 void run_export(const ExportFlags& flags) {
   if (fs::exists(flags.output))
     fail_input(flags.output, "is there already", "choose another --output, or remove it");
-  Model model = skeleton(read_config(flags.model.model));
+  Model model = skeleton(read_config(model_folder(flags.model.model)));
   write_gguf_adapter(load_adapter(model, flags.model.adapter), model.config, flags.output);
   write_out(flags.output + "\n");
 }

@@ -37,7 +37,7 @@ void run_judge(JudgeFlags& flags) {
   write_out(judge_outputs(
       flags.files, options, judge_of(*bundle, options.prompt, &interrupted),
       {flags.model.model,
-       folder_sha256(flags.model.model) + flags.model.load.dtype +
+       folder_sha256(bundle->dir) + flags.model.load.dtype +
            (rounds(flags.model.load.weights) ? ", weights in " + flags.model.load.weights : "")}));
 }
 }  // namespace

@@ -6,6 +6,8 @@
 #include "cli/engine/model_flags.h"
 #include "cli/output.h"
 #include "model/convert.h"
+#include "model/gguf_folder.h"
+#include "model/gguf_import.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -19,7 +21,9 @@ struct MergeFlags {
 // "auto": as the model folder's own matrices are.
 at::ScalarType output_type(const MergeFlags& flags) {
   if (flags.dtype != "auto") return float_type(flags.dtype);
-  const ModelFiles files(flags.model.model);
+  const fs::path from = model_folder(flags.model.model);
+  if (fs::exists(from / kGgufWeights)) return gguf_output_type(GgufFile(from / kGgufWeights), "auto");
+  const ModelFiles files(from);
   for (const std::string& name : files.names()) {
     const TensorInfo info = files.info(name);
     if (info.shape.size() < 2) continue;
@@ -39,10 +43,11 @@ void run_merge(const MergeFlags& flags) {
   LoadOptions load;
   load.device = "cpu";
   load.dtype = "f32";
-  Model model = load_model(flags.model.model, load);
+  const fs::path from = model_folder(flags.model.model);
+  Model model = load_model(from, load);
   const Adapter adapter = load_adapter(model, flags.model.adapter);
   merge_adapter(model, adapter);
-  save_model(model, out, flags.model.model, type);
+  save_model(model, out, from, type);
   write_out(out.string() + "\n");
 }
 }  // namespace

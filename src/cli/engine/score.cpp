@@ -10,6 +10,7 @@
 #include "cli/engine/model_flags.h"
 #include "cli/output.h"
 #include "infer/scorer.h"
+#include "model/gguf_folder.h"
 #include "model/safetensors.h"
 
 namespace sdft::cli {
@@ -108,7 +109,7 @@ void dump_logits(const ScoreFlags& flags) {
   set_num_threads(flags.model.threads);
   LoadOptions read = flags.model.load;
   read.as_stored = true;
-  Model model = load_model(flags.model.model, read);
+  Model model = load_model(model_folder(flags.model.model), read);
   Adapter adapter;
   if (!flags.model.adapter.empty()) adapter = load_adapter(model, flags.model.adapter);
   const ModelView tuned(model, &adapter);

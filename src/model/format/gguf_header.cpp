@@ -178,7 +178,7 @@ Entry read_entry(Cursor& cursor, size_t index, const std::string& where) {
   }
   const auto type = cursor.number<uint32_t>(what);
   entry.tensor.type = find_gguf_type(type);
-  if (!entry.tensor.type || !entry.tensor.type->decode)
+  if (!entry.tensor.type || entry.tensor.type->bytes == 0)
     fail_input(place,
                entry.tensor.type ? fmt::format("has the type {}, which is not read", entry.tensor.type->name)
                                  : fmt::format("has the type number {}, which is not known", type),

@@ -33,55 +33,61 @@ float half(const unsigned char* bytes) {
       exponent == 0x1f ? 0xff : exponent + (127 - 15);  // infinity and NaN stay what they are
   return with_bits(sign | wider << 23 | fraction << 13);
 }
-float low(unsigned char byte) { return static_cast<float>(byte & 0xf); }
-float high(unsigned char byte) { return static_cast<float>(byte >> 4); }
 
 void decode_f32(const unsigned char* b, float* y) { *y = load<float>(b); }
 void decode_f16(const unsigned char* b, float* y) { *y = half(b); }
 void decode_bf16(const unsigned char* b, float* y) { *y = with_bits(uint32_t{load<uint16_t>(b)} << 16); }
 
+uint8_t low(unsigned char byte) { return byte & 0xf; }
+uint8_t high(unsigned char byte) { return byte >> 4; }
+// A number of few bits around zero as a code of 8.
+uint8_t centred(int number) { return static_cast<uint8_t>(number + 128); }
+
 // Blocks of 32: a scale, with "_1" a minimum, then the numbers.
 
-void decode_q8_0(const unsigned char* b, float* y) {
-  const float d = half(b);
-  for (int i = 0; i < 32; ++i) y[i] = static_cast<float>(static_cast<int8_t>(b[2 + i])) * d;
+void split_q8_0(const unsigned char* b, uint8_t* codes, float* scales, float*) {
+  scales[0] = half(b);
+  for (int i = 0; i < 32; ++i) codes[i] = centred(static_cast<int8_t>(b[2 + i]));
 }
 
-void decode_q4_0(const unsigned char* b, float* y) {
-  const float d = half(b);
+// Two numbers a byte, the first sixteen in the lower halves.
+void split_halves(const unsigned char* q, uint8_t* codes) {
   for (int i = 0; i < 16; ++i) {
-    y[i] = (low(b[2 + i]) - 8) * d;
-    y[i + 16] = (high(b[2 + i]) - 8) * d;
+    codes[i] = low(q[i]);
+    codes[i + 16] = high(q[i]);
   }
 }
 
-void decode_q4_1(const unsigned char* b, float* y) {
-  const float d = half(b), m = half(b + 2);
-  for (int i = 0; i < 16; ++i) {
-    y[i] = low(b[4 + i]) * d + m;
-    y[i + 16] = high(b[4 + i]) * d + m;
-  }
+void split_q4_0(const unsigned char* b, uint8_t* codes, float* scales, float*) {
+  scales[0] = half(b);
+  split_halves(b + 2, codes);
+}
+
+void split_q4_1(const unsigned char* b, uint8_t* codes, float* scales, float* offsets) {
+  scales[0] = half(b);
+  offsets[0] = half(b + 2);
+  split_halves(b + 4, codes);
 }
 
 // The fifth bits stand together in front of the others.
-float fifth(uint32_t bits, int i) { return static_cast<float>((bits >> i & 1) << 4); }
+uint8_t fifth(uint32_t bits, int i) { return static_cast<uint8_t>((bits >> i & 1) << 4); }
 
-void decode_q5_0(const unsigned char* b, float* y) {
-  const float d = half(b);
-  const auto bits = load<uint32_t>(b + 2);
-  for (int i = 0; i < 16; ++i) {
-    y[i] = (low(b[6 + i]) + fifth(bits, i) - 16) * d;
-    y[i + 16] = (high(b[6 + i]) + fifth(bits, i + 16) - 16) * d;
-  }
+void split_fives(const unsigned char* b, uint8_t* codes) {
+  const auto bits = load<uint32_t>(b);
+  split_halves(b + 4, codes);
+  for (int i = 0; i < 32; ++i) codes[i] |= fifth(bits, i);
 }
 
-void decode_q5_1(const unsigned char* b, float* y) {
-  const float d = half(b), m = half(b + 2);
-  const auto bits = load<uint32_t>(b + 4);
-  for (int i = 0; i < 16; ++i) {
-    y[i] = (low(b[8 + i]) + fifth(bits, i)) * d + m;
-    y[i + 16] = (high(b[8 + i]) + fifth(bits, i + 16)) * d + m;
-  }
+void split_q5_0(const unsigned char* b, uint8_t* codes, float* scales, float*) {
+  scales[0] = half(b);
+  split_fives(b + 2, codes);
+  for (int i = 0; i < 32; ++i) codes[i] = centred(codes[i] - 16);
+}
+
+void split_q5_1(const unsigned char* b, uint8_t* codes, float* scales, float* offsets) {
+  scales[0] = half(b);
+  offsets[0] = half(b + 2);
+  split_fives(b + 4, codes);
 }
 
 // Blocks of 256 ("K"): 8 or 16 groups with small scales of their own, themselves multiples of the block's.
@@ -96,102 +102,115 @@ GroupScale group_scale(const unsigned char* s, int j) {
           static_cast<float>((s[j + 4] >> 4) | (s[j] >> 6) << 4)};
 }
 
-void decode_q2_k(const unsigned char* b, float* y) {
-  const unsigned char *scales = b, *q = b + 16;
+void split_q2_k(const unsigned char* b, uint8_t* codes, float* scales, float* offsets) {
   const float d = half(b + 80), m = half(b + 82);
   for (int group = 0; group < 16; ++group) {
-    const float scale = d * low(scales[group]), minimum = m * high(scales[group]);
-    const unsigned char* from = q + group / 8 * 32 + group % 2 * 16;
+    scales[group] = d * static_cast<float>(low(b[group]));
+    offsets[group] = -(m * static_cast<float>(high(b[group])));
+    const unsigned char* from = b + 16 + group / 8 * 32 + group % 2 * 16;
     const int shift = group % 8 / 2 * 2;
-    for (int i = 0; i < 16; ++i) *y++ = scale * static_cast<float>(from[i] >> shift & 3) - minimum;
+    for (int i = 0; i < 16; ++i) *codes++ = from[i] >> shift & 3;
   }
 }
 
-void decode_q3_k(const unsigned char* b, float* y) {
-  const unsigned char *mask = b, *q = b + 32, *scales = b + 96;
+void split_q3_k(const unsigned char* b, uint8_t* codes, float* scales, float*) {
+  const unsigned char *mask = b, *q = b + 32, *small = b + 96;
   const float d = half(b + 108);
   for (int group = 0; group < 16; ++group) {
-    const int four = group < 8 ? scales[group] & 0xf : scales[group - 8] >> 4;
-    const int two = scales[8 + group % 4] >> group / 4 * 2 & 3;
-    const float scale = d * static_cast<float>((four | two << 4) - 32);
+    const int four = group < 8 ? small[group] & 0xf : small[group - 8] >> 4;
+    const int two = small[8 + group % 4] >> group / 4 * 2 & 3;
+    scales[group] = d * static_cast<float>((four | two << 4) - 32);
     const unsigned char *from = q + group / 8 * 32 + group % 2 * 16, *bit = mask + group % 2 * 16;
     const int shift = group % 8 / 2 * 2;
     for (int i = 0; i < 16; ++i)
-      *y++ = scale * static_cast<float>((from[i] >> shift & 3) - (bit[i] >> group / 2 & 1 ? 0 : 4));
+      *codes++ = centred((from[i] >> shift & 3) - (bit[i] >> group / 2 & 1 ? 0 : 4));
   }
 }
 
-void decode_q4_k(const unsigned char* b, float* y) {
+void split_q4_k(const unsigned char* b, uint8_t* codes, float* scales, float* offsets) {
   const float d = half(b), m = half(b + 2);
   for (int group = 0; group < 8; ++group) {
     const GroupScale s = group_scale(b + 4, group);
-    const float scale = d * s.scale, minimum = m * s.minimum;
+    scales[group] = d * s.scale;
+    offsets[group] = -(m * s.minimum);
     const unsigned char* q = b + 16 + group / 2 * 32;
-    for (int i = 0; i < 32; ++i) *y++ = scale * (group % 2 ? high(q[i]) : low(q[i])) - minimum;
+    for (int i = 0; i < 32; ++i) *codes++ = group % 2 ? high(q[i]) : low(q[i]);
   }
 }
 
-void decode_q5_k(const unsigned char* b, float* y) {
+void split_q5_k(const unsigned char* b, uint8_t* codes, float* scales, float* offsets) {
   const float d = half(b), m = half(b + 2);
   for (int group = 0; group < 8; ++group) {
     const GroupScale s = group_scale(b + 4, group);
-    const float scale = d * s.scale, minimum = m * s.minimum;
+    scales[group] = d * s.scale;
+    offsets[group] = -(m * s.minimum);
     const unsigned char *bit = b + 16, *q = b + 48 + group / 2 * 32;
-    for (int i = 0; i < 32; ++i)
-      *y++ = scale * ((group % 2 ? high(q[i]) : low(q[i])) + fifth(bit[i], group)) - minimum;
+    for (int i = 0; i < 32; ++i) *codes++ = (group % 2 ? high(q[i]) : low(q[i])) | fifth(bit[i], group);
   }
 }
 
-void decode_q6_k(const unsigned char* b, float* y) {
-  const unsigned char* scales = b + 192;
+void split_q6_k(const unsigned char* b, uint8_t* codes, float* scales, float*) {
   const float d = half(b + 208);
-  for (int group = 0; group < 8; ++group) {  // of 32, with a scale for each half
-    const unsigned char *ql = b + group / 4 * 64 + group % 2 * 32, *qh = b + 128 + group / 4 * 32;
+  for (int group = 0; group < 16; ++group)
+    scales[group] = d * static_cast<float>(static_cast<int8_t>(b[192 + group]));
+  for (int part = 0; part < 8; ++part) {  // of 32
+    const unsigned char *ql = b + part / 4 * 64 + part % 2 * 32, *qh = b + 128 + part / 4 * 32;
     for (int i = 0; i < 32; ++i) {
-      const float scale = d * static_cast<float>(static_cast<int8_t>(scales[group * 2 + i / 16]));
-      const int four = group % 4 < 2 ? ql[i] & 0xf : ql[i] >> 4, two = qh[i] >> group % 4 * 2 & 3;
-      *y++ = scale * static_cast<float>((four | two << 4) - 32);
+      const int four = part % 4 < 2 ? ql[i] & 0xf : ql[i] >> 4, two = qh[i] >> part % 4 * 2 & 3;
+      *codes++ = centred((four | two << 4) - 32);
     }
   }
 }
 
+constexpr GgufForm kNumbers = {0, 0, false};
 constexpr GgufType kBlockTypes[] = {
-    {kGgufF32, "F32", 1, 4, decode_f32},
-    {kGgufF16, "F16", 1, 2, decode_f16},
-    {2, "Q4_0", 32, 18, decode_q4_0},
-    {3, "Q4_1", 32, 20, decode_q4_1},
-    {6, "Q5_0", 32, 22, decode_q5_0},
-    {7, "Q5_1", 32, 24, decode_q5_1},
-    {8, "Q8_0", 32, 34, decode_q8_0},
-    {10, "Q2_K", 256, 84, decode_q2_k},
-    {11, "Q3_K", 256, 110, decode_q3_k},
-    {12, "Q4_K", 256, 144, decode_q4_k},
-    {13, "Q5_K", 256, 176, decode_q5_k},
-    {14, "Q6_K", 256, 210, decode_q6_k},
-    {kGgufBf16, "BF16", 1, 2, decode_bf16},
-    {9, "Q8_1", 0, 0, nullptr},
-    {15, "Q8_K", 0, 0, nullptr},
-    {16, "IQ2_XXS", 0, 0, nullptr},
-    {17, "IQ2_XS", 0, 0, nullptr},
-    {18, "IQ3_XXS", 0, 0, nullptr},
-    {19, "IQ1_S", 0, 0, nullptr},
-    {20, "IQ4_NL", 0, 0, nullptr},
-    {21, "IQ3_S", 0, 0, nullptr},
-    {22, "IQ2_S", 0, 0, nullptr},
-    {23, "IQ4_XS", 0, 0, nullptr},
-    {24, "I8", 0, 0, nullptr},
-    {25, "I16", 0, 0, nullptr},
-    {26, "I32", 0, 0, nullptr},
-    {27, "I64", 0, 0, nullptr},
-    {28, "F64", 0, 0, nullptr},
-    {29, "IQ1_M", 0, 0, nullptr},
-    {34, "TQ1_0", 0, 0, nullptr},
-    {35, "TQ2_0", 0, 0, nullptr},
-    {39, "MXFP4", 0, 0, nullptr},
-    {40, "NVFP4", 0, 0, nullptr},
+    {kGgufF32, "F32", 1, 4, decode_f32, kNumbers, nullptr},
+    {kGgufF16, "F16", 1, 2, decode_f16, kNumbers, nullptr},
+    {2, "Q4_0", 32, 18, nullptr, {4, 32, false}, split_q4_0},
+    {3, "Q4_1", 32, 20, nullptr, {4, 32, true}, split_q4_1},
+    {6, "Q5_0", 32, 22, nullptr, {8, 32, false}, split_q5_0},
+    {7, "Q5_1", 32, 24, nullptr, {8, 32, true}, split_q5_1},
+    {8, "Q8_0", 32, 34, nullptr, {8, 32, false}, split_q8_0},
+    {10, "Q2_K", 256, 84, nullptr, {8, 16, true}, split_q2_k},
+    {11, "Q3_K", 256, 110, nullptr, {8, 16, false}, split_q3_k},
+    {12, "Q4_K", 256, 144, nullptr, {4, 32, true}, split_q4_k},
+    {13, "Q5_K", 256, 176, nullptr, {8, 32, true}, split_q5_k},
+    {14, "Q6_K", 256, 210, nullptr, {8, 16, false}, split_q6_k},
+    {kGgufBf16, "BF16", 1, 2, decode_bf16, kNumbers, nullptr},
+    {9, "Q8_1", 0, 0, nullptr, kNumbers, nullptr},
+    {15, "Q8_K", 0, 0, nullptr, kNumbers, nullptr},
+    {16, "IQ2_XXS", 0, 0, nullptr, kNumbers, nullptr},
+    {17, "IQ2_XS", 0, 0, nullptr, kNumbers, nullptr},
+    {18, "IQ3_XXS", 0, 0, nullptr, kNumbers, nullptr},
+    {19, "IQ1_S", 0, 0, nullptr, kNumbers, nullptr},
+    {20, "IQ4_NL", 0, 0, nullptr, kNumbers, nullptr},
+    {21, "IQ3_S", 0, 0, nullptr, kNumbers, nullptr},
+    {22, "IQ2_S", 0, 0, nullptr, kNumbers, nullptr},
+    {23, "IQ4_XS", 0, 0, nullptr, kNumbers, nullptr},
+    {24, "I8", 0, 0, nullptr, kNumbers, nullptr},
+    {25, "I16", 0, 0, nullptr, kNumbers, nullptr},
+    {26, "I32", 0, 0, nullptr, kNumbers, nullptr},
+    {27, "I64", 0, 0, nullptr, kNumbers, nullptr},
+    {28, "F64", 0, 0, nullptr, kNumbers, nullptr},
+    {29, "IQ1_M", 0, 0, nullptr, kNumbers, nullptr},
+    {34, "TQ1_0", 0, 0, nullptr, kNumbers, nullptr},
+    {35, "TQ2_0", 0, 0, nullptr, kNumbers, nullptr},
+    {39, "MXFP4", 0, 0, nullptr, kNumbers, nullptr},
+    {40, "NVFP4", 0, 0, nullptr, kNumbers, nullptr},
 };
 
 }  // namespace
+
+void decode_block(const GgufType& type, const unsigned char* block, float* out) {
+  if (type.decode) return type.decode(block, out);
+  uint8_t codes[kGgufBlock];
+  float scales[kGgufGroups], offsets[kGgufGroups];
+  type.split(block, codes, scales, offsets);
+  const auto group = static_cast<size_t>(type.form.group);
+  for (size_t i = 0; i < type.elements; ++i)
+    out[i] = type.form.offsets ? scales[i / group] * static_cast<float>(codes[i]) + offsets[i / group]
+                               : scales[i / group] * static_cast<float>(codes[i] - type.form.zero());
+}
 
 const GgufType* find_gguf_type(uint32_t id) {
   for (const GgufType& type : kBlockTypes)

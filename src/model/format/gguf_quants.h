@@ -6,14 +6,31 @@
 
 namespace sdft {
 
+// What the numbers of a quantised type are: scale * (code - zero), zero being the middle of the codes' bits,
+// or with offsets scale * code + offset; a scale for each `group` of them.
+struct GgufForm {
+  int bits;  // 8 or 4, of a code; 0: the numbers themselves are stored
+  int group;
+  bool offsets;
+
+  int zero() const { return offsets ? 0 : 1 << (bits - 1); }
+};
+
 // A tensor is stored block after block, each `elements` neighbours of a row in `bytes` bytes.
 struct GgufType {
   uint32_t id;
   const char* name;
-  size_t elements, bytes;  // 0: a type that is known by its name only
-  // One block to f32, rounded as ggml's own dequantisation rounds.
-  void (*decode)(const unsigned char* block, float* out);
+  size_t elements, bytes;                                  // 0: a type that is known by its name only
+  void (*decode)(const unsigned char* block, float* out);  // of numbers
+  // Of codes: one of each number, one scale (and offset, where there are any) of each group.
+  GgufForm form;
+  void (*split)(const unsigned char* block, uint8_t* codes, float* scales, float* offsets);
 };
+
+constexpr size_t kGgufBlock = 256, kGgufGroups = 16;  // at most
+
+// One block to f32, rounded as ggml's own dequantisation rounds.
+void decode_block(const GgufType& type, const unsigned char* block, float* out);
 
 constexpr uint32_t kGgufF32 = 0, kGgufF16 = 1, kGgufBf16 = 30;
 

@@ -77,9 +77,10 @@ inline constexpr int64_t kQuantisedDepth = 64, kQuantisedPanel = 16;
 // Activations in 8 bits, with a scale for each block of a row: round(x 127 / max |x|). A block that holds
 // what is not finite has the scale NaN.
 struct QuantisedRows {
-  void* numbers;  // [rows, k], of QuantisedProducts::number_bytes each
-  float* scales;  // [rows, blocks]
-  int32_t* sums;  // the same, of the block's numbers
+  void* numbers;    // [rows, k], of QuantisedProducts::number_bytes each
+  float* scales;    // [rows, blocks]
+  int32_t* starts;  // the same: at what a block's sum starts, - zero * sum of the block's numbers
+  float* sums;      // the same: scale * sum of the block's numbers; written where there are offsets
 };
 
 // Products of weights and activations of few bits. Sums of a block are whole numbers, exact and so the same

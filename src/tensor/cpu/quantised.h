@@ -56,13 +56,17 @@ void pack_quantised(const float* x, int64_t ldx, int64_t begin, int64_t end, int
         largest = std::max(largest, bits & 0x7fffffff);
       }
       const Quantiser quantiser = quantiser_of(largest);
-      rows.scales[i * w.blocks() + b] = quantiser.scale;
+      const int64_t at = i * w.blocks() + b;
+      rows.scales[at] = quantiser.scale;
       if (quantiser.inverse == 0) {
         std::memset(to, 0, static_cast<size_t>(depth) * sizeof(Number));
-        rows.sums[i * w.blocks() + b] = 0;
+        rows.starts[at] = 0;
+        if (w.offsets) rows.sums[at] = quantiser.scale;  // zero, or NaN
         continue;
       }
-      rows.sums[i * w.blocks() + b] = quantise(from, count, quantiser.inverse, to);
+      const int32_t sum = quantise(from, count, quantiser.inverse, to);
+      rows.starts[at] = -w.zero() * sum;
+      if (w.offsets) rows.sums[at] = static_cast<float>(sum) * quantiser.scale;
       std::memset(to + count, 0, static_cast<size_t>(depth - count) * sizeof(Number));
     }
 }
@@ -170,15 +174,12 @@ SDFT_INLINE void pair_tile(const QuantisedMatrix& w, const QuantisedRows& a, int
                 *offsets = w.offsets ? w.offsets + (panel * blocks + b) * kQuantisedPanel : nullptr;
     for (int r = 0; r < kRows; ++r) {
       const int64_t at = (i + r) * blocks + b;
-      const int32_t shift = w.zero() * a.sums[at];
       for (int part = 0; part < kSumParts; ++part) {
-        const Sums whole = sum_pairs(sum[r][2 * part], sum[r][2 * part + 1]) - shift;
+        const Sums whole = sum_pairs(sum[r][2 * part], sum[r][2 * part + 1]) + a.starts[at];
         auto* to = reinterpret_cast<Floats*>(total[r] + part * SDFT_VECTOR_LANES);
         *to += __builtin_convertvector(whole, Floats) *
                (*reinterpret_cast<const Floats*>(scales + part * SDFT_VECTOR_LANES) * a.scales[at]);
-        if (offsets)
-          *to += *reinterpret_cast<const Floats*>(offsets + part * SDFT_VECTOR_LANES) *
-                 (static_cast<float>(a.sums[at]) * a.scales[at]);
+        if (offsets) *to += *reinterpret_cast<const Floats*>(offsets + part * SDFT_VECTOR_LANES) * a.sums[at];
       }
     }
   }

@@ -70,7 +70,7 @@ SDFT_INLINE void dot_block(const uint8_t* const (&codes)[kPanels], const int8_t*
 template <int kRows, int kPanels, int kBits>
 SDFT_INLINE void quantised_tile(const QuantisedMatrix& w, const QuantisedRows& a, int64_t i, int64_t panel,
                                 bool add, float* c, int64_t ldc, int64_t columns) {
-  const int64_t blocks = w.blocks(), zero = w.zero();
+  const int64_t blocks = w.blocks();
   const __mmask16 masks[2] = {first_lanes(columns), first_lanes(columns - 16)};
   const int8_t* numbers = static_cast<const int8_t*>(a.numbers) + i * w.k;
   __m512 total[kRows][kPanels];
@@ -84,8 +84,7 @@ SDFT_INLINE void quantised_tile(const QuantisedMatrix& w, const QuantisedRows& a
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 2
-      for (int l = 0; l < kPanels; ++l)
-        sum[r][l] = _mm512_set1_epi32(static_cast<int32_t>(-zero * a.sums[(i + r) * blocks + b]));
+      for (int l = 0; l < kPanels; ++l) sum[r][l] = _mm512_set1_epi32(a.starts[(i + r) * blocks + b]);
     const uint8_t* codes[kPanels];
     for (int l = 0; l < kPanels; ++l)
       codes[l] = w.codes + (panel + l) * w.panel_bytes() + b * w.block * 2 * kBits;
@@ -102,11 +101,8 @@ SDFT_INLINE void quantised_tile(const QuantisedMatrix& w, const QuantisedRows& a
       if (!w.offsets) continue;
       const __m512 offset = _mm512_loadu_ps(w.offsets + at);
 #pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) {
-        const int64_t row = (i + r) * blocks + b;
-        total[r][l] = _mm512_fmadd_ps(offset, _mm512_set1_ps(static_cast<float>(a.sums[row]) * a.scales[row]),
-                                      total[r][l]);
-      }
+      for (int r = 0; r < kRows; ++r)
+        total[r][l] = _mm512_fmadd_ps(offset, _mm512_set1_ps(a.sums[(i + r) * blocks + b]), total[r][l]);
     }
   }
 #pragma GCC unroll 12

@@ -59,8 +59,7 @@ SDFT_INLINE void store_codes(const QuantisedMatrix& w, const QuantisedRows& a, i
   const __m512 scale = _mm512_loadu_ps(scales);
   for (int64_t r = 0; r < rows; ++r, c += ldc) {
     const int64_t at = (i + r) * w.blocks() + b;
-    const __m512i sum =
-        _mm512_sub_epi32(_mm512_loadu_si512(sums + r * 16), _mm512_set1_epi32(w.zero() * a.sums[at]));
+    const __m512i sum = _mm512_add_epi32(_mm512_loadu_si512(sums + r * 16), _mm512_set1_epi32(a.starts[at]));
     const __m512 before = add ? _mm512_maskz_loadu_ps(mask, c) : _mm512_setzero_ps();
     _mm512_mask_storeu_ps(
         c, mask,
