@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <vector>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -64,14 +63,14 @@ void refuse_lfs_pointer(std::string_view bytes, const fs::path& path) {
 // Calls `use` with one piece after the other.
 template <typename Use>
 void read_chunks(int fd, const fs::path& path, Use use) {
-  std::vector<char> chunk(kChunk);
+  const std::unique_ptr<char[]> chunk(new char[kChunk]);  // not zeroed: most files fill little of it
   for (;;) {
     stop_if_interrupted();
-    ssize_t got = ::read(fd, chunk.data(), chunk.size());
+    ssize_t got = ::read(fd, chunk.get(), kChunk);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_errno(path, "read");
     if (got == 0) return;
-    use(std::string_view(chunk.data(), static_cast<size_t>(got)));
+    use(std::string_view(chunk.get(), static_cast<size_t>(got)));
   }
 }
 
@@ -98,7 +97,6 @@ Descriptor open_regular(const fs::path& path, int flags) {
 }
 
 std::string read_text(const fs::path& path, uint64_t most_bytes) {
-  static const std::string hole(kChunk, '\0');
   Descriptor file = open_regular(path, O_RDONLY);
   const uint64_t size = size_of(file.get(), path);
   auto refuse_beyond = [&](uint64_t bytes) {
@@ -110,7 +108,7 @@ std::string read_text(const fs::path& path, uint64_t most_bytes) {
   std::string text;
   read_chunks(file.get(), path, [&](std::string_view chunk) {
     refuse_beyond(text.size() + chunk.size());  // it grew meanwhile
-    if (chunk == hole)
+    if (chunk.size() == kChunk && chunk.find_first_not_of('\0') == std::string_view::npos)
       fail_input(path.string(), "is empty over long stretches (NUL bytes)", "is the file complete?");
     if (text.empty()) text.reserve(size);
     text += chunk;

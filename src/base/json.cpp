@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/json_events.h"
 
 namespace sdft {
 
@@ -35,9 +36,12 @@ std::string place(std::string_view text, size_t at, const std::string& where) {
   return where + ":" + std::to_string(line) + ":" + std::to_string(column);
 }
 
-void check_hazards(std::string_view text, const std::string& where) {
+void check_nul(std::string_view text, const std::string& where) {
   if (const size_t at = text.find('\0'); at != std::string_view::npos)
     fail_input(place(text, at, where), "not valid JSON: it holds a NUL byte");
+}
+
+void check_depth(std::string_view text, const std::string& where) {
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -57,13 +61,47 @@ void check_hazards(std::string_view text, const std::string& where) {
     }
   }
 }
-}  // namespace
 
-template <typename Value>
-Value parse_json(std::string_view text, const std::string& where) {
-  check_hazards(text, where);
+struct TooDeep {};
+
+// nlohmann's events as ours.
+class Forward final : public nlohmann::json::json_sax_t {
+ public:
+  explicit Forward(JsonEvents& events) : events_(events) {}
+  bool null() override { return scalar(nullptr); }
+  bool boolean(bool value) override { return scalar(value); }
+  bool number_integer(number_integer_t value) override { return scalar(value); }
+  bool number_unsigned(number_unsigned_t value) override { return scalar(value); }
+  bool number_float(number_float_t value, const string_t&) override { return scalar(value); }
+  bool string(string_t& text) override { return events_.string(text), true; }
+  bool binary(binary_t&) override { return false; }  // JSON has none
+  bool start_object(std::size_t) override { return start(true); }
+  bool key(string_t& text) override { return events_.key(text), true; }
+  bool end_object() override { return end(); }
+  bool start_array(std::size_t) override { return start(false); }
+  bool end_array() override { return end(); }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override {
+    if (const auto* syntax = dynamic_cast<const nlohmann::json::parse_error*>(&e)) throw *syntax;
+    throw e;
+  }
+
+ private:
+  bool scalar(const nlohmann::json& value) { return events_.scalar(value), true; }
+  bool start(bool object) {
+    if (++depth_ > kDeepest) throw TooDeep();
+    return events_.start(object), true;
+  }
+  bool end() { return --depth_, events_.end(), true; }
+
+  JsonEvents& events_;
+  int depth_ = 0;
+};
+
+// Calls parse(begin, end), and says where and what its errors are.
+template <typename Parse>
+auto with_places(std::string_view text, const std::string& where, Parse parse) {
   try {
-    return Value::parse(Reading{text.data()}, Reading{text.data() + text.size()});
+    return parse(Reading{text.data()}, Reading{text.data() + text.size()});
   } catch (const nlohmann::json::parse_error& e) {
     const size_t at = std::min(text.size(), e.byte > 0 ? e.byte - 1 : 0);
     std::string what = e.what();
@@ -75,6 +113,25 @@ Value parse_json(std::string_view text, const std::string& where) {
     fail_input(place(text, at, where), "not valid JSON: " + what);
   } catch (const nlohmann::json::exception& e) {
     fail_input(where, "not valid JSON: a number is out of range");
+  }
+}
+}  // namespace
+
+template <typename Value>
+Value parse_json(std::string_view text, const std::string& where) {
+  check_nul(text, where);
+  check_depth(text, where);
+  return with_places(text, where, [](Reading begin, Reading end) { return Value::parse(begin, end); });
+}
+
+void read_json_events(std::string_view text, const std::string& where, JsonEvents& events) {
+  check_nul(text, where);
+  Forward forward(events);
+  try {
+    with_places(text, where,
+                [&](Reading begin, Reading end) { return nlohmann::json::sax_parse(begin, end, &forward); });
+  } catch (const TooDeep&) {
+    check_depth(text, where);  // which knows the place
   }
 }
 

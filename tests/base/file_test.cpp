@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/json_events.h"
 #include "base/printable.h"
 #include "base/random.h"
 #include "testing.h"
@@ -197,6 +198,36 @@ TEST(Json, DeepNestingIsRefused) {
               AllOf(HasSubstr("f:1:201"), HasSubstr("nested too deep")));
   EXPECT_THAT(fault([&] { parse_json<nlohmann::json>(deep, "f"); }), HasSubstr("nested too deep"));
   parse_json("[\"" + deep + "\", \"\\\"" + deep + "\"]", "f");  // in a text
+}
+
+TEST(Json, EventsSayWhatATextSays) {
+  struct Log : JsonEvents {
+    std::string log;
+    void start(bool object) override { log += object ? "{" : "["; }
+    void end() override { log += "."; }
+    void key(std::string_view key) override { log += "k" + std::string(key) + " "; }
+    void string(std::string_view text) override { log += "s" + std::string(text) + " "; }
+    void scalar(const nlohmann::json& value) override { log += value.dump() + " "; }
+  };
+  auto events = [](const std::string& text) {
+    Log log;
+    read_json_events(text, "f", log);
+    return log.log;
+  };
+  EXPECT_EQ(events(R"({"a": ["\u00e4", 1, -2, 2.5, null], "a": {"b": false}})"),
+            "{ka [sä 1 -2 2.5 null .ka {kb false ..");
+  EXPECT_EQ(events(" 7 "), "7 ");
+  EXPECT_THAT(fault([&] { events("[1,\n 2"); }), HasSubstr("f:2:3: not valid JSON: "));
+  EXPECT_THAT(fault([&] { events("[1]]"); }), HasSubstr("f:1:4: not valid JSON: "));
+  EXPECT_THAT(fault([&] { events(std::string("[\"\0\"]", 5)); }),
+              HasSubstr("f:1:3: not valid JSON: it holds a NUL"));
+  EXPECT_THAT(fault([&] { events("[\"\xff\"]"); }), HasSubstr("f:1:3: not valid JSON: "));
+  EXPECT_THAT(fault([&] { events("[1e999]"); }), HasSubstr("f: not valid JSON: a number is out of range"));
+  EXPECT_THAT(fault([&] { events(std::string(300, '[')); }),
+              HasSubstr("f:1:201: values are nested too deep"));
+  interrupted = true;
+  EXPECT_THROW(events("[\"" + std::string(10000, 'a') + "\"]"), Error);
+  interrupted = false;
 }
 
 TEST(Json, WholeNumbersAreWholeAndFit) {

@@ -47,8 +47,12 @@ BpeModel::BpeModel(TokenTable vocabulary, const std::vector<Merge>& merges, BpeO
   if (can_cut_) collect_joints(merges);
   if (!options_.byte_level) {
     character_tokens_.assign(kDirectCharacters, TokenTable::kNone);
-    for (char32_t c = 0; c < kDirectCharacters; ++c)
-      if (c < 0xd800 || c > 0xdfff) character_tokens_[c] = vocabulary_.find(utf8_of(c));
+    for (int32_t id = 0; id < vocabulary_.end(); ++id) {
+      const std::string_view token = vocabulary_.token(id);
+      if (token.empty() || utf8_length(static_cast<unsigned char>(token[0])) != token.size()) continue;
+      size_t at = 0;
+      if (const char32_t c = utf8_next(token, at); c < kDirectCharacters) character_tokens_[c] = id;
+    }
   }
 }
 

@@ -7,75 +7,82 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "text/tokenizer/impl.h"
+#include "text/tokenizer/json_stream.h"
 
 namespace sdft {
 namespace {
 
-// Vocabularies have hundreds of thousands of keys, for which the order-keeping Json is too slow.
-using FastJson = nlohmann::json;
+// Holes are fine, but an id far beyond the number of tokens is a mistake.
+int64_t id_limit(size_t count) { return std::max<int64_t>(1 << 20, 16 * static_cast<int64_t>(count)); }
 
-const FastJson& member(const FastJson& object, const char* key, const std::string& where) {
-  auto found = object.find(key);
-  if (found == object.end()) fail_input(where, std::string("field '") + key + "' is missing");
-  return *found;
+[[noreturn]] void fail_id(size_t count, const std::string& found, const std::string& where) {
+  fail_input(where, "expected an id from 0 to " + std::to_string(id_limit(count) - 1) + ", found " + found);
 }
 
-int32_t read_id(const FastJson& value, size_t count, const std::string& where) {
-  // Holes are fine, but an id far beyond the number of tokens is a mistake.
-  const int64_t limit = std::max<int64_t>(1 << 20, 16 * static_cast<int64_t>(count));
-  if (!value.is_number_integer() || value.get<int64_t>() < 0 || value.get<int64_t>() >= limit)
-    fail_input(where,
-               "expected an id from 0 to " + std::to_string(limit - 1) + ", found " + describe(Json(value)));
-  return value.get<int32_t>();
+// Which stands in `where`, and should be an object or an array.
+void check_list(const TokenList& list, const char* key, bool object, const std::string& where) {
+  if (!list.is_there) fail_input(where, std::string("field '") + key + "' is missing");
+  if (object ? !list.value.is_object() : !list.value.is_array())
+    fail_input(where + "." + key, std::string("expected an ") + (object ? "object" : "array") + ", found " +
+                                      list.value.type_name());
 }
 
-TokenTable read_vocabulary(const FastJson& model, const std::string& where) {
-  const FastJson& vocab = member(model, "vocab", where);
-  if (!vocab.is_object())
-    fail_input(where + ".vocab", std::string("expected an object, found ") + vocab.type_name());
+TokenTable read_vocabulary(TokenList& vocab, const std::string& where) {
+  check_list(vocab, "vocab", true, where);
   TokenTable table;
-  for (const auto& [token, id] : vocab.items()) {
-    const std::string place = where + ".vocab['" + token + "']";
-    const int32_t value = read_id(id, vocab.size(), place);
-    if (!table.add(token, value))
-      fail_input(place, "id " + std::to_string(value) + " is also that of '" +
-                            std::string(table.token(value)) + "'");
+  table.reserve(vocab.entries.size(), vocab.bytes.size());
+  const auto limit = static_cast<double>(id_limit(vocab.entries.size()));
+  for (const auto& entry : vocab.entries) {
+    const std::string_view token = vocab.first(entry);
+    const bool is_id = entry.form == TokenList::Form::kNumber && entry.number >= 0.0 && entry.number < limit;
+    const auto id = is_id ? static_cast<int32_t>(entry.number) : TokenTable::kNone;
+    if (is_id && table.add(token, id)) continue;
+    if (vocab.drop_repeated()) return read_vocabulary(vocab, where);
+    const std::string place = where + ".vocab['" + std::string(token) + "']";
+    if (!is_id) fail_id(vocab.entries.size(), vocab.describe(entry), place);
+    fail_input(place, "id " + std::to_string(id) + " is also that of '" + std::string(table.token(id)) + "'");
   }
   return table;
 }
 
+using TokenPair = std::pair<std::string_view, std::string_view>;
+
 // "a b" or ["a", "b"].
-std::pair<std::string, std::string> read_merge(const FastJson& merge, const std::string& where) {
-  if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
-    return {merge[0].get<std::string>(), merge[1].get<std::string>()};
-  if (merge.is_string()) {
-    const auto& text = merge.get_ref<const std::string&>();
-    const size_t space = text.find(' ');
-    if (space != std::string::npos && text.find(' ', space + 1) == std::string::npos)
-      return {text.substr(0, space), text.substr(space + 1)};
-  }
-  fail_input(where, "expected two tokens, as \"a b\" or [\"a\", \"b\"], found " + describe(Json(merge)));
+std::optional<TokenPair> parts_of_merge(const TokenList& merges, const TokenList::Entry& entry) {
+  const std::string_view text = merges.first(entry);
+  if (entry.form == TokenList::Form::kPair) return TokenPair(text, merges.second(entry));
+  const size_t space = text.find(' ');
+  if (entry.form != TokenList::Form::kText || space == std::string_view::npos ||
+      text.find(' ', space + 1) != std::string_view::npos)
+    return std::nullopt;
+  return TokenPair(text.substr(0, space), text.substr(space + 1));
 }
 
-std::vector<BpeModel::Merge> read_merges(const FastJson& model, const TokenTable& table, size_t prefix_size,
+std::vector<BpeModel::Merge> read_merges(const TokenList& list, const TokenTable& table, size_t prefix_size,
                                          const std::string& where) {
-  const FastJson& written = member(model, "merges", where);
-  if (!written.is_array())
-    fail_input(where + ".merges", std::string("expected an array, found ") + written.type_name());
+  check_list(list, "merges", false, where);
   std::vector<BpeModel::Merge> merges;
-  merges.reserve(written.size());
-  for (size_t i = 0; i < written.size(); ++i) {
-    if (written[i].is_string() && written[i].get_ref<const std::string&>().rfind("#version", 0) == 0)
-      continue;
-    const std::string place = where + ".merges[" + std::to_string(i) + "]";
-    const auto [left, right] = read_merge(written[i], place);
-    auto find = [&](const std::string& token) {
+  merges.reserve(list.entries.size());
+  std::string whole;
+  int32_t merged = TokenTable::kNone;
+  for (const auto& entry : list.entries) {
+    if (entry.form == TokenList::Form::kText && list.first(entry).substr(0, 8) == "#version") continue;
+    auto place = [&] { return where + ".merges[" + std::to_string(&entry - list.entries.data()) + "]"; };
+    const auto parts = parts_of_merge(list, entry);
+    if (!parts)
+      fail_input(place(), "expected two tokens, as \"a b\" or [\"a\", \"b\"], found " + list.describe(entry));
+    auto [left, right] = *parts;
+    auto find = [&](std::string_view token) {
       const int32_t id = table.find(token);
-      if (id == TokenTable::kNone) fail_input(place, "'" + token + "' is not in the vocabulary");
+      if (id == TokenTable::kNone)
+        fail_input(place(), "'" + std::string(token) + "' is not in the vocabulary");
       return id;
     };
     const int32_t left_id = find(left), right_id = find(right);
-    const int32_t merged = find(left + (right.size() >= prefix_size ? right.substr(prefix_size) : right));
+    if (right.size() >= prefix_size) right.remove_prefix(prefix_size);
+    whole.assign(left).append(right);
+    // Mostly, what merges make has ids one after the other.
+    merged = table.has(merged + 1) && table.token(merged + 1) == whole ? merged + 1 : find(whole);
     merges.push_back({left_id, right_id, merged, static_cast<uint32_t>(merges.size())});
   }
   return merges;
@@ -86,7 +93,7 @@ std::string string_or_empty(const Json& section, const char* key, const std::str
 }
 
 // `byte_level`: the pre-tokenizer's last step turns bytes into characters, which the model can do without.
-TokenModel read_bpe(const FastJson& model, const Json& settings, const std::string& where, bool byte_level) {
+TokenModel read_bpe(TokenizerJson& file, const Json& settings, const std::string& where, bool byte_level) {
   if (value_or<double>(settings, "dropout", 0.0, where) != 0.0)
     fail_input(where + ".dropout", "BPE dropout is not supported", "set it to null");
   BpeOptions options;
@@ -97,8 +104,8 @@ TokenModel read_bpe(const FastJson& model, const Json& settings, const std::stri
   options.byte_fallback = value_or<bool>(settings, "byte_fallback", false, where);
   options.ignore_merges = value_or<bool>(settings, "ignore_merges", false, where);
   options.byte_level = byte_level;
-  TokenTable table = read_vocabulary(model, where);
-  auto merges = read_merges(model, table, options.continuing_subword_prefix.size(), where);
+  TokenTable table = read_vocabulary(file.vocab, where);
+  auto merges = read_merges(file.merges, table, options.continuing_subword_prefix.size(), where);
   return BpeModel(std::move(table), merges, std::move(options), where);
 }
 
@@ -136,29 +143,27 @@ double as_rounded_twice(double written) {
 }
 
 // "vocab" is a list of [piece, score]; a piece's place is its id, its last one if it is there twice.
-TokenModel read_unigram(const FastJson& model, const Json& settings, const std::string& where) {
-  const FastJson& vocab = member(model, "vocab", where);
-  if (!vocab.is_array())
-    fail_input(where + ".vocab", std::string("expected an array, found ") + vocab.type_name());
+TokenModel read_unigram(const TokenList& vocab, const Json& settings, const std::string& where) {
+  check_list(vocab, "vocab", false, where);
   TokenTable table;
+  table.reserve(vocab.entries.size(), vocab.bytes.size());
   std::vector<double> scores;
-  for (size_t i = 0; i < vocab.size(); ++i) {
-    const FastJson& entry = vocab[i];
-    const std::string place = where + ".vocab[" + std::to_string(i) + "]";
-    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number())
-      fail_input(place, "expected [piece, score], found " + describe(Json(entry)));
-    table.add(entry[0].get_ref<const std::string&>(), static_cast<int32_t>(i), true);
-    scores.push_back(entry[1].is_number_float() ? as_rounded_twice(entry[1].get<double>())
-                                                : entry[1].get<double>());
+  scores.reserve(vocab.entries.size());
+  for (const auto& entry : vocab.entries) {
+    if (entry.form != TokenList::Form::kNumber)
+      fail_input(where + ".vocab[" + std::to_string(scores.size()) + "]",
+                 "expected [piece, score], found " + vocab.describe(entry));
+    table.add(vocab.first(entry), static_cast<int32_t>(scores.size()), true);
+    scores.push_back(entry.whole ? entry.number : as_rounded_twice(entry.number));
   }
   const auto unk = value_or<int64_t>(settings, "unk_id", -1, where);
-  if (unk < -1 || unk >= static_cast<int64_t>(vocab.size()))
+  if (unk < -1 || unk >= static_cast<int64_t>(scores.size()))
     fail_input(where + ".unk_id", std::to_string(unk) + " is not an id of the vocabulary");
   return UnigramModel(std::move(table), std::move(scores), static_cast<int32_t>(unk),
                       value_or<bool>(settings, "byte_fallback", false, where), where);
 }
 
-TokenModel read_word_piece(const FastJson& model, const Json& settings, const std::string& where,
+TokenModel read_word_piece(TokenList& vocab, const Json& settings, const std::string& where,
                            bool whole_words) {
   WordPieceOptions options;
   options.whole_words = whole_words;
@@ -166,25 +171,24 @@ TokenModel read_word_piece(const FastJson& model, const Json& settings, const st
   options.continuing_subword_prefix =
       value_or<std::string>(settings, "continuing_subword_prefix", "##", where);
   options.max_input_chars_per_word = value_or<size_t>(settings, "max_input_chars_per_word", 100, where);
-  return WordPieceModel(read_vocabulary(model, where), std::move(options), where);
+  return WordPieceModel(read_vocabulary(vocab, where), std::move(options), where);
 }
 
 // Old files do not name it.
-std::string model_type(const FastJson& model, const Json& settings, const std::string& where) {
-  const char* guess = model.contains("merges")                        ? "BPE"
-                      : model.contains("unk_id")                      ? "Unigram"
+std::string model_type(const TokenizerJson& file, const Json& settings, const std::string& where) {
+  const char* guess = file.merges.is_there                            ? "BPE"
+                      : settings.contains("unk_id")                   ? "Unigram"
                       : settings.contains("max_input_chars_per_word") ? "WordPiece"
                                                                       : "WordLevel";
   return value_or<std::string>(settings, "type", guess, where);
 }
 
-TokenModel read_model(const FastJson& model, const Json& settings, const std::string& where,
-                      bool byte_level) {
-  const std::string type = model_type(model, settings, where);
-  if (type == "BPE") return read_bpe(model, settings, where, byte_level);
-  if (type == "Unigram") return read_unigram(model, settings, where);
+TokenModel read_model(TokenizerJson& file, const Json& settings, const std::string& where, bool byte_level) {
+  const std::string type = model_type(file, settings, where);
+  if (type == "BPE") return read_bpe(file, settings, where, byte_level);
+  if (type == "Unigram") return read_unigram(file.vocab, settings, where);
   if (type == "WordPiece" || type == "WordLevel")
-    return read_word_piece(model, settings, where, type == "WordLevel");
+    return read_word_piece(file.vocab, settings, where, type == "WordLevel");
   fail_input(where, "type '" + type + "' is not supported",
              "supported are BPE, Unigram, WordPiece, WordLevel");
 }
@@ -202,7 +206,10 @@ void read_added_tokens(const Json& added, const std::string& where, Tokenizer::I
     const std::string place = where + "[" + std::to_string(i) + "]";
     AddedToken token = read_added_token(added[i], place);
     const int32_t known = impl.vocabulary().find(token.content);
-    read_id(FastJson(require<Json>(added[i], "id", place)), impl.vocabulary().size(), place);
+    const Json id = require<Json>(added[i], "id", place);
+    if (!fits<uint32_t>(id) || id.is_number_float() ||
+        id.get<int64_t>() >= id_limit(impl.vocabulary().size()))
+      fail_id(impl.vocabulary().size(), describe(id), place);
     if (const AddedToken* before = impl.added.by_content(token.content))
       token.id = before->id;
     else
@@ -218,24 +225,18 @@ void read_added_tokens(const Json& added, const std::string& where, Tokenizer::I
 
 TokenizerImplPtr load_tokenizer_json(const std::filesystem::path& path) {
   const std::string where = path.string();
-  FastJson file = parse_json<FastJson>(read_text(path), where);
-  if (!file.is_object()) fail_input(where, "expected an object");
-  const FastJson model = std::move(file["model"]);
-  file.erase("model");
-  const Json sections(file);
-  Json settings = Json::object();
-  if (!model.is_object()) fail_input(where, "field 'model' is missing or not an object");
-  for (const auto& [key, value] : model.items())
-    if (key != "vocab" && key != "merges") settings[key] = Json(value);
+  TokenizerJson file = read_tokenizer_json(read_text(path), where);
+  if (!file.model.is_object()) fail_input(where, "field 'model' is missing or not an object");
+  const Json sections(file.sections), settings(file.model);
 
   auto section = [&](const char* key) { return sections.contains(key) ? sections[key] : Json(); };
   auto pre_tokenizer = read_pre_tokenizer(section("pre_tokenizer"), where + ": pre_tokenizer");
   const std::string model_where = where + ": model";
-  const bool byte_level = model_type(model, settings, model_where) == "BPE" &&
+  const bool byte_level = model_type(file, settings, model_where) == "BPE" &&
                           model_takes_bytes(settings, pre_tokenizer, model_where);
   if (byte_level) pre_tokenizer.pop_back();
 
-  auto impl = std::make_unique<Tokenizer::Impl>(read_model(model, settings, model_where, byte_level));
+  auto impl = std::make_unique<Tokenizer::Impl>(read_model(file, settings, model_where, byte_level));
   impl->where = where;
   impl->normalizer = read_normalizer(section("normalizer"), where + ": normalizer");
   impl->pre_tokenizer = std::move(pre_tokenizer);

@@ -1,8 +1,10 @@
 // A vocabulary: token strings and their ids, both ways.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,53 +35,77 @@ class TokenTable {
  public:
   static constexpr int32_t kNone = -1;
 
+  // Room for that many tokens, of that many bytes together; there may be more.
+  void reserve(size_t tokens, size_t bytes) {
+    places_.reserve(tokens);
+    bytes_.reserve(bytes);
+    size_t slots = kFewestSlots;
+    while (slots < 2 * tokens) slots *= 2;
+    if (slots > slots_.size()) resize(slots);
+  }
   // False where the id or the token is there already. With `again`, a token may have several ids; the last
   // one is what find() gives.
   bool add(std::string_view token, int32_t id, bool again = false) {
     if (has(id)) return false;
-    if (2 * (count_ + 1) > slots_.size()) grow();
-    const size_t slot = slot_of(token);
-    if (slots_[slot] != kNone && !again) return false;
+    if (2 * (count_ + 1) > slots_.size()) resize(std::max(kFewestSlots, 2 * slots_.size()));
+    const auto hash = static_cast<uint32_t>(hash_bytes(token));
+    Slot& slot = slots_[slot_of(token, hash)];
+    if (slot.id != kNone && !again) return false;
+    if (bytes_.size() + token.size() >= kHole) throw std::length_error("a vocabulary of 4 GiB");
     if (static_cast<size_t>(id) >= places_.size()) places_.resize(id + 1);
-    places_[id] = {bytes_.size(), token.size(), true};
+    places_[id] = {static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(token.size())};
     bytes_ += token;
-    slots_[slot] = id;
+    slot = {id, hash};
     ++count_;
     return true;
   }
-  int32_t find(std::string_view token) const { return slots_.empty() ? kNone : slots_[slot_of(token)]; }
+  int32_t find(std::string_view token) const {
+    return slots_.empty() ? kNone : slots_[slot_of(token, static_cast<uint32_t>(hash_bytes(token)))].id;
+  }
   bool has(int32_t id) const {
-    return id >= 0 && static_cast<size_t>(id) < places_.size() && places_[id].used;
+    return id >= 0 && static_cast<size_t>(id) < places_.size() && places_[id].size != kHole;
   }
   // "" for a hole.
   std::string_view token(int32_t id) const {
-    return has(id) ? std::string_view(bytes_).substr(places_[id].offset, places_[id].size)
+    return has(id) ? std::string_view(bytes_).substr(places_[id].begin, places_[id].size)
                    : std::string_view();
   }
   int32_t end() const { return static_cast<int32_t>(places_.size()); }  // highest id + 1
   size_t size() const { return count_; }
 
  private:
+  static constexpr size_t kFewestSlots = 1024;
+  static constexpr uint32_t kHole = ~0u;
   struct Place {
-    size_t offset = 0, size = 0;
-    bool used = false;
+    uint32_t begin = 0, size = kHole;
+  };
+  struct Slot {
+    int32_t id = kNone;
+    uint32_t hash = 0;  // of the token; mostly spares a look at another one
   };
 
-  size_t slot_of(std::string_view token) const {
+  size_t slot_of(std::string_view token, uint32_t hash) const {
     const size_t mask = slots_.size() - 1;
-    size_t slot = hash_bytes(token) & mask;
-    while (slots_[slot] != kNone && this->token(slots_[slot]) != token) slot = (slot + 1) & mask;
-    return slot;
+    size_t at = hash & mask;
+    while (slots_[at].id != kNone && (slots_[at].hash != hash || this->token(slots_[at].id) != token))
+      at = (at + 1) & mask;
+    return at;
   }
-  void grow() {
-    slots_.assign(slots_.empty() ? 1024 : slots_.size() * 2, kNone);
-    for (int32_t id = 0; id < end(); ++id)
-      if (has(id)) slots_[slot_of(token(id))] = id;
+  void resize(size_t slots) {
+    std::vector<Slot> old(slots);
+    old.swap(slots_);
+    const size_t mask = slots - 1;
+    for (const Slot& slot : old) {
+      if (slot.id == kNone) continue;
+      size_t at = slot.hash & mask;
+      while (slots_[at].id != kNone) at = (at + 1) & mask;
+      slots_[at] = slot;
+    }
   }
 
   std::string bytes_;
   std::vector<Place> places_;
-  std::vector<int32_t> slots_;
+  std::vector<Slot> slots_;  // open addressing, a power of two
   size_t count_ = 0;
 };
 

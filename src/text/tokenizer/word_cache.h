@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <string_view>
 #include <vector>
 
@@ -38,15 +41,23 @@ class WordCache {
   static constexpr size_t kMostIds = 6;
   struct Entry {  // one cache line
     std::array<char, kLongestWord> word;
-    uint8_t size = 0;
-    uint8_t count = 0;
+    uint8_t size, count;
     std::array<int32_t, kMostIds> ids;
   };
   static_assert(sizeof(Entry) == 64);
+  struct Free {
+    void operator()(Entry* entries) const { std::free(entries); }
+  };
+  // Zeros that become memory only where they are written: a short text touches few of them.
+  static Entry* allocate() {
+    void* zeros = std::calloc(kEntries, sizeof(Entry));
+    if (!zeros) throw std::bad_alloc();
+    return static_cast<Entry*>(zeros);
+  }
 
   static size_t slot(std::string_view word) { return hash_bytes(word) >> 20 & (kEntries - 1); }
 
-  std::vector<Entry> entries_{kEntries};
+  std::unique_ptr<Entry[], Free> entries_{allocate()};
 };
 
 }  // namespace sdft

@@ -175,6 +175,80 @@ TEST(TokenizerFile, SaysWhatIsWrongWithAFile) {
               HasSubstr("not base64"));
 }
 
+TEST(TokenizerFile, SaysWhatStandsInALongList) {
+  const Json bpe = small_bpe();
+  Json unigram;
+  unigram["model"] = {{"type", "Unigram"}, {"vocab", Json::array({Json::array({"a", -1.0})})}};
+  auto with = [](Json file, const char* pointer, const char* value) {
+    file[Json::json_pointer(pointer)] = parse_json(value, "value");
+    return error_of(file.dump());
+  };
+  const std::pair<const char*, const char*> ids[] = {{"1.5", "number 1.5"},
+                                                     {"[1, [2], {\"b\": 3}]", "an array"},
+                                                     {"{\"b\": {\"c\": 1}}", "an object"},
+                                                     {"\"1\"", "string \"1\""},
+                                                     {"null", "null"},
+                                                     {"true", "boolean true"},
+                                                     {"1048576", "number 1048576"},
+                                                     {"18446744073709551615", "number 18446744073709551615"}};
+  for (const auto& [value, found] : ids)
+    EXPECT_THAT(
+        with(bpe, "/model/vocab/ab", value),
+        HasSubstr("model.vocab['ab']: expected an id from 0 to 1048575, found " + std::string(found)));
+  const std::pair<const char*, const char*> merges[] = {
+      {"[\"a\"]", "an array"},          {"[\"a\", \"b\", \"c\"]", "an array"}, {"[\"a\", 1]", "an array"},
+      {"[1, \"a\"]", "an array"},       {"[[\"a\", \"b\"]]", "an array"},      {"[]", "an array"},
+      {"{\"a\": \"b\"}", "an object"},  {"\"a b c\"", "string \"a b c\""},     {"0.5", "number 0.5"},
+      {"[\"a\", [\"b\"]]", "an array"}, {"[{\"a\": 1}, \"b\"]", "an array"},   {"null", "null"}};
+  for (const auto& [value, found] : merges)
+    EXPECT_THAT(with(bpe, "/model/merges/2", value),
+                HasSubstr("model.merges[2]: expected two tokens, as \"a b\" or [\"a\", \"b\"], found " +
+                          std::string(found)));
+  for (const char* value : {"\"a\"", "[\"a\", \"b\"]", "[\"a\", 1, 2]", "[1, 2]", "[\"a\", null]", "{}", "7"})
+    EXPECT_THAT(with(unigram, "/model/vocab/0", value),
+                HasSubstr("model.vocab[0]: expected [piece, score], found "));
+  EXPECT_EQ(with(unigram, "/model/vocab/0", "[\"a\", 1]"), "no error");
+  EXPECT_THAT(with(bpe, "/model/vocab", "[[\"a\", 1]]"),
+              HasSubstr("model.vocab: expected an object, found array"));
+  EXPECT_THAT(with(unigram, "/model/vocab", "{\"a\": 1}"),
+              HasSubstr("model.vocab: expected an array, found object"));
+  EXPECT_THAT(with(unigram, "/model/vocab", "\"a\""),
+              HasSubstr("model.vocab: expected an array, found string"));
+  EXPECT_THAT(with(unigram, "/model", "{\"type\": \"BPE\"}"), HasSubstr("model: field 'vocab' is missing"));
+  EXPECT_THAT(with(unigram, "/model", "{\"type\": \"BPE\", \"vocab\": {}}"),
+              HasSubstr("model: field 'merges' is missing"));
+  EXPECT_THAT(with(unigram, "/model", "[{\"vocab\": {}}]"),
+              HasSubstr("field 'model' is missing or not an object"));
+}
+
+// Of what is there twice, the last counts.
+TEST(TokenizerFile, ListsInAnyOrderAndRepeated) {
+  auto tokenizer = [](const std::string& text) {
+    ScratchDir dir;
+    write_file_atomic(dir / "tokenizer.json", text);
+    return Tokenizer::load(dir.path());
+  };
+  const std::string vocab = R"("vocab": {"a": 0, "b": 2, "ab": 1, "b": 1, "\u0061b": 2})";
+  for (const char* merges : {R"("merges": ["#version: 0.2", "a b"])", R"("merges": [["a", "b"]])"}) {
+    const Tokenizer read = tokenizer("{\"model\": {" + std::string(merges) + ", " + vocab + "}}");
+    EXPECT_THAT(read.encode("abb"), ElementsAre(2, 1));
+    EXPECT_EQ(read.vocab_size(), 3);
+    EXPECT_THAT(
+        tokenizer("{\"model\": {" + std::string(merges) + ", \"merges\": [], " + vocab + "}}").encode("ab"),
+        ElementsAre(0, 1));
+  }
+  EXPECT_THAT(tokenizer(R"({"model": {"merges": ["x y"], "vocab": {"a": 0}}, "vocab": {"a": 5}, "merges": 3,
+                            "model": {"vocab": {"a": 1}, "more": {"vocab": {"a": 2}, "merges": ["p q"]},
+                                      "type": "BPE", "merges": [], "vocab": {"a": 7, "b": 1, "a": 4}}})")
+                  .encode("ab"),
+              ElementsAre(4, 1));
+  EXPECT_THAT(
+      error_of(
+          R"({"model": {"merges": ["a b"], "vocab": {"a": 0}}, "model": {"vocab": {"a": 0}, "type": "BPE"}})"),
+      HasSubstr("model: field 'merges' is missing"));
+  EXPECT_THAT(error_of(R"({"model": {"vocab": {"a": 0, "b": 0, "a": 0}}})"), HasSubstr("is also that of"));
+}
+
 TEST(TokenizerFile, DamagedFilesNeverCrash) {
   const std::string good = small_bpe().dump();
   Random random(17);
