@@ -23,11 +23,12 @@ struct ChatMessage {
 using Conversation = std::vector<ChatMessage>;
 
 struct ChatModelOptions {
-  std::string adapter;           // PEFT folder; "": none
-  std::string device = "auto";   // auto, cpu or cuda
-  std::string dtype = "auto";    // auto (f32 on a CPU, bf16 on a GPU), f32 or bf16
-  int threads = 0;               // of the whole process; 0: all
-  std::string weights = "auto";  // auto (as stored, computed in f32), f32, or with products in fewer bits: bf16, int8, q4
+  std::string adapter;          // PEFT folder; "": none
+  std::string device = "auto";  // auto, cpu or cuda
+  std::string dtype = "auto";   // auto (f32 on a CPU, bf16 on a GPU), f32 or bf16
+  int threads = 0;              // of the whole process; 0: all
+  std::string weights =
+      "auto";  // auto (as stored, computed in f32), f32, or with products in fewer bits: bf16, int8, q4
 };
 
 struct AnswerOptions {

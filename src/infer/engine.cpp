@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/work.h"
 #include "infer/cache.h"
+#include "infer/lookup.h"
 #include "infer/prefixes.h"
 #include "infer/workers.h"
 #include "model/lora.h"
@@ -55,6 +56,8 @@ constexpr int64_t kChunk = 256;
 // Prompt tokens of all sequences in one pass, after which further prompts wait: answers under way are not
 // held up.
 constexpr int64_t kPromptTokensAPass = 512;
+// Tokens in a pass, guesses included, that cost little more than one: it waits for the weights.
+constexpr int64_t kCheapTokens = 8;
 
 struct Task;
 using TaskPointer = std::shared_ptr<Task>;
@@ -76,6 +79,8 @@ struct Task {
   int64_t cached = 0;        // tokens in the cache
   Beginning beginning;       // where the first of them come from
   std::vector<int32_t> ids;  // of the answer; the newest is not in the cache yet
+  PromptLookup lookup;
+  std::vector<int32_t> guessed;  // what may follow the newest, in this pass
   int32_t stop_token = -1;
   Random random{0};
   std::optional<StopStringSearch> stops;
@@ -262,8 +267,31 @@ bool take_beginning(const Model& model, Worker& worker, Task& task, int64_t slot
   return true;
 }
 
-// The newest token of each answer, and pieces of prompts while there is room; those of one adapter after the
-// other, which is `adapters`' order.
+bool plain(const RequestOptions& options) {
+  return options.sampling.repetition_penalty == 1 && !options.constraints.mask();
+}
+
+// Guesses for the answers under way, where these are few and no prompt is read beside them.
+void guess(const Model& model, Worker& worker) {
+  int64_t writing = 0;
+  bool reading = false;
+  for (const TaskPointer& task : worker.slots)
+    if (task) (task->prompt_left() > 0 ? reading = true : writing += 1);
+  const int64_t most = reading || writing == 0 ? 0 : kCheapTokens / writing - 1;
+  for (const TaskPointer& task : worker.slots) {
+    if (!task || task->prompt_left() > 0) continue;
+    const int64_t left = std::min(task->options.max_new_tokens - static_cast<int64_t>(task->ids.size()) - 1,
+                                  model.config.max_position_embeddings - task->cached - 2);
+    const int64_t count = plain(task->options) ? std::min(most, left) : 0;
+    task->guessed = count > 0
+                        ? task->lookup.guess(task->request.prompt, task->ids, static_cast<size_t>(count))
+                        : std::vector<int32_t>();
+  }
+}
+
+// The newest token of each answer with the guesses behind it, each a segment of its own as if it were alone,
+// and pieces of prompts while there is room; those of one adapter after the other, which is `adapters`'
+// order.
 Pass next_pass(const Model& model, Worker& worker, const std::vector<const Adapter*>& adapters) {
   Pass pass;
   for (const Adapter* adapter : adapters) {
@@ -272,7 +300,10 @@ Pass next_pass(const Model& model, Worker& worker, const std::vector<const Adapt
       const Task* task = worker.slots[i].get();
       if (!task || task->options.adapter != adapter || task->prompt_left() > 0) continue;
       pass.ids.push_back(task->ids.back());
-      pass.segments.push_back({1, static_cast<int64_t>(i), task->cached + 1});
+      pass.ids.insert(pass.ids.end(), task->guessed.begin(), task->guessed.end());
+      const int64_t end = task->cached + 1 + static_cast<int64_t>(task->guessed.size());
+      for (int64_t at = task->cached; at < end; ++at)
+        pass.segments.push_back({1, static_cast<int64_t>(i), at + 1});
     }
     for (size_t i = 0; i < worker.slots.size() && pass.prompt_tokens < kPromptTokensAPass; ++i) {
       Task* task = worker.slots[i].get();
@@ -292,10 +323,6 @@ Pass next_pass(const Model& model, Worker& worker, const std::vector<const Adapt
   return pass;
 }
 
-bool plain_greedy(const RequestOptions& options) {
-  return options.sampling.greedy() && options.sampling.repetition_penalty == 1 && !options.constraints.mask();
-}
-
 int32_t next_token(Task& task, float* logits, int64_t vocabulary) {
   const SamplingOptions& sampling = task.options.sampling;
   const Constraints& constraints = task.options.constraints;
@@ -310,22 +337,40 @@ int32_t next_token(Task& task, float* logits, int64_t vocabulary) {
   return sample_token(logits, vocabulary, sampling, task.random);
 }
 
-// Next tokens for the tasks whose whole prompt has been read, [tasks]; scores [tasks, V].
-std::vector<int32_t> sample(const Tensor& scores, const std::vector<Task*>& tasks) {
-  std::vector<int32_t> tokens(tasks.size());
-  const bool greedy =
-      std::all_of(tasks.begin(), tasks.end(), [](const Task* task) { return plain_greedy(task->options); });
+// A task whose whole prompt has been read, with its rows of the pass: one, and one more for each guess.
+struct Ready {
+  Task* task;
+  int64_t slot, row, rows;
+  bool began;  // its answer, before this pass
+};
+
+// The next tokens of each: one, and one more behind each guess that was right; scores [rows, V].
+std::vector<std::vector<int32_t>> sample(const Tensor& scores, const std::vector<Ready>& ready) {
+  std::vector<std::vector<int32_t>> tokens(ready.size());
+  const auto take_rows = [&](size_t i, const auto& token_of) {
+    const std::vector<int32_t>& guessed = ready[i].task->guessed;
+    for (int64_t r = 0; r < ready[i].rows; ++r) {
+      tokens[i].push_back(token_of(ready[i].row + r));
+      if (r + 1 == ready[i].rows || tokens[i].back() != guessed[static_cast<size_t>(r)]) return;
+    }
+  };
+  const bool greedy = std::all_of(ready.begin(), ready.end(), [](const Ready& one) {
+    return one.task->options.sampling.greedy() && plain(one.task->options);
+  });
   if (greedy && !scores.is_cpu()) {  // a vocabulary of logits need not travel for one id
     const Tensor likeliest = scores.argmax(-1).to(at::kCPU, at::kInt).contiguous();
-    std::copy_n(likeliest.data_ptr<int32_t>(), tokens.size(), tokens.begin());
+    for (size_t i = 0; i < ready.size(); ++i)
+      take_rows(i, [&](int64_t row) { return likeliest.data_ptr<int32_t>()[row]; });
     return tokens;
   }
   const Tensor rows = scores.to(at::kCPU, at::kFloat).contiguous();
   const int64_t vocabulary = rows.size(1);
-  at::parallel_for(0, static_cast<int64_t>(tasks.size()), 4, [&](int64_t first, int64_t end) {
+  at::parallel_for(0, static_cast<int64_t>(ready.size()), 4, [&](int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i)
-      tokens[static_cast<size_t>(i)] =
-          next_token(*tasks[static_cast<size_t>(i)], rows.data_ptr<float>() + i * vocabulary, vocabulary);
+      take_rows(static_cast<size_t>(i), [&](int64_t row) {
+        return next_token(*ready[static_cast<size_t>(i)].task, rows.data_ptr<float>() + row * vocabulary,
+                          vocabulary);
+      });
   });
   return tokens;
 }
@@ -345,6 +390,28 @@ std::optional<FinishReason> take(const Model& model, Task& task, int32_t token) 
   return std::nullopt;
 }
 
+// The tasks of a pass that have something to sample from, their rows in the order of its segments.
+std::vector<Ready> ready_tasks(const Worker& worker, const Pass& pass, std::vector<int64_t>* segments,
+                               std::vector<AdapterSpan>* spans) {
+  std::vector<Ready> ready;
+  for (size_t i = 0; i < pass.segments.size();) {
+    const int64_t slot = pass.segments[i].slot;
+    Task& task = *worker.slots[static_cast<size_t>(slot)];
+    const bool began = task.prompt_left() <= 0;
+    const int64_t rows = began ? 1 + static_cast<int64_t>(task.guessed.size()) : 1;
+    if (!began) task.cached = pass.segments[i].kv_len;
+    if (task.prompt_left() <= 0) {
+      ready.push_back({&task, slot, static_cast<int64_t>(segments->size()), rows, began});
+      if (spans->empty() || spans->back().adapter != task.options.adapter)
+        spans->push_back({task.options.adapter, 0});
+      spans->back().segments += rows;
+      for (int64_t r = 0; r < rows; ++r) segments->push_back(static_cast<int64_t>(i) + r);
+    }
+    i += static_cast<size_t>(rows);
+  }
+  return ready;
+}
+
 // One forward pass over the slots of some adapters.
 void step(State& s, Worker& worker, const std::vector<const Adapter*>& adapters) {
   const Pass pass = next_pass(s.model, worker, adapters);
@@ -356,40 +423,40 @@ void step(State& s, Worker& worker, const std::vector<const Adapter*>& adapters)
   Tensor hidden =
       forward_cached(s.model, pass.spans, ids, pass.segments, worker.cache.kv, true);  // [segments, C]
 
-  std::vector<Task*> ready;
-  std::vector<int64_t> rows, slots;
+  std::vector<int64_t> segments;
   std::vector<AdapterSpan> spans;  // of those that are ready
-  for (size_t i = 0; i < pass.segments.size(); ++i) {
-    const int64_t slot = pass.segments[i].slot;
-    Task& task = *worker.slots[static_cast<size_t>(slot)];
-    task.cached = pass.segments[i].kv_len;
-    if (task.prompt_left() > 0) continue;
-    ready.push_back(&task);
-    if (spans.empty() || spans.back().adapter != task.options.adapter)
-      spans.push_back({task.options.adapter, 0});
-    spans.back().segments++;
-    rows.push_back(static_cast<int64_t>(i));
-    slots.push_back(slot);
-  }
-  if (ready.size() < pass.segments.size())
-    hidden = hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(hidden.device()));
-  const std::vector<int32_t> tokens =
-      ready.empty() ? std::vector<int32_t>() : sample(logits(s.model, spans, hidden), ready);
+  const std::vector<Ready> ready = ready_tasks(worker, pass, &segments, &spans);
+  if (segments.size() < pass.segments.size())
+    hidden =
+        hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(segments), at::kLong).to(hidden.device()));
+  const auto tokens =
+      ready.empty() ? std::vector<std::vector<int32_t>>() : sample(logits(s.model, spans, hidden), ready);
 
   std::vector<Finished> finished;
-  for (size_t i = 0; i < ready.size(); ++i)
-    if (const auto reason = take(s.model, *ready[i], tokens[i]))
-      finished.push_back({std::move(worker.slots[static_cast<size_t>(slots[i])]), *reason});
+  int64_t taken = 0;
+  for (size_t i = 0; i < ready.size(); ++i) {
+    Task& task = *ready[i].task;
+    task.lookup.learn(task.guessed.size(), tokens[i].size() - 1);
+    for (const int32_t token : tokens[i]) {
+      task.cached += ready[i].began;  // the token in front of it
+      ++taken;
+      const auto reason = take(s.model, task, token);
+      if (!reason) continue;
+      finished.push_back({std::move(worker.slots[static_cast<size_t>(ready[i].slot)]), *reason});
+      break;
+    }
+  }
   std::lock_guard<std::mutex> lock(s.mutex);
   s.asked_tokens -= pass.copied_tokens;
   s.progress.prompt_tokens += pass.prompt_tokens;
-  s.progress.new_tokens += static_cast<int64_t>(ready.size());
+  s.progress.new_tokens += taken;
   s.progress.running -= static_cast<int64_t>(finished.size());
   for (const Finished& one : finished) s.finish(one.task, one.reason);
 }
 
 // One pass for all adapters in use; one of its own for each that brings whole weights.
 void step(State& s, Worker& worker) {
+  if (s.options.guess) guess(s.model, worker);
   std::vector<const Adapter*> together, alone;
   for (const TaskPointer& task : worker.slots) {
     if (!task) continue;

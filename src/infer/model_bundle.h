@@ -21,8 +21,8 @@ struct ModelBundle {
   Model model;                  // no layers before load_weights()
   Adapter adapter;              // empty where there is none
 
-  // Reads everything but the weights; a GGUF file may stand for a folder. Error(kInput), also where the tokenizer has more tokens than the
-  // embedding has rows.
+  // Reads everything but the weights; a GGUF file may stand for a folder. Error(kInput), also where the
+  // tokenizer has more tokens than the embedding has rows.
   explicit ModelBundle(const std::filesystem::path& dir);
   ModelBundle(const ModelBundle&) = delete;
   ModelBundle& operator=(const ModelBundle&) = delete;

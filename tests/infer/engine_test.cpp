@@ -63,6 +63,45 @@ class EngineTest : public ::testing::Test {
   Model model_ = small_model();
 };
 
+// The same answers to the last token with guesses and without, greedy and sampled, alone and beside others;
+// of text that repeats itself they take fewer passes.
+TEST_F(EngineTest, GuessesChangeNoAnswer) {
+  const Adapter one = adapter_of(model_, 1);
+  for (const size_t count : {1, 2, 3, 9})
+    for (const double temperature : {0.0, 0.7}) {
+      std::vector<Request> requests = prompts(count);
+      for (Request& request : requests) {  // what was written twice is guessed a third time
+        const std::vector<int32_t> once = request.prompt;
+        for (int i = 0; i < 2; ++i) request.prompt.insert(request.prompt.end(), once.begin(), once.end());
+        request.prompt.resize(std::min<size_t>(request.prompt.size(), 60));
+      }
+      std::map<size_t, std::vector<int32_t>> answers[2];
+      int64_t passes[2] = {0, 0};
+      for (const bool guess : {false, true}) {
+        EngineOptions options;
+        options.guess = guess;
+        options.on_step = [&](const GenerateProgress&) { ++passes[guess]; };
+        Engine engine(model_, options);
+        for (size_t i = 0; i < count; ++i) {
+          RequestOptions own;
+          own.sampling.temperature = temperature;
+          own.max_new_tokens = 40 + static_cast<int64_t>(i);
+          if (count == 9) own.stop_ids = {static_cast<int32_t>(i)};
+          own.adapter = i % 2 ? &one : nullptr;
+          engine.submit(requests[i], own, {{}, [&, guess](Completion completion) {
+                                             answers[guess][completion.index] = completion.written();
+                                           }});
+        }
+        engine.run();
+      }
+      EXPECT_EQ(answers[0], answers[1]) << count << " requests, temperature " << temperature;
+      EXPECT_LE(passes[1], passes[0]);
+      if (count == 1 && temperature == 0) {
+        EXPECT_LT(passes[1] * 3, passes[0] * 2) << "it falls into a loop";
+      }
+    }
+}
+
 TEST_F(EngineTest, RequestsThatDifferInEverythingShareABatch) {
   const Adapter one = adapter_of(model_, 1), two = adapter_of(model_, 2);
   const std::vector<const Adapter*> adapters = {nullptr, &one, &two};
