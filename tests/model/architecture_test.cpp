@@ -97,6 +97,22 @@ TEST_P(SmallArchitecture, StartsFromRandomWeights) {
   EXPECT_TRUE(at::isfinite(got).all().item<bool>());
 }
 
+TEST(RandomWeights, AreOneStreamWhateverTheThreads) {
+  const Json json = {{"architectures", {"LlamaForCausalLM"}},
+                     {"vocab_size", 700},
+                     {"hidden_size", 256},
+                     {"intermediate_size", 64},
+                     {"num_hidden_layers", 1},
+                     {"num_attention_heads", 4},
+                     {"max_position_embeddings", 64},
+                     {"tie_word_embeddings", true}};
+  const Model model = init_model(parse_config(json, "test"), 9, {"cpu", "f32"});
+  Random random(9, "init model.embed_tokens.weight");
+  const Tensor embed = model.embed.contiguous();
+  for (int64_t i = 0; i < embed.numel(); ++i)
+    ASSERT_EQ(embed.data_ptr<float>()[i], static_cast<float>(random.normal() * 0.02)) << i;
+}
+
 // What `sdft inspect` counts without the list of the weights.
 TEST_P(SmallArchitecture, CountsItsParameters) {
   int64_t total = 0;
