@@ -4,6 +4,8 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <set>
 
 #include "base/comma_separated.h"
 #include "base/error.h"
@@ -25,20 +27,25 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+struct Timed {
+  double tokens, seconds;
+};
+
 // The median of as many times as a second has room for.
 template <typename Measure>
-double median_seconds(const Measure& measure) {
+Timed median(const Measure& measure) {
   constexpr double kLongEnough = 1;
   constexpr size_t kMost = 9;
-  std::vector<double> times;
-  for (double sum = 0; times.size() < kMost && sum < kLongEnough; sum += times.back()) {
+  std::vector<Timed> times;
+  for (double sum = 0; times.size() < kMost && sum < kLongEnough; sum += times.back().seconds) {
     stop_if_interrupted();
-    const auto start = Clock::now();
-    measure();
-    times.push_back(seconds_since(start));
+    times.push_back(measure());
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<ptrdiff_t>(times.size() / 2), times.end());
-  return times[times.size() / 2];
+  const auto middle = times.begin() + static_cast<ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end(), [](const Timed& a, const Timed& b) {
+    return a.tokens * b.seconds < b.tokens * a.seconds;
+  });
+  return *middle;
 }
 
 // "VmRSS", "VmHWM" of this process.
@@ -140,7 +147,7 @@ void check(const BenchOptions& options) {
 }
 
 void check_room(const BenchOptions& options, const ModelConfig& config) {
-  const int64_t context = config.max_position_embeddings, wanted = options.prompt + options.new_tokens + 2;
+  const int64_t context = config.max_position_embeddings, wanted = options.prompt + options.new_tokens + 1;
   if (wanted > context)
     fail_usage("prompt and new tokens need a context of " + std::to_string(wanted) + ", the model's is " +
                    std::to_string(context),
@@ -178,71 +185,53 @@ Measurement Bench::prompts(int64_t streams) const {
   std::vector<Request> requests;
   for (int64_t i = 0; i < streams; ++i)
     requests.push_back({std::to_string(i), random_ids(random, options.prompt, model.config)});
-  const double seconds = median_seconds([&] { generate(model, requests, greedy(streams, 1)); });
   const auto answers = static_cast<double>(streams), tokens = static_cast<double>(streams * options.prompt);
-  return {"prompt", streams, tokens, seconds, tokens * cost.layers + answers * cost.head, 0, cost.pass_bytes};
+  const Timed timed = median([&] {
+    const auto start = Clock::now();
+    generate(model, requests, greedy(streams, 1));
+    return Timed{tokens, seconds_since(start)};
+  });
+  return {"prompt", streams,        tokens, timed.seconds, tokens * cost.layers + answers * cost.head,
+          0,        cost.pass_bytes};
 }
 
-// Where an engine stands when all answers are being written, and when the first of them ends or each has had
-// its number of new tokens.
-struct Window {
-  std::atomic<int64_t> begun{0};
-  std::atomic<bool> done{false};
-  bool open = false;
-  Clock::time_point start;
-  int64_t before = 0;
-  double seconds = 0, tokens = 0;
+// Counts the tokens that come once every answer has begun.
+struct SideBySide {
+  const size_t streams;
+  std::mutex mutex = {};
+  std::set<int64_t> begun = {};
+  Clock::time_point start = {};
+  int64_t tokens = 0;
 
-  void step(const GenerateProgress& now, int64_t streams, int64_t wanted) {
-    if (done) return;
-    if (open) {
-      seconds = seconds_since(start);
-      tokens = static_cast<double>(now.new_tokens - before);
-      done = now.finished > 0 || now.new_tokens - before >= wanted;
-    } else if (begun == streams) {
-      open = true;
+  void add(int64_t stream) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (begun.size() == streams) {
+      ++tokens;
+    } else if (begun.insert(stream); begun.size() == streams) {
       start = Clock::now();
-      before = now.new_tokens;
     }
   }
 };
 
-// The prompts differ in their last token only, so that all but one are read at once.
+// The prompts differ in their last token only: all but one are copied, so that the answers begin together.
 Measurement Bench::answers(int64_t streams) const {
-  constexpr int64_t kPromptPiece = 256;  // for answers that begin before the others: more than they need
   Random random(2, "prompts");
   const std::vector<int32_t> prompt = random_ids(random, options.prompt, model.config);
-  const int64_t longest = std::min(model.config.max_position_embeddings - options.prompt,
-                                   options.new_tokens + 2 + streams * (options.prompt / kPromptPiece + 1));
-  const GenerateOptions settings = greedy(streams, longest);
-  Window window;
-  EngineOptions engine_options = settings;
-  engine_options.on_step = [&](const GenerateProgress& now) {
-    window.step(now, streams, streams * options.new_tokens);
-  };
-  Engine engine(model, engine_options);
-  std::vector<std::atomic<bool>> begun(static_cast<size_t>(streams));
-  for (int64_t i = 0; i < streams; ++i) {
-    Request request{std::to_string(i), prompt};
-    request.prompt.back() = static_cast<int32_t>(i % model.config.vocab_size);
-    engine.submit(request, settings,
-                  {[&window, &own = begun[static_cast<size_t>(i)]](int32_t) {
-                     if (!own.exchange(true)) ++window.begun;
-                     return !window.done;
-                   },
-                   {}});
-  }
-  engine.run();
-  if (window.tokens <= 0 || window.seconds <= 0)
-    fail_usage(std::to_string(streams) + " answers are never written at once in this model's context",
-               "lower --streams or --prompt");
-  return {"new",
-          streams,
-          window.tokens,
-          window.seconds,
-          window.tokens * (cost.layers + cost.head),
-          0,
-          window.tokens / static_cast<double>(streams) * cost.pass_bytes};
+  const GenerateOptions settings = greedy(streams, options.new_tokens + 1);
+  const Timed timed = median([&] {
+    SideBySide count{static_cast<size_t>(streams)};
+    Engine engine(model, settings);
+    for (int64_t i = 0; i < streams; ++i) {
+      Request request{std::to_string(i), prompt};
+      request.prompt.back() = static_cast<int32_t>(i % model.config.vocab_size);
+      engine.submit(request, settings, {[&count, i](int32_t) { return count.add(i), true; }, {}});
+    }
+    engine.run();
+    return Timed{static_cast<double>(count.tokens), seconds_since(count.start)};
+  });
+  const double products = timed.tokens * (cost.layers + cost.head),
+               passes = timed.tokens / static_cast<double>(streams);
+  return {"new", streams, timed.tokens, timed.seconds, products, 0, passes * cost.pass_bytes};
 }
 
 Measurement Bench::training() {
@@ -262,10 +251,14 @@ Measurement Bench::training() {
   Adapter adapter = init_adapter(model, train.lora, 1);
   Trainer trainer(model, &adapter, make_objective(train.objective, {model, model}), train, 1000);
   trainer.step(batch);  // touches its memory for the first time
-  const double seconds = median_seconds([&] { trainer.step(batch); });
   const auto tokens = static_cast<double>(kSequences * train.cutoff_len);
+  const Timed timed = median([&] {
+    const auto start = Clock::now();
+    trainer.step(batch);
+    return Timed{tokens, seconds_since(start)};
+  });
   const double products = tokens * (cost.layers + cost.head);
-  return {"training", kSequences, tokens, seconds, products, products, cost.pass_bytes};
+  return {"training", kSequences, tokens, timed.seconds, products, products, cost.pass_bytes};
 }
 
 // What the machine allows at least: products go backwards through weights of few bits in bf16.

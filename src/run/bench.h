@@ -1,7 +1,6 @@
 // How fast a model is on this machine, and what share that is of what the machine can do at most.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
