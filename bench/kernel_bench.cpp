@@ -25,11 +25,11 @@ std::vector<float> random_numbers(int64_t count) {
 
 using Run = std::function<void(const Kernels&)>;
 
-// `work` numbers are dealt with by one call.
-void add(const std::string& name, int64_t work, const Run& run) {
+// `work` numbers are dealt with by one call, in the tiers that can.
+void add(const std::string& name, int64_t work, const Run& run, bool (*can)(const Kernels&) = nullptr) {
   for (const Tier tier : all_tiers()) {
     const Kernels* k = kernels_of(tier);
-    if (!k) continue;
+    if (!k || (can && !can(*k))) continue;
     benchmark::RegisterBenchmark((name + "/" + name_of(tier)).c_str(), [=](benchmark::State& state) {
       for (auto _ : state) {
         run(*k);
@@ -99,11 +99,12 @@ void add_bf16(int64_t rows, int64_t k, int64_t columns) {
     kernels.bf16.pack(a.data(), k, rows, k, packed.data());
     kernels.bf16.multiply(packed.data(), rows, w.data(), k, 0, columns, k, false, c.data(), columns);
   });
-  add("linear_bf16_back" + size, rows * k * columns, [=](const Kernels& kernels) mutable {
-    if (!kernels.bf16.multiply_back) return;
+  const auto back = [=](const Kernels& kernels) mutable {
     kernels.bf16.pack_back(dy.data(), columns, rows, columns, packed.data());
     kernels.bf16.multiply_back(packed.data(), rows, w.data(), k, columns, 0, k, false, dx.data(), k);
-  });
+  };
+  add("linear_bf16_back" + size, rows * k * columns, back,
+      [](const Kernels& kernels) { return kernels.bf16.multiply_back != nullptr; });
   add_aten("linear_bf16", rows, k, columns, at::kBFloat16);
 }
 

@@ -49,7 +49,7 @@ Json to_json(const BenchResult& r) {
   for (const Measurement& m : r.measurements)
     json["measurements"].push_back({{"what", m.what},
                                     {"streams", m.streams},
-                                    {"tokens", m.tokens},
+                                    {"tokens", static_cast<int64_t>(m.tokens)},
                                     {"seconds", m.seconds},
                                     {"tokens_per_second", m.rate()},
                                     {"limit", m.limit},
