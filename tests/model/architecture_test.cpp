@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "model/lora.h"
 #include "model/model.h"
 #include "model/safetensors.h"
