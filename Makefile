@@ -2,7 +2,7 @@
 PRESET ?= release
 BUILD := $(if $(filter dev,$(PRESET)),build-dev,$(if $(filter asan-ubsan,$(PRESET)),build-asan,build))
 
-.PHONY: all setup build demo real test format clean
+.PHONY: all setup build demo real test bench format clean
 all: build
 
 setup:
@@ -28,6 +28,14 @@ real: setup
 
 test: build
 	@ctest --preset $(PRESET)
+
+# Each kernel against libtorch's and what the processor can do at most, then a model: make bench MODEL='--model FOLDER'.
+MODEL ?= --shape 135m
+bench: setup
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) --target sdft kernel_bench
+	tools/bench-kernels $(BUILD)/kernel_bench
+	$(BUILD)/sdft bench $(MODEL) --train
 
 format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i

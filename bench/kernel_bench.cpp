@@ -1,5 +1,6 @@
-// Time of each kernel at each tier: kernel_bench [--benchmark_filter=linear]. Numbers a second, for linear
-// multiply-adds.
+// Time of each kernel at each tier, and of libtorch's products, on one thread: kernel_bench
+// [--benchmark_filter=linear]. Numbers a second, for linear multiply-adds; tools/bench-kernels holds them
+// against the peaks.
 #include <benchmark/benchmark.h>
 
 #include <functional>
@@ -10,6 +11,7 @@
 
 #include "base/random.h"
 #include "tensor/cpu/kernels.h"
+#include "tensor/memory.h"
 
 namespace sdft {
 namespace {
@@ -23,11 +25,11 @@ std::vector<float> random_numbers(int64_t count) {
 
 using Run = std::function<void(const Kernels&)>;
 
-// `work` numbers are dealt with by one call.
-void add(const std::string& name, int64_t work, const Run& run) {
+// `work` numbers are dealt with by one call, in the tiers that can.
+void add(const std::string& name, int64_t work, const Run& run, bool (*can)(const Kernels&) = nullptr) {
   for (const Tier tier : all_tiers()) {
     const Kernels* k = kernels_of(tier);
-    if (!k) continue;
+    if (!k || (can && !can(*k))) continue;
     benchmark::RegisterBenchmark((name + "/" + name_of(tier)).c_str(), [=](benchmark::State& state) {
       for (auto _ : state) {
         run(*k);
@@ -38,19 +40,54 @@ void add(const std::string& name, int64_t work, const Run& run) {
   }
 }
 
+std::string size_of(int64_t rows, int64_t k, int64_t columns) {
+  return " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns);
+}
+
+// What the processor can do at most.
+void add_peaks() {
+  for (const auto& [name, loop] : {std::pair{"peak_f32", &PeakLoops::f32},
+                                   {"peak_bf16", &PeakLoops::bf16},
+                                   {"peak_int8", &PeakLoops::int8}})
+    for (const Tier tier : all_tiers()) {
+      const Kernels* k = kernels_of(tier);
+      if (!k || !(k->peaks.*loop)) continue;
+      benchmark::RegisterBenchmark((std::string(name) + "/" + name_of(tier)).c_str(),
+                                   [run = k->peaks.*loop](benchmark::State& state) {
+                                     int64_t done = 0;
+                                     for (auto _ : state) done += run(1 << 16);
+                                     state.SetItemsProcessed(done);
+                                   });
+    }
+  constexpr int64_t kBytes = int64_t{256} << 20, kNumbers = kBytes / 4;
+  auto memory = std::make_shared<Tensor>(zeros_in_huge_pages({kNumbers}, at::kFloat).fill_(1));
+  add("read_bytes", kBytes,
+      [=](const Kernels& k) { benchmark::DoNotOptimize(k.peaks.read(memory->data_ptr<float>(), kNumbers)); });
+}
+
+// libtorch's product of the same size.
+void add_aten(const std::string& name, int64_t rows, int64_t k, int64_t columns, at::ScalarType type) {
+  benchmark::RegisterBenchmark((name + size_of(rows, k, columns) + "/aten").c_str(),
+                               [=](benchmark::State& state) {
+                                 const at::NoGradGuard no_grad;
+                                 const Tensor x = at::ones({rows, k}, type), w = at::ones({columns, k}, type);
+                                 for (auto _ : state) benchmark::DoNotOptimize(at::linear(x, w));
+                                 state.SetItemsProcessed(state.iterations() * rows * k * columns);
+                               });
+}
+
 void add_linear(int64_t rows, int64_t k, int64_t columns) {
   auto a = random_numbers(rows * k), w = random_numbers(columns * k), c = random_numbers(rows * columns);
-  add("linear " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns),
-      rows * k * columns, [=](const Kernels& kernels) mutable {
-        kernels.linear(a.data(), k, w.data(), k, rows, 0, columns, k, false, c.data(), columns);
-      });
+  add("linear" + size_of(rows, k, columns), rows * k * columns, [=](const Kernels& kernels) mutable {
+    kernels.linear(a.data(), k, w.data(), k, rows, 0, columns, k, false, c.data(), columns);
+  });
+  add_aten("linear", rows, k, columns, at::kFloat);
 }
 
 // The activations are packed in each call, as in a forward pass; where a tier has no such product its f32 one
 // with weights of 16 bits is what runs instead.
 void add_bf16(int64_t rows, int64_t k, int64_t columns) {
-  const std::string size =
-      " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns);
+  const std::string size = size_of(rows, k, columns);
   auto a = random_numbers(rows * k), dy = random_numbers(rows * columns), c = random_numbers(rows * columns),
        dx = random_numbers(rows * k);
   std::vector<uint16_t> w(static_cast<size_t>(columns * k), 0x3f80);
@@ -62,11 +99,13 @@ void add_bf16(int64_t rows, int64_t k, int64_t columns) {
     kernels.bf16.pack(a.data(), k, rows, k, packed.data());
     kernels.bf16.multiply(packed.data(), rows, w.data(), k, 0, columns, k, false, c.data(), columns);
   });
-  add("linear_bf16_back" + size, rows * k * columns, [=](const Kernels& kernels) mutable {
-    if (!kernels.bf16.multiply_back) return;
+  const auto back = [=](const Kernels& kernels) mutable {
     kernels.bf16.pack_back(dy.data(), columns, rows, columns, packed.data());
     kernels.bf16.multiply_back(packed.data(), rows, w.data(), k, columns, 0, k, false, dx.data(), k);
-  });
+  };
+  add("linear_bf16_back" + size, rows * k * columns, back,
+      [](const Kernels& kernels) { return kernels.bf16.multiply_back != nullptr; });
+  add_aten("linear_bf16", rows, k, columns, at::kBFloat16);
 }
 
 // Weights of few bits; the activations are packed in each call.
@@ -97,8 +136,7 @@ struct Quantised {
 };
 
 void add_quantised(const std::string& name, int64_t rows, int64_t k, int64_t columns) {
-  const std::string size =
-      " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns);
+  const std::string size = size_of(rows, k, columns);
   for (const auto& [form, bits, block] : {std::tuple{"int8", 8, 256}, {"q8_0", 8, 32}, {"q4", 4, 32}}) {
     auto all = std::make_shared<Quantised>(rows, k, columns, bits, block);
     add("linear_" + std::string(form) + name + size, rows * k * columns,
@@ -110,8 +148,7 @@ void add_quantised(const std::string& name, int64_t rows, int64_t k, int64_t col
 // row.
 void add_from_memory(int64_t rows) {
   const int64_t k = 576, columns = 65536;
-  const std::string size =
-      "_from_memory " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(columns);
+  const std::string size = "_from_memory" + size_of(rows, k, columns);
   auto a = std::make_shared<std::vector<float>>(random_numbers(rows * k));
   auto w = std::make_shared<std::vector<float>>(static_cast<size_t>(columns * k), 1.0f);
   auto narrow = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(columns * k), 0x3f80);
@@ -127,6 +164,8 @@ void add_from_memory(int64_t rows) {
     kernels.bf16.pack(a->data(), k, rows, k, packed->data());
     kernels.bf16.multiply(packed->data(), rows, narrow->data(), k, 0, columns, k, false, c->data(), columns);
   });
+  add_aten("linear_from_memory", rows, k, columns, at::kFloat);
+  add_aten("linear_bf16_from_memory", rows, k, columns, at::kBFloat16);
 }
 
 void add_rows(int64_t rows, int64_t width) {
@@ -184,6 +223,8 @@ int main(int argc, char** argv) {
   using namespace sdft;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  at::set_num_threads(1);
+  add_peaks();
   for (const int64_t rows : {1, 6, 64}) add_linear(rows, 576, 576);
   for (const int64_t rows : {1, 16, 64, 1024}) add_bf16(rows, 576, 1536);
   for (const int64_t rows : {1, 4, 16, 64, 1024}) add_quantised("", rows, 576, 1536);

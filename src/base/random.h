@@ -34,6 +34,8 @@ class Random {
     double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
     return radius * std::cos(6.283185307179586 * uniform());
   }
+  // As if so many normal() had been drawn.
+  void skip_normals(int64_t count) { count_ += 2 * static_cast<uint64_t>(count); }
   template <typename T>
   const T& pick(const std::vector<T>& items) {
     return items[below(items.size())];

@@ -19,6 +19,7 @@ const std::vector<Command>& commands() {
       {"chat", "a conversation; with an adapter, seed and tuned model answer side by side", engine},
       {"score", "log-likelihood of given answers, one JSON line an example; or logits of given ids", engine},
       {"judge", "whose answers a judge model prefers: AlpacaEval's win rate, also length-controlled", engine},
+      {"bench", "how fast a model is here, and what share of the machine's limits that is", engine},
       {"tokenize", "token ids of the lines on stdin, a JSON array each", front},
       {"render", "the chat template's text of some messages, exactly, without a line break added", front},
       {"preview", "what training will see: text, special tokens, what is learned, lengths", engine},

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -340,8 +341,8 @@ Model load_gguf(const fs::path& dir, const LoadOptions& options) {
 }
 
 // Enough for all of them as they are kept.
-TensorMemory memory_for(const Model& model, const Weights& weights, const StoredWeights& files,
-                        const LoadOptions& options) {
+TensorMemory memory_for(const Model& model, const Weights& weights, const LoadOptions& options,
+                        const std::function<Tensor(const Weight&)>& stored_as) {
   int64_t bytes = 0, tensors = 0;
   const auto add_quantised = [&](const Weight& weight) {
     bytes += ops::quantised_bytes(weight.shape, *few_bits(options));
@@ -354,10 +355,47 @@ TensorMemory memory_for(const Model& model, const Weights& weights, const Stored
       continue;
     }
     ++tensors;
-    const Tensor stored = files.get(weight.name);
+    const Tensor stored = stored_as(weight);
     bytes += stored.numel() * static_cast<int64_t>(at::elementSize(kept_type(stored, model, options)));
   }
   return TensorMemory(bytes, tensors);
+}
+
+// A copy in any case: a file may go away or change under a long run.
+Tensor kept(bool linear, const Tensor& values, const std::string& name, const Model& model,
+            const LoadOptions& options, TensorMemory* memory) {
+  if (linear && few_bits(options)) return ops::quantised(values, *few_bits(options), name, memory);
+  const at::ScalarType type = kept_type(values, model, options);
+  Tensor copy = memory ? memory->take(values.sizes(), type)
+                       : at::empty(values.sizes(), at::TensorOptions().dtype(type).device(model.device));
+  return copy.copy_(values);
+}
+
+// normal(0, deviation); the same numbers whatever the threads.
+void fill_random(Tensor& values, double deviation, const Random& random) {
+  constexpr int64_t kGrain = 1 << 16;
+  float* x = values.data_ptr<float>();
+  at::parallel_for(0, values.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    Random own = random;
+    own.skip_normals(begin);
+    for (int64_t i = begin; i < end; ++i) x[i] = static_cast<float>(own.normal() * deviation);
+  });
+}
+
+// What a model begins with; see init_model().
+Tensor first_values(const Weight& weight, const ModelConfig& config, uint64_t seed) {
+  const std::string& name = weight.name;
+  const bool bias = name.size() > 5 && name.compare(name.size() - 5, 5, ".bias") == 0;
+  if (weight.shape.size() != 2)
+    return bias || config.norm_offset ? at::zeros(weight.shape, at::kFloat)
+                                      : at::ones(weight.shape, at::kFloat);
+  const bool ends_branch = name.find("o_proj") != std::string::npos ||
+                           name.find("down_proj") != std::string::npos ||
+                           name.find("." + config.expert_names.down + ".") != std::string::npos;
+  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config.num_hidden_layers));
+  Tensor values = at::empty(weight.shape, at::kFloat);
+  fill_random(values, 0.02 * (ends_branch ? residual : 1.0), Random(seed, "init " + name));
+  return values;
 }
 }  // namespace
 
@@ -369,7 +407,9 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
   StoredWeights files(dir);
   settle_tied_weights(dir, model.config, files);
   std::optional<TensorMemory> memory;
-  if (model.device.is_cpu()) memory = memory_for(model, weights_of(model), files, options);
+  if (model.device.is_cpu())
+    memory = memory_for(model, weights_of(model), options,
+                        [&](const Weight& weight) { return files.get(weight.name); });
   std::string problems;
   size_t wrong = 0;
   for (const Weight& weight : weights_of(model)) {
@@ -386,17 +426,8 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
                  "tensor '" + weight.name + "' holds whole numbers: quantised weights are not supported",
                  "use the f32, f16 or bf16 folder");
     const std::string stored_name = files.stored_name(weight.name);
-    if (weight.linear && few_bits(options)) {
-      *weight.tensor = ops::quantised(stored, *few_bits(options),
-                                      dir.string() + ": tensor '" + stored_name + "'", &*memory);
-      files.files.release(stored_name);
-      continue;
-    }
-    // A copy in any case: the file may go away or change under a long run.
-    const at::ScalarType type = kept_type(stored, model, options);
-    *weight.tensor = memory ? memory->take(stored.sizes(), type)
-                            : at::empty(stored.sizes(), at::TensorOptions().dtype(type).device(model.device));
-    weight.tensor->copy_(stored);
+    *weight.tensor = kept(weight.linear, stored, dir.string() + ": tensor '" + stored_name + "'", model,
+                          options, memory ? &*memory : nullptr);
     files.files.release(stored_name);
   }
   if (!problems.empty())
@@ -410,27 +441,17 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
 
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options) {
   Model model = empty_model(config, options);
-  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config.num_hidden_layers));
+  std::optional<TensorMemory> memory;
+  if (model.device.is_cpu())
+    memory = memory_for(model, weights_of(model), options, [](const Weight& weight) {
+      return at::empty(weight.shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
+    });
   for (const Weight& weight : weights_of(model)) {
     stop_if_interrupted();
-    const bool bias = weight.name.size() > 5 && weight.name.compare(weight.name.size() - 5, 5, ".bias") == 0;
-    Tensor values = bias || (config.norm_offset && weight.shape.size() == 1)
-                        ? at::zeros(weight.shape, at::kFloat)
-                        : at::ones(weight.shape, at::kFloat);
-    if (weight.shape.size() == 2) {
-      const bool ends_branch = weight.name.find("o_proj") != std::string::npos ||
-                               weight.name.find("down_proj") != std::string::npos ||
-                               weight.name.find("." + config.expert_names.down + ".") != std::string::npos;
-      const double deviation = 0.02 * (ends_branch ? residual : 1.0);
-      Random random(seed, "init " + weight.name);
-      for (float *x = values.data_ptr<float>(), *end = x + values.numel(); x != end; ++x)
-        *x = static_cast<float>(random.normal() * deviation);
-    }
-    *weight.tensor = weight.linear && few_bits(options)
-                         ? ops::quantised(values, *few_bits(options), weight.name)
-                         : values.to(model.device, kept_type(values, model, options));
+    *weight.tensor = kept(weight.linear, first_values(weight, config, seed), weight.name, model, options,
+                          memory ? &*memory : nullptr);
   }
-  tie_head(model, options, nullptr);
+  tie_head(model, options, memory ? &*memory : nullptr);
   return model;
 }
 

@@ -70,10 +70,10 @@ void check_chat_templates(const RunContext& run, const std::vector<std::string>&
 }
 
 std::string some_of(const std::vector<std::string>& ids) {
-  constexpr size_t kShown = 20;
-  const auto end = ids.begin() + static_cast<ptrdiff_t>(std::min(kShown, ids.size()));
+  constexpr size_t kMost = 20;
+  const auto end = ids.begin() + static_cast<ptrdiff_t>(std::min(kMost, ids.size()));
   return fmt::format("{}", fmt::join(ids.begin(), end, ", ")) +
-         (ids.size() > kShown ? fmt::format(" and {} more", ids.size() - kShown) : "");
+         (ids.size() > kMost ? fmt::format(" and {} more", ids.size() - kMost) : "");
 }
 
 // A rewrite cannot keep what the original has not.

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "model/lora.h"
 #include "model/model.h"
 #include "model/safetensors.h"
@@ -95,6 +96,22 @@ TEST_P(SmallArchitecture, StartsFromRandomWeights) {
   const Model model = init_model(model_.config, 1, {"cpu", "f32"});
   const Tensor got = logits(model, forward(model, pack(rows_.ids, at::kCPU)));
   EXPECT_TRUE(at::isfinite(got).all().item<bool>());
+}
+
+TEST(RandomWeights, AreOneStreamWhateverTheThreads) {
+  const Json json = {{"architectures", {"LlamaForCausalLM"}},
+                     {"vocab_size", 700},
+                     {"hidden_size", 256},
+                     {"intermediate_size", 64},
+                     {"num_hidden_layers", 1},
+                     {"num_attention_heads", 4},
+                     {"max_position_embeddings", 64},
+                     {"tie_word_embeddings", true}};
+  const Model model = init_model(parse_config(json, "test"), 9, {"cpu", "f32"});
+  Random random(9, "init model.embed_tokens.weight");
+  const Tensor embed = model.embed.contiguous();
+  for (int64_t i = 0; i < embed.numel(); ++i)
+    ASSERT_EQ(embed.data_ptr<float>()[i], static_cast<float>(random.normal() * 0.02)) << i;
 }
 
 // What `sdft inspect` counts without the list of the weights.

@@ -57,6 +57,7 @@ void add_commands(const cli::Registry& registry) {
   cli::add_generate(registry);
   cli::add_score(registry);
   cli::add_judge(registry);
+  cli::add_bench(registry);
   cli::add_preview(registry);
   cli::add_merge(registry);
   cli::add_gguf(registry);

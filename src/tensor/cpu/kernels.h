@@ -98,6 +98,17 @@ struct QuantisedProducts {
   void (*widen)(const QuantisedMatrix& w, int64_t panel, int64_t width, float* y);
 };
 
+// What a core can do at most, to measure what share of it a product reaches.
+struct PeakLoops {
+  // Multiply-adds on numbers in registers, `rounds` times some; returns how many. bf16: null where the tier
+  // has no instruction for them. int8: of whole numbers, as QuantisedProducts multiplies them.
+  int64_t (*f32)(int64_t rounds);
+  int64_t (*bf16)(int64_t rounds);
+  int64_t (*int8)(int64_t rounds);
+  // The sum of x, read from memory as weights are; count: a multiple of 16.
+  float (*read)(const float* x, int64_t count);
+};
+
 // One tier's functions, for one thread each.
 struct Kernels {
   // Columns [begin, end) of C[rows, N] = A[rows, k] W[N, k]^T (+ C with `add`). Each element is summed in an
@@ -170,6 +181,8 @@ struct Kernels {
   double (*softmax_weights)(const float* x, int64_t count, float top, float factor, float* weights);
   double (*sum_at_least)(const float* x, const float* weights, int64_t count, float least);
   int64_t (*first_beyond)(const float* weights, int64_t count, double sum);
+
+  PeakLoops peaks;
 };
 
 }  // namespace sdft

@@ -21,6 +21,7 @@
 #elif SDFT_AVX512_BF16
 #include "tensor/cpu/quantised_dot.h"
 #endif
+#include "tensor/cpu/peaks.h"
 #include "tensor/cpu/rms_norm.h"
 #include "tensor/cpu/rope.h"
 #include "tensor/cpu/sampling.h"
@@ -48,13 +49,19 @@ constexpr QuantisedProducts kQuantisedProducts = {2, pack_quantised<int16_t>, qu
                                                   widen_quantised};
 #endif
 
+#if SDFT_AMX || SDFT_AVX512_BF16
+constexpr PeakLoops kPeakLoops = {peak_f32, peak_bf16, peak_int8, read_all};
+#else
+constexpr PeakLoops kPeakLoops = {peak_f32, nullptr, peak_int8, read_all};
+#endif
+
 constexpr Kernels kTable = {
     linear,          linear_f16,         linear_bf16,   kBf16Products,   kQuantisedProducts,
     round_bf16,      widen_f16,          widen_bf16,    rms_norm,        rms_norm_backward,
     swiglu,          swiglu_backward,    rope,          dropout,         attention<float>,
     attention<Bf16>, attention_backward, cross_entropy, adamw,           sum_of_squares,
     maximum,         count_at_least,     find_at_least, softmax_weights, sum_at_least,
-    first_beyond};
+    first_beyond,    kPeakLoops};
 
 }  // namespace
 }  // namespace sdft::cpu

@@ -1,0 +1,24 @@
+// What this machine can do at most, measured on the spot: what a share of is worth knowing.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/cpu/tier.h"
+
+namespace sdft {
+
+// Multiply-adds a second, in registers (PeakLoops).
+struct ArithmeticPeaks {
+  double f32 = 0, bf16 = 0, int8 = 0;  // bf16: 0 where the processor has no instruction for them
+};
+struct MachinePeaks {
+  Tier tier;  // the best that the processor has, whatever SDFT_ISA says
+  int64_t threads;
+  ArithmeticPeaks one_thread, all_threads;
+  double read_bytes;  // a second, by all threads, from memory that no cache holds
+};
+// With the threads there are; takes about a second. The best of several tries each, since what else runs on
+// the machine can only slow them down.
+MachinePeaks measure_peaks();
+
+}  // namespace sdft
