@@ -43,9 +43,14 @@ std::vector<std::string> problems_of(const RequestOptions& options) {
 }
 
 std::vector<std::string> problems_of(const EngineOptions& options) {
-  if (options.batch_size >= 0) return {};
-  return {"batch_size is " + std::to_string(options.batch_size) +
-          ", expected 0 (chosen) or a positive number"};
+  std::vector<std::string> problems;
+  if (options.batch_size < 0)
+    problems.push_back("batch_size is " + std::to_string(options.batch_size) +
+                       ", expected 0 (chosen) or a positive number");
+  if (options.prompt_lookup_num_tokens < 0)
+    problems.push_back("prompt_lookup_num_tokens is " + std::to_string(options.prompt_lookup_num_tokens) +
+                       ", expected 0 (none) or a positive number");
+  return problems;
 }
 
 namespace {
@@ -272,12 +277,12 @@ bool plain(const RequestOptions& options) {
 }
 
 // Guesses for the answers under way, where these are few and no prompt is read beside them.
-void guess(const Model& model, Worker& worker) {
+void guess(const Model& model, int64_t limit, Worker& worker) {
   int64_t writing = 0;
   bool reading = false;
   for (const TaskPointer& task : worker.slots)
     if (task) (task->prompt_left() > 0 ? reading = true : writing += 1);
-  const int64_t most = reading || writing == 0 ? 0 : kCheapTokens / writing - 1;
+  const int64_t most = reading || writing == 0 ? 0 : std::min(limit, kCheapTokens / writing - 1);
   for (const TaskPointer& task : worker.slots) {
     if (!task || task->prompt_left() > 0) continue;
     const int64_t left = std::min(task->options.max_new_tokens - static_cast<int64_t>(task->ids.size()) - 1,
@@ -456,7 +461,7 @@ void step(State& s, Worker& worker, const std::vector<const Adapter*>& adapters)
 
 // One pass for all adapters in use; one of its own for each that brings whole weights.
 void step(State& s, Worker& worker) {
-  if (s.options.guess) guess(s.model, worker);
+  guess(s.model, s.options.prompt_lookup_num_tokens, worker);
   std::vector<const Adapter*> together, alone;
   for (const TaskPointer& task : worker.slots) {
     if (!task) continue;

@@ -81,9 +81,9 @@ struct GenerateProgress {
 
 struct EngineOptions {
   int64_t batch_size = 0;  // slots; 0: as many as memory and the model's size make useful
-  // Of few answers at once, tokens are guessed from the prompt and checked in one pass (lookup.h): the same
-  // answers to the last bit, sooner where they repeat it.
-  bool guess = true;
+  // Of few answers at once, so many tokens at most are guessed from the prompt and checked in one pass
+  // (lookup.h): the same answers to the last bit, sooner where they repeat it. 0: none.
+  int64_t prompt_lookup_num_tokens = 7;
   // Begin the requests in their order, so that answers come about in it too; else the longest prompts first,
   // which keeps the slots busy to the end. No answer depends on it.
   bool in_order = false;

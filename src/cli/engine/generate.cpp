@@ -26,7 +26,7 @@ struct SamplingFlags {
   std::optional<double> temperature, top_p, repetition_penalty;
   std::optional<int64_t> top_k, max_new_tokens;
   uint64_t seed = 42;
-  int64_t batch_size = 0;
+  int64_t batch_size = 0, prompt_lookup_num_tokens = EngineOptions().prompt_lookup_num_tokens;
 };
 
 struct GenerateFlags {
@@ -65,6 +65,7 @@ GenerateOptions with_flags(GenerateOptions options, const SamplingFlags& flags, 
   sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
   options.max_new_tokens = flags.max_new_tokens.value_or(options.max_new_tokens);
   options.batch_size = flags.batch_size;
+  options.prompt_lookup_num_tokens = flags.prompt_lookup_num_tokens;
   options.seed = flags.seed;
   options.stop = &interrupted;
   return options;
@@ -352,6 +353,13 @@ void add_generate(const Registry& registry) {
                      "answers as they are finished; else in the order of the questions");
   add_prompt_flags(generate, &flags->prompt);
   add_sampling_flags(generate, &flags->sampling);
+  generate
+      ->add_option(
+          spelled("prompt_lookup_num_tokens"), flags->sampling.prompt_lookup_num_tokens,
+          "tokens guessed from the prompt and checked in one pass, of few answers at once; 0: none. No "
+          "answer changes")
+      ->group("Sampling")
+      ->type_name("");
   generate
       ->add_option(spelled("batch_size"), flags->sampling.batch_size, "answers written at once; 0: chosen")
       ->group("Sampling")
