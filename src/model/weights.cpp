@@ -252,10 +252,10 @@ void warn_of_unused(const fs::path& dir, const ModelConfig& config, const Stored
                  dir.string(), names.size(), *names.begin(), names.size() > 1 ? ", ..." : "");
 }
 
-// The type in which a weight is kept.
-at::ScalarType kept_type(const Tensor& stored, const Model& model, const LoadOptions& options) {
-  const at::ScalarType type = stored.scalar_type();
-  if (stored.dim() != 2 || model.dtype != at::kFloat) return model.dtype;
+// The type in which a weight of that type and of so many dimensions is kept.
+at::ScalarType kept_type(at::ScalarType type, size_t dimensions, const Model& model,
+                         const LoadOptions& options) {
+  if (dimensions != 2 || model.dtype != at::kFloat) return model.dtype;
   if (model.precision == ops::MatmulPrecision::kBf16) return at::kBFloat16;
   const bool stays = options.as_stored && options.weights == "auto" && model.device.is_cpu() &&
                      (type == at::kHalf || type == at::kBFloat16);
@@ -269,13 +269,23 @@ void tie_head(Model& model, const LoadOptions& options, TensorMemory* memory) {
   model.lm_head = bits ? ops::quantised(model.embed, *bits, "the embedding", memory) : model.embed;
 }
 
-// Enough for all of them as they are kept.
-TensorMemory memory_for(const Model& model, const Weights& weights, const StoredWeights& files,
-                        const LoadOptions& options) {
+using StoredTypes = std::function<at::ScalarType(const std::string& name)>;
+
+StoredTypes types_of(const StoredWeights& files) {
+  return [&files](const std::string& name) { return files.get(name).scalar_type(); };
+}
+
+// What all of them take as they are kept.
+struct Room {
   int64_t bytes = 0, tensors = 0;
+};
+
+Room room_for(const Model& model, const Weights& weights, const StoredTypes& stored,
+              const LoadOptions& options) {
+  Room room;
   const auto add_quantised = [&](const Weight& weight) {
-    bytes += ops::quantised_bytes(weight.shape, *few_bits(options));
-    tensors += ops::kQuantisedTensors;
+    room.bytes += ops::quantised_bytes(weight.shape, *few_bits(options));
+    room.tensors += ops::kQuantisedTensors;
   };
   if (few_bits(options) && model.config.tie_word_embeddings) add_quantised(weights.front());
   for (const Weight& weight : weights) {
@@ -283,13 +293,46 @@ TensorMemory memory_for(const Model& model, const Weights& weights, const Stored
       add_quantised(weight);
       continue;
     }
-    ++tensors;
-    const Tensor stored = files.get(weight.name);
-    bytes += stored.numel() * static_cast<int64_t>(at::elementSize(kept_type(stored, model, options)));
+    ++room.tensors;
+    const auto type = kept_type(stored(weight.name), weight.shape.size(), model, options);
+    room.bytes += c10::multiply_integers(weight.shape) * static_cast<int64_t>(at::elementSize(type));
   }
-  return TensorMemory(bytes, tensors);
+  return room;
+}
+
+TensorMemory memory_for(const Model& model, const Weights& weights, const StoredWeights& files,
+                        const LoadOptions& options) {
+  const Room room = room_for(model, weights, types_of(files), options);
+  return TensorMemory(room.bytes, room.tensors);
+}
+
+LoadedShape shape_of(Model model, const StoredTypes& stored, const LoadOptions& options) {
+  LoadedShape shape{std::move(model), 0};
+  const Weights weights = weights_of(shape.model);
+  shape.bytes = room_for(shape.model, weights, stored, options).bytes;
+  const auto few = at::TensorOptions().device(at::kMeta).dtype(at::kByte);
+  for (const Weight& weight : weights) {
+    const auto type = kept_type(stored(weight.name), weight.shape.size(), shape.model, options);
+    *weight.tensor = at::empty(weight.shape, weight.linear && few_bits(options) ? few : few.dtype(type));
+  }
+  const Tensor& embed = shape.model.embed;
+  if (shape.model.config.tie_word_embeddings)
+    shape.model.lm_head = few_bits(options) ? at::empty(embed.sizes(), few) : embed;
+  return shape;
 }
 }  // namespace
+
+LoadedShape loaded_shape(const fs::path& dir, const LoadOptions& options) {
+  Model model = empty_model(read_config(dir), options);
+  StoredWeights files(dir);
+  settle_tied_weights(dir, model.config, files);
+  return shape_of(std::move(model), types_of(files), options);
+}
+
+LoadedShape initial_shape(const ModelConfig& config, const LoadOptions& options) {
+  return shape_of(
+      empty_model(config, options), [](const std::string&) { return at::kFloat; }, options);
+}
 
 Model load_model(const fs::path& dir, const LoadOptions& options) {
   current_work = Work::kLoading;
@@ -322,7 +365,7 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
       continue;
     }
     // A copy in any case: the file may go away or change under a long run.
-    const at::ScalarType type = kept_type(stored, model, options);
+    const at::ScalarType type = kept_type(stored.scalar_type(), weight.shape.size(), model, options);
     *weight.tensor = memory ? memory->take(stored.sizes(), type)
                             : at::empty(stored.sizes(), at::TensorOptions().dtype(type).device(model.device));
     weight.tensor->copy_(stored);
@@ -355,9 +398,10 @@ Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& op
       for (float *x = values.data_ptr<float>(), *end = x + values.numel(); x != end; ++x)
         *x = static_cast<float>(random.normal() * deviation);
     }
-    *weight.tensor = weight.linear && few_bits(options)
-                         ? ops::quantised(values, *few_bits(options), weight.name)
-                         : values.to(model.device, kept_type(values, model, options));
+    *weight.tensor =
+        weight.linear && few_bits(options)
+            ? ops::quantised(values, *few_bits(options), weight.name)
+            : values.to(model.device, kept_type(at::kFloat, weight.shape.size(), model, options));
   }
   tie_head(model, options, nullptr);
   return model;
