@@ -128,7 +128,7 @@ class ForwardShape {
     if (full()) keep(x);
     const Value own = made(chosen, x.width, x.grad), out = mlp(layer.experts.front(), own);
     if (out.grad) {
-      keep(out);
+      keep(out), keep(made(chosen, x.width, true));  // and weighed
       extra_ += x.rows * c.num_experts * 2 * kFloat + chosen * 6 * kFloat;
     }
     return made(x.rows, x.width, out.grad);
@@ -206,7 +206,7 @@ int64_t head_bytes(const TrainingShape& shape, const PassShape& pass, bool bf16)
 // What the widest place of a layer needs on the way back.
 int64_t backward_bytes(const TrainingShape& shape, const PassShape& pass) {
   const ModelConfig& c = shape.model.config;
-  const int64_t mlp = std::max(c.intermediate_size, c.expert_size * c.experts_per_token);
+  const int64_t mlp = c.num_experts > 0 ? c.expert_size : c.intermediate_size;
   int64_t weight = 0;
   for (const Layer& layer : shape.model.layers)
     for (const LinearLayer* linear : {&layer.qkv, &layer.o, &layer.mlp.gate_up, &layer.mlp.down})

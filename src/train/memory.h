@@ -11,8 +11,8 @@
 //   norms      N (C + 1) each: the input, and 1 / rms
 //   attention  N (2 H D + 2 G D + H): queries, keys, values, what comes out, sums of the softmax; heads that
 //              are normalised N (D + 1) more each
-//   mlp        2 N F: gate and up; 3 N F with GELU; a mixture: K experts' F a token, their output N K C, and
-//              N (2 E + 6 K) of the router
+//   mlp        2 N F: gate and up; 3 N F with GELU; a mixture: F of its K experts a token, what they give
+//              twice, 2 N K C, and N (2 E + 6 K) of the router
 //   an update  N (in + r): A's input, where nothing else keeps it (with dropout: always), and A's output;
 //              N out more with DoRA
 //   trained    N in: the input of each linear layer, once
