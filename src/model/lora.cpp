@@ -141,7 +141,9 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
     const double rank = value_of(ranks, name, static_cast<double>(config.rank)),
                  scale = scale_of(value_of(alphas, name, config.alpha), rank, config.use_rslora);
     const auto r = static_cast<int64_t>(rank);
-    LoraPair pair = config.init == "pissa" ? begin_pissa(layer, r, scale) : begin_random(layer, r, seed);
+    const bool pissa = config.init == "pissa" && !layer.weight.is_meta();
+    LoraPair pair = pissa ? begin_pissa(layer, r, scale) : begin_random(layer, r, seed);
+    if (layer.weight.is_meta() && config.init == "pissa") pair.a0 = pair.a, pair.b0 = pair.b;
     pair.scale = scale;
     if (config.use_dora) pair.magnitude = at::empty({layer.weight.size(0)}, pair.b.options());
     adapter.pairs[layer.name] = pair;
@@ -155,7 +157,7 @@ Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed) {
   }
   refresh_norms(model, adapter);
   for (auto& [name, pair] : adapter.pairs)
-    if (config.use_dora) pair.magnitude = pair.norm.clone();
+    if (config.use_dora && pair.norm.defined()) pair.magnitude = pair.norm.clone();
   return adapter;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -236,20 +237,43 @@ Tensor embed(const Model& model, const Tensor& ids, const Context& context) {
   return context.options.noise.alpha > 0 ? with_noise(x, *context.lengths, context.options.noise) : x;
 }
 
-Tensor run_layers(const Model& model, const Tensor& ids, Context& context) {
-  const ModelConfig& c = model.config;
-  Tensor x = embed(model, ids, context);
+Tensor run_layer(const Model& model, size_t index, const Tensor& x, Context& context) {
+  const Layer& layer = model.layers[index];
+  const Tensor last = index + 1 == model.layers.size() ? context.last_rows : Tensor();
+  const Tensor y = self_attention(model, index, normalise(model, x, layer.attention_norm), x, last, context);
+  const Tensor h = normalise(model, y, layer.mlp_norm);
+  if (layer.config.experts)
+    return y + normalise(model, mix_experts(model.config, layer, h, context), layer.mlp_out_norm);
+  return add_branch(model, y, layer.mlp.down, gated(model.config, layer.mlp, h, context), layer.mlp_out_norm,
+                    context);
+}
+
+// What layers need when they run again, behind the forward pass that is over by then.
+struct Again {
+  Model model;
+  std::vector<int64_t> lengths;
+  Context context;
+};
+
+Tensor run_layers_again(const Model& model, Tensor x, Context& context) {
+  const auto again = std::make_shared<Again>(Again{model, *context.lengths, context});
+  again->context.lengths = &again->lengths;
   for (size_t i = 0; i < model.layers.size(); ++i) {
-    const Layer& layer = model.layers[i];
-    const Tensor last = i + 1 == model.layers.size() ? context.last_rows : Tensor();
-    x = self_attention(model, i, normalise(model, x, layer.attention_norm), x, last, context);
-    const Tensor h = normalise(model, x, layer.mlp_norm);
-    if (layer.config.experts) {
-      x = x + normalise(model, mix_experts(c, layer, h, context), layer.mlp_out_norm);
-    } else {
-      x = add_branch(model, x, layer.mlp.down, gated(c, layer.mlp, h, context), layer.mlp_out_norm, context);
-    }
+    const uint64_t first_index = again->context.linear_index;
+    x = ops::recomputed(x, [again, i, first_index](const Tensor& input) {
+      again->context.linear_index = first_index;
+      return run_layer(again->model, i, input, again->context);
+    });
   }
+  return x;
+}
+
+Tensor run_layers(const Model& model, const Tensor& ids, Context& context) {
+  Tensor x = embed(model, ids, context);
+  if (context.options.recompute && at::GradMode::is_enabled() && !context.cache)
+    x = run_layers_again(model, x, context);
+  else
+    for (size_t i = 0; i < model.layers.size(); ++i) x = run_layer(model, i, x, context);
   return normalise(model, x, model.norm);
 }
 

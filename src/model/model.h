@@ -132,6 +132,8 @@ struct ForwardOptions {
   Dropout dropout;
   ops::MatmulPrecision precision = ops::MatmulPrecision::kFull;  // the model's own where that is less
   EmbeddingNoise noise = {};
+  bool recompute = false;  // each layer keeps its input alone and runs again for gradients; the same results.
+                           // The adapter must live until backward() has ended.
 };
 // What products with the model's weights are computed in.
 ops::MatmulPrecision precision_of(ModelView model, const ForwardOptions& options = {});

@@ -1,4 +1,4 @@
-// A model's weights: which there are, and how they come from a folder, from nothing, and into a folder.
+// A model's weights: how they come from a folder, from nothing, and into a folder.
 #include <spdlog/spdlog.h>
 
 #include <cmath>
@@ -15,179 +15,12 @@
 #include "base/work.h"
 #include "model/convert.h"
 #include "model/gguf_folder.h"
-#include "model/gguf_weights.h"
-#include "model/model.h"
 #include "model/safetensors.h"
-#include "model/skeleton.h"
+#include "model/weight_list.h"
 #include "tensor/memory.h"
-#include "tensor/quantised.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
-
-namespace {
-struct Weight {
-  std::string name;
-  Tensor* tensor;
-  std::vector<int64_t> shape;
-  bool linear = false;  // of a linear layer or the head: what few bits are for
-};
-using Weights = std::vector<Weight>;
-
-void add_linear(Weights& list, LinearLayer& linear, const std::string& name, int64_t out, int64_t in,
-                bool bias) {
-  linear.name = name;
-  list.push_back({name + ".weight", &linear.weight, {out, in}, true});
-  if (bias) list.push_back({name + ".bias", &linear.bias, {out}});
-}
-
-void add_attention(Weights& list, const ModelConfig& c, Layer& layer, const std::string& prefix) {
-  const int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
-  if (c.fused_qkv) {
-    add_linear(list, layer.qkv, prefix + "qkv_proj", q + 2 * kv, c.hidden_size, c.qkv_bias);
-  } else {
-    add_linear(list, layer.q, prefix + "q_proj", q, c.hidden_size, c.qkv_bias);
-    add_linear(list, layer.k, prefix + "k_proj", kv, c.hidden_size, c.qkv_bias);
-    add_linear(list, layer.v, prefix + "v_proj", kv, c.hidden_size, c.qkv_bias);
-  }
-  add_linear(list, layer.o, prefix + "o_proj", c.hidden_size, q, c.o_bias);
-  if (c.head_norm == HeadNorm::kNone) return;
-  const bool whole = c.head_norm == HeadNorm::kWhole;
-  list.push_back({prefix + "q_norm.weight", &layer.q_norm, {whole ? q : c.head_dim}});
-  list.push_back({prefix + "k_norm.weight", &layer.k_norm, {whole ? kv : c.head_dim}});
-}
-
-void add_mlp(Weights& list, const ModelConfig& c, Mlp& mlp, const std::string& prefix) {
-  if (c.fused_gate_up) {
-    add_linear(list, mlp.gate_up, prefix + "gate_up_proj", 2 * c.intermediate_size, c.hidden_size,
-               c.mlp_bias);
-  } else {
-    add_linear(list, mlp.gate, prefix + "gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
-    add_linear(list, mlp.up, prefix + "up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
-  }
-  add_linear(list, mlp.down, prefix + "down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias);
-}
-
-void add_experts(Weights& list, const ModelConfig& c, Layer& layer, const std::string& prefix) {
-  const ExpertNames& names = c.expert_names;
-  const std::string block = prefix + names.block + ".";
-  list.push_back({block + "gate.weight", &layer.router, {c.num_experts, c.hidden_size}});
-  layer.experts.resize(static_cast<size_t>(c.num_experts));
-  for (size_t e = 0; e < layer.experts.size(); ++e) {
-    const std::string expert = block + "experts." + std::to_string(e) + ".";
-    Mlp& mlp = layer.experts[e];
-    add_linear(list, mlp.gate, expert + names.gate, c.expert_size, c.hidden_size, false);
-    add_linear(list, mlp.up, expert + names.up, c.expert_size, c.hidden_size, false);
-    add_linear(list, mlp.down, expert + names.down, c.hidden_size, c.expert_size, false);
-  }
-}
-
-// What normalises a layer, under the names that go with the placement: "post_attention_layernorm" stands
-// before the mlp in Llama, behind attention in the others.
-void add_norms(Weights& list, const ModelConfig& c, Layer& layer, const std::string& prefix) {
-  auto add = [&](const char* name, Tensor& tensor) {
-    list.push_back({prefix + name, &tensor, {c.hidden_size}});
-  };
-  if (c.norm_placement == NormPlacement::kBefore) {
-    add("input_layernorm.weight", layer.attention_norm);
-    add("post_attention_layernorm.weight", layer.mlp_norm);
-    return;
-  }
-  if (c.norm_placement == NormPlacement::kBoth) {
-    add("input_layernorm.weight", layer.attention_norm);
-    add("pre_feedforward_layernorm.weight", layer.mlp_norm);
-  }
-  add("post_attention_layernorm.weight", layer.attention_out_norm);
-  add("post_feedforward_layernorm.weight", layer.mlp_out_norm);
-}
-
-// Every weight of the model with the shape that the configuration asks for; names the linear layers.
-Weights weights_of(Model& model) {
-  const ModelConfig& c = model.config;
-  Weights list = {{"model.embed_tokens.weight", &model.embed, {c.vocab_size, c.hidden_size}}};
-  for (size_t i = 0; i < model.layers.size(); ++i) {
-    Layer& layer = model.layers[i];
-    const std::string prefix = "model.layers." + std::to_string(i) + ".";
-    add_attention(list, c, layer, prefix + "self_attn.");
-    if (layer.config.experts) {
-      add_experts(list, c, layer, prefix);
-    } else {
-      add_mlp(list, c, layer.mlp, prefix + "mlp.");
-    }
-    add_norms(list, c, layer, prefix);
-  }
-  list.push_back({"model.norm.weight", &model.norm, {c.hidden_size}});
-  if (!c.tie_word_embeddings)
-    list.push_back({"lm_head.weight", &model.lm_head, {c.vocab_size, c.hidden_size}, true});
-  return list;
-}
-
-Model without_weights(const ModelConfig& config) {
-  Model model;
-  model.config = config;
-  for (const LayerConfig& layer : config.layers) {
-    model.layers.emplace_back();
-    model.layers.back().config = layer;
-  }
-  return model;
-}
-
-std::optional<ops::QuantisedForm> few_bits(const LoadOptions& options) {
-  if (options.weights == "int8") return ops::kInt8;
-  if (options.weights == "q4") return ops::kQ4;
-  return {};
-}
-
-Model empty_model(const ModelConfig& config, const LoadOptions& options) {
-  Model model = without_weights(config);
-  model.device = resolve_device(options.device);
-  if (options.dtype == "f32" || (options.dtype == "auto" && model.device.is_cpu())) {
-    model.dtype = at::kFloat;
-  } else if (options.dtype == "bf16" || options.dtype == "auto") {
-    model.dtype = at::kBFloat16;
-  } else {
-    fail_usage("dtype '" + options.dtype + "' is not known", "auto, f32 or bf16");
-  }
-  if (options.weights == "bf16" || few_bits(options)) {
-    if (model.dtype != at::kFloat)
-      fail_usage("weights '" + options.weights + "' needs dtype f32",
-                 "with dtype bf16 everything is computed in bf16");
-    if (few_bits(options) && !model.device.is_cpu())
-      fail_usage("weights '" + options.weights + "' needs a CPU", "device cpu, or weights bf16");
-    model.precision = ops::MatmulPrecision::kBf16;
-  } else if (options.weights != "auto" && options.weights != "f32") {
-    fail_usage("weights '" + options.weights + "' is not known", "auto, f32, bf16, int8 or q4");
-  }
-  model.rope = make_rope_tables(config.rope, config, model.device);
-  model.local_rope = make_rope_tables(config.local_rope, config, model.device);
-  return model;
-}
-
-std::string text_of(at::IntArrayRef shape) {
-  std::string text = "[";
-  for (int64_t n : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
-  return text + "]";
-}
-}  // namespace
-
-Model skeleton(const ModelConfig& config) {
-  Model model = without_weights(config);
-  for (const Weight& weight : weights_of(model))
-    *weight.tensor = at::empty(weight.shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
-  if (config.tie_word_embeddings) model.lm_head = model.embed;
-  return model;
-}
-
-at::Device resolve_device(const std::string& name) {
-  if (name == "cpu") return at::kCPU;
-  if (name == "auto") return at::hasCUDA() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-  if (name == "cuda" && at::hasCUDA()) return at::Device(at::kCUDA, 0);
-  if (name == "cuda")
-    throw Error(ExitCode::kDevice,
-                "device 'cuda': this libtorch finds no CUDA device (use --device cpu, or build against a "
-                "CUDA libtorch)");
-  fail_usage("device '" + name + "' is not known", "auto, cpu or cuda");
-}
 
 std::string plain_name(const std::string& stored) {
   for (const auto& [theirs, plain] : {std::pair<std::string, std::string>{"language_model.model.", "model."},
@@ -198,6 +31,12 @@ std::string plain_name(const std::string& stored) {
 }
 
 namespace {
+std::string text_of(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (int64_t n : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
+  return text + "]";
+}
+
 // A folder's weights by the names that they have here.
 struct StoredWeights {
   explicit StoredWeights(const fs::path& dir) : files(dir) {
@@ -255,17 +94,6 @@ void warn_of_unused(const fs::path& dir, const ModelConfig& config, const Stored
                  dir.string(), names.size(), *names.begin(), names.size() > 1 ? ", ..." : "");
 }
 
-// The type in which a weight is kept.
-at::ScalarType kept_type(const Tensor& stored, const Model& model, const LoadOptions& options) {
-  const at::ScalarType type = stored.scalar_type();
-  if (stored.dim() != 2 || model.dtype != at::kFloat) return model.dtype;
-  if (few_bits(options)) return type;  // an embedding, of which rows are looked up
-  if (model.precision == ops::MatmulPrecision::kBf16) return at::kBFloat16;
-  const bool stays = options.as_stored && options.weights == "auto" && model.device.is_cpu() &&
-                     (type == at::kHalf || type == at::kBFloat16);
-  return stays ? type : model.dtype;
-}
-
 // A head of few bits is a matrix of its own: rows of the embedding are looked up as they are.
 void tie_head(Model& model, const LoadOptions& options, TensorMemory* memory) {
   if (!model.config.tie_word_embeddings) return;
@@ -273,80 +101,25 @@ void tie_head(Model& model, const LoadOptions& options, TensorMemory* memory) {
   model.lm_head = bits ? ops::quantised(model.embed, *bits, "the embedding", memory) : model.embed;
 }
 
-// How each weight of a GGUF file is kept: in few bits, or as numbers.
-struct Kept {
-  std::optional<ops::QuantisedForm> form;
-  at::ScalarType type = at::kFloat;
+using StoredTypes = std::function<at::ScalarType(const std::string& name)>;
+
+const StoredTypes kAllF32 = [](const std::string&) { return at::kFloat; };
+
+StoredTypes types_of(const StoredWeights& files) {
+  return [&files](const std::string& name) { return files.get(name).scalar_type(); };
+}
+
+// What all of them take as they are kept.
+struct Room {
+  int64_t bytes = 0, tensors = 0;
 };
 
-Kept kept_of(const Weight& weight, const GgufWeights& file, const Model& model, const LoadOptions& options) {
-  const bool stays =
-      options.as_stored && options.weights == "auto" && model.device.is_cpu() && model.dtype == at::kFloat;
-  if (weight.linear && few_bits(options)) return {few_bits(options)};
-  if (weight.linear && stays && file.form(weight.name)) return {file.form(weight.name)};
-  if (weight.shape.size() < 2 || model.dtype != at::kFloat) return {{}, model.dtype};
-  if ((stays || few_bits(options)) && file.form(weight.name)) return {{}, at::kHalf};  // as import has it
-  if (model.precision == ops::MatmulPrecision::kBf16) return {{}, at::kBFloat16};
-  const uint32_t type = file.type(weight.name).id;
-  return {{},
-          !stays              ? at::kFloat
-          : type == kGgufF16  ? at::kHalf
-          : type == kGgufBf16 ? at::kBFloat16
-                              : at::kFloat};
-}
-
-// A matrix of the file in few bits: its own codes, unless others are asked for.
-Tensor few_bits_of(const std::string& name, const GgufWeights& file, const LoadOptions& options,
-                   TensorMemory* memory) {
-  if (!few_bits(options)) return file.quantised(name, memory);
-  return ops::quantised(file.get(name, at::kFloat), *few_bits(options), name, memory);
-}
-
-Model load_gguf(const fs::path& dir, const LoadOptions& options) {
-  Model model = empty_model(read_config(dir), options);
-  const GgufFile file(fs::canonical(dir / kGgufWeights));  // the name that users know
-  const GgufWeights stored(file, model.config);
-  Weights weights = weights_of(model);
-  if (model.config.tie_word_embeddings)  // the head's own, in few bits where it is stored so
-    weights.push_back({weights.front().name, &model.lm_head, weights.front().shape, true});
-  // What is multiplied with codes is rounded, and so is the cache.
-  for (const Weight& weight : weights)
-    if (kept_of(weight, stored, model, options).form) model.precision = ops::MatmulPrecision::kBf16;
-  int64_t bytes = 0;
-  for (const Weight& weight : weights) {
-    const Kept kept = kept_of(weight, stored, model, options);
-    int64_t count = 1;
-    for (const int64_t n : weight.shape) count *= n;
-    bytes += kept.form ? ops::quantised_bytes(weight.shape, *kept.form)
-                       : count * static_cast<int64_t>(at::elementSize(kept.type));
-  }
-  TensorMemory memory(model.device.is_cpu() ? bytes : 0,
-                      ops::kQuantisedTensors * static_cast<int64_t>(weights.size()));
-  for (const Weight& weight : weights) {
-    stop_if_interrupted();
-    const Kept kept = kept_of(weight, stored, model, options);
-    const bool tied = weight.tensor == &model.lm_head && model.config.tie_word_embeddings;
-    if (kept.form) {
-      *weight.tensor = few_bits_of(weight.name, stored, options, &memory);
-    } else if (tied) {
-      model.lm_head = model.embed;
-    } else if (model.device.is_cpu()) {
-      *weight.tensor = memory.take(weight.shape, kept.type);
-      weight.tensor->copy_(stored.get(weight.name, kept.type));
-    } else {
-      *weight.tensor = stored.get(weight.name, kept.type).to(model.device);
-    }
-  }
-  return model;
-}
-
-// Enough for all of them as they are kept.
-TensorMemory memory_for(const Model& model, const Weights& weights, const LoadOptions& options,
-                        const std::function<Tensor(const Weight&)>& stored_as) {
-  int64_t bytes = 0, tensors = 0;
+Room room_for(const Model& model, const Weights& weights, const StoredTypes& stored,
+              const LoadOptions& options) {
+  Room room;
   const auto add_quantised = [&](const Weight& weight) {
-    bytes += ops::quantised_bytes(weight.shape, *few_bits(options));
-    tensors += ops::kQuantisedTensors;
+    room.bytes += ops::quantised_bytes(weight.shape, *few_bits(options));
+    room.tensors += ops::kQuantisedTensors;
   };
   if (few_bits(options) && model.config.tie_word_embeddings) add_quantised(weights.front());
   for (const Weight& weight : weights) {
@@ -354,18 +127,40 @@ TensorMemory memory_for(const Model& model, const Weights& weights, const LoadOp
       add_quantised(weight);
       continue;
     }
-    ++tensors;
-    const Tensor stored = stored_as(weight);
-    bytes += stored.numel() * static_cast<int64_t>(at::elementSize(kept_type(stored, model, options)));
+    ++room.tensors;
+    const auto type = kept_type(stored(weight.name), weight.shape.size(), model, options);
+    room.bytes += c10::multiply_integers(weight.shape) * static_cast<int64_t>(at::elementSize(type));
   }
-  return TensorMemory(bytes, tensors);
+  return room;
+}
+
+TensorMemory memory_for(const Model& model, const Weights& weights, const StoredTypes& stored,
+                        const LoadOptions& options) {
+  const Room room = room_for(model, weights, stored, options);
+  return TensorMemory(room.bytes, room.tensors);
+}
+
+LoadedShape shape_of(Model model, const StoredTypes& stored, const LoadOptions& options) {
+  LoadedShape shape{std::move(model), 0};
+  const Weights weights = weights_of(shape.model);
+  shape.bytes = room_for(shape.model, weights, stored, options).bytes;
+  const auto few = at::TensorOptions().device(at::kMeta).dtype(at::kByte);
+  for (const Weight& weight : weights) {
+    const auto type = kept_type(stored(weight.name), weight.shape.size(), shape.model, options);
+    *weight.tensor = at::empty(weight.shape, weight.linear && few_bits(options) ? few : few.dtype(type));
+  }
+  const Tensor& embed = shape.model.embed;
+  if (shape.model.config.tie_word_embeddings)
+    shape.model.lm_head = few_bits(options) ? at::empty(embed.sizes(), few) : embed;
+  return shape;
 }
 
 // A copy in any case: a file may go away or change under a long run.
 Tensor kept(bool linear, const Tensor& values, const std::string& name, const Model& model,
             const LoadOptions& options, TensorMemory* memory) {
   if (linear && few_bits(options)) return ops::quantised(values, *few_bits(options), name, memory);
-  const at::ScalarType type = kept_type(values, model, options);
+  const at::ScalarType type =
+      kept_type(values.scalar_type(), static_cast<size_t>(values.dim()), model, options);
   Tensor copy = memory ? memory->take(values.sizes(), type)
                        : at::empty(values.sizes(), at::TensorOptions().dtype(type).device(model.device));
   return copy.copy_(values);
@@ -399,6 +194,18 @@ Tensor first_values(const Weight& weight, const ModelConfig& config, uint64_t se
 }
 }  // namespace
 
+LoadedShape loaded_shape(const fs::path& dir, const LoadOptions& options) {
+  if (fs::exists(dir / kGgufWeights)) return gguf_shape(dir, options);
+  Model model = empty_model(read_config(dir), options);
+  StoredWeights files(dir);
+  settle_tied_weights(dir, model.config, files);
+  return shape_of(std::move(model), types_of(files), options);
+}
+
+LoadedShape initial_shape(const ModelConfig& config, const LoadOptions& options) {
+  return shape_of(empty_model(config, options), kAllF32, options);
+}
+
 Model load_model(const fs::path& dir, const LoadOptions& options) {
   current_work = Work::kLoading;
   constexpr size_t kMostProblems = 5;
@@ -407,9 +214,7 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
   StoredWeights files(dir);
   settle_tied_weights(dir, model.config, files);
   std::optional<TensorMemory> memory;
-  if (model.device.is_cpu())
-    memory = memory_for(model, weights_of(model), options,
-                        [&](const Weight& weight) { return files.get(weight.name); });
+  if (model.device.is_cpu()) memory = memory_for(model, weights_of(model), types_of(files), options);
   std::string problems;
   size_t wrong = 0;
   for (const Weight& weight : weights_of(model)) {
@@ -442,10 +247,7 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options) {
   Model model = empty_model(config, options);
   std::optional<TensorMemory> memory;
-  if (model.device.is_cpu())
-    memory = memory_for(model, weights_of(model), options, [](const Weight& weight) {
-      return at::empty(weight.shape, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
-    });
+  if (model.device.is_cpu()) memory = memory_for(model, weights_of(model), kAllF32, options);
   for (const Weight& weight : weights_of(model)) {
     stop_if_interrupted();
     *weight.tensor = kept(weight.linear, first_values(weight, config, seed), weight.name, model, options,
@@ -485,18 +287,5 @@ Model converted(Model model, bool copy) {
 
 Model widened(const Model& model) { return converted(model, false); }
 Model clone(const Model& model) { return converted(model, true); }
-
-std::vector<std::pair<std::string, Tensor*>> named_parameters(Model& model) {
-  std::vector<std::pair<std::string, Tensor*>> list;
-  for (const Weight& weight : weights_of(model)) list.emplace_back(weight.name, weight.tensor);
-  return list;
-}
-
-void for_each_linear(Model& model, const std::function<void(LinearLayer&)>& use) {
-  for (Layer& layer : model.layers)
-    for (LinearLayer* linear : {&layer.qkv, &layer.q, &layer.k, &layer.v, &layer.o, &layer.mlp.gate_up,
-                                &layer.mlp.gate, &layer.mlp.up, &layer.mlp.down})
-      if (linear->weight.defined()) use(*linear);
-}
 
 }  // namespace sdft

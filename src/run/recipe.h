@@ -65,6 +65,7 @@ struct Recipe {
   std::string model_name_or_path, adapter_name_or_path, output_dir = "runs/sdft";
   std::string device = "auto", dtype = "auto", weights = "auto";
   int64_t threads = 0;
+  std::string memory;  // that training may take, as 8G (training_plan.h); "": no limit
   uint64_t seed = 42;
   std::string dataset, dataset_dir;
   Columns columns;

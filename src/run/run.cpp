@@ -19,6 +19,7 @@
 #include "run/similarity_stage.h"
 #include "run/stages.h"
 #include "run/sweep.h"
+#include "run/training_plan.h"
 #include "run/validate.h"
 #include "run/variants.h"
 #include "sdft/method.h"
@@ -223,6 +224,32 @@ bool targets_known(const RunContext& run, const VariantJob& job) {
 
 bool trains(const VariantJob& job) { return find_method(job.variant.method).change == Change::kNone; }
 
+// What the trainings will take. Where rewrites or replayed answers are not there yet, the dataset's own stand
+// in.
+std::string foretold(const RunContext& run, const std::vector<VariantJob>& jobs) {
+  std::string text;
+  for (const VariantJob& job : jobs) {
+    if (!trains(job)) {
+      text += job.variant.name + ": nothing is trained\n";
+      continue;
+    }
+    const bool known = targets_known(run, job);
+    TrainingPlan plan =
+        plan_training(run, job, known ? learned_targets(run, job) : job.used->dataset.examples);
+    if (!known)
+      plan.remarks.emplace_back("what it learns is not written yet: counted with the dataset's own answers");
+    text += describe(plan, job.variant.name);
+  }
+  return text;
+}
+
+// What does not fit into `memory` is refused before anything is made, as far as it is known.
+void check_budgets(const RunContext& run, const std::vector<VariantJob>& jobs) {
+  for (const VariantJob& job : jobs)
+    if (!job.recipe.memory.empty() && trains(job) && targets_known(run, job))
+      plan_training(run, job, learned_targets(run, job));
+}
+
 // Refuses the first stage that does not fit before anything is made: not after hours, when its turn comes.
 // What depends on a stage that is not done yet cannot be known.
 void check_folders(const RunContext& run, const Plan& plan, const std::vector<VariantJob>& jobs,
@@ -325,6 +352,11 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   std::vector<VariantJob> jobs = jobs_of(recipe, plan, inputs);
   if (plan.stages & kTrain)
     for (VariantJob& job : jobs) job.replayed = replay_folder(run, job);
+  if (options.dry_run) {
+    check_folders(run, plan, jobs, inputs.eval);
+    return foretold(run, jobs);
+  }
+  if (plan.stages & kTrain) check_budgets(run, jobs);
   make_directories(dir);
   const FolderLock lock(dir);
   check_folders(run, plan, jobs, inputs.eval);

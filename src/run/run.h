@@ -13,6 +13,9 @@ struct RunOptions {
   const std::atomic<bool>* stop = nullptr;  // Error(kInterrupted) soon after it is true
   bool progress = true;                     // bars on stderr
   bool fresh = false;                       // make anew what was made from something else
+  // Checks everything and foretells each training's steps and memory (training_plan.h); writes and trains
+  // nothing.
+  bool dry_run = false;
   // The name of the variant that kTrain trains. "": all that the recipe asks for (variants.h); without a
   // distill stage in this call or this directory those whose method needs none.
   std::string variant;

@@ -10,6 +10,7 @@
 #include "run/context.h"
 #include "run/presets.h"
 #include "run/recipe.h"
+#include "run/training_plan.h"
 #include "sdft/method.h"
 #include "train/schedule.h"
 
@@ -297,6 +298,14 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
       .between(1, 1e6);
   add("gradient_accumulation_steps", &t.gradient_accumulation_steps, "forward passes of an optimizer step")
       .between(1, 1e6);
+  add("gradient_checkpointing", &t.gradient_checkpointing,
+      "keep of each layer only what goes in and compute it again for gradients: less memory, the same "
+      "results")
+      .changes(kNoStage);
+  add("memory", &r.memory,
+      "that training may take, as 8G or 700M: fewer samples at once, then gradient_checkpointing, until it "
+      "fits; empty: no limit (sdft train --dry-run foretells it)")
+      .checked_by(fault_of_memory);
   add("max_grad_norm", &t.max_grad_norm, "clipping; 0: none").between(0, 1e9);
   add("adam_beta1", &t.adam.beta1, "decay of the first moment").between(0, 0.9999999);
   add("adam_beta2", &t.adam.beta2, "decay of the second moment").between(0, 0.9999999);

@@ -10,6 +10,7 @@
 #include "model/gguf_folder.h"
 #include "model/shift.h"
 #include "run/stages.h"
+#include "run/training_plan.h"
 #include "run/watched.h"
 #include "sdft/method.h"
 #include "sdft/on_policy.h"
@@ -76,6 +77,18 @@ void note_samples(const RunContext& run, const VariantJob& job, const std::vecto
     fail_input(dir.string(),
                "every sample that val_size holds back is cut before its answer: none can be measured",
                "raise cutoff_len, or val_size");
+}
+
+// Divides each step as the plan has it, and says so.
+void keep_within(const TrainingPlan& plan, const VariantJob& job, TrainOptions* options) {
+  const bool fewer = plan.pass_tokens < tokens_of_pass(*options, true),
+             again = plan.gradient_checkpointing && !options->gradient_checkpointing;
+  const std::string how = fewer ? fmt::format("at most {} tokens at once, or one sample", plan.pass_tokens)
+                                : "as many samples at once as the settings say";
+  spdlog::info("train {}: memory: {}: {}{}; {} MiB are foretold", job.variant.name, job.recipe.memory, how,
+               again ? ", with gradient_checkpointing" : "", plan.memory->total() >> 20);
+  options->pass_tokens = plan.pass_tokens;
+  options->gradient_checkpointing = plan.gradient_checkpointing;
 }
 
 // A new adapter, or that of the model that training goes on from.
@@ -212,6 +225,7 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
     fail_input(dir.string(), "no example is left to learn", "use fallback: original, or other checks");
   TrainOptions options = job.recipe.train;
   options.seed = job.recipe.seed;
+  if (!job.recipe.memory.empty()) keep_within(plan_training(run, job, targets), job, &options);
   load_weights(run);
   const Split split = split_validation(targets, options.val_size, options.seed);
   write_examples(split.train, dir / "train.jsonl");

@@ -1,6 +1,9 @@
 #include "tensor/memory.h"
 
+#include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
+
+#include <cstdlib>
 
 #include "base/error.h"
 
@@ -36,6 +39,24 @@ Tensor TensorMemory::take(at::IntArrayRef shape, at::ScalarType type) {
   used_ += rounded_up(bytes, kLine);
   return at::from_blob(
       data, shape, [memory = begin_](void*) {}, at::TensorOptions().dtype(type));
+}
+
+namespace {
+struct LinesInBlocks final : c10::Allocator {
+  c10::DataPtr allocate(size_t bytes) const override {
+    if (bytes == 0) return {nullptr, nullptr, &std::free, at::Device(at::kCPU)};
+    void* block = std::malloc(bytes + kLine);
+    if (!block) throw memory_error();
+    const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(block));
+    char* line = static_cast<char*>(block) + (rounded_up(address, kLine) - address);
+    return {line, block, &std::free, at::Device(at::kCPU)};
+  }
+};
+}  // namespace
+
+void find_lines_in_plain_blocks() {
+  static LinesInBlocks allocator;
+  c10::SetCPUAllocator(&allocator, /*priority=*/1);
 }
 
 Tensor zeros_in_huge_pages(at::IntArrayRef shape, at::ScalarType type) {

@@ -102,6 +102,10 @@ using RowLoss = std::function<Tensor(const LogitRows& rows)>;
 Tensor linear_loss(const Head& student, const Head& teacher, const Tensor& targets, const Tensor& weights,
                    const RowLoss& loss, MatmulPrecision precision = MatmulPrecision::kFull,
                    const Tensor& given = {});
+// part(x), of which only x is kept for gradients: these run part(x) again. To the bits of part(x), where it
+// gives the same each time. Tensors that it captures get their gradients by backward() alone, not by
+// torch::autograd::grad(); they and what else it captures must live until then.
+Tensor recomputed(const Tensor& x, const std::function<Tensor(const Tensor&)>& part);
 // log softmax(hidden W^T)[targets] -> [N] f32, no gradient.
 Tensor token_log_probs(const Tensor& hidden, const Tensor& weight, const Tensor& targets, double cap = 0,
                        MatmulPrecision precision = MatmulPrecision::kFull);

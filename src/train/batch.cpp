@@ -111,6 +111,19 @@ std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples,
   return batches;
 }
 
+std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, int64_t max_tokens) {
+  std::vector<PassShape> shapes;
+  for (const auto& part : divide(samples, max_tokens)) {
+    PassShape shape{0, 0, shapes.empty()};
+    for (const Sample* sample : part) {
+      shape.tokens += static_cast<int64_t>(sample->ids.size());
+      shape.targets += supervised_tokens(*sample);
+    }
+    if (shape.targets > 0) shapes.push_back(shape);
+  }
+  return shapes;
+}
+
 Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardOptions& options) {
   at::NoGradGuard no_grad;
   const ops::Head head = head_of(model, batch.tokens, batch.rows, options);

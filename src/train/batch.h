@@ -31,6 +31,13 @@ int64_t supervised_tokens(const Sample& sample);
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                       at::Device device);
 
+// The same without their numbers, for who wants to know what they take: only those with something to learn.
+struct PassShape {
+  int64_t tokens, targets;
+  bool first;  // of its step: no gradients are there yet
+};
+std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, int64_t max_tokens);
+
 // log p of each target, [n] f32; no gradient.
 Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardOptions& options = {});
 

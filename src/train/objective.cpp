@@ -19,24 +19,32 @@ struct Row {
   const char* name;
   const char* help;
   std::unique_ptr<Objective> (*make)(const ObjectiveContext& context);
+  ObjectiveMemory memory;
 };
+constexpr ObjectiveMemory kPlain{false, 0, 0}, kOfRows{true, 0, 0};
 constexpr Row kObjectives[] = {
-    {"sft", "cross entropy", make_cross_entropy},
-    {"kl_to_seed", "cross entropy + anchor_weight x divergence from the seed", make_kl_to_seed},
-    {"l2_sp", "cross entropy + anchor_weight x squared distance from the seed's weights", make_l2_sp},
+    {"sft", "cross entropy", make_cross_entropy, kPlain},
+    {"kl_to_seed", "cross entropy + anchor_weight x divergence from the seed", make_kl_to_seed, kOfRows},
+    {"l2_sp",
+     "cross entropy + anchor_weight x squared distance from the seed's weights",
+     make_l2_sp,
+     {false, 0, 1}},
     {"ewc",
      "cross entropy + anchor_weight / 2 x the same, each weight by what it matters (Fisher information) on "
      "replay_dataset; finetuning_type: full",
-     make_ewc},
+     make_ewc,
+     {false, 2, 1}},
     {"psft",
      "the ratio of each token's probability to that of proximal_steps before, no further than 1 + "
      "proximal_clip",
-     make_proximal},
+     make_proximal,
+     {true, 1, 0}},
     {"stm", "cross entropy without tokens whose perplexity under the seed is above max_perplexity",
-     make_masked},
-    {"eaft", "cross entropy, each token times the entropy of the model's entropy_topk likeliest", make_eaft},
-    {"dft", "cross entropy, each token times its own probability", make_dft},
-    {"asft", "dft + anchor_weight x divergence from the seed", make_asft},
+     make_masked, kPlain},
+    {"eaft", "cross entropy, each token times the entropy of the model's entropy_topk likeliest", make_eaft,
+     kOfRows},
+    {"dft", "cross entropy, each token times its own probability", make_dft, kOfRows},
+    {"asft", "dft + anchor_weight x divergence from the seed", make_asft, kOfRows},
 };
 }  // namespace
 
@@ -44,6 +52,10 @@ std::vector<std::string> objective_names() {
   std::vector<std::string> names;
   for (const Row& row : kObjectives) names.emplace_back(row.name);
   return names;
+}
+
+ObjectiveMemory memory_of_objective(const std::string& name) {
+  return kObjectives[place_of_choice(objective_names(), name, "objective")].memory;
 }
 
 std::string describe_objectives() {

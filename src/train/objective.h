@@ -50,6 +50,13 @@ struct ObjectiveContext {
 // Throws Error(kUsage) with the known names.
 std::unique_ptr<Objective> make_objective(const std::string& name, const ObjectiveContext& context);
 std::vector<std::string> objective_names();
+// What it needs besides the training itself.
+struct ObjectiveMemory {
+  bool of_rows;  // its loss is of rows of logits (ops::linear_loss)
+  int copies;    // of all that is trained, which it keeps
+  int penalty;   // of the same, while its penalty is made
+};
+ObjectiveMemory memory_of_objective(const std::string& name);
 // "sft: cross entropy", a line each, for the help.
 std::string describe_objectives();
 

@@ -17,6 +17,13 @@ int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch) {
   return static_cast<int64_t>(std::ceil(options.num_train_epochs * static_cast<double>(steps_per_epoch)));
 }
 
+int64_t tokens_of_pass(const TrainOptions& options, bool on_cpu) {
+  constexpr int64_t kEnoughOnCpu = 1024;
+  if (options.pass_tokens > 0) return options.pass_tokens;
+  const int64_t promised = options.per_device_train_batch_size * std::max<int64_t>(1, options.cutoff_len);
+  return on_cpu ? std::min(promised, kEnoughOnCpu) : promised;
+}
+
 double accumulate_gradients(const Objective& objective, ModelView student,
                             const std::vector<const Sample*>& samples, int64_t max_tokens,
                             const ForwardOptions& options) {
@@ -81,13 +88,6 @@ AdamW optimizer_of(Model& model, Adapter* adapter, const TrainOptions& options) 
   NamedTensors parameters = trainable(model, adapter);
   std::vector<double> rates = rates_of(parameters, options);
   return AdamW(adam, std::move(parameters), std::move(rates));
-}
-
-// Of one forward pass: what the settings promise of memory, and no more than keeps the processor busy.
-int64_t max_tokens(const TrainOptions& options, const Model& model) {
-  constexpr int64_t kEnoughOnCpu = 1024;
-  const int64_t promised = options.per_device_train_batch_size * std::max<int64_t>(1, options.cutoff_len);
-  return model.device.is_cpu() ? std::min(promised, kEnoughOnCpu) : promised;
 }
 
 ops::MatmulPrecision precision(const TrainOptions& options, const Model& model) {
@@ -162,8 +162,9 @@ StepMetrics Trainer::step(const std::vector<const Sample*>& samples) {
   const EmbeddingNoise noise{options_.neftune_noise_alpha,
                              Random(options_.seed, "noise " + std::to_string(step)).next()};
   m.step = step + 1;
-  m.loss = accumulate_gradients(*objective_, student(), samples, max_tokens(options_, model_),
-                                {dropout, precision(options_, model_), noise});
+  m.loss =
+      accumulate_gradients(*objective_, student(), samples, tokens_of_pass(options_, model_.device.is_cpu()),
+                           {dropout, precision(options_, model_), noise, options_.gradient_checkpointing});
   if (const Tensor penalty = objective_->penalty(student()); penalty.defined()) {
     penalty.backward();
     m.loss += penalty.item<double>();
@@ -190,7 +191,8 @@ double Trainer::loss(const std::vector<const Sample*>& samples) const {
   at::NoGradGuard no_grad;
   const ForwardOptions options{{}, precision(options_, model_)};
   double loss = 0;
-  for (const MicroBatch& batch : micro_batches(samples, max_tokens(options_, model_), model_.device))
+  for (const MicroBatch& batch :
+       micro_batches(samples, tokens_of_pass(options_, model_.device.is_cpu()), model_.device))
     if (batch.targets.numel() > 0) loss += objective_->loss(student(), batch, options).item<double>();
   return loss;
 }

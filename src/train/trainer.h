@@ -39,6 +39,9 @@ struct TrainOptions {
   int64_t per_device_train_batch_size = 2;
   int64_t gradient_accumulation_steps = 4;
   int64_t cutoff_len = 1024;  // with the batch size, bounds the tokens of one forward pass
+  int64_t pass_tokens =
+      0;  // of one forward pass, in place of that bound; a longer sample is alone; 0: that bound
+  bool gradient_checkpointing = false;  // ForwardOptions::recompute
   double max_grad_norm = 1.0;
   AdamWOptions adam;
   bool bf16 = false;  // matrix products in bf16 with f32 accumulation; weights and the rest stay f32
@@ -67,6 +70,8 @@ struct StepMetrics {
 };
 
 int64_t total_steps(const TrainOptions& options, int64_t steps_per_epoch);
+// Tokens of one forward pass: what the settings promise of memory, and no more than keeps the processor busy.
+int64_t tokens_of_pass(const TrainOptions& options, bool on_cpu);
 
 // One step's loss and gradients, which are added to the parameters' .grad.
 double accumulate_gradients(const Objective& objective, ModelView student,

@@ -32,7 +32,7 @@ void run(StageFlags flags, unsigned stages) {
     fail_usage("the recipe has nothing to sweep over",
                "--over KEY=VALUE,VALUE, --seeds N, or `sweep: {KEY: [VALUE, ...]}` in the recipe");
   flags.options.stop = &interrupted;
-  if (stages == kAllStages) return run_all(recipe, flags.options);
+  if (stages == kAllStages && !flags.options.dry_run) return run_all(recipe, flags.options);
   write_out(run_recipe(recipe, stages, flags.options));
 }
 
@@ -147,6 +147,10 @@ std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::strin
   CLI::App* command = registry.add(name, examples, [flags, stages] { run(*flags, stages); });
   command->add_flag("--fresh", flags->options.fresh,
                     "make anew what output_dir holds of other settings, data or models (else it is refused)");
+  if (stages & kTrain)
+    command->add_flag("--dry-run,--dry_run", flags->options.dry_run,
+                      "check everything and foretell each training's steps and memory; nothing is trained or "
+                      "written");
   add_recipe_flags(command, &flags->recipe);
   if (added) *added = command;
   return flags;
