@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "infer/generator.h"
+#include "model/gguf_folder.h"
 #include "tensor/quantised.h"
 #include "train/trainer.h"
 
@@ -89,7 +90,7 @@ ModelConfig config_of(const std::string& shape) {
 }
 
 ModelConfig config_of(const BenchOptions& options) {
-  return options.model.empty() ? config_of(options.shape) : read_config(options.model);
+  return options.model.empty() ? config_of(options.shape) : read_config(model_folder(options.model));
 }
 
 Model model_of(const BenchOptions& options, const ModelConfig& config) {
@@ -97,7 +98,7 @@ Model model_of(const BenchOptions& options, const ModelConfig& config) {
   load.device = "cpu";
   load.weights = options.weights;
   load.as_stored = true;
-  return options.model.empty() ? init_model(config, 1, load) : load_model(options.model, load);
+  return options.model.empty() ? init_model(config, 1, load) : load_model(model_folder(options.model), load);
 }
 
 // What a token costs, and a pass over the weights.

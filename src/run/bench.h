@@ -10,7 +10,7 @@
 namespace sdft {
 
 struct BenchOptions {
-  std::string model;             // a folder
+  std::string model;             // a folder, or a GGUF file
   std::string shape;             // in its place, for random weights: one of bench_shapes(), or a config.json
   std::string weights = "auto";  // LoadOptions::weights
   int64_t threads = 0;           // 0: all
