@@ -13,8 +13,7 @@ namespace {
 constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
 
 // What is there before the first weight: libtorch, oneDNN's code, buffers of threads; the tokenizer's tables;
-// the examples, their texts and tokens. Measured on Debian's libtorch 1.13; see
-// the figures of its commit.
+// the examples, their texts and tokens. Measured on Debian's libtorch 1.13.
 int64_t process_bytes(const RunContext& run, const VariantJob& job, const std::vector<Sample>& samples) {
   constexpr int64_t kLibraries = 200 << 20, kOfToken = 500, kOfExample = 8192, kOfSampleToken = 12;
   int64_t tokens = 0;
