@@ -304,7 +304,7 @@ void add_training(Recipe& r, std::vector<Setting>& list) {
       .changes(kNoStage);
   add("memory", &r.memory,
       "that training may take, as 8G or 700M: fewer samples at once, then gradient_checkpointing, until it "
-      "fits; empty: no limit (sdft train --dry-run foretells it)")
+      "fits (dropout then draws other masks); empty: no limit (sdft train --dry-run foretells it)")
       .checked_by(fault_of_memory);
   add("max_grad_norm", &t.max_grad_norm, "clipping; 0: none").between(0, 1e9);
   add("adam_beta1", &t.adam.beta1, "decay of the first moment").between(0, 0.9999999);

@@ -13,8 +13,7 @@ namespace {
 constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
 
 // What is there before the first weight: libtorch, oneDNN's code, buffers of threads; the tokenizer's tables;
-// the examples, their texts and tokens. Measured on Debian's libtorch 1.13; see
-// tests/run/training_plan_test.cpp.
+// the examples, their texts and tokens. Measured on Debian's libtorch 1.13.
 int64_t process_bytes(const RunContext& run, const VariantJob& job, const std::vector<Sample>& samples) {
   constexpr int64_t kLibraries = 200 << 20, kOfToken = 500, kOfExample = 8192, kOfSampleToken = 12;
   int64_t tokens = 0;
@@ -155,9 +154,9 @@ void fit(const Foretelling& foretelling, int64_t limit, const std::string& setti
   }
   throw Error(
       ExitCode::kDevice,
-      fmt::format("memory: {}, but training needs {} with one sample at a time and "
-                  "gradient_checkpointing: {} (allow more, or take a smaller cutoff_len, weights: bf16 "
-                  "or int8, finetuning_type: lora)",
+      fmt::format("memory: {}, but training needs {} even with one sample at a time and "
+                  "gradient_checkpointing: true ({}): allow more, or take a smaller cutoff_len, weights: "
+                  "bf16 or int8, finetuning_type: lora",
                   setting, gib(plan->memory->total()), parts_of(*plan->memory)));
 }
 }  // namespace

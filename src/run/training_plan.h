@@ -21,7 +21,9 @@ struct TrainingPlan {
 
 // As the settings have it or, with `memory`, the largest passes that fit; with recomputation only where not
 // even one sample at a time fits without. Error(kDevice) where that does not fit either. targets: the
-// examples that are learned; answers that the student writes itself are counted as max_new_tokens long.
+// examples that are learned. Divided otherwise, a step's gradients are the same but for rounding only without
+// lora_dropout and neftune_noise_alpha, whose draws go by a token's place in its pass; answers that the
+// student writes itself are counted as max_new_tokens long.
 TrainingPlan plan_training(const RunContext& run, const VariantJob& job, const std::vector<Example>& targets);
 // A few lines for a terminal.
 std::string describe(const TrainingPlan& plan, const std::string& variant);
