@@ -17,9 +17,9 @@ constexpr int kForm = 1;  // of these folders: another one where what is in them
 
 fs::path cache_folder() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache && *cache) return fs::path(cache) / "sdft";
+  if (cache && *cache) return fs::path(cache) / "sdft.cpp";
   const char* home = std::getenv("HOME");
-  return (home && *home ? fs::path(home) / ".cache" : fs::temp_directory_path()) / "sdft";
+  return (home && *home ? fs::path(home) / ".cache" : fs::temp_directory_path()) / "sdft.cpp";
 }
 
 // Path, size and time tell the states of a file apart; its name is there for people.

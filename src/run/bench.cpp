@@ -59,30 +59,12 @@ int64_t memory_of_process(const std::string& name) {
 
 // --- the model
 
-struct Shape {
-  const char *name, *architecture;
-  int64_t hidden, intermediate, layers, heads, kv_heads, vocabulary, context;
-  bool tied;
-};
-constexpr Shape kShapes[] = {
-    {"135m", "LlamaForCausalLM", 576, 1536, 30, 9, 3, 49152, 8192, true},      // SmolLM2-135M
-    {"0.5b", "Qwen2ForCausalLM", 896, 4864, 24, 14, 2, 151936, 32768, true},   // Qwen2.5-0.5B
-    {"1.1b", "LlamaForCausalLM", 2048, 5632, 22, 32, 4, 32000, 2048, false},   // TinyLlama-1.1B
-    {"7b", "LlamaForCausalLM", 4096, 11008, 32, 32, 32, 32000, 4096, false}};  // Llama-2-7B
+fs::path shapes() { return fs::path(SDFT_ASSETS_DIR) / "shapes"; }
 
 ModelConfig config_of(const std::string& shape) {
-  for (const Shape& s : kShapes)
-    if (shape == s.name)
-      return parse_config({{"architectures", {s.architecture}},
-                           {"vocab_size", s.vocabulary},
-                           {"hidden_size", s.hidden},
-                           {"intermediate_size", s.intermediate},
-                           {"num_hidden_layers", s.layers},
-                           {"num_attention_heads", s.heads},
-                           {"num_key_value_heads", s.kv_heads},
-                           {"max_position_embeddings", s.context},
-                           {"tie_word_embeddings", s.tied}},
-                          "shape " + shape);
+  const fs::path known = shapes() / (shape + ".json");
+  if (shape.find('/') == std::string::npos && fs::is_regular_file(known))
+    return parse_config(read_json(known), "shape " + shape);
   if (!fs::is_regular_file(shape))
     fail_usage("shape '" + shape + "' is neither known nor a file",
                joined(bench_shapes()) + ", or a model's config.json");
@@ -296,7 +278,8 @@ std::vector<Measurement> measure(Bench& bench) {
 
 std::vector<std::string> bench_shapes() {
   std::vector<std::string> names;
-  for (const Shape& shape : kShapes) names.emplace_back(shape.name);
+  for (const auto& entry : fs::directory_iterator(shapes())) names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
   return names;
 }
 

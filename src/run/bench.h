@@ -19,7 +19,7 @@ struct BenchOptions {
   bool train = false;
   bool progress = true;  // on stderr
 };
-// "135m", ...: architectures of known models.
+// "135m", ...: configurations of known models, assets/shapes.
 std::vector<std::string> bench_shapes();
 
 // Something that was measured, and what it took at least.

@@ -134,7 +134,7 @@ TEST_F(BenchCommand, WhatCannotBeIsRefused) {
   const std::string model = path("model");
   refuses({}, 2, "either a model folder or a shape");
   refuses({"--model", model, "--shape", "135m"}, 2, "either a model folder or a shape");
-  refuses({"--shape", "9b"}, 2, "135m, 0.5b, 1.1b, 7b");
+  refuses({"--shape", "9b"}, 2, "0.5b, 1.1b, 135m, 7b");
   refuses({"--model", model, "--streams", "1,0"}, 2, "streams is 0");
   refuses({"--model", model, "--streams", "-2"}, 2, "streams");
   refuses({"--model", model, "--streams", "many"}, 2, "streams");

@@ -220,15 +220,21 @@ TEST_F(ModelCommands, SaysWhatToDoInPlaceOfAModel) {
   }
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"tokenize", "--model", path("m.gguf")},
-        {"render", "--model", path("m.gguf"), "--messages", path("d.jsonl")},
-        {"merge", "--model", path("m.gguf"), "--adapter", path("adapter"), "--output", path("out")},
+        {"render", "--model", path("m.gguf"), "--messages", path("d.jsonl")}}) {
+    const CommandResult result = run_command(command);
+    EXPECT_EQ(result.exit_code, 3) << command[0];
+    EXPECT_THAT(result.err, HasSubstr("sdft import")) << command[0];
+  }
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"merge", "--model", path("m.gguf"), "--adapter", path("adapter"), "--output",
+                                 path("out")},
         {"export", "--model", path("m.gguf"), "--adapter", path("adapter"), "--output", path("out")},
         {"generate", "--model", path("m.gguf"), "--prompt", "x"},
         {"train", "--model_name_or_path", path("m.gguf"), "--dataset", path("d.jsonl"), "--output_dir",
          path("out")}}) {
     const CommandResult result = run_command(command);
     EXPECT_EQ(result.exit_code, 3) << command[0];
-    EXPECT_THAT(result.err, HasSubstr("sdft import")) << command[0];
+    EXPECT_THAT(result.err, HasSubstr("m.gguf: ends within the version")) << command[0];
   }
 }
 
