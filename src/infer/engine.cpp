@@ -443,6 +443,7 @@ void step(State& s, Worker& worker, const std::vector<const Adapter*>& adapters)
     Task& task = *ready[i].task;
     task.lookup.learn(task.guessed.size(), tokens[i].size() - 1);
     for (const int32_t token : tokens[i]) {
+      if (task.cancelled) break;
       task.cached += ready[i].began;  // the token in front of it
       ++taken;
       const auto reason = take(s.model, task, token);

@@ -86,7 +86,7 @@ Range range_of(const float* x, int64_t count) {
   return range;
 }
 
-// A block of numbers; false where one is not finite.
+// A block of numbers; false where one, or their distance, is not finite.
 bool quantise(const float* x, int64_t count, const QuantisedForm& form, uint8_t* codes, float* scale,
               float* offset) {
   const Range range = range_of(x, count);
@@ -96,7 +96,8 @@ bool quantise(const float* x, int64_t count, const QuantisedForm& form, uint8_t*
   const float size = std::max(-range.smallest, range.largest);
   *scale = form.offsets ? (range.largest - range.smallest) / most : size / static_cast<float>(zero - 1);
   *offset = form.offsets ? range.smallest : 0;
-  const float inverse = *scale > 0 ? 1 / *scale : 0;
+  if (!std::isfinite(*scale)) return false;
+  const float inverse = *scale > 1e-30f ? 1 / *scale : 0;  // of what is smaller none is left
   for (int64_t i = 0; i < count; ++i) {
     const float code = std::nearbyint((x[i] - *offset) * inverse) + static_cast<float>(zero);
     codes[i] = static_cast<uint8_t>(std::clamp(code, 0.0f, most));

@@ -343,6 +343,9 @@ TEST_P(Ops, WeightsOfFewBits) {
           .backward();
       near(third.grad(), at::matmul(delta, wide), 0.005, "gradient of a loss");
     }
+  for (const double tiny : {0.0, 1e-42})  // zeros in place of what has no scale
+    EXPECT_TRUE(at::allclose(ops::widened(ops::quantised(at::full({3, 40}, tiny), ops::kQ4, "w")),
+                             at::full({3, 40}, tiny), 0, 1e-30));
   EXPECT_THROW(ops::quantised(at::full({3, 40}, INFINITY), ops::kInt8, "w"), Error);
   EXPECT_THROW(ops::quantised(at::full({3, 40}, NAN), ops::kQ4, "w"), Error);
 }
