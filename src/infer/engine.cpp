@@ -150,7 +150,6 @@ namespace {
 using State = EngineState;
 
 // --- before the start
-// ---------------------------------------------------------------------------------------------
 
 void check(const Model& model, const Request& request, const RequestOptions& options,
            const Tokenizer* tokenizer) {
@@ -197,7 +196,6 @@ void plan(State& s) {
 }
 
 // --- one worker
-// -----------------------------------------------------------------------------------------------------
 
 void begin(const State& s, Task& task) {
   task.random = Random(task.options.seed, task.request.id);
