@@ -137,7 +137,7 @@ struct Quantised {
 
 void add_quantised(const std::string& name, int64_t rows, int64_t k, int64_t columns) {
   const std::string size = size_of(rows, k, columns);
-  for (const auto& [form, bits, block] : {std::tuple{"int8", 8, 64}, {"q8_0", 8, 32}, {"q4", 4, 32}}) {
+  for (const auto& [form, bits, block] : {std::tuple{"int8", 8, 64}, {"q8_0", 8, 32}, {"q4_0", 4, 32}}) {
     auto all = std::make_shared<Quantised>(rows, k, columns, bits, block);
     add("linear_" + std::string(form) + name + size, rows * k * columns,
         [=](const Kernels& kernels) { all->run(kernels, rows, k); });

@@ -38,35 +38,34 @@ Tensor few_bits_of(const std::string& name, const GgufWeights& file, const LoadO
   return ops::quantised(file.get(name, at::kFloat), *few_bits(options), name, memory);
 }
 
-// All weights, of a tied head its own, which may be of few bits where the embedding is not.
-Weights weights_with_head(Model& model) {
-  Weights weights = weights_of(model);
-  if (model.config.tie_word_embeddings)
-    weights.push_back({weights.front().name, &model.lm_head, weights.front().shape, true});
-  return weights;
-}
+// A weight with its plan; of a tied head its own, which may be of few bits where the embedding is not.
+struct Planned {
+  Weight weight;
+  Kept kept;
+  bool tied;
+};
 
-// What is multiplied with codes is rounded, and so is the cache.
-void settle_precision(Model& model, const Weights& weights, const GgufWeights& stored,
-                      const LoadOptions& options) {
+// Settles the model's precision too: what is multiplied with codes is rounded, and so is the cache.
+std::vector<Planned> plan(Model& model, const GgufWeights& stored, const LoadOptions& options) {
+  Weights weights = weights_of(model);
+  const bool tied = model.config.tie_word_embeddings;
+  if (tied) weights.push_back({weights.front().name, &model.lm_head, weights.front().shape, true});
   for (const Weight& weight : weights)
     if (kept_of(weight, stored, model, options).form) model.precision = ops::MatmulPrecision::kBf16;
+  std::vector<Planned> list;
+  for (const Weight& weight : weights)
+    list.push_back(
+        {weight, kept_of(weight, stored, model, options), tied && weight.tensor == &model.lm_head});
+  return list;
 }
 
-bool is_tied(const Weight& weight, const Model& model) {
-  return weight.tensor == &model.lm_head && model.config.tie_word_embeddings;
-}
-
-int64_t bytes_of(const Weights& weights, const GgufWeights& stored, const Model& model,
-                 const LoadOptions& options) {
+int64_t bytes_of(const std::vector<Planned>& list) {
   int64_t bytes = 0;
-  for (const Weight& weight : weights) {
-    const Kept kept = kept_of(weight, stored, model, options);
+  for (const auto& [weight, kept, tied] : list)
     if (kept.form)
       bytes += ops::quantised_bytes(weight.shape, *kept.form);
-    else if (!is_tied(weight, model))
+    else if (!tied)
       bytes += c10::multiply_integers(weight.shape) * static_cast<int64_t>(at::elementSize(kept.type));
-  }
   return bytes;
 }
 }  // namespace
@@ -75,23 +74,20 @@ Model load_gguf(const fs::path& dir, const LoadOptions& options) {
   Model model = empty_model(read_config(dir), options);
   const GgufFile file(fs::canonical(dir / kGgufWeights));  // the name that users know
   const GgufWeights stored(file, model.config);
-  const Weights weights = weights_with_head(model);
-  settle_precision(model, weights, stored, options);
+  const std::vector<Planned> list = plan(model, stored, options);
   const bool on_cpu = model.device.is_cpu();
-  TensorMemory memory(on_cpu ? bytes_of(weights, stored, model, options) : 0,
-                      ops::kQuantisedTensors * static_cast<int64_t>(weights.size()));
-  for (const Weight& weight : weights) {
+  TensorMemory memory(on_cpu ? bytes_of(list) : 0,
+                      ops::kQuantisedTensors * static_cast<int64_t>(list.size()));
+  for (const auto& [weight, kept, tied] : list) {
     stop_if_interrupted();
-    const Kept kept = kept_of(weight, stored, model, options);
-    if (kept.form) {
+    if (kept.form)
       *weight.tensor = few_bits_of(weight.name, stored, options, &memory);
-    } else if (is_tied(weight, model)) {
+    else if (tied)
       model.lm_head = model.embed;
-    } else if (on_cpu) {
+    else if (on_cpu)
       *weight.tensor = memory.take(weight.shape, kept.type).copy_(stored.get(weight.name, kept.type));
-    } else {
+    else
       *weight.tensor = stored.get(weight.name, kept.type).to(model.device);
-    }
   }
   return model;
 }
@@ -100,15 +96,12 @@ LoadedShape gguf_shape(const fs::path& dir, const LoadOptions& options) {
   LoadedShape shape{empty_model(read_config(dir), options), 0};
   const GgufFile file(fs::canonical(dir / kGgufWeights));
   const GgufWeights stored(file, shape.model.config);
-  const Weights weights = weights_with_head(shape.model);
-  settle_precision(shape.model, weights, stored, options);
-  shape.bytes = bytes_of(weights, stored, shape.model, options);
-  for (const Weight& weight : weights) {
-    const Kept kept = kept_of(weight, stored, shape.model, options);
-    const auto type = at::TensorOptions().device(at::kMeta).dtype(kept.form ? at::kByte : kept.type);
-    *weight.tensor =
-        is_tied(weight, shape.model) && !kept.form ? shape.model.embed : at::empty(weight.shape, type);
-  }
+  const std::vector<Planned> list = plan(shape.model, stored, options);
+  shape.bytes = bytes_of(list);
+  for (const auto& [weight, kept, tied] : list)
+    *weight.tensor = tied && !kept.form ? shape.model.embed
+                                        : at::empty(weight.shape, at::TensorOptions().device(at::kMeta).dtype(
+                                                                      kept.form ? at::kByte : kept.type));
   return shape;
 }
 

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "infer/generator.h"
 #include "model/gguf_folder.h"
+#include "run/demo.h"
 #include "tensor/quantised.h"
 #include "train/trainer.h"
 
@@ -59,7 +60,7 @@ int64_t memory_of_process(const std::string& name) {
 
 // --- the model
 
-fs::path shapes() { return fs::path(SDFT_ASSETS_DIR) / "shapes"; }
+fs::path shapes() { return assets_dir() / "shapes"; }
 
 ModelConfig config_of(const std::string& shape) {
   const fs::path known = shapes() / (shape + ".json");
@@ -111,7 +112,8 @@ Cost cost_of(Model& model) {
 
 std::string computed_in(const Model& model) {
   if (model.precision == ops::MatmulPrecision::kFull) return "f32";
-  return ops::is_quantised(model.lm_head) ? "int8" : "bf16";
+  return ops::is_quantised(model.layers.front().o.weight) ? "int8"
+                                                          : "bf16";  // a head may be stored otherwise
 }
 
 // --- measuring

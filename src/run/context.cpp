@@ -90,19 +90,24 @@ TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed
   }
 }
 
-void load_weights(RunContext& run) {
-  if (run.bundle.loaded()) return;
-  const Recipe& recipe = run.recipe;
+LoadOptions load_options(const Recipe& recipe) {
   LoadOptions load;
   load.device = recipe.device;
   load.dtype = recipe.dtype;
   load.weights = recipe.weights;
+  load.as_stored = true;
+  return load;
+}
+
+void load_weights(RunContext& run) {
+  if (run.bundle.loaded()) return;
+  const Recipe& recipe = run.recipe;
   if (recipe.train_from_scratch) {
-    run.bundle.model = init_model(run.bundle.config, recipe.seed, load);
+    run.bundle.model = init_model(run.bundle.config, recipe.seed, load_options(recipe));
     if (!recipe.adapter_name_or_path.empty())
       run.bundle.adapter = load_adapter(run.bundle.model, recipe.adapter_name_or_path);
   } else {
-    load_weights(run.bundle, load, recipe.adapter_name_or_path);
+    load_weights(run.bundle, load_options(recipe), recipe.adapter_name_or_path);
   }
 }
 

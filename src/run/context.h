@@ -47,6 +47,7 @@ struct TrainedModel {
 };
 
 // The weights and the seed's adapter, unless they are there.
+LoadOptions load_options(const Recipe& recipe);  // of the seed
 void load_weights(RunContext& run);
 
 // A dataset by its path or its name in the recipe's dataset_dir; `response_required` false for prompts only.

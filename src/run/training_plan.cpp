@@ -70,11 +70,7 @@ Steps steps_of(const VariantJob& job, const std::vector<Sample>& samples) {
 
 LoadedShape shape_of(const RunContext& run) {
   const Recipe& recipe = run.recipe;
-  LoadOptions load;
-  load.device = "cpu";
-  load.dtype = recipe.dtype;
-  load.weights = recipe.weights;
-  load.as_stored = true;
+  const LoadOptions load = load_options(recipe);
   return recipe.train_from_scratch ? initial_shape(run.bundle.config, load)
                                    : loaded_shape(run.bundle.dir, load);
 }

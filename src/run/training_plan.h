@@ -11,8 +11,7 @@ struct TrainingPlan {
   int64_t steps = 0;
   double mean_tokens = 0;   // of a step's sequences
   int64_t most_tokens = 0;  // of a step
-  int64_t pass_tokens =
-      0;  // TrainOptions: that bound one forward pass, and whether layers are computed twice
+  int64_t pass_tokens = 0;  // TrainOptions::pass_tokens
   bool gradient_checkpointing = false;
   PassShape largest = {};            // of its forward passes
   std::optional<MemoryNeed> memory;  // nothing where it is not foretold: on a GPU, with dtype: bf16

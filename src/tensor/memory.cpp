@@ -54,7 +54,7 @@ struct LinesInBlocks final : c10::Allocator {
 };
 }  // namespace
 
-void find_lines_in_plain_blocks() {
+void allocate_from_plain_blocks() {
   static LinesInBlocks allocator;
   c10::SetCPUAllocator(&allocator, /*priority=*/1);
 }

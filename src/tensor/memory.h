@@ -26,7 +26,7 @@ class TensorMemory {
 // From now on tensors on the CPU are blocks of malloc's in which a line is found. libtorch asks for lines by
 // posix_memalign, which never takes a free block of just the size wanted: what one layer of a training gives
 // back would be of no use to the next one, and the heap half as large again. Before the first tensor, once.
-void find_lines_in_plain_blocks();
+void allocate_from_plain_blocks();
 
 // Zeros on the CPU, in a mapping of their own where that is worth it.
 Tensor zeros_in_huge_pages(at::IntArrayRef shape, at::ScalarType type);

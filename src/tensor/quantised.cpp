@@ -49,12 +49,12 @@ Storage room_for(at::IntArrayRef shape, const QuantisedForm& form, TensorMemory*
 }
 
 // A row of W as it is given.
-struct Row {
+struct GivenRow {
   std::vector<uint8_t> codes;
   std::vector<float> scales, offsets;
 };
 
-void place(const Row& row, int64_t column, const Storage& to) {
+void place(const GivenRow& row, int64_t column, const Storage& to) {
   const QuantisedMatrix& w = to.matrix;
   const int64_t panel = column / kQuantisedPanel, place = column % kQuantisedPanel;
   uint8_t* codes = to.codes.data_ptr<uint8_t>() + panel * w.panel_bytes();
@@ -110,8 +110,8 @@ const Storage& storage_of(const Tensor& x) {
 }
 
 // Activations as a matrix's products take them.
-struct Rows {
-  Rows(const Tensor& x, const QuantisedMatrix& w) {
+struct PackedRows {
+  PackedRows(const Tensor& x, const QuantisedMatrix& w) {
     const int64_t rows = x.size(0), width = x.size(1);
     const int64_t whole = filled_up(rows, kPackedRows);
     const QuantisedProducts& products = kernels().quantised;
@@ -154,8 +154,9 @@ Tensor quantised(at::IntArrayRef shape, const QuantisedForm& form, const GiveRow
   auto storage = std::make_shared<Storage>(room_for(shape, form, memory));
   const int64_t columns = shape[0], blocks = (shape[1] + form.block - 1) / form.block;
   at::parallel_for(0, panels_of(columns), 1, [&](int64_t begin, int64_t end) {
-    Row row{std::vector<uint8_t>(static_cast<size_t>(shape[1])),
-            std::vector<float>(static_cast<size_t>(blocks)), std::vector<float>(static_cast<size_t>(blocks))};
+    GivenRow row{std::vector<uint8_t>(static_cast<size_t>(shape[1])),
+                 std::vector<float>(static_cast<size_t>(blocks)),
+                 std::vector<float>(static_cast<size_t>(blocks))};
     const int64_t last = std::min(columns, end * kQuantisedPanel);
     for (int64_t j = begin * kQuantisedPanel; j < last; ++j) {
       give(j, row.codes.data(), row.scales.data(), row.offsets.data());
@@ -212,7 +213,7 @@ Tensor quantised_to_bf16(const Tensor& weight) {
 
 void add_product_quantised(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
   const QuantisedMatrix& w = storage_of(weight).matrix;
-  const Rows rows(x, w);
+  const PackedRows rows(x, w);
   for_columns(w.columns, 2 * kQuantisedPanel, x.size(0), w.k, [&](int64_t begin, int64_t end) {
     kernels().quantised.multiply(w, rows.view, x.size(0), begin, end, add, out(y), w.columns);
   });

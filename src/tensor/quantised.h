@@ -1,8 +1,7 @@
-// Weights of few bits, as matrices that ops.h's products take where they take f16 and bf16: one scale for a
-// row of 8 bits, or for 32 numbers of a row. Products with MatmulPrecision::kBf16 round activations to 8
-// bits, a scale for as many of a row's numbers as the weights have (W8A8 and W4A8: Dettmers et al. 2022,
-// section 2; Frantar et al. 2023); with kFull these stay f32. Gradients go through the weights' numbers.
-// Thread-safe.
+// Weights of few bits, as matrices that ops.h's products take where they take f16 and bf16. Products with
+// MatmulPrecision::kBf16 round activations to 8 bits, a scale for as many of a row's numbers as the weights
+// have one for (Dettmers et al. 2022, arXiv 2208.07339, has one a row); with kFull these stay f32. Gradients
+// go through the weights' numbers. Thread-safe.
 #pragma once
 
 #include "tensor/memory.h"

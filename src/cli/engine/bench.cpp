@@ -28,11 +28,13 @@ void add_bench(const Registry& registry) {
                                    "  sdft bench --model MODEL --weights int8 --streams 1,4,16 --train\n"
                                    "  sdft bench --shape 1.1b --weights q4 --json",
                                    [flags] { bench(*flags); });
-  command->add_option("--model," + spelled("model_name_or_path"), options.model, "model folder")
+  command
+      ->add_option("--model," + spelled("model_name_or_path"), options.model, "model folder, or a GGUF file")
       ->type_name("DIR");
   command
       ->add_option("--shape", options.shape,
-                   "in its place, random weights of the shape 135m, 0.5b, 1.1b or 7b, or of a config.json")
+                   "in its place, random weights: a known shape, as 1.1b (any other name lists them), or a "
+                   "config.json")
       ->type_name("NAME");
   command->add_option("--weights", options.weights, "auto, f32, bf16, int8 or q4, as in generate")
       ->type_name("");

@@ -31,7 +31,7 @@ void keep_freed_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   ::mallopt(M_TOP_PAD, 64 << 20);
 #endif
-  find_lines_in_plain_blocks();
+  allocate_from_plain_blocks();
 }
 
 // As base's current_error(), and for what torch throws.
