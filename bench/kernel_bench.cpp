@@ -84,27 +84,34 @@ void add_linear(int64_t rows, int64_t k, int64_t columns) {
   add_aten("linear", rows, k, columns, at::kFloat);
 }
 
-// The activations are packed in each call, as in a forward pass; where a tier has no such product its f32 one
-// with weights of 16 bits is what runs instead.
+// The two ways of bf16: by the tier's instruction, where it has one, and by multiply-adds.
+const std::pair<const char*, Bf16Products Kernels::*> kBf16Ways[] = {{"", &Kernels::bf16},
+                                                                     {"_wide", &Kernels::bf16_wide}};
+bool has_instruction(const Kernels& k) { return k.bf16.multiply != nullptr; }
+
+// The activations are packed in each call, as in a forward pass.
 void add_bf16(int64_t rows, int64_t k, int64_t columns) {
   const std::string size = size_of(rows, k, columns);
   auto a = random_numbers(rows * k), dy = random_numbers(rows * columns), c = random_numbers(rows * columns),
        dx = random_numbers(rows * k);
   std::vector<uint16_t> w(static_cast<size_t>(columns * k), 0x3f80);
   const auto whole = static_cast<size_t>((rows + kPackedRows - 1) / kPackedRows * kPackedRows);
-  std::vector<uint16_t> packed(whole * static_cast<size_t>(packed_width(std::max(k, columns))));
-  add("linear_bf16" + size, rows * k * columns, [=](const Kernels& kernels) mutable {
-    if (!kernels.bf16.multiply)
-      return kernels.linear_bf16(a.data(), k, w.data(), k, rows, 0, columns, k, false, c.data(), columns);
-    kernels.bf16.pack(a.data(), k, rows, k, packed.data());
-    kernels.bf16.multiply(packed.data(), rows, w.data(), k, 0, columns, k, false, c.data(), columns);
-  });
-  const auto back = [=](const Kernels& kernels) mutable {
-    kernels.bf16.pack_back(dy.data(), columns, rows, columns, packed.data());
-    kernels.bf16.multiply_back(packed.data(), rows, w.data(), k, columns, 0, k, false, dx.data(), k);
-  };
-  add("linear_bf16_back" + size, rows * k * columns, back,
-      [](const Kernels& kernels) { return kernels.bf16.multiply_back != nullptr; });
+  std::vector<float> packed(whole * static_cast<size_t>(packed_width(std::max(k, columns))));
+  for (const auto& [name, way] : kBf16Ways) {
+    const auto forward = [=, way = way](const Kernels& kernels) mutable {
+      const Bf16Products& products = kernels.*way;
+      products.pack(a.data(), k, rows, k, packed.data());
+      products.multiply(packed.data(), rows, w.data(), k, 0, columns, k, false, c.data(), columns);
+    };
+    const auto back = [=, way = way](const Kernels& kernels) mutable {
+      const Bf16Products& products = kernels.*way;
+      products.pack_back(dy.data(), columns, rows, columns, packed.data());
+      products.multiply_back(packed.data(), rows, w.data(), k, columns, 0, k, false, dx.data(), k);
+    };
+    const auto can = way == &Kernels::bf16 ? &has_instruction : nullptr;
+    add("linear_bf16" + (name + size), rows * k * columns, forward, can);
+    add("linear_bf16_back" + (name + size), rows * k * columns, back, can);
+  }
   add_aten("linear_bf16", rows, k, columns, at::kBFloat16);
 }
 
@@ -153,17 +160,19 @@ void add_from_memory(int64_t rows) {
   auto w = std::make_shared<std::vector<float>>(static_cast<size_t>(columns * k), 1.0f);
   auto narrow = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(columns * k), 0x3f80);
   auto c = std::make_shared<std::vector<float>>(static_cast<size_t>(rows * columns));
-  auto packed = std::make_shared<std::vector<uint16_t>>(static_cast<size_t>(64 * packed_width(k)));
+  auto packed = std::make_shared<std::vector<float>>(static_cast<size_t>(64 * packed_width(k)));
   add("linear" + size, rows * k * columns, [=](const Kernels& kernels) {
     kernels.linear(a->data(), k, w->data(), k, rows, 0, columns, k, false, c->data(), columns);
   });
-  add("linear_bf16" + size, rows * k * columns, [=](const Kernels& kernels) {
-    if (!kernels.bf16.multiply)
-      return kernels.linear_bf16(a->data(), k, narrow->data(), k, rows, 0, columns, k, false, c->data(),
-                                 columns);
-    kernels.bf16.pack(a->data(), k, rows, k, packed->data());
-    kernels.bf16.multiply(packed->data(), rows, narrow->data(), k, 0, columns, k, false, c->data(), columns);
-  });
+  for (const auto& [name, way] : kBf16Ways) {
+    const auto run = [=, way = way](const Kernels& kernels) {
+      const Bf16Products& products = kernels.*way;
+      products.pack(a->data(), k, rows, k, packed->data());
+      products.multiply(packed->data(), rows, narrow->data(), k, 0, columns, k, false, c->data(), columns);
+    };
+    add("linear_bf16" + (name + size), rows * k * columns, run,
+        way == &Kernels::bf16 ? &has_instruction : nullptr);
+  }
   add_aten("linear_from_memory", rows, k, columns, at::kFloat);
   add_aten("linear_bf16_from_memory", rows, k, columns, at::kBFloat16);
 }
@@ -201,16 +210,34 @@ void add_rows(int64_t rows, int64_t width) {
 void add_attention(int64_t length, int64_t width) {
   auto q = random_numbers(length * width), key = random_numbers(length * width), v = q, out = q, dout = key,
        dq = q, dk = q, dv = q, lse = random_numbers(length);
+  std::vector<uint16_t> keys(key.size()), values;
+  kernels().round_bf16(key.data(), length * width, keys.data());
+  values = keys;
   const AttentionShape shape{1, 1, width, width, width, 0, 0.125f, 0};
   const std::string size = " " + std::to_string(length) + "x" + std::to_string(width);
-  add("attention" + size, length * length * width, [=](const Kernels& k) mutable {
-    const AttentionSegment segment{0, length, key.data(), v.data(), length, dk.data(), dv.data()};
+  const int64_t products = length * length * width;
+  add("attention" + size, products, [=](const Kernels& k) mutable {
+    const AttentionSegment segment{0, length, key.data(), v.data(), length};
     k.attention(shape, segment, 0, q.data(), out.data(), lse.data());
   });
-  add("attention_backward" + size, length * length * width, [=](const Kernels& k) mutable {
+  add("attention_backward" + size, products, [=](const Kernels& k) mutable {
     const AttentionSegment segment{0, length, key.data(), v.data(), length, dk.data(), dv.data()};
     k.attention_backward(shape, segment, 0, q.data(), out.data(), lse.data(), dout.data(), dq.data());
   });
+  for (const auto& [name, way] :
+       {std::pair{"_bf16", &Kernels::attention_bf16}, {"_bf16_wide", &Kernels::attention_bf16_wide}}) {
+    const auto forward = [=, way = way](const Kernels& k) mutable {
+      const AttentionSegment segment{0, length, keys.data(), values.data(), length};
+      (k.*way).forward(shape, segment, 0, q.data(), out.data(), lse.data());
+    };
+    const auto back = [=, way = way](const Kernels& k) mutable {
+      const AttentionSegment segment{0, length, keys.data(), values.data(), length, dk.data(), dv.data()};
+      (k.*way).backward(shape, segment, 0, q.data(), out.data(), lse.data(), dout.data(), dq.data());
+    };
+    const auto can = way == &Kernels::attention_bf16 ? &has_instruction : nullptr;
+    add("attention" + (name + size), products, forward, can);
+    add("attention_backward" + (name + size), products, back, can);
+  }
   add("attention, newest token" + size, length * width, [=](const Kernels& k) mutable {
     k.attention(shape, {0, 1, key.data(), v.data(), length}, 0, q.data(), out.data(), nullptr);
   });
@@ -234,6 +261,6 @@ int main(int argc, char** argv) {
   }
   add_rows(32, 576);
   add_rows(1, 49152);
-  add_attention(128, 64);
+  for (const int64_t length : {128, 1024}) add_attention(length, 64);
   benchmark::RunSpecifiedBenchmarks();
 }

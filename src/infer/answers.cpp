@@ -5,12 +5,10 @@
 namespace sdft {
 namespace fs = std::filesystem;
 
-namespace {
 Answer answer_of(const Tokenizer& tokenizer, const Completion& completion) {
   return {completion.id, tokenizer.decode(completion.ids), name_of(completion.finish),
           static_cast<int64_t>(completion.ids.size())};
 }
-}  // namespace
 
 Standing standing_of(size_t done, const GenerateProgress& progress) {
   return {done, progress.share, progress.prompt_tokens + progress.new_tokens};
@@ -56,17 +54,55 @@ std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models
     done += requests.size() - file.open().size();
     RequestOptions its = options;
     its.adapter = one.model.adapter;
-    for (const size_t place : file.open())
-      engine.submit(requests[place], its, {{}, [&](const Completion& completion) {
-                                             file.add(answer_of(tokenizer, completion));
-                                             ++done;
-                                           }});
+    const std::vector<size_t> open = file.open();
+    for (const size_t place : open) {
+      const Request& request = requests[place];
+      const auto known = one.cache ? one.cache->find(request, its) : std::nullopt;
+      if (known) {
+        file.add(answer_of(tokenizer, *known));
+        ++done;
+        continue;
+      }
+      engine.submit(request, its,
+                    {{}, [&file, &request, &one, &tokenizer, &done, its](const Completion& completion) {
+                       file.add(answer_of(tokenizer, completion));
+                       if (one.cache) one.cache->add(request, its, completion);
+                       ++done;
+                     }});
+    }
   }
   report();
   engine.run();
   std::vector<std::vector<Answer>> answers;
   for (AnswerFile& file : files) answers.push_back(file.finish());
   return answers;
+}
+
+std::vector<Completion> completions_of(ModelView model, const std::vector<Request>& requests,
+                                       const GenerateOptions& options, AnswerCache& cache,
+                                       const AnswerProgress& on_progress) {
+  std::vector<Completion> all(requests.size());
+  std::vector<Request> open;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (auto known = cache.find(requests[i], options)) {
+      all[i] = std::move(*known);
+    } else {
+      open.push_back(requests[i]);
+      places.push_back(i);
+    }
+  }
+  size_t done = requests.size() - open.size();
+  GenerateOptions watched = options;
+  watched.on_step = [&](const GenerateProgress& now) {
+    if (on_progress) on_progress(standing_of(done, now));
+  };
+  generate(model, open, watched, [&](const Completion& completion) {
+    cache.add(open[completion.index], options, completion);
+    all[places[completion.index]] = completion;
+    ++done;
+  });
+  return all;
 }
 
 }  // namespace sdft

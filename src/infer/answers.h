@@ -7,6 +7,7 @@
 
 #include "base/progress.h"
 #include "data/answer_file.h"
+#include "infer/answer_cache.h"
 #include "infer/generator.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -15,6 +16,8 @@ namespace sdft {
 using AnswerProgress = std::function<void(const Standing& answers)>;
 // What an engine's steps say of it.
 Standing standing_of(size_t done, const GenerateProgress& progress);
+
+Answer answer_of(const Tokenizer& tokenizer, const Completion& completion);
 
 // Generates, and appends each answer to the file `part` as it is finished. Answer::finish is
 // name_of(FinishReason).
@@ -35,11 +38,17 @@ std::vector<Answer> answer_all(ModelView model, const Tokenizer& tokenizer,
 struct Answering {
   ModelView model;
   std::filesystem::path path;
+  AnswerCache* cache = nullptr;  // of that model: asked before the model is, told what it said
 };
 // The same for several models over the same weights, in the same batches: answers[model][request].
 std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models, const Tokenizer& tokenizer,
                                             const std::vector<Request>& requests,
                                             const GenerateOptions& options,
                                             const AnswerProgress& on_progress);
+
+// The completions themselves, in the order of the requests; on_progress as above.
+std::vector<Completion> completions_of(ModelView model, const std::vector<Request>& requests,
+                                       const GenerateOptions& options, AnswerCache& cache,
+                                       const AnswerProgress& on_progress);
 
 }  // namespace sdft

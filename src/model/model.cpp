@@ -154,7 +154,8 @@ Tensor self_attention(const Model& model, size_t index, const Tensor& x, const T
   const Layer& layer = model.layers[index];
   const ModelConfig& c = model.config;
   const Heads heads = project(model, layer, x, last, context);
-  const ops::AttentionOptions options{c.attention_scale, layer.config.window, c.attention_softcap};
+  const ops::AttentionOptions options{c.attention_scale, layer.config.window, c.attention_softcap,
+                                      context.options.precision};
   Tensor mixed;  // [N, H, D]
   if (context.cache) {
     Tensor &keys = context.cache->keys[index], &values = context.cache->values[index];

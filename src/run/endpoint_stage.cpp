@@ -47,6 +47,9 @@ void check_askable(const Recipe& recipe, const TaskSettings& settings, const Eva
   for (const Task& task : set.tasks) {
     const std::string& name = template_of(settings, task);
     check_template(name);
+    if (task.output == OutputType::kDivergence)
+      fail_usage(where +
+                 "compares a model with the seed token by token, and a server shows no distributions");
     if (task.output == OutputType::kLogLikelihoodRolling)
       fail_usage(where + "scores whole texts, whose first token a server gives no log-probability of");
     if (task.output != OutputType::kGenerateUntil && !name.empty())

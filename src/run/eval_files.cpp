@@ -216,6 +216,20 @@ std::map<std::string, Likelihoods> read_likelihoods(const fs::path& path) {
   return all;
 }
 
+void keep_divergences(const fs::path& dir, const EvalSet& set, const std::vector<Divergence>& all) {
+  std::vector<std::optional<ItemResult>> results(all.size());
+  std::vector<Json> details(all.size(), Json::object());
+  std::vector<std::string> reasons;
+  std::string lines;
+  for (size_t i = 0; i < all.size(); ++i) {
+    reasons.push_back(unanswered_reason(all[i].answer));
+    if (reasons[i].empty()) results[i] = result_of(set.task(i), set.items[i], {}, {}, {}, all[i].distance);
+    lines += line_of(all[i].answer) + "\n";
+  }
+  write_file_atomic(dir / "answers.jsonl", lines);
+  write_items(dir, set, results, reasons, details);
+}
+
 void keep_likelihoods(const fs::path& dir, const EvalSet& set,
                       const std::map<std::string, Likelihoods>& all) {
   std::vector<std::optional<ItemResult>> results;

@@ -35,6 +35,14 @@ void keep_checked(const std::filesystem::path& dir, const std::string& check, bo
 // by request_id().
 void keep_written(const std::filesystem::path& dir, const EvalSet& set,
                   const std::map<std::string, Answer>& written, bool opened);
+// How far a model is from the seed along its answer to an item's question.
+struct Divergence {
+  Answer answer;  // the seed's
+  Distance distance;
+};
+// answers.jsonl, the seed's answers, and items.jsonl; in the order of the items.
+void keep_divergences(const std::filesystem::path& dir, const EvalSet& set,
+                      const std::vector<Divergence>& all);
 void keep_likelihoods(const std::filesystem::path& dir, const EvalSet& set,
                       const std::map<std::string, Likelihoods>& all);
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "data/turn_end.h"
@@ -10,6 +11,7 @@
 #include "run/eval_files.h"
 #include "run/stages.h"
 #include "run/variants.h"
+#include "train/monitor.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -68,10 +70,19 @@ struct Evaluated {
   fs::path dir;  // variant_dir()
   Fingerprint trained;
   std::unique_ptr<TrainedModel> tuned = {};
+  std::optional<AnswerCache> said = {};
 
   // Whether it is an adapter upon the seed's weights, or the seed.
   bool shares_weights() const { return dir.empty() || is_adapter(dir); }
 };
+
+// What a model has said in this run directory, whatever the task.
+fs::path answers_file(const RunContext& run, const Fingerprint& trained) {
+  std::string model;
+  for (const Fingerprint& part : {run.seed, trained})
+    for (const auto& [name, value] : part) model += to_line(Json{name, value}) + "\n";
+  return run.dir() / "eval" / ("answers-" + sha256(model).substr(0, 16) + ".jsonl");
+}
 
 // A task, and who answers it: models over the same weights.
 struct Evaluation {
@@ -83,7 +94,7 @@ struct Evaluation {
   fs::path dir(const Evaluated& model) const { return eval_dir(run.dir(), model.name, settings.name); }
   std::vector<Answering> answering(const std::string& file) const {
     std::vector<Answering> all;
-    for (const Evaluated* model : models) all.push_back({model->tuned->view, dir(*model) / file});
+    for (Evaluated* model : models) all.push_back({model->tuned->view, dir(*model) / file, &*model->said});
     return all;
   }
   // Of `count` answers of each.
@@ -160,7 +171,29 @@ void write_answers(const Evaluation& e) {
 // Of some items at a time, so that a killed evaluation goes on where it was.
 constexpr size_t kGroup = 256;
 
-void score_group(const Evaluation& e, ModelView model, const std::vector<size_t>& group,
+// What the model has not said yet it is asked.
+std::vector<Score> scores_of(Evaluated& model, const std::vector<ScoreItem>& asked,
+                             const ScoreOptions& options) {
+  std::vector<Score> scores(asked.size());
+  std::vector<ScoreItem> items;
+  std::vector<size_t> open;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    if (const auto known = model.said->find(asked[i])) {
+      scores[i] = *known;
+    } else {
+      items.push_back(asked[i]);
+      open.push_back(i);
+    }
+  }
+  const std::vector<Score> found = score(model.tuned->view, items, options);
+  for (size_t i = 0; i < open.size(); ++i) {
+    scores[open[i]] = found[i];
+    model.said->add(items[i], found[i]);
+  }
+  return scores;
+}
+
+void score_group(const Evaluation& e, Evaluated& model, const std::vector<size_t>& group,
                  std::map<std::string, Likelihoods>* all, LineWriter* file,
                  const std::function<void(size_t)>& on_progress) {
   std::vector<ScoreItem> asked;
@@ -178,7 +211,7 @@ void score_group(const Evaluation& e, ModelView model, const std::vector<size_t>
   ScoreOptions options;
   options.stop = e.run.stop;
   options.on_step = [&](size_t done) { on_progress(asked.empty() ? 0 : group.size() * done / asked.size()); };
-  const std::vector<Score> scores = score(model, asked, options);
+  const std::vector<Score> scores = scores_of(model, asked, options);
   size_t next = 0;
   for (size_t g = 0; g < group.size(); ++g) {
     Likelihoods of;
@@ -215,11 +248,71 @@ void score_items(const Evaluation& e) {
       const std::vector<size_t> group(
           open.begin() + static_cast<ptrdiff_t>(begin),
           open.begin() + static_cast<ptrdiff_t>(std::min(begin + kGroup, open.size())));
-      score_group(e, e.models[m]->tuned->view, group, &all, &file,
-                  [&](size_t more) { progress.update(done + more); });
+      score_group(e, *e.models[m], group, &all, &file, [&](size_t more) { progress.update(done + more); });
     }
     progress.update((m + 1) * items.size());
     keep_likelihoods(dir, e.set, all);
+  }
+}
+
+// --- Divergence from the seed ---
+
+AnswerCache& said_by(const RunContext& run, Evaluated& model) {
+  if (!model.said) model.said.emplace(answers_file(run, model.trained));
+  return *model.said;
+}
+
+// Some samples' distances, averaged over each one's tokens.
+std::vector<Distance> mean_distances(ModelView seed, ModelView model, const std::vector<Sample>& samples) {
+  constexpr int64_t kTokensAPass = 4096;
+  std::vector<Distance> means;
+  for (const std::vector<TokenDistance>& tokens : distances(seed, model, samples, kTokensAPass)) {
+    Distance sum;
+    for (const TokenDistance& token : tokens) sum.kl += token.kl, sum.agreement += token.agrees;
+    const auto count = std::max<double>(1, static_cast<double>(tokens.size()));
+    means.push_back({sum.kl / count, sum.agreement / count});
+  }
+  return means;
+}
+
+// The seed writes an answer to each question, along which the models are compared with it.
+void measure_divergences(const Evaluation& e, AnswerCache& said_by_seed) {
+  const std::vector<EvalItem>& items = e.set.items;
+  Progress progress = e.progress(items.size());
+  std::vector<Divergence> of_seed;
+  std::vector<Sample> samples;
+  for (size_t t = 0; t < e.set.tasks.size(); ++t) {  // their items lie one after another
+    std::vector<Request> requests;
+    for (size_t i = 0; i < items.size(); ++i)
+      if (e.set.task_of[i] == t)
+        requests.push_back({items[i].id, question_ids(e.run.bundle, items[i].questions.front(),
+                                                      template_of(e.settings, e.set.tasks[t]))});
+    const std::vector<Completion> answers =
+        completions_of(e.run.seed_model(), requests, options_of(e, e.set.tasks[t]), said_by_seed, {});
+    for (size_t i = 0; i < answers.size(); ++i) {
+      of_seed.push_back({answer_of(e.run.bundle.tokenizer, answers[i]), {0, 1}});
+      samples.push_back({answers[i].id, requests[i].prompt, {}, {}, {}});
+      const std::vector<int32_t> written = answers[i].written();
+      samples.back().ids.insert(samples.back().ids.end(), written.begin(), written.end());
+      samples.back().supervised.assign(requests[i].prompt.size(), 0);
+      samples.back().supervised.resize(samples.back().ids.size(), 1);
+    }
+  }
+  constexpr size_t kSome = 32;  // at a time, to see progress
+  for (size_t m = 0; m < e.models.size(); ++m) {
+    std::vector<Divergence> all = of_seed;
+    const bool is_seed = e.models[m]->dir.empty();
+    for (size_t begin = 0; begin < samples.size() && !is_seed; begin += kSome) {
+      if (e.run.stop && *e.run.stop) throw Error(ExitCode::kInterrupted, "interrupted while comparing");
+      const size_t end = std::min(samples.size(), begin + kSome);
+      const std::vector<Sample> some(samples.begin() + static_cast<ptrdiff_t>(begin),
+                                     samples.begin() + static_cast<ptrdiff_t>(end));
+      const std::vector<Distance> found = mean_distances(e.run.seed_model(), e.models[m]->tuned->view, some);
+      for (size_t i = begin; i < end; ++i) all[i].distance = found[i - begin];
+      progress.update(m * samples.size() + end);
+    }
+    progress.update((m + 1) * samples.size());
+    keep_divergences(e.dir(*e.models[m]), e.set, all);
   }
 }
 
@@ -240,6 +333,18 @@ std::vector<std::vector<Evaluated*>> by_weights(std::vector<Evaluated>& models) 
   return all;
 }
 
+// What the seed said stands in one file, whoever is compared with it.
+void diverge(const Evaluation& e, const std::vector<Evaluated*>& together) {
+  for (Evaluated* model : together)
+    if (model->dir.empty()) {
+      measure_divergences(e, said_by(e.run, *model));
+      return model->said->tidy();
+    }
+  AnswerCache said(answers_file(e.run, {}));
+  measure_divergences(e, said);
+  said.tidy();
+}
+
 void evaluate(RunContext& run, const std::vector<Evaluated*>& models, const TaskSettings& settings,
               const EvalSet& set) {
   Evaluation e{run, {}, settings, set};
@@ -247,6 +352,7 @@ void evaluate(RunContext& run, const std::vector<Evaluated*>& models, const Task
     if (begin_stage(e.dir(*model), eval_fingerprint(run, model->trained, settings, set), run.fresh)) continue;
     load_weights(run);
     if (!model->tuned) model->tuned = std::make_unique<TrainedModel>(run, model->dir);
+    said_by(run, *model);
     e.models.push_back(model);
   }
   if (e.models.empty()) return;
@@ -254,9 +360,14 @@ void evaluate(RunContext& run, const std::vector<Evaluated*>& models, const Task
     evaluate_dataset(e);
   else if (set.tasks.front().output == OutputType::kGenerateUntil)
     write_answers(e);
+  else if (set.tasks.front().output == OutputType::kDivergence)
+    diverge(e, models);
   else
     score_items(e);
-  for (const Evaluated* model : e.models) end_stage(e.dir(*model));
+  for (Evaluated* model : e.models) {
+    model->said->tidy();
+    end_stage(e.dir(*model));
+  }
 }
 
 }  // namespace
@@ -269,7 +380,7 @@ void eval_stage(RunContext& run, const std::vector<std::string>& variants, const
   }
   for (const std::vector<Evaluated*>& together : by_weights(models)) {
     for (size_t i = 0; i < sets.size(); ++i) evaluate(run, together, run.recipe.eval[i], sets[i]);
-    for (Evaluated* model : together) model->tuned.reset();
+    for (Evaluated* model : together) model->tuned.reset(), model->said.reset();
   }
 }
 

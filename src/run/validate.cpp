@@ -271,7 +271,7 @@ EvalSet open_file(const RunContext& run, const TaskSettings& settings) {
   for (size_t i = 0; i < set.items.size(); ++i) {
     const std::string& name = template_of(settings, set.task(i));
     for (const Question& question : set.items[i].questions) {
-      if (set.task(i).output == OutputType::kGenerateUntil)
+      if (is_written(set.task(i).output))
         question_ids(run.bundle, question, name);
       else if (set.task(i).output != OutputType::kLogLikelihoodRolling &&
                likelihood_items(run.bundle, set.task(i), question, name, settings.truncate).empty() &&

@@ -206,7 +206,7 @@ void ask(const Task& task, const Read& read, const std::vector<Message>& before,
   if (task.output == OutputType::kLogLikelihoodRolling) {
     item->questions.push_back({{}, target});
   } else {
-    const bool written = task.output == OutputType::kGenerateUntil;
+    const bool written = is_written(task.output);
     item->questions.push_back(
         {with_question(task, before, text_of(read.text), prefix), written ? "" : target});
   }
@@ -267,8 +267,9 @@ std::vector<EvalItem> task_items(const Task& task, const ItemOptions& options) {
 }
 
 ItemResult result_of(const Task& task, const EvalItem& item, const std::vector<std::string>& answers,
-                     const std::vector<double>& log_likelihoods, const std::vector<bool>& greedy) {
-  Judged judged{item.choices, log_likelihoods, greedy, item.gold, "", item.references};
+                     const std::vector<double>& log_likelihoods, const std::vector<bool>& greedy,
+                     const Distance& distance) {
+  Judged judged{item.choices, log_likelihoods, greedy, item.gold, "", item.references, distance};
   ItemResult result;
   if (task.process_results) {
     result.values = task.process_results->of(item.document, judged);

@@ -51,8 +51,10 @@ std::vector<EvalItem> task_items(const Task& task, const ItemOptions& options);
 struct ItemResult {
   std::vector<std::pair<std::string, MetricValue>> values;
 };
-// answers: of generation, one a repeat. log_likelihoods, greedy: of the questions, in their order.
+// answers: of generation, one a repeat. log_likelihoods, greedy: of the questions, in their order. distance:
+// of divergence.
 ItemResult result_of(const Task& task, const EvalItem& item, const std::vector<std::string>& answers,
-                     const std::vector<double>& log_likelihoods, const std::vector<bool>& greedy);
+                     const std::vector<double>& log_likelihoods, const std::vector<bool>& greedy,
+                     const Distance& distance = {});
 
 }  // namespace sdft

@@ -85,6 +85,9 @@ MetricValue by_bytes(const Judged& judged) {
   return {judged.log_likelihoods.at(0), bytes(judged.references.at(0))};
 }
 
+MetricValue kl(const Judged& judged) { return {judged.distance.kl}; }
+MetricValue agreement(const Judged& judged) { return {judged.distance.agreement}; }
+
 // exact_match of generation, with its arguments.
 struct ExactMatch {
   std::vector<std::shared_ptr<const Regex>> ignored;
@@ -147,6 +150,8 @@ const std::vector<Row>& rows() {
       {"word_perplexity", {kRolling}, Aggregation::kWeightedPerplexity, false, false, by_words},
       {"byte_perplexity", {kRolling}, Aggregation::kWeightedPerplexity, false, false, by_bytes},
       {"bits_per_byte", {kRolling}, Aggregation::kBitsPerByte, false, false, by_bytes},
+      {"kl", {OutputType::kDivergence}, Aggregation::kMean, false, false, kl},
+      {"agreement", {OutputType::kDivergence}, Aggregation::kMean, true, false, agreement},
   };
   return kRows;
 }
@@ -233,7 +238,8 @@ std::vector<Metric> default_metrics(OutputType output) {
       {OutputType::kGenerateUntil, {"exact_match"}},
       {OutputType::kMultipleChoice, {"acc", "acc_norm"}},
       {OutputType::kLogLikelihood, {"perplexity", "acc"}},
-      {OutputType::kLogLikelihoodRolling, {"word_perplexity", "byte_perplexity", "bits_per_byte"}}};
+      {OutputType::kLogLikelihoodRolling, {"word_perplexity", "byte_perplexity", "bits_per_byte"}},
+      {OutputType::kDivergence, {"kl", "agreement"}}};
   std::vector<Metric> metrics;
   for (const char* name : defaults.at(output))
     metrics.push_back(read_metric({{"metric", name}}, output, false, "metrics"));

@@ -11,6 +11,12 @@ namespace sdft {
 
 enum class OutputType;
 
+// How far a model is from the seed along the tokens of an answer.
+struct Distance {
+  double kl = 0;         // KL(seed || model), nats, the mean over the tokens; the whole vocabulary
+  double agreement = 0;  // share of tokens at which both think the same one the likeliest
+};
+
 // What is known of an item once the model has answered.
 struct Judged {
   std::vector<std::string> choices;
@@ -19,6 +25,7 @@ struct Judged {
   std::vector<int64_t> gold;            // right choices; -1: none of them
   std::string answer;                   // of generation, filtered
   std::vector<std::string> references;  // of generation; and the text of rolling
+  Distance distance;                    // of divergence
 };
 
 struct MetricValue {

@@ -27,6 +27,8 @@ const char* name_of(OutputType type) {
       return "loglikelihood";
     case OutputType::kLogLikelihoodRolling:
       return "loglikelihood_rolling";
+    case OutputType::kDivergence:
+      return "divergence";
   }
   return "";
 }
@@ -160,8 +162,9 @@ class TaskReader {
   void read_output() {
     const std::string name = text("output_type", "generate_until");
     std::vector<std::string> names;
-    for (OutputType type : {OutputType::kGenerateUntil, OutputType::kMultipleChoice,
-                            OutputType::kLogLikelihood, OutputType::kLogLikelihoodRolling}) {
+    for (OutputType type :
+         {OutputType::kGenerateUntil, OutputType::kMultipleChoice, OutputType::kLogLikelihood,
+          OutputType::kLogLikelihoodRolling, OutputType::kDivergence}) {
       names.push_back(name_of(type));
       if (name == names.back()) return void(task_.output = type);
     }
@@ -216,7 +219,8 @@ class TaskReader {
       fail_input(file_.string(), "has no doc_to_text");
     if (task_.choices.empty() && task_.output == OutputType::kMultipleChoice)
       fail_input(file_.string(), "has no doc_to_choice");
-    if (task_.target.empty() && !has("check")) fail_input(file_.string(), "has no doc_to_target");
+    if (task_.target.empty() && !has("check") && task_.output != OutputType::kDivergence)
+      fail_input(file_.string(), "has no doc_to_target");
   }
 
   void read_fewshot() {
@@ -253,7 +257,7 @@ class TaskReader {
   }
 
   void read_generation() {
-    const bool generates = task_.output == OutputType::kGenerateUntil;
+    const bool generates = is_written(task_.output);
     const Json options = object("generation_kwargs");
     if (!generates && !options.empty())
       fail_input(where("generation_kwargs"),

@@ -7,7 +7,8 @@
 // doc_to_text, doc_to_target, doc_to_choice, description, gen_prefix, target_delimiter, fewshot_delimiter,
 // num_fewshot, generation_kwargs, filter_list, metric_list, repeats, process_docs, process_results, metadata.
 // Keys of our own: kind, check (how answers are judged: check/check.h, in place of metric_list),
-// prompt_template (how a question becomes a prompt; without one it is read as plain text), chance. A key,
+// prompt_template (how a question becomes a prompt; without one it is read as plain text), chance, the
+// output_type "divergence". A key,
 // filter, metric, sampler or !function (functions.h) that is not known is refused by name.
 #pragma once
 
@@ -31,8 +32,12 @@ enum class OutputType {
   kMultipleChoice,        // the likeliest of several continuations
   kLogLikelihood,         // how likely one continuation is, and whether it is what greedy decoding writes
   kLogLikelihoodRolling,  // how likely a whole text is
+  kDivergence,  // how far its distributions are from the seed's along the answer that the seed writes
 };
 const char* name_of(OutputType type);  // "generate_until", ...
+inline bool is_written(OutputType type) {
+  return type == OutputType::kGenerateUntil || type == OutputType::kDivergence;
+}
 
 // Where documents come from.
 struct DataSource {

@@ -1,6 +1,7 @@
 // Causal attention of sequences that lie one after another, and of their newest tokens against a cache.
 #include <functional>
 
+#include "tensor/bf16.h"
 #include "tensor/operations.h"
 #include "tensor/tasks.h"
 
@@ -24,10 +25,10 @@ std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v,
                                               const std::vector<int64_t>& lengths) {
   std::vector<AttentionSegment> segments;
   int64_t begin = 0;
-  const int64_t stride = k.size(1) * k.size(2);
+  const int64_t stride = k.size(1) * k.size(2) * static_cast<int64_t>(k.element_size());
+  const char *keys = static_cast<const char*>(k.data_ptr()), *values = static_cast<const char*>(v.data_ptr());
   for (int64_t length : lengths) {
-    segments.push_back(
-        {begin, length, k.data_ptr<float>() + begin * stride, v.data_ptr<float>() + begin * stride, length});
+    segments.push_back({begin, length, keys + begin * stride, values + begin * stride, length});
     begin += length;
   }
   return segments;
@@ -49,35 +50,50 @@ void for_each_head(std::vector<AttentionSegment> segments, const AttentionShape&
   });
 }
 
+bool is_bf16(const Tensor& x) { return x.scalar_type() == at::kBFloat16; }
+
+const Bf16Attention& bf16_attention() {
+  const bool pairs = kernels().attention_bf16.forward && pairs_are_fast();
+  return pairs ? kernels().attention_bf16 : kernels().attention_bf16_wide;
+}
+
+// k and v may be bf16.
 Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
                       const AttentionOptions& options, Tensor* lse) {
   Tensor out = at::empty_like(q);
   if (lse) *lse = at::empty({q.size(0), q.size(1)}, q.options());
   AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
+  const auto kernel = is_bf16(k) ? bf16_attention().forward : kernels().attention;
   for_each_head(packed_segments(k, v, lengths), shape, [&](const AttentionSegment& segment, int64_t head) {
-    kernels().attention(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
-                        lse ? lse->data_ptr<float>() : nullptr);
+    kernel(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
+           lse ? lse->data_ptr<float>() : nullptr);
   });
   return out;
 }
 
+Tensor as_factor(const Tensor& x, const AttentionOptions& options) {
+  return options.precision == MatmulPrecision::kBf16 ? rounded_bf16(x) : x;
+}
+
 struct Attention : Function<Attention> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& k, const Tensor& v,
-                        const std::vector<int64_t>& lengths, double scale, int64_t window, double cap) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& all_k, const Tensor& all_v,
+                        const std::vector<int64_t>& lengths, const AttentionOptions& options) {
     Tensor lse;
-    Tensor out = forward_packed(q, k, v, lengths, {scale, window, cap}, &lse);
+    const Tensor k = as_factor(all_k, options), v = as_factor(all_v, options);
+    Tensor out = forward_packed(q, k, v, lengths, options, &lse);
     ctx->save_for_backward({q, k, v, out, lse});
     ctx->saved_data["lengths"] = lengths;
-    ctx->saved_data["scale"] = scale;
-    ctx->saved_data["window"] = window;
-    ctx->saved_data["softcap"] = cap;
+    ctx->saved_data["scale"] = options.scale;
+    ctx->saved_data["window"] = options.window;
+    ctx->saved_data["softcap"] = options.softcap;
     return out;
   }
   static Grads backward(AutogradContext* ctx, Grads grads) {
     auto saved = ctx->get_saved_variables();
     const Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &lse = saved[4];
     Tensor dout = grads[0].contiguous();
-    Tensor dq = at::empty_like(q), dk = at::zeros_like(k), dv = at::zeros_like(v);
+    Tensor dq = at::empty_like(q), dk = at::zeros(k.sizes(), q.options()),
+           dv = at::zeros(v.sizes(), q.options());
     auto segments = packed_segments(k, v, ctx->saved_data["lengths"].toIntVector());
     for (auto& segment : segments) {
       const int64_t offset = segment.q_begin * k.size(1) * k.size(2);
@@ -87,16 +103,27 @@ struct Attention : Function<Attention> {
     AttentionOptions options{ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt(),
                              ctx->saved_data["softcap"].toDouble()};
     AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
+    const auto kernel = is_bf16(k) ? bf16_attention().backward : kernels().attention_backward;
     for_each_head(segments, shape, [&](const AttentionSegment& segment, int64_t head) {
-      kernels().attention_backward(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
-                                   lse.data_ptr<float>(), dout.data_ptr<float>(), dq.data_ptr<float>());
+      kernel(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(), lse.data_ptr<float>(),
+             dout.data_ptr<float>(), dq.data_ptr<float>());
     });
-    return {dq, dk, dv, Tensor(), Tensor(), Tensor(), Tensor()};
+    return {dq, dk, dv, Tensor(), Tensor()};
   }
 };
 
+// A product's factor for ATen: beside numbers in bf16 of that type or, on a CPU, which would round the result
+// too, of its numbers.
+Tensor aten_factor(const Tensor& x, MatmulPrecision precision) {
+  if (precision == MatmulPrecision::kFull) return x;
+  return x.to(at::kBFloat16).to(x.is_cpu() ? x.scalar_type() : at::kBFloat16);
+}
+
 // One sequence by ATen operations: q [Tq, H, D], k and v [Hkv, Tk, D] -> [Tq, H, D].
-Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+Tensor attend(const Tensor& all_q, const Tensor& all_k, const Tensor& all_v,
+              const AttentionOptions& options) {
+  const Tensor q = aten_factor(all_q, options.precision), k = aten_factor(all_k, options.precision),
+               v = aten_factor(all_v, options.precision);
   const int64_t tq = q.size(0), tk = k.size(1), group = q.size(1) / k.size(0);
   Tensor keys = k.repeat_interleave(group, 0), values = v.repeat_interleave(group, 0);  // [H, Tk, D]
   Tensor scores = at::matmul(q.transpose(0, 1), keys.transpose(1, 2)) * options.scale;  // [H, Tq, Tk]
@@ -105,7 +132,8 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Attention
   Tensor hidden = key > query;
   if (options.window > 0) hidden = hidden.logical_or(key <= query - options.window);
   scores = softcap(scores, options.softcap).to(at::kFloat).masked_fill(hidden, -INFINITY);
-  return at::matmul(at::softmax(scores, -1).to(q.scalar_type()), values).transpose(0, 1);
+  const Tensor weights = aten_factor(at::softmax(scores, -1), options.precision).to(q.scalar_type());
+  return at::matmul(weights, values).transpose(0, 1).to(all_q.scalar_type());
 }
 
 }  // namespace
@@ -118,9 +146,8 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::v
 Tensor attention_kernels(const Tensor& q, const Tensor& k, const Tensor& v,
                          const std::vector<int64_t>& lengths, const AttentionOptions& options) {
   const Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
-  if (wants_gradient({q, k, v}))
-    return Attention::apply(qc, kc, vc, lengths, options.scale, options.window, options.softcap);
-  return forward_packed(qc, kc, vc, lengths, options, nullptr);
+  if (wants_gradient({q, k, v})) return Attention::apply(qc, kc, vc, lengths, options);
+  return forward_packed(qc, as_factor(kc, options), as_factor(vc, options), lengths, options, nullptr);
 }
 
 Tensor attention_aten(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
@@ -136,7 +163,6 @@ Tensor attention_aten(const Tensor& q, const Tensor& k, const Tensor& v, const s
 }
 
 // --- against a cache
-// ----------------------------------------------------------------------------------------------
 
 namespace {
 Tensor long_tensor(const std::vector<int64_t>& values, at::Device device) {
@@ -161,7 +187,8 @@ Tensor attend_newest(const Tensor& q, const Tensor& keys, const Tensor& values, 
     return together ? y.narrow(0, slots[0], count) : y.index_select(0, index);
   };
   const int64_t kv_heads = keys.size(1), width = q.size(2);
-  const Tensor query = q.reshape({count, kv_heads, q.size(1) / kv_heads, width});
+  const Tensor query =
+      aten_factor(q, options.precision).reshape({count, kv_heads, q.size(1) / kv_heads, width});
   Tensor scores = at::matmul(query, rows(keys).transpose(2, 3)) * options.scale;
   scores = softcap(scores, options.softcap).to(at::kFloat);
   const Tensor key = at::arange(longest, q.options().dtype(at::kLong)),
@@ -169,8 +196,8 @@ Tensor attend_newest(const Tensor& q, const Tensor& keys, const Tensor& values, 
   Tensor hidden = key >= length.unsqueeze(1);
   if (options.window > 0) hidden = hidden.logical_or(key < length.unsqueeze(1) - options.window);
   scores = scores.masked_fill(hidden.view({count, 1, 1, longest}), -INFINITY);
-  return at::matmul(at::softmax(scores, -1).to(q.scalar_type()), rows(values))
-      .reshape({count, q.size(1), width});
+  const Tensor weights = aten_factor(at::softmax(scores, -1), options.precision).to(query.scalar_type());
+  return at::matmul(weights, rows(values)).reshape({count, q.size(1), width}).to(q.scalar_type());
 }
 }  // namespace
 
@@ -180,8 +207,12 @@ Tensor attention_cached(const Tensor& q, const Tensor& keys, const Tensor& value
 }
 
 Tensor attention_cached_aten(const Tensor& q, const Tensor& all_keys, const Tensor& all_values,
-                             const std::vector<CacheSegment>& segments, const AttentionOptions& options) {
-  const Tensor keys = all_keys.to(q.scalar_type()), values = all_values.to(q.scalar_type());
+                             const std::vector<CacheSegment>& segments, const AttentionOptions& given) {
+  AttentionOptions options = given;
+  const bool rounds = is_bf16(all_keys) && q.scalar_type() == at::kFloat;
+  options.precision = rounds ? MatmulPrecision::kBf16 : MatmulPrecision::kFull;
+  const at::ScalarType type = rounds && !q.is_cpu() ? at::kBFloat16 : q.scalar_type();
+  const Tensor keys = all_keys.to(type), values = all_values.to(type);
   std::vector<Tensor> rows;
   int64_t begin = 0;
   for (size_t i = 0; i < segments.size();) {
@@ -213,7 +244,7 @@ Tensor attention_cached_kernels(const Tensor& q, const Tensor& keys, const Tenso
   }
   Tensor query = q.contiguous(), out = at::empty_like(query);
   AttentionShape shape = shape_of(q, keys.size(1), keys.stride(2), keys.stride(1), options);
-  const auto kernel = keys.scalar_type() == at::kBFloat16 ? kernels().attention_bf16 : kernels().attention;
+  const auto kernel = is_bf16(keys) ? bf16_attention().forward : kernels().attention;
   for_each_head(work, shape, [&](const AttentionSegment& segment, int64_t head) {
     kernel(shape, segment, head, query.data_ptr<float>(), out.data_ptr<float>(), nullptr);
   });

@@ -9,30 +9,31 @@ namespace sdft::ops {
 namespace {
 constexpr int64_t kBlock = 32;
 
-// Rounded activations as the kernels read them.
-struct Packed {
-  Tensor numbers;
-  const uint16_t* data() const { return static_cast<const uint16_t*>(numbers.data_ptr()); }
-};
+// By the tier's instruction, or where multiply-adds of f32 do more, to the same bits, but for few rows, which
+// wait for the weights.
+const Bf16Products& products_for(int64_t rows) {
+  constexpr int64_t kFewRows = 12;
+  const Kernels& k = kernels();
+  const bool fast = chosen_tier() == Tier::kAmx || pairs_are_fast() || rows < kFewRows;
+  return k.bf16.multiply && fast ? k.bf16 : k.bf16_wide;
+}
 
 using Pack = decltype(Bf16Products::pack);
 
-Packed pack_all(const Tensor& x, Pack pack) {
-  const int64_t rows = x.size(0), k = x.size(1), width = packed_width(k);
+// Rounded activations as the kernels read them.
+Tensor pack_all(const Tensor& x, const Bf16Products& products, Pack pack) {
+  const int64_t rows = x.size(0), k = x.size(1), bytes = packed_width(k) * products.number_bytes;
   const int64_t panels = (rows + kPackedRows - 1) / kPackedRows;
-  Packed packed{at::empty({panels * kPackedRows, width}, x.options().dtype(at::kBFloat16))};
-  auto* to = static_cast<uint16_t*>(packed.numbers.data_ptr());
+  Tensor packed = at::empty({panels * kPackedRows, bytes}, x.options().dtype(at::kByte));
+  auto* to = packed.data_ptr<uint8_t>();
   at::parallel_for(0, panels, grain(kPackedRows * k), [&](int64_t begin, int64_t end) {
     const int64_t first = begin * kPackedRows, last = std::min(rows, end * kPackedRows);
-    pack(in(x) + first * k, k, last - first, k, to + first * width);
+    pack(in(x) + first * k, k, last - first, k, to + first * bytes);
   });
   return packed;
 }
 
 const uint16_t* bits(const Tensor& x) { return static_cast<const uint16_t*>(x.data_ptr()); }
-
-// Without the instruction: the same factors in f32.
-Tensor rounded_f32(const Tensor& x) { return widened(rounded_bf16(x)); }
 }  // namespace
 
 Tensor rounded_bf16(const Tensor& x) {
@@ -49,14 +50,10 @@ Tensor rounded_bf16(const Tensor& x) {
 void add_product_bf16(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
   const Tensor w = rounded_bf16(weight);
   const int64_t rows = x.size(0), k = x.size(1), columns = w.size(0);
-  const Bf16Products& products = kernels().bf16;
-  const Tensor plain = products.multiply ? Tensor() : rounded_f32(x);
-  const Packed packed = products.multiply ? pack_all(x, products.pack) : Packed();
+  const Bf16Products& products = products_for(rows);
+  const Tensor packed = pack_all(x, products, products.pack);
   for_columns(columns, kBlock, rows, k, [&](int64_t begin, int64_t end) {
-    if (products.multiply)
-      products.multiply(packed.data(), rows, bits(w), k, begin, end, k, add, out(y), columns);
-    else
-      kernels().linear_bf16(in(plain), k, bits(w), k, rows, begin, end, k, add, out(y), columns);
+    products.multiply(packed.data_ptr(), rows, bits(w), k, begin, end, k, add, out(y), columns);
   });
 }
 
@@ -71,10 +68,10 @@ Tensor product_bf16(const Tensor& a, bool transpose_a, const Tensor& b, bool tra
   const Tensor w = rounded_bf16(b);
   const int64_t rows = left.size(0), n = w.size(0), columns = w.size(1);
   Tensor c = at::empty({rows, columns}, a.options().requires_grad(false));
-  const Bf16Products& products = kernels().bf16;
-  const Packed packed = pack_all(left, products.pack_back);
+  const Bf16Products& products = products_for(rows);
+  const Tensor packed = pack_all(left, products, products.pack_back);
   for_columns(columns, kBlock, rows, n, [&](int64_t begin, int64_t end) {
-    products.multiply_back(packed.data(), rows, bits(w), columns, n, begin, end, false, out(c), columns);
+    products.multiply_back(packed.data_ptr(), rows, bits(w), columns, n, begin, end, false, out(c), columns);
   });
   return c;
 }

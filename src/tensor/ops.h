@@ -59,12 +59,13 @@ struct AttentionOptions {
   double scale = 1.0;
   int64_t window = 0;
   double softcap = 0;  // of scaled scores; 0: none
+  MatmulPrecision precision = MatmulPrecision::kFull;
 };
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
                  const AttentionOptions& options);
 
-// The same against a cache (no gradient). A segment's q_len newest tokens end at position kv_len of row
-// `slot`.
+// The same against a cache (no gradient), in the precision that its numbers have. A segment's q_len newest
+// tokens end at position kv_len of row `slot`.
 struct CacheSegment {
   int64_t q_len;
   int64_t slot;

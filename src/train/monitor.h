@@ -28,4 +28,12 @@ struct Spread {
 };
 Spread spread_of(ModelView seed, ModelView tuned, const std::vector<Sample>& samples, int64_t max_tokens);
 
+// The same token by token, of each sample those that are supervised.
+struct TokenDistance {
+  float kl;     // KL(seed || tuned), nats
+  bool agrees;  // both think the same token the likeliest
+};
+std::vector<std::vector<TokenDistance>> distances(ModelView seed, ModelView tuned,
+                                                  const std::vector<Sample>& samples, int64_t max_tokens);
+
 }  // namespace sdft

@@ -114,6 +114,39 @@ TEST_F(TaskCommand, AKilledOneGoesOnAndNothingIsAskedTwice) {
   EXPECT_EQ(read_text(of_seed("arc_easy") / "likelihoods.jsonl"), all);
 }
 
+// Answers are kept by what was asked: another task with the same prompts takes them as they are.
+TEST_F(TaskCommand, TheSamePromptIsAnsweredOnce) {
+  fs::create_directories(dir_ / "tasks");
+  write_text(dir_ / "tasks" / "first.yaml",
+             "task: first\ndataset_path: texts\ndataset_kwargs: {data_files: {test: " +
+                 (dir_ / "texts.jsonl").string() +
+                 "}}\ntest_split: test\noutput_type: generate_until\ndoc_to_text: '{{q}}'\n"
+                 "doc_to_target: '{{a}}'\ngeneration_kwargs: {max_gen_toks: 6}\n");
+  write_text(dir_ / "tasks" / "second.yaml",
+             "include: first.yaml\ntask: second\nmetric_list: [{metric: exact_match, ignore_case: true}]\n");
+  write_text(dir_ / "texts.jsonl", "{\"q\": \"one two\", \"a\": \"x\"}\n{\"q\": \"three\", \"a\": \"y\"}\n");
+  const std::vector<std::string> places = {"--include_path", (dir_ / "tasks").string()};
+  ASSERT_EQ(eval("first", places).exit_code, 0);
+  fs::path said;
+  for (const auto& entry : fs::directory_iterator(dir_ / "out" / "eval"))
+    if (entry.is_regular_file()) said = entry.path();
+  ASSERT_FALSE(said.empty());
+  // Another answer in its place shows who was asked.
+  std::string lines = read_text(said);
+  const size_t ids = lines.find("\"ids\":[") + 7, end = lines.find(']', ids);
+  lines.replace(ids, end + 1 - ids, "[65,65,65]");
+  write_text(said, lines);
+  const CommandResult second = eval("second", places);
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  const auto before = lines_by_id(of_seed("first") / "items.jsonl"),
+             after = lines_by_id(of_seed("second") / "items.jsonl");
+  int changed = 0;
+  for (const char* place : {"0", "1"})
+    changed += before.at(std::string("first/") + place)["answers"] !=
+               after.at(std::string("second/") + place)["answers"];
+  EXPECT_EQ(changed, 1);
+}
+
 TEST_F(TaskCommand, GroupsAreOneRow) {
   const CommandResult result = eval("short_tasks");
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -158,6 +191,35 @@ TEST_F(TaskCommand, AdaptersAreEvaluatedBeside) {
   EXPECT_THAT(result.out, AllOf(HasSubstr("seed"), HasSubstr("one")));
   EXPECT_NE(read_text(of_seed("piqa") / "likelihoods.jsonl"),
             read_text(dir_ / "out" / "eval" / "one" / "piqa" / "likelihoods.jsonl"));
+}
+
+// Along the seed's own answers: no distance of the seed, some of an adapter, the same however often it is
+// asked.
+TEST_F(TaskCommand, DivergenceFromTheSeed) {
+  write_small_model(dir_ / "model");
+  write_small_adapter(dir_ / "model", dir_ / "one" / "adapter");
+  fs::create_directories(dir_ / "data" / "texts");
+  write_text(dir_ / "data" / "texts" / "prompts.jsonl", small_dataset(5));
+  const std::vector<std::string> more = {"--data_dir",       (dir_ / "data").string(),
+                                         "--max_new_tokens", "12",
+                                         "--adapters",       (dir_ / "one" / "adapter").string()};
+  const CommandResult result = eval("kl_to_seed", more, (dir_ / "model").string());
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("kl "), HasSubstr("agreement")));
+  const fs::path of_one = dir_ / "out" / "eval" / "one" / "kl_to_seed";
+  const auto seed = lines_by_id(of_seed("kl_to_seed") / "items.jsonl"),
+             one = lines_by_id(of_one / "items.jsonl");
+  ASSERT_EQ(one.size(), 5u);
+  for (const auto& [id, line] : one) {
+    EXPECT_EQ(seed.at(id)["metrics"], Json({{"kl", 0.0}, {"agreement", 1.0}}));
+    EXPECT_GT(line["metrics"]["kl"].get<double>(), 1e-3);
+    EXPECT_LE(line["metrics"]["agreement"].get<double>(), 1.0);
+  }
+  EXPECT_EQ(read_text(of_seed("kl_to_seed") / "answers.jsonl"), read_text(of_one / "answers.jsonl"));
+  const std::string items = read_text(of_one / "items.jsonl");
+  fs::remove_all(of_one);
+  ASSERT_EQ(eval("kl_to_seed", more, (dir_ / "model").string()).exit_code, 0);
+  EXPECT_EQ(read_text(of_one / "items.jsonl"), items);
 }
 
 TEST_F(TaskCommand, SeveralAnswersGivePassAtK) {

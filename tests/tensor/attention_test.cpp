@@ -182,38 +182,81 @@ TEST_P(AttentionKernels, ExtremeScores) {
     ASSERT_NEAR(lse[i], r.lse[static_cast<size_t>(i)], 1e-6 * (1 + std::abs(r.lse[static_cast<size_t>(i)])));
 }
 
-// Keys and values in bf16: the bits that the same numbers in f32 give; of the newest token what its rounded
-// query gives, up to the rounding of probabilities.
-TEST_P(AttentionKernels, KeysAndValuesOf16Bits) {
-  for (const int64_t q_len : {1, 2, 33})
-    for (const int64_t width : {20, 64, 96})
-      for (const int64_t group : {1, 2, 3, 7}) {
-        const Case c{q_len, 41, width, 2, group, 0, 0, true};
-        Inputs x(c);
-        const auto narrow = [&](Array& values) {
-          std::vector<uint16_t> bits(static_cast<size_t>(values.size()));
-          k->round_bf16(values.data(), values.size(), bits.data());
-          k->widen_bf16(bits.data(), values.size(), values.data());
-          return bits;
-        };
-        const auto keys = narrow(x.k), values = narrow(x.v);
-        if (q_len == 1) narrow(x.q);
-        Array wide(x.q.size(), 0), out(x.q.size(), 0);
-        for (int64_t head = 0; head < 2; ++head) {
-          k->attention(x.shape, {Inputs::kBefore, q_len, x.k.data(), x.v.data(), c.kv_len}, head, x.q.data(),
-                       wide.data(), nullptr);
-          k->attention_bf16(x.shape, {Inputs::kBefore, q_len, keys.data(), values.data(), c.kv_len}, head,
-                            x.q.data(), out.data(), nullptr);
-        }
-        if (q_len > 1) {
-          EXPECT_EQ(out.values(), wide.values()) << q_len << " of " << width;
-          continue;
-        }
-        for (int64_t i = 0; i < out.size(); ++i)  // values are about 1: probabilities have 9 bits
-          ASSERT_NEAR(out[i], wide[i], 1.0 / 128) << i << " of " << width << ", " << group;
-      }
+// Of attention beside keys and values in bf16, by multiply-adds and, where the tier has them, by pairs.
+class Bf16AttentionKernels : public AttentionKernels {
+ protected:
+  std::vector<std::pair<std::string, Bf16Attention>> ways() const {
+    std::vector<std::pair<std::string, Bf16Attention>> all = {
+        {"attention_bf16_wide", k->attention_bf16_wide}};
+    if (k->attention_bf16.forward) all.emplace_back("attention_bf16", k->attention_bf16);
+    return all;
+  }
+  // Values become such numbers.
+  std::vector<uint16_t> narrow(Array& values) const {
+    std::vector<uint16_t> bits(static_cast<size_t>(values.size()));
+    k->round_bf16(values.data(), values.size(), bits.data());
+    k->widen_bf16(bits.data(), values.size(), values.data());
+    return bits;
+  }
+};
+
+// Of rounded numbers results and gradients are the exact ones, up to the rounding of weights (and of their
+// gradients), 2^-8 of what is added up.
+TEST_P(Bf16AttentionKernels, KeysAndValuesOf16Bits) {
+  constexpr double kMost = 1 << 16;  // units of 2^-24
+  for (const auto& [name, way] : ways())
+    for (const bool cached : {false, true})
+      for (const int64_t q_len : {1, 2, 33, 41})
+        for (const int64_t width : {7, 20, 64, 96})
+          for (const int64_t group : {1, 2, 3, 7})
+            for (const float cap : {0.0f, 3.0f}) {
+              const int64_t window = q_len == 33 ? 10 : 0;
+              const Case c{q_len, 41, width, 2, group, window, cap, cached};
+              SCOPED_TRACE(fmt::format("{}: q {} D {} group {} cap {}", name, q_len, width, group, cap));
+              Inputs x(c);
+              const auto keys = narrow(x.k), values = narrow(x.v);
+              narrow(x.q);
+              narrow(x.dout);
+              const Reference r = reference(c, x);
+              Array out(x.q.size(), 0), lse(x.rows * x.heads, 1), dq(x.q.size(), 2), dk(x.k.size(), 3),
+                  dv(x.k.size(), 0);
+              const AttentionSegment segment{Inputs::kBefore, q_len,     keys.data(), values.data(),
+                                             c.kv_len,        dk.data(), dv.data()};
+              for (int64_t head = 0; head < 2; ++head)
+                way.forward(x.shape, segment, head, x.q.data(), out.data(), lse.data());
+              expect_all(name, out, r.out, r.out_scale, kMost);
+              expect_all(name + ", logsumexp", lse, r.lse, r.lse_scale, 4);
+              for (int64_t head = 0; head < 2; ++head)
+                way.backward(x.shape, segment, head, x.q.data(), out.data(), lse.data(), x.dout.data(),
+                             dq.data());
+              expect_all(name + "_backward, dq", dq, r.dq, r.dq_scale, kMost);
+              expect_all(name + "_backward, dk", dk, r.dk, r.dk_scale, kMost);
+              expect_all(name + "_backward, dv", dv, r.dv, r.dv_scale, kMost);
+            }
 }
 
+// A query's row has the same bits whatever rows stand beside it: prompts may be taken in pieces.
+TEST_P(Bf16AttentionKernels, RowsDoNotDependOnTheirBlock) {
+  for (const auto& [name, way] : ways()) {
+    const Case c{70, 70, 64, 2, 3, 0, 0, true};
+    Inputs x(c);
+    const auto keys = narrow(x.k), values = narrow(x.v);
+    Array whole(x.q.size(), 0), pieces(x.q.size(), 0);
+    for (int64_t head = 0; head < 2; ++head) {
+      way.forward(x.shape, {Inputs::kBefore, 70, keys.data(), values.data(), 70}, head, x.q.data(),
+                  whole.data(), nullptr);
+      int64_t begin = 0;
+      for (const int64_t length : {2, 33, 5, 30}) {
+        way.forward(x.shape, {Inputs::kBefore + begin, length, keys.data(), values.data(), begin + length},
+                    head, x.q.data(), pieces.data(), nullptr);
+        begin += length;
+      }
+    }
+    EXPECT_EQ(whole.values(), pieces.values()) << name;
+  }
+}
+
+SDFT_EACH_TIER(Bf16AttentionKernels);
 SDFT_EACH_TIER(AttentionKernels);
 
 }  // namespace

@@ -24,15 +24,21 @@ class Bf16Kernel : public testing::EachTier {
   }
 
   using Pack = decltype(Bf16Products::pack);
-  std::vector<uint16_t> packed(Pack pack, const Array& x, int64_t rows, int64_t depth) {
+  static std::vector<uint32_t> packed(const Bf16Products& products, Pack pack, const Array& x, int64_t rows,
+                                      int64_t depth) {
     const int64_t whole = (rows + kPackedRows - 1) / kPackedRows * kPackedRows;
-    std::vector<uint16_t> y(static_cast<size_t>(whole * packed_width(depth)),
-                            0x7fc0);  // NaN where none writes
+    std::vector<uint32_t> y(static_cast<size_t>(whole * packed_width(depth) * products.number_bytes / 4),
+                            0x7fc07fc0);  // NaN where none writes, of either type
     pack(x.data(), depth, rows, depth, y.data());
     return y;
   }
 
-  bool has_products() const { return k->bf16.multiply != nullptr; }
+  // By the tier's instruction, where it has one, and without.
+  std::vector<Bf16Products> ways() const {
+    std::vector<Bf16Products> all = {k->bf16_wide};
+    if (k->bf16.multiply) all.push_back(k->bf16);
+    return all;
+  }
 };
 
 // All tiers to the same bits: the nearest, ties to even, subnormal numbers to zero.
@@ -64,87 +70,112 @@ TEST_P(Bf16Kernel, Rounding) {
 }
 
 TEST_P(Bf16Kernel, Forward) {
-  if (!has_products()) GTEST_SKIP() << name_of(GetParam()) << " multiplies in f32";
   for (const int64_t rows : {1, 2, 5, 16, 17, 33, 50})
     for (const int64_t columns : {1, 3, 16, 33, 64, 100})
       for (const int64_t depth : {1, 7, 31, 32, 33, 64, 257, 1100}) {
         const Array x = normal(rows * depth, rows % 4, "x"), w = normal(columns * depth, 1, "w");
         const auto a = rounded(x), b = rounded(w);
-        const auto rows_of_a = packed(k->bf16.pack, x, rows, depth);
         const int64_t ldc = columns + 3;
-        Array c(rows * ldc, 1, 5);
-        for (const bool add : {false, true})
-          k->bf16.multiply(rows_of_a.data(), rows, b.data(), depth, 0, columns, depth, add, c.data(), ldc);
-        for (int64_t i = 0; i < rows; ++i)
-          for (int64_t j = 0; j < ldc; ++j) {
-            if (j >= columns) {
-              ASSERT_EQ(c[i * ldc + j], 5) << "beyond the columns";
-              continue;
+        for (const Bf16Products& way : ways()) {
+          const auto rows_of_a = packed(way, way.pack, x, rows, depth);
+          Array c(rows * ldc, 1, 5);
+          for (const bool add : {false, true})
+            way.multiply(rows_of_a.data(), rows, b.data(), depth, 0, columns, depth, add, c.data(), ldc);
+          for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < ldc; ++j) {
+              if (j >= columns) {
+                ASSERT_EQ(c[i * ldc + j], 5) << "beyond the columns";
+                continue;
+              }
+              double sum = 0, scale = 0;
+              for (int64_t p = 0; p < depth; ++p) {
+                const double term = static_cast<double>(value_of(a[static_cast<size_t>(i * depth + p)])) *
+                                    value_of(b[static_cast<size_t>(j * depth + p)]);
+                sum += term;
+                scale += std::abs(term);
+              }
+              check("linear, bf16", c[i * ldc + j], 2 * sum, 2 * scale, 4);
             }
-            double sum = 0, scale = 0;
-            for (int64_t p = 0; p < depth; ++p) {
-              const double term = static_cast<double>(value_of(a[static_cast<size_t>(i * depth + p)])) *
-                                  value_of(b[static_cast<size_t>(j * depth + p)]);
-              sum += term;
-              scale += std::abs(term);
-            }
-            check("linear, bf16", c[i * ldc + j], 2 * sum, 2 * scale, 4);
-          }
+        }
       }
 }
 
 TEST_P(Bf16Kernel, Backward) {
-  if (!has_products()) GTEST_SKIP() << name_of(GetParam()) << " multiplies in f32";
   for (const int64_t rows : {1, 13, 16, 17, 40})
     for (const int64_t n : {1, 2, 31, 33, 100, 1030})
       for (const int64_t columns : {1, 15, 16, 33, 70}) {
         const Array x = normal(rows * n, rows % 4, "x"), w = normal(n * columns, 1, "w");
         const auto a = rounded(x), b = rounded(w);
-        const auto rows_of_a = packed(k->bf16.pack_back, x, rows, n);
         const int64_t ldc = columns + 3;
-        Array c(rows * ldc, 1, 5);
-        for (const bool add : {false, true})
-          k->bf16.multiply_back(rows_of_a.data(), rows, b.data(), columns, n, 0, columns, add, c.data(), ldc);
-        for (int64_t i = 0; i < rows; ++i)
-          for (int64_t j = 0; j < ldc; ++j) {
-            if (j >= columns) {
-              ASSERT_EQ(c[i * ldc + j], 5) << "beyond the columns";
-              continue;
+        for (const Bf16Products& way : ways()) {
+          const auto rows_of_a = packed(way, way.pack_back, x, rows, n);
+          Array c(rows * ldc, 1, 5);
+          for (const bool add : {false, true})
+            way.multiply_back(rows_of_a.data(), rows, b.data(), columns, n, 0, columns, add, c.data(), ldc);
+          for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < ldc; ++j) {
+              if (j >= columns) {
+                ASSERT_EQ(c[i * ldc + j], 5) << "beyond the columns";
+                continue;
+              }
+              double sum = 0, scale = 0;
+              for (int64_t p = 0; p < n; ++p) {
+                const double term = static_cast<double>(value_of(a[static_cast<size_t>(i * n + p)])) *
+                                    value_of(b[static_cast<size_t>(p * columns + j)]);
+                sum += term;
+                scale += std::abs(term);
+              }
+              check("linear backward, bf16", c[i * ldc + j], 2 * sum, 2 * scale, 8);
             }
-            double sum = 0, scale = 0;
-            for (int64_t p = 0; p < n; ++p) {
-              const double term = static_cast<double>(value_of(a[static_cast<size_t>(i * n + p)])) *
-                                  value_of(b[static_cast<size_t>(p * columns + j)]);
-              sum += term;
-              scale += std::abs(term);
-            }
-            check("linear backward, bf16", c[i * ldc + j], 2 * sum, 2 * scale, 8);
-          }
+        }
       }
 }
 
 // The same bits for some rows and columns alone.
 TEST_P(Bf16Kernel, AnElementDependsOnItsRowAndColumnOnly) {
-  if (!has_products()) GTEST_SKIP() << name_of(GetParam()) << " multiplies in f32";
   const int64_t rows = 70, columns = 75;
-  for (const int64_t depth : {31, 64, 1100}) {
-    const Array x = normal(rows * depth, 1, "x"), w = normal(columns * depth, 2, "w");
+  for (const Bf16Products& way : ways())
+    for (const int64_t depth : {31, 64, 1100}) {
+      const Array x = normal(rows * depth, 1, "x"), w = normal(columns * depth, 2, "w");
+      const auto b = rounded(w);
+      Array all(rows * columns, 0);
+      way.multiply(packed(way, way.pack, x, rows, depth).data(), rows, b.data(), depth, 0, columns, depth,
+                   false, all.data(), columns);
+      for (const int64_t count : {1, 2, 4, 5, 16, 17, 33})
+        for (const int64_t first : {0, 3, 37})
+          for (const int64_t begin : {0, 5, 32}) {
+            Array copy(count * depth, 3), some(count * columns, 0, -7);
+            std::copy_n(x.data() + first * depth, count * depth, copy.data());
+            way.multiply(packed(way, way.pack, copy, count, depth).data(), count, b.data(), depth, begin,
+                         columns - 1, depth, false, some.data(), columns);
+            for (int64_t i = 0; i < count; ++i)
+              for (int64_t j = 0; j < columns; ++j)
+                ASSERT_EQ(some[i * columns + j],
+                          j >= begin && j < columns - 1 ? all[(first + i) * columns + j] : -7);
+          }
+    }
+}
+
+// Where few rows go by the instruction and many without, they must not be told apart.
+TEST_P(Bf16Kernel, InstructionAndMultiplyAddsGiveTheSameBits) {
+  if (pairs_are_fast() || GetParam() != Tier::kAvx512Bf16) GTEST_SKIP() << "nothing chooses between them";
+  for (const int64_t depth : {31, 64, 576, 1100}) {
+    const int64_t rows = 29, columns = 37;
+    const Array x = normal(rows * depth, 1, "x"), w = normal(columns * depth, 2, "w"),
+                dy = normal(rows * columns, 0, "dy");
     const auto b = rounded(w);
-    Array all(rows * columns, 0);
-    k->bf16.multiply(packed(k->bf16.pack, x, rows, depth).data(), rows, b.data(), depth, 0, columns, depth,
-                     false, all.data(), columns);
-    for (const int64_t count : {1, 2, 4, 5, 16, 17, 33})
-      for (const int64_t first : {0, 3, 37})
-        for (const int64_t begin : {0, 5, 32}) {
-          Array copy(count * depth, 3), some(count * columns, 0, -7);
-          std::copy_n(x.data() + first * depth, count * depth, copy.data());
-          k->bf16.multiply(packed(k->bf16.pack, copy, count, depth).data(), count, b.data(), depth, begin,
-                           columns - 1, depth, false, some.data(), columns);
-          for (int64_t i = 0; i < count; ++i)
-            for (int64_t j = 0; j < columns; ++j)
-              ASSERT_EQ(some[i * columns + j],
-                        j >= begin && j < columns - 1 ? all[(first + i) * columns + j] : -7);
-        }
+    std::vector<std::vector<float>> forward, backward;
+    for (const Bf16Products& way : ways()) {
+      Array y(rows * columns, 0), dx(rows * depth, 1);
+      way.multiply(packed(way, way.pack, x, rows, depth).data(), rows, b.data(), depth, 0, columns, depth,
+                   false, y.data(), columns);
+      way.multiply_back(packed(way, way.pack_back, dy, rows, columns).data(), rows, b.data(), depth, columns,
+                        0, depth, false, dx.data(), depth);
+      forward.push_back(y.values());
+      backward.push_back(dx.values());
+    }
+    EXPECT_EQ(forward[0], forward[1]) << depth;
+    EXPECT_EQ(backward[0], backward[1]) << depth;
   }
 }
 

@@ -193,24 +193,27 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const ops::Atte
 
 TEST_P(Ops, Attention) {
   const std::vector<int64_t> lengths = {1, 40, 7, 33};
-  for (int64_t kv_heads : {1, 2, 4})
-    for (const ops::AttentionOptions& options :
-         {ops::AttentionOptions{0.25}, ops::AttentionOptions{0.25, 6}, ops::AttentionOptions{0.5, 0, 3},
-          ops::AttentionOptions{0.5, 20, 2}})
-      expect_operation(
-          {random_tensor({81, 4, 18}, "q"), random_tensor({81, kv_heads, 18}, "k"),
-           random_tensor({81, kv_heads, 18}, "v")},
-          [&](const auto& x) { return ops::attention(x[0], x[1], x[2], lengths, options); },
-          [&](const auto& x) {
-            std::vector<Tensor> parts;
-            int64_t begin = 0;
-            for (const int64_t length : lengths) {
-              auto part = [&](const Tensor& y) { return y.narrow(0, begin, length); };
-              parts.push_back(attend(part(x[0]), part(x[1]), part(x[2]), options));
-              begin += length;
-            }
-            return at::cat(parts, 0);
-          });
+  const auto formula = [&](const std::vector<Tensor>& x, const ops::AttentionOptions& options) {
+    std::vector<Tensor> parts;
+    int64_t begin = 0;
+    for (const int64_t length : lengths) {
+      auto part = [&](const Tensor& y) { return y.narrow(0, begin, length); };
+      parts.push_back(attend(part(x[0]), part(x[1]), part(x[2]), options));
+      begin += length;
+    }
+    return at::cat(parts, 0);
+  };
+  for (const auto precision : {ops::MatmulPrecision::kFull, ops::MatmulPrecision::kBf16})
+    for (int64_t kv_heads : {1, 2, 4})
+      for (const ops::AttentionOptions& options :
+           {ops::AttentionOptions{0.25, 0, 0, precision}, ops::AttentionOptions{0.25, 6, 0, precision},
+            ops::AttentionOptions{0.5, 0, 3, precision}, ops::AttentionOptions{0.5, 20, 2, precision}})
+        expect_operation(
+            {random_tensor({81, 4, 18}, "q"), random_tensor({81, kv_heads, 18}, "k"),
+             random_tensor({81, kv_heads, 18}, "v")},
+            [&](const auto& x) { return ops::attention(x[0], x[1], x[2], lengths, options); },
+            [&](const auto& x) { return formula(x, options); },
+            precision == ops::MatmulPrecision::kFull ? 2e-6 : 1.6e-2);  // factors of 8 bits
 }
 
 // A token's attention does not depend on the sequences packed beside its own.

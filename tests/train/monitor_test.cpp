@@ -44,6 +44,39 @@ TEST(Spread, IsTheMeanOverTheTokens) {
   EXPECT_NEAR(spread_of(model, model, samples, 64).kl, 0, 1e-6);
 }
 
+TEST(Distances, AreThoseOfEachToken) {
+  at::NoGradGuard no_grad;
+  Model model = small_model();
+  Adapter adapter = init_adapter(model, quick().lora, 1);
+  for (auto& [name, pair] : adapter.pairs) pair.b.normal_(0, 0.3);
+  auto samples = testing::samples_of(4);
+  samples[1].supervised.assign(samples[1].ids.size(), 0);  // nothing
+  samples[2].supervised.back() = 0;
+  for (const int64_t most : {int64_t{1}, int64_t{1} << 20}) {
+    const auto found = distances(model, {model, &adapter}, samples, most);
+    ASSERT_EQ(found.size(), samples.size());
+    EXPECT_TRUE(found[1].empty());
+    for (size_t s = 0; s < samples.size(); ++s) {
+      auto rows = [&](ModelView view) {
+        return at::log_softmax(logits(view, forward(view, pack({samples[s].ids}, at::kCPU))).to(at::kDouble),
+                               -1);
+      };
+      const Tensor before = rows(model), now = rows({model, &adapter});
+      const Tensor kl = (before.exp() * (before - now)).sum(-1), same = before.argmax(-1).eq(now.argmax(-1));
+      size_t next = 0;
+      for (size_t t = 1; t < samples[s].ids.size(); ++t) {
+        if (!samples[s].supervised[t]) continue;
+        const auto row = static_cast<int64_t>(t) - 1;
+        ASSERT_LT(next, found[s].size());
+        EXPECT_NEAR(found[s][next].kl, kl[row].item<double>(), 1e-5 * (1 + kl[row].item<double>()));
+        EXPECT_EQ(found[s][next].agrees, same[row].item<bool>());
+        ++next;
+      }
+      EXPECT_EQ(next, found[s].size());
+    }
+  }
+}
+
 // Finds a fault at its n-th measurement.
 Monitor faulty_from(int64_t step, int64_t every) {
   return {every, [step, seen = int64_t{0}](ModelView student) mutable {

@@ -67,7 +67,8 @@ SDFT_INLINE void transpose_16(__m512i* x) {
 }
 
 // The second factor of C^T = W A^T: rows of x 16 at a time, in tiles of [16 pairs of k, 16 rows, 2].
-void pack_rows_tiles(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed) {
+void pack_rows_tiles(const float* x, int64_t ldx, int64_t rows, int64_t k, void* to) {
+  auto* packed = static_cast<uint16_t*>(to);
   const int64_t depth = tiles(k, kTileDepth);
   for (int64_t i = 0; i < rows; i += kTile)
     for (int64_t t = 0; t < depth; ++t, packed += kTileSize) {
@@ -84,7 +85,8 @@ void pack_rows_tiles(const float* x, int64_t ldx, int64_t rows, int64_t k, uint1
 }
 
 // The first factor of C = A W: in tiles of [16 rows, 32 of k].
-void pack_back_tiles(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed) {
+void pack_back_tiles(const float* x, int64_t ldx, int64_t rows, int64_t k, void* to) {
+  auto* packed = static_cast<uint16_t*>(to);
   const int64_t depth = tiles(k, kTileDepth);
   for (int64_t i = 0; i < rows; i += kTile)
     for (int64_t t = 0; t < depth; ++t)
@@ -221,10 +223,10 @@ SDFT_INLINE void multiply_strips(const TileProduct& x, const WeightStrip* w, int
   }
 }
 
-void linear_tiles(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
+void linear_tiles(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
                   int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
   const Tiles configured;
-  const TileProduct x{packed, rows, tiles(k, kTileDepth), add, c, ldc};
+  const TileProduct x{static_cast<const uint16_t*>(packed), rows, tiles(k, kTileDepth), add, c, ldc};
   // Rows of A that stay in the second-level cache while the weights pass by.
   const int64_t tall = std::max<int64_t>(2, (int64_t{1} << 20) / (x.depth * kTileSize * 2) / 2 * 2) * kTile;
   alignas(64) uint16_t tails[4][kTileSize];
@@ -333,7 +335,7 @@ SDFT_INLINE void multiply_back(const uint16_t* a, int64_t a_stride, const uint16
   for (int i = 0; i < 4; ++i) copy_edge(sums[i], true);
 }
 
-void linear_back_tiles(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
+void linear_back_tiles(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
                        int64_t begin, int64_t end, bool add, float* c, int64_t ldc) {
   const Tiles configured;
   const int64_t a_stride = tiles(n, kTileDepth) * kTileSize;
@@ -341,7 +343,7 @@ void linear_back_tiles(const uint16_t* packed, int64_t rows, const uint16_t* w, 
   auto* strip = reinterpret_cast<uint16_t*>(scratch(0, kStripRows * kStripColumns / 2));
   for (int64_t first = 0; first < n; first += kStripRows) {
     const int64_t last = std::min(n, first + kStripRows), depth = tiles(last - first, kTileDepth);
-    const uint16_t* a = packed + first / kTileDepth * kTileSize;
+    const uint16_t* a = static_cast<const uint16_t*>(packed) + first / kTileDepth * kTileSize;
     for (int64_t j = begin; j < end; j += kStripColumns) {
       const int64_t columns = std::min(kStripColumns, end - j), pairs = (last - first + 1) / 2;
       interleave_strip(w, ldw, first, last, j, columns, strip);

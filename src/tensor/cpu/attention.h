@@ -3,89 +3,17 @@
 // from logsumexp).
 #pragma once
 
+#include "tensor/cpu/attention_products.h"
 #include "tensor/cpu/exp.h"
-#include "tensor/cpu/linear.h"
 #if SDFT_AVX512_BF16
 #include "tensor/cpu/attention_dot.h"
+#include "tensor/cpu/attention_pairs.h"
 #endif
 
 namespace sdft::cpu {
 namespace {
 
 constexpr int64_t kQueryRows = 32;  // at a time
-constexpr int kKeyLanes = SDFT_VECTOR_LANES;
-using KeyVector = Vector<kKeyLanes>::Type;
-
-// C[rows, n] (+)= A[rows, k] B[k, n], element A(i, p) at a[i * a_row + p * a_col]: transposed A at no cost.
-template <int kRows, int kWide>
-SDFT_INLINE void small_gemm_tile(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,
-                                 int64_t k, bool add, float* c, int64_t ldc) {
-  KeyVector sum[kRows][kWide];
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 2
-    for (int l = 0; l < kWide; ++l)
-      sum[i][l] = add ? *reinterpret_cast<const KeyVector*>(c + i * ldc + l * kKeyLanes) : KeyVector{};
-  for (int64_t p = 0; p < k; ++p) {
-    KeyVector row[kWide];
-#pragma GCC unroll 2
-    for (int l = 0; l < kWide; ++l) row[l] = *reinterpret_cast<const KeyVector*>(b + p * ldb + l * kKeyLanes);
-#pragma GCC unroll 8
-    for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 2
-      for (int l = 0; l < kWide; ++l) sum[i][l] += a[i * a_row + p * a_col] * row[l];
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 2
-    for (int l = 0; l < kWide; ++l) *reinterpret_cast<KeyVector*>(c + i * ldc + l * kKeyLanes) = sum[i][l];
-}
-
-template <int kRows>
-SDFT_INLINE void small_gemm_rows(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,
-                                 int64_t n, int64_t k, bool add, float* c, int64_t ldc) {
-  int64_t j = 0;
-  for (; j + 2 * kKeyLanes <= n; j += 2 * kKeyLanes)
-    small_gemm_tile<kRows, 2>(a, a_row, a_col, b + j, ldb, k, add, c + j, ldc);
-  for (; j + kKeyLanes <= n; j += kKeyLanes)
-    small_gemm_tile<kRows, 1>(a, a_row, a_col, b + j, ldb, k, add, c + j, ldc);
-  if (j == n) return;
-  for (int i = 0; i < kRows; ++i) {
-    float* row = c + i * ldc;
-    if (!add) std::fill(row + j, row + n, 0.0f);
-    for (int64_t p = 0; p < k; ++p) {
-      float factor = a[i * a_row + p * a_col];
-      for (int64_t l = j; l < n; ++l) row[l] += factor * b[p * ldb + l];
-    }
-  }
-}
-
-SDFT_INLINE void small_gemm(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,
-                            int64_t m, int64_t n, int64_t k, bool add, float* c, int64_t ldc) {
-  int64_t i = 0;
-  const auto rows = [&](auto count) SDFT_LAMBDA_INLINE {
-    constexpr int kRows = decltype(count)::value;
-    small_gemm_rows<kRows>(a + i * a_row, a_row, a_col, b, ldb, n, k, add, c + i * ldc, ldc);
-    i += kRows;
-  };
-  if constexpr (kKeyLanes == 16)
-    while (i + 8 <= m) rows(std::integral_constant<int, 8>());
-  while (i + 4 <= m) rows(std::integral_constant<int, 4>());
-  while (i < m) rows(std::integral_constant<int, 1>());
-}
-
-SDFT_INLINE float widen(float x) { return x; }
-
-template <typename T>
-SDFT_INLINE void transpose(const T* x, int64_t rows, int64_t stride, int64_t width, int64_t ld, float* y) {
-  constexpr int64_t kRows = 16;  // whose lines stay in the first-level cache
-  for (int64_t first = 0; first < rows; first += kRows) {
-    const int64_t end = std::min(rows, first + kRows);
-    for (int64_t d = 0; d < width; ++d)
-      for (int64_t row = first; row < end; ++row) y[d * ld + row] = widen(x[row * stride + d]);
-  }
-}
-
 // First and last + 1 key that query row i (of q_len) sees.
 SDFT_INLINE int64_t key_end(const AttentionSegment& s, int64_t i) { return s.kv_len - s.q_len + i + 1; }
 SDFT_INLINE int64_t key_begin(const AttentionShape& shape, const AttentionSegment& s, int64_t i) {
@@ -190,14 +118,6 @@ SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const
   if (i < rows) weigh_some(std::integral_constant<int, 1>());
 }
 #else
-SDFT_INLINE void round_each(const float* x, int64_t count, float* y) {
-  for (int64_t i = 0; i < count; ++i) {
-    Bf16 rounded;
-    round_bf16(x + i, 1, &rounded.bits);
-    y[i] = widen(rounded);
-  }
-}
-
 SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const Bf16* keys, int64_t stride,
                             int64_t begin, int64_t end, float* scores) {
   float* rounded = scratch(1, static_cast<size_t>(rows * width));
@@ -239,37 +159,19 @@ void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64
   weigh_values(scores, group, width, v, shape.token_stride, begin, end, factors, out + first * width);
 }
 
-// Rows of values that products read several times: as they are, or widened side by side.
-SDFT_INLINE const float* as_f32(const float* x, int64_t, int64_t, int64_t*) { return x; }
-SDFT_INLINE const float* as_f32(const Bf16* x, int64_t rows, int64_t width, int64_t* stride) {
-  float* y = scratch(2, static_cast<size_t>(rows * width));
-  for (int64_t i = 0; i < rows; ++i) widen_all(x + i * *stride, width, y + i * width);
-  *stride = width;
-  return y;
-}
-
-template <typename T>
+template <typename Products>
 void attention_blocks(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head, const float* q,
                       float* out, float* lse) {
-  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads,
-                row_stride = shape.heads * width;
-  const int64_t ld = (s.kv_len + kKeyLanes - 1) / kKeyLanes * kKeyLanes;
-  float* keys = scratch(0, ld * width);  // [D, kv_len]
-  std::fill(keys, keys + ld * width, 0.0f);
-  transpose(static_cast<const T*>(s.k) + kv_head * shape.head_stride, s.kv_len, shape.token_stride, width, ld,
-            keys);
-  int64_t v_stride = shape.token_stride;
-  const float* v =
-      as_f32(static_cast<const T*>(s.v) + kv_head * shape.head_stride, s.kv_len, width, &v_stride);
-  float* scores = scratch(1, kQueryRows * ld);
+  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads, stride = shape.heads * width;
+  const Products products(shape, s, kv_head, Direction::kForward);
+  float* scores = scratch(1, static_cast<size_t>(kQueryRows * products.ld()));
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
     for (int64_t i0 = 0; i0 < s.q_len; i0 += kQueryRows) {
       const int64_t rows = std::min(kQueryRows, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
-      const int64_t padded = (limit + kKeyLanes - 1) / kKeyLanes * kKeyLanes;
-      const int64_t first = (s.q_begin + i0) * row_stride + head * width;
-      small_gemm(q + first, row_stride, 1, keys, ld, rows, padded, width, false, scores, ld);
+      const int64_t first = (s.q_begin + i0) * stride + head * width;
+      products.multiply_keys({q + first, stride, rows}, limit, scores);
       for (int64_t i = 0; i < rows; ++i) {
-        float* row = scores + i * ld;
+        float* row = scores + i * products.ld();
         const int64_t begin = key_begin(shape, s, i0 + i), end = key_end(s, i0 + i);
         const float scale = cap_scores(shape, row, begin, end);
         float top = row[begin];
@@ -278,43 +180,39 @@ void attention_blocks(const AttentionShape& shape, const AttentionSegment& s, in
         float sum = exponentiate(row, begin, end, limit, scale, top * scale);
         float inverse = 1.0f / sum;
 #pragma omp simd
-        for (int64_t j = begin; j < end; ++j) row[j] *= inverse;
+        for (int64_t j = begin; j < end; ++j) row[j] = Products::factor(row[j] * inverse);
         if (lse) lse[(s.q_begin + i0 + i) * shape.heads + head] = top * scale + std::log(sum);
       }
-      small_gemm(scores, ld, 1, v, v_stride, rows, width, limit, false, out + first, row_stride);
+      products.weigh(scores, rows, limit, out + first, stride);
     }
 }
 
-template <typename T>
+template <typename T, typename Products = BlockProducts<T>>
 void attention(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head, const float* q,
                float* out, float* lse) {
-  if (segment.q_len > 1) return attention_blocks<T>(shape, segment, kv_head, q, out, lse);
+  if (segment.q_len > 1) return attention_blocks<Products>(shape, segment, kv_head, q, out, lse);
   attention_row<T>(shape, segment, kv_head, q, out, lse);
 }
 
 // With P = softmax(scale Q K^T), O = P V: dV = P^T dO, dP = dO V^T, dS = scale P (dP - rowsum(dO O)), dQ = dS
 // K, dK = dS^T Q.
+template <typename Products>
 void attention_backward(const AttentionShape& shape, const AttentionSegment& s, int64_t kv_head,
                         const float* q, const float* out, const float* lse, const float* dout, float* dq) {
-  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads,
-                row_stride = shape.heads * width;
-  const int64_t ld = (s.kv_len + kKeyLanes - 1) / kKeyLanes * kKeyLanes, offset = kv_head * shape.head_stride;
-  float* keys = scratch(0, 2 * ld * width);  // [D, kv_len], then the values likewise
-  float* values = keys + ld * width;
-  std::fill(keys, keys + 2 * ld * width, 0.0f);
-  const float *k = static_cast<const float*>(s.k) + offset, *v = static_cast<const float*>(s.v) + offset;
-  transpose(k, s.kv_len, shape.token_stride, width, ld, keys);
-  transpose(v, s.kv_len, shape.token_stride, width, ld, values);
-  float* p = scratch(1, kQueryRows * ld);
-  float* ds = scratch(2, kQueryRows * ld);
-  float* slope = scratch(3, ld);
+  const int64_t width = shape.head_dim, group = shape.heads / shape.kv_heads, stride = shape.heads * width,
+                offset = kv_head * shape.head_stride;
+  const Products products(shape, s, kv_head, Direction::kBackward);
+  const int64_t ld = products.ld();
+  float* p = scratch(1, static_cast<size_t>(kQueryRows * ld));
+  float* ds = scratch(2, static_cast<size_t>(kQueryRows * ld));
+  float* slope = scratch(3, static_cast<size_t>(ld));
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
     for (int64_t i0 = 0; i0 < s.q_len; i0 += kQueryRows) {
       const int64_t rows = std::min(kQueryRows, s.q_len - i0), limit = key_end(s, i0 + rows - 1);
-      const int64_t padded = (limit + kKeyLanes - 1) / kKeyLanes * kKeyLanes;
-      const int64_t first = (s.q_begin + i0) * row_stride + head * width;
-      small_gemm(q + first, row_stride, 1, keys, ld, rows, padded, width, false, p, ld);
-      small_gemm(dout + first, row_stride, 1, values, ld, rows, padded, width, false, ds, ld);
+      const int64_t first = (s.q_begin + i0) * stride + head * width;
+      const QueryRows queries{q + first, stride, rows}, gradients{dout + first, stride, rows};
+      products.multiply_keys(queries, limit, p);
+      products.multiply_values(gradients, limit, ds);
       for (int64_t i = 0; i < rows; ++i) {
         float* prow = p + i * ld;
         const int64_t begin = key_begin(shape, s, i0 + i), end = key_end(s, i0 + i);
@@ -325,8 +223,8 @@ void attention_backward(const AttentionShape& shape, const AttentionSegment& s, 
             slope[j] = 1 - t * t;
           }
         exponentiate(prow, begin, end, limit, scale, lse[(s.q_begin + i0 + i) * shape.heads + head]);
-        const float* o = out + first + i * row_stride;
-        const float* g = dout + first + i * row_stride;
+        const float* o = out + first + i * stride;
+        const float* g = dout + first + i * stride;
         float delta = 0;
 #pragma omp simd reduction(+ : delta)
         for (int64_t d = 0; d < width; ++d) delta += o[d] * g[d];
@@ -335,12 +233,15 @@ void attention_backward(const AttentionShape& shape, const AttentionSegment& s, 
         for (int64_t j = 0; j < limit; ++j) dsrow[j] = prow[j] * (dsrow[j] - delta) * shape.scale;
         if (shape.softcap > 0)
           for (int64_t j = begin; j < end; ++j) dsrow[j] *= slope[j];
+#pragma omp simd
+        for (int64_t j = begin; j < end; ++j) {
+          prow[j] = Products::factor(prow[j]);
+          dsrow[j] = Products::factor(dsrow[j]);
+        }
       }
-      small_gemm(ds, ld, 1, k, shape.token_stride, rows, width, limit, false, dq + first, row_stride);
-      small_gemm(ds, 1, ld, q + first, row_stride, limit, width, rows, true, s.dk + offset,
-                 shape.token_stride);
-      small_gemm(p, 1, ld, dout + first, row_stride, limit, width, rows, true, s.dv + offset,
-                 shape.token_stride);
+      products.weigh(ds, rows, limit, dq + first, stride);
+      products.add_transposed(ds, limit, queries, s.dk + offset, shape.token_stride);
+      products.add_transposed(p, limit, gradients, s.dv + offset, shape.token_stride);
     }
 }
 

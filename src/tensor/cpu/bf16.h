@@ -3,22 +3,19 @@
 // as they are stored. As in linear.h an element's sum has one order, whatever stands beside it.
 #pragma once
 
-#include "tensor/cpu/bf16_rows.h"
+#include "tensor/cpu/bf16_pairs.h"
 #include "tensor/cpu/linear.h"
 
 namespace sdft::cpu {
 namespace {
 
 // Row after row, filled up with zeros.
-void pack_rows_dot(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed) {
+void pack_rows_dot(const float* x, int64_t ldx, int64_t rows, int64_t k, void* packed) {
   const int64_t ld = whole_registers(k);
+  auto* y = static_cast<uint16_t*>(packed);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t p = 0; p < k; p += kPairLanes)
-      _mm512_storeu_si512(packed + i * ld + p, round_32(x + i * ldx + p, k - p));
-}
-
-SDFT_INLINE __m512 dot(__m512 sum, __m512i a, __m512i b) {
-  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+      _mm512_storeu_si512(y + i * ld + p, round_32(x + i * ldx + p, k - p));
 }
 
 // --- C = A W^T
@@ -75,9 +72,9 @@ SDFT_INLINE void dot_columns(const Bf16Product& x, int64_t i, int64_t last, int6
 }
 
 // As run() in linear.h, with twice as many numbers in the same bytes.
-void linear_dot(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
-                int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
-  const Bf16Product x{packed, w, rows, k, whole_registers(k), ldw, ldc, add, c};
+void linear_dot(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin, int64_t end,
+                int64_t k, bool add, float* c, int64_t ldc) {
+  const Bf16Product x{static_cast<const uint16_t*>(packed), w, rows, k, whole_registers(k), ldw, ldc, add, c};
   constexpr int64_t kDeep = 2 * kChunk;
   const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 18) / k / 4 * 4);
   for (int64_t j0 = begin; j0 < end; j0 += wide) {

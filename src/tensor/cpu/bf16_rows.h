@@ -38,11 +38,12 @@ SDFT_INLINE __m512i interleaved_low() {
 }
 SDFT_INLINE __m512i interleaved_high() { return _mm512_add_epi16(interleaved_low(), _mm512_set1_epi16(16)); }
 
-// Columns [j, j + 32) of rows [begin, end) of w: rows in pairs, [pairs, 2 * 16 columns, 2].
+// Columns [j, j + 32) of rows [begin, end) of w: rows in pairs, [pairs, 2 * 16 columns, 2], `ld` numbers
+// apart.
 SDFT_INLINE void interleave_strip(const uint16_t* w, int64_t ldw, int64_t begin, int64_t end, int64_t j,
-                                  int64_t columns, uint16_t* strip) {
+                                  int64_t columns, uint16_t* strip, int64_t ld = 2 * kStripColumns) {
   const __m512i low = interleaved_low(), high = interleaved_high();
-  for (int64_t row = begin; row < end; row += 2, strip += 2 * kStripColumns) {
+  for (int64_t row = begin; row < end; row += 2, strip += ld) {
     const __m512i a = load_32(w + row * ldw + j, columns),
                   b = row + 1 < end ? load_32(w + (row + 1) * ldw + j, columns) : _mm512_setzero_si512();
     _mm512_storeu_si512(strip, _mm512_permutex2var_epi16(a, low, b));

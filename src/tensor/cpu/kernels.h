@@ -21,7 +21,7 @@ struct AdamWStep {
 struct AttentionSegment {
   int64_t q_begin;  // first row in q
   int64_t q_len;
-  const void* k;  // first key of head 0, f32 or, for attention_bf16, bf16
+  const void* k;  // first key of head 0, f32 or, for Bf16Attention, bf16
   const void* v;
   int64_t kv_len;
   float* dk = nullptr;  // added to, in the layout of k
@@ -39,16 +39,17 @@ struct AttentionShape {
 // ("packed"), for all threads; weights are read as they lie in memory. Each element is summed in an order of
 // its own, as that of Kernels::linear.
 struct Bf16Products {
+  int64_t number_bytes;  // of a packed one
   // Rows [0, rows) of x. A packed row takes packed_width(k) numbers; packing may be divided at multiples of
   // kPackedRows, and room is needed for as many rows as a multiple of it. pack: for multiply, pack_back: for
   // multiply_back.
-  void (*pack)(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed);
-  void (*pack_back)(const float* x, int64_t ldx, int64_t rows, int64_t k, uint16_t* packed);
+  void (*pack)(const float* x, int64_t ldx, int64_t rows, int64_t k, void* packed);
+  void (*pack_back)(const float* x, int64_t ldx, int64_t rows, int64_t k, void* packed);
   // Columns [begin, end) of C[rows, N] = A[rows, k] W[N, k]^T (+ C with `add`).
-  void (*multiply)(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
+  void (*multiply)(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
                    int64_t end, int64_t k, bool add, float* c, int64_t ldc);
   // Columns [begin, end) of C[rows, K] = A[rows, n] W[n, K] (+ C with `add`): the gradient of its input.
-  void (*multiply_back)(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
+  void (*multiply_back)(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
                         int64_t begin, int64_t end, bool add, float* c, int64_t ldc);
 };
 inline constexpr int64_t kPackedRows = 16;
@@ -98,6 +99,15 @@ struct QuantisedProducts {
   void (*widen)(const QuantisedMatrix& w, int64_t panel, int64_t width, float* y);
 };
 
+// Attention beside keys and values in bf16: queries, weights and their gradients are rounded to it, too;
+// sums, dk and dv are f32. As Kernels::attention otherwise.
+struct Bf16Attention {
+  void (*forward)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
+                  const float* q, float* out, float* lse);
+  void (*backward)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
+                   const float* q, const float* out, const float* lse, const float* dout, float* dq);
+};
+
 // What a core can do at most, to measure what share of it a product reaches.
 struct PeakLoops {
   // Multiply-adds on numbers in registers, `rounds` times some; returns how many. bf16: null where the tier
@@ -121,7 +131,9 @@ struct Kernels {
                      int64_t end, int64_t k, bool add, float* c, int64_t ldc);
   void (*linear_bf16)(const float* a, int64_t lda, const uint16_t* w, int64_t ldw, int64_t rows,
                       int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc);
-  Bf16Products bf16;  // null where the tier has no instruction for them
+  // By the tier's instruction, null where it has none; and by multiply-adds of f32, on Intel's processors to
+  // the same bits.
+  Bf16Products bf16, bf16_wide;
   QuantisedProducts quantised;
   // y = x to the nearest number of bf16, ties to even.
   void (*round_bf16)(const float* x, int64_t count, uint16_t* y);
@@ -155,12 +167,11 @@ struct Kernels {
   // null).
   void (*attention)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
                     const float* q, float* out, float* lse);
-  // The same with keys and values in bf16; the queries stay f32.
-  void (*attention_bf16)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
-                         const float* q, float* out, float* lse);
   void (*attention_backward)(const AttentionShape& shape, const AttentionSegment& segment, int64_t kv_head,
                              const float* q, const float* out, const float* lse, const float* dout,
                              float* dq);
+  // As Bf16Products: by the instruction for pairs, and by multiply-adds.
+  Bf16Attention attention_bf16, attention_bf16_wide;
 
   // For each row of logits [rows, width]: loss = logsumexp(row) - row[target]. With gradient: the row becomes
   // weight * (softmax(row) - onehot(target)).

@@ -6,6 +6,7 @@
 
 #include "tensor/cpu/adamw.h"
 #include "tensor/cpu/attention.h"
+#include "tensor/cpu/bf16_wide.h"
 #include "tensor/cpu/cross_entropy.h"
 #include "tensor/cpu/dropout.h"
 #include "tensor/cpu/linear.h"
@@ -32,9 +33,11 @@ namespace sdft::cpu {
 namespace {
 
 #if SDFT_AMX
-constexpr Bf16Products kBf16Products = {pack_rows_tiles, pack_back_tiles, linear_tiles, linear_back_tiles};
+constexpr Bf16Products kBf16Products = {sizeof(uint16_t), pack_rows_tiles, pack_back_tiles, linear_tiles,
+                                        linear_back_tiles};
 #elif SDFT_AVX512_BF16
-constexpr Bf16Products kBf16Products = {pack_rows_dot, pack_rows_dot, linear_dot, linear_back_dot};
+constexpr Bf16Products kBf16Products = {sizeof(uint16_t), pack_rows_dot, pack_rows_dot, linear_dot,
+                                        linear_back_dot};
 #else
 constexpr Bf16Products kBf16Products = {};
 #endif
@@ -55,13 +58,43 @@ constexpr PeakLoops kPeakLoops = {peak_f32, peak_bf16, peak_int8, read_all};
 constexpr PeakLoops kPeakLoops = {peak_f32, nullptr, peak_int8, read_all};
 #endif
 
+#if SDFT_AVX512_BF16
+constexpr Bf16Attention kPairAttention = {attention<Bf16, PairProducts>, attention_backward<PairProducts>};
+#else
+constexpr Bf16Attention kPairAttention = {};
+#endif
+
 constexpr Kernels kTable = {
-    linear,          linear_f16,         linear_bf16,   kBf16Products,   kQuantisedProducts,
-    round_bf16,      widen_f16,          widen_bf16,    rms_norm,        rms_norm_backward,
-    swiglu,          swiglu_backward,    rope,          dropout,         attention<float>,
-    attention<Bf16>, attention_backward, cross_entropy, adamw,           sum_of_squares,
-    maximum,         count_at_least,     find_at_least, softmax_weights, sum_at_least,
-    first_beyond,    kPeakLoops};
+    linear,
+    linear_f16,
+    linear_bf16,
+    kBf16Products,
+    {sizeof(float), pack_rows_wide, pack_back_wide, linear_wide, linear_back_wide},
+    kQuantisedProducts,
+    round_bf16,
+    widen_f16,
+    widen_bf16,
+    rms_norm,
+    rms_norm_backward,
+    swiglu,
+    swiglu_backward,
+    rope,
+    dropout,
+    attention<float>,
+    attention_backward<BlockProducts<float>>,
+    kPairAttention,
+    {attention<Bf16>, attention_backward<BlockProducts<Bf16>>},
+    cross_entropy,
+    adamw,
+    sum_of_squares,
+    maximum,
+    count_at_least,
+    find_at_least,
+    softmax_weights,
+    sum_at_least,
+    first_beyond,
+    kPeakLoops,
+};
 
 }  // namespace
 }  // namespace sdft::cpu

@@ -78,6 +78,15 @@ Tier chosen_tier() { return choice().tier; }
 
 const Kernels& kernels() { return *choice().kernels; }
 
+bool pairs_are_fast() {
+#ifdef SDFT_X86_TIERS
+  static const bool fast = !__builtin_cpu_is("intel");
+  return fast;
+#else
+  return false;
+#endif
+}
+
 void choose_tier(Tier tier) { choice() = Choice(tier); }
 
 }  // namespace sdft

@@ -102,5 +102,21 @@ void round_bf16(const float* x, int64_t count, uint16_t* y) {
   }
 }
 
+// The same in f32.
+SDFT_INLINE float rounded_to_bf16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  const uint32_t size = bits & 0x7fffffffu;
+  uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
+  rounded = size > 0x7f800000u ? (bits & 0xffff0000u) | 0x400000u : rounded;
+  rounded = size < 0x00800000u ? bits & 0x80000000u : rounded;
+  return from_bits(rounded);
+}
+
+SDFT_INLINE void round_each(const float* x, int64_t count, float* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = rounded_to_bf16(x[i]);
+}
+
 }  // namespace
 }  // namespace sdft::cpu
