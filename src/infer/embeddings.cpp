@@ -60,7 +60,7 @@ void embed_batch(const Plan& plan, const Sequences& sequences, const Batch& batc
   const Tensor hidden = plan.hidden(tokens);
   std::vector<Tensor> rows;
   int64_t begin = 0;
-  for (const int64_t length : tokens.lengths) {
+  for (const int64_t length : tokens.sequences.lengths) {
     const Tensor states = hidden.narrow(0, begin, length).to(at::kFloat);
     rows.push_back(plan.pooling == Pooling::kMean ? states.mean(0) : states[0]);
     begin += length;

@@ -211,7 +211,7 @@ Tensor self_attention(const Encoder& encoder, const EncoderLayer& layer, const T
 
 Tensor embed(const Encoder& encoder, const PackedTokens& tokens) {
   std::vector<int64_t> places;  // [N]
-  for (const int64_t length : tokens.lengths) {
+  for (const int64_t length : tokens.sequences.lengths) {
     if (length < 1 || length > encoder.config.max_position_embeddings)
       fail_input("sequence of " + std::to_string(length) + " tokens",
                  "the encoder takes 1 to " + std::to_string(encoder.config.max_position_embeddings));
@@ -234,7 +234,7 @@ Tensor encode(const Encoder& encoder, const PackedTokens& tokens) {
   at::NoGradGuard no_grad;
   Tensor x = embed(encoder, tokens);
   for (const EncoderLayer& layer : encoder.layers) {
-    x = normalise(encoder, layer.attention_norm, x + self_attention(encoder, layer, x, tokens.lengths));
+    x = normalise(encoder, layer.attention_norm, x + self_attention(encoder, layer, x, tokens.sequences.lengths));
     const Tensor wide = activate(encoder.config.activation, apply(layer.up, x));
     x = normalise(encoder, layer.mlp_norm, x + apply(layer.down, wide));
   }

@@ -31,12 +31,31 @@ KvCache make_cache(const Model& model, int64_t slots, int64_t max_tokens) {
   return cache;
 }
 
-PackedTokens pack(const std::vector<std::vector<int32_t>>& sequences, at::Device device) {
+int64_t PackedTokens::row(size_t sequence, int64_t t) const {
+  if (t < sequences.shared) return t;
+  for (size_t i = 0; i < sequence; ++i) t += sequences.lengths[i] - sequences.shared;
+  return t;
+}
+
+int64_t shared_tokens(const std::vector<std::vector<int32_t>>& sequences) {
+  if (sequences.empty()) return 0;
+  const auto& first = sequences.front();
+  size_t shared = first.size();
+  for (const auto& other : sequences) {
+    const auto end = std::mismatch(first.begin(), first.end(), other.begin(), other.end()).first;
+    shared = std::min({shared, static_cast<size_t>(end - first.begin()), other.size() - 1});
+  }
+  return static_cast<int64_t>(shared);
+}
+
+PackedTokens pack(const std::vector<std::vector<int32_t>>& sequences, at::Device device, int64_t shared) {
   PackedTokens packed;
+  packed.sequences.shared = shared;
   std::vector<int64_t> ids;
+  if (shared > 0) ids.assign(sequences[0].begin(), sequences[0].begin() + shared);
   for (const auto& sequence : sequences) {
-    packed.lengths.push_back(static_cast<int64_t>(sequence.size()));
-    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    packed.sequences.lengths.push_back(static_cast<int64_t>(sequence.size()));
+    ids.insert(ids.end(), sequence.begin() + shared, sequence.end());
   }
   packed.ids = at::tensor(at::ArrayRef<int64_t>(ids), at::kLong).to(device);
   return packed;
@@ -52,11 +71,11 @@ struct RowSpan {
 // Where attention happens: inside packed sequences, or against a cache.
 struct Context {
   RopeRows rope, local_rope;  // of the tokens' positions
-  const std::vector<int64_t>* lengths = nullptr;
+  const ops::Sequences* sequences = nullptr;
   const std::vector<ops::CacheSegment>* segments = nullptr;
   KvCache* cache = nullptr;
-  // Where only the last token of each segment is wanted: the last layer's other tokens stop at their keys and
-  // values.
+  // Where only some tokens are wanted (against a cache the last one of each segment): the last layer's other
+  // ones stop at their keys and values, of packed sequences at attention.
   Tensor last_rows;
   std::vector<ops::CacheSegment> last_segments;
   std::vector<RowSpan> spans, last_spans;  // of all rows; of last_rows
@@ -153,7 +172,7 @@ Tensor self_attention(const Model& model, size_t index, const Tensor& x, const T
                       const Tensor& last, Context& context) {
   const Layer& layer = model.layers[index];
   const ModelConfig& c = model.config;
-  const Heads heads = project(model, layer, x, last, context);
+  const Heads heads = project(model, layer, x, context.cache ? last : Tensor(), context);
   const ops::AttentionOptions options{c.attention_scale, layer.config.window, c.attention_softcap,
                                       context.options.precision};
   Tensor mixed;  // [N, H, D]
@@ -163,7 +182,8 @@ Tensor self_attention(const Model& model, size_t index, const Tensor& x, const T
     mixed = ops::attention_cached(heads.q, keys, values,
                                   last.defined() ? context.last_segments : *context.segments, options);
   } else {
-    mixed = ops::attention(heads.q, heads.k, heads.v, *context.lengths, options);
+    mixed = ops::attention(heads.q, heads.k, heads.v, *context.sequences, options);
+    if (last.defined()) mixed = mixed.index_select(0, last);
   }
   mixed = mixed.reshape({mixed.size(0), c.num_attention_heads * c.head_dim});
   return add_branch(model, last.defined() ? residual.index_select(0, last) : residual, layer.o, mixed,
@@ -235,7 +255,8 @@ Tensor embed(const Model& model, const Tensor& ids, const Context& context) {
   // Transformers rounds the factor to the weights' type.
   if (const double scale = model.config.embedding_scale; scale != 1.0)
     x = x * at::scalar_tensor(scale, at::TensorOptions().dtype(x.scalar_type()).device(x.device()));
-  return context.options.noise.alpha > 0 ? with_noise(x, *context.lengths, context.options.noise) : x;
+  return context.options.noise.alpha > 0 ? with_noise(x, context.sequences->lengths, context.options.noise)
+                                         : x;
 }
 
 Tensor run_layer(const Model& model, size_t index, const Tensor& x, Context& context) {
@@ -252,13 +273,13 @@ Tensor run_layer(const Model& model, size_t index, const Tensor& x, Context& con
 // What layers need when they run again, behind the forward pass that is over by then.
 struct Again {
   Model model;
-  std::vector<int64_t> lengths;
+  ops::Sequences sequences;
   Context context;
 };
 
 Tensor run_layers_again(const Model& model, Tensor x, Context& context) {
-  const auto again = std::make_shared<Again>(Again{model, *context.lengths, context});
-  again->context.lengths = &again->lengths;
+  const auto again = std::make_shared<Again>(Again{model, *context.sequences, context});
+  again->context.sequences = &again->sequences;
   for (size_t i = 0; i < model.layers.size(); ++i) {
     const uint64_t first_index = again->context.linear_index;
     x = ops::recomputed(x, [again, i, first_index](const Tensor& input) {
@@ -305,18 +326,28 @@ ops::MatmulPrecision precision_of(ModelView model, const ForwardOptions& options
   return options.precision == ops::MatmulPrecision::kFull ? model->precision : options.precision;
 }
 
-Tensor forward(ModelView view, const PackedTokens& tokens, const ForwardOptions& options) {
+bool can_share(const Model& model) { return model.rope.trained == 0 && model.local_rope.trained == 0; }
+
+Tensor forward(ModelView view, const PackedTokens& tokens, const ForwardOptions& options,
+               const Tensor& rows) {
   const Model& model = *view.weights;
+  const ops::Sequences& sequences = tokens.sequences;
   std::vector<int64_t> positions, lengths;  // [N]
-  for (int64_t length : tokens.lengths) {
+  const auto add = [&](int64_t begin, int64_t length) {
     if (length > model.config.max_position_embeddings) fail_too_long(model, length);
-    for (int64_t t = 0; t < length; ++t) positions.push_back(t);
-    lengths.insert(lengths.end(), static_cast<size_t>(length), length);
-  }
+    for (int64_t t = begin; t < length; ++t) positions.push_back(t);
+    lengths.resize(positions.size(), length);
+  };
+  add(0, sequences.shared);
+  for (const int64_t length : sequences.lengths) add(sequences.shared, length);
   Context context;
-  context.lengths = &tokens.lengths;
+  context.sequences = &sequences;
   context.options = options;
   context.spans = {{view.adapter, static_cast<int64_t>(positions.size())}};
+  if (rows.defined()) {
+    context.last_rows = rows;
+    context.last_spans = {{view.adapter, rows.size(0)}};
+  }
   look_up_positions(model, positions, lengths, context);
   return run(model, tokens.ids, context);
 }

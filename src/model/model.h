@@ -110,12 +110,18 @@ at::ScalarType cache_type(const Model& model);  // bf16 where its products are
 KvCache make_cache(const Model& model, int64_t slots, int64_t max_tokens);
 Tensor cache_part(const Model& model, int64_t slots, int64_t max_tokens);  // one of its tensors
 
-// Sequences one after another, each starting at position 0.
+// Sequences one after another, each starting at position 0, behind what they share at their beginning.
 struct PackedTokens {
-  Tensor ids;                    // [N] i64
-  std::vector<int64_t> lengths;  // sum N
+  Tensor ids;  // [N] i64
+  ops::Sequences sequences;
+
+  // Where token t of a sequence stands.
+  int64_t row(size_t sequence, int64_t t) const;
 };
-PackedTokens pack(const std::vector<std::vector<int32_t>>& sequences, at::Device device);
+// shared: so many first tokens, which all of them have, are to stand there once; below every length.
+PackedTokens pack(const std::vector<std::vector<int32_t>>& sequences, at::Device device, int64_t shared = 0);
+// The most of them.
+int64_t shared_tokens(const std::vector<std::vector<int32_t>>& sequences);
 
 struct Dropout {
   double p = 0.0;    // on the input of LoRA's A
@@ -137,8 +143,13 @@ struct ForwardOptions {
 };
 // What products with the model's weights are computed in.
 ops::MatmulPrecision precision_of(ModelView model, const ForwardOptions& options = {});
-// Final hidden states [N, C], normalised; logits() of them are the model's.
-Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions& options = {});
+// Whether a token's numbers follow from the tokens before it alone, so that sequences may share their
+// beginning: not where rope is stretched by a sequence's length.
+bool can_share(const Model& model);
+// Final hidden states [N, C], normalised; logits() of them are the model's. rows [n] i64: of these alone, [n,
+// C].
+Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions& options = {},
+               const Tensor& rows = {});
 // The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No
 // gradient. last_only: hidden states of each segment's last token only, [segments, C].
 Tensor forward_cached(ModelView model, const Tensor& ids, const std::vector<ops::CacheSegment>& segments,

@@ -109,8 +109,11 @@ class Foretelling {
 
   std::vector<PassShape> passes(int64_t tokens) const {
     std::vector<PassShape> all;
+    const double dropout = lora_ ? options_.lora.dropout : 0;
+    const Beginnings beginnings = beginnings_of(
+        loaded_.model, {{dropout}, ops::MatmulPrecision::kFull, {options_.neftune_noise_alpha}});
     for (const auto& step : steps_)
-      for (const PassShape& pass : pass_shapes(step, tokens)) all.push_back(pass);
+      for (const PassShape& pass : pass_shapes(step, tokens, beginnings)) all.push_back(pass);
     return all;
   }
   MemoryNeed of(int64_t tokens, bool recompute) const {

@@ -20,16 +20,60 @@ AttentionShape shape_of(const Tensor& q, int64_t kv_heads, int64_t token_stride,
           static_cast<float>(options.softcap)};
 }
 
-// Segments over tokens that lie one after another in k and v [N, Hkv, D].
-std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v,
-                                              const std::vector<int64_t>& lengths) {
+// What attends: each sequence's own tokens and, where there are some, the shared ones among themselves.
+struct Attending {
+  int64_t q_len, kv_len;
+};
+std::vector<Attending> attending(const Sequences& sequences) {
+  std::vector<Attending> all;
+  if (sequences.shared > 0) all.push_back({sequences.shared, sequences.shared});
+  for (const int64_t length : sequences.lengths) all.push_back({length - sequences.shared, length});
+  return all;
+}
+
+// Keys or values with all that a sequence sees side by side: what is shared once for each.
+Tensor spread_out(const Tensor& x, const Sequences& sequences) {
+  if (sequences.shared == 0) return x;
+  int64_t rows = 0;
+  for (const Attending& a : attending(sequences)) rows += a.kv_len;
+  Tensor y = at::empty({rows, x.size(1), x.size(2)}, x.options().requires_grad(false));
+  int64_t from = 0, to = 0;
+  for (const Attending& a : attending(sequences)) {
+    const int64_t before = a.kv_len - a.q_len;
+    if (before > 0) y.narrow(0, to, before).copy_(x.narrow(0, 0, before));
+    y.narrow(0, to + before, a.q_len).copy_(x.narrow(0, from, a.q_len));
+    from += a.q_len;
+    to += a.kv_len;
+  }
+  return y;
+}
+
+// The gradient of x from that of spread_out(x).
+Tensor gathered(const Tensor& dy, const Sequences& sequences, int64_t rows) {
+  if (sequences.shared == 0) return dy;
+  Tensor dx = at::empty({rows, dy.size(1), dy.size(2)}, dy.options());
+  int64_t from = 0, to = 0;
+  for (const Attending& a : attending(sequences)) {
+    const int64_t before = a.kv_len - a.q_len;
+    dx.narrow(0, to, a.q_len).copy_(dy.narrow(0, from + before, a.q_len));
+    if (before > 0) dx.narrow(0, 0, before).add_(dy.narrow(0, from, before));
+    from += a.kv_len;
+    to += a.q_len;
+  }
+  return dx;
+}
+
+// Segments over k and v [.., Hkv, D] that are spread out.
+std::vector<AttentionSegment> packed_segments(const Tensor& k, const Tensor& v, const Sequences& sequences) {
   std::vector<AttentionSegment> segments;
-  int64_t begin = 0;
   const int64_t stride = k.size(1) * k.size(2) * static_cast<int64_t>(k.element_size());
   const char *keys = static_cast<const char*>(k.data_ptr()), *values = static_cast<const char*>(v.data_ptr());
-  for (int64_t length : lengths) {
-    segments.push_back({begin, length, keys + begin * stride, values + begin * stride, length});
-    begin += length;
+  int64_t row = 0;
+  for (const Attending& a : attending(sequences)) {
+    segments.push_back({row, a.q_len, keys, values, a.kv_len});
+    row += a.q_len;
+    keys += a.kv_len * stride;
+    values += a.kv_len * stride;
   }
   return segments;
 }
@@ -57,32 +101,34 @@ const Bf16Attention& bf16_attention() {
   return pairs ? kernels().attention_bf16 : kernels().attention_bf16_wide;
 }
 
-// k and v may be bf16.
-Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
+// k and v, spread out, may be bf16.
+Tensor forward_packed(const Tensor& q, const Tensor& k, const Tensor& v, const Sequences& sequences,
                       const AttentionOptions& options, Tensor* lse) {
   Tensor out = at::empty_like(q);
   if (lse) *lse = at::empty({q.size(0), q.size(1)}, q.options());
   AttentionShape shape = shape_of(q, k.size(1), k.size(1) * k.size(2), k.size(2), options);
   const auto kernel = is_bf16(k) ? bf16_attention().forward : kernels().attention;
-  for_each_head(packed_segments(k, v, lengths), shape, [&](const AttentionSegment& segment, int64_t head) {
+  for_each_head(packed_segments(k, v, sequences), shape, [&](const AttentionSegment& segment, int64_t head) {
     kernel(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(),
            lse ? lse->data_ptr<float>() : nullptr);
   });
   return out;
 }
 
-Tensor as_factor(const Tensor& x, const AttentionOptions& options) {
-  return options.precision == MatmulPrecision::kBf16 ? rounded_bf16(x) : x;
+// Keys or values as the kernels read them.
+Tensor as_factor(const Tensor& x, const Sequences& sequences, const AttentionOptions& options) {
+  return spread_out(options.precision == MatmulPrecision::kBf16 ? rounded_bf16(x) : x, sequences);
 }
 
 struct Attention : Function<Attention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& all_k, const Tensor& all_v,
-                        const std::vector<int64_t>& lengths, const AttentionOptions& options) {
+                        const Sequences& sequences, const AttentionOptions& options) {
     Tensor lse;
-    const Tensor k = as_factor(all_k, options), v = as_factor(all_v, options);
-    Tensor out = forward_packed(q, k, v, lengths, options, &lse);
+    const Tensor k = as_factor(all_k, sequences, options), v = as_factor(all_v, sequences, options);
+    Tensor out = forward_packed(q, k, v, sequences, options, &lse);
     ctx->save_for_backward({q, k, v, out, lse});
-    ctx->saved_data["lengths"] = lengths;
+    ctx->saved_data["lengths"] = sequences.lengths;
+    ctx->saved_data["shared"] = sequences.shared;
     ctx->saved_data["scale"] = options.scale;
     ctx->saved_data["window"] = options.window;
     ctx->saved_data["softcap"] = options.softcap;
@@ -94,11 +140,13 @@ struct Attention : Function<Attention> {
     Tensor dout = grads[0].contiguous();
     Tensor dq = at::empty_like(q), dk = at::zeros(k.sizes(), q.options()),
            dv = at::zeros(v.sizes(), q.options());
-    auto segments = packed_segments(k, v, ctx->saved_data["lengths"].toIntVector());
+    const Sequences sequences(ctx->saved_data["lengths"].toIntVector(), ctx->saved_data["shared"].toInt());
+    auto segments = packed_segments(k, v, sequences);
+    int64_t row = 0;
     for (auto& segment : segments) {
-      const int64_t offset = segment.q_begin * k.size(1) * k.size(2);
-      segment.dk = dk.data_ptr<float>() + offset;
-      segment.dv = dv.data_ptr<float>() + offset;
+      segment.dk = dk.data_ptr<float>() + row * k.size(1) * k.size(2);
+      segment.dv = dv.data_ptr<float>() + row * k.size(1) * k.size(2);
+      row += segment.kv_len;
     }
     AttentionOptions options{ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt(),
                              ctx->saved_data["softcap"].toDouble()};
@@ -108,7 +156,7 @@ struct Attention : Function<Attention> {
       kernel(shape, segment, head, q.data_ptr<float>(), out.data_ptr<float>(), lse.data_ptr<float>(),
              dout.data_ptr<float>(), dq.data_ptr<float>());
     });
-    return {dq, dk, dv, Tensor(), Tensor()};
+    return {dq, gathered(dk, sequences, q.size(0)), gathered(dv, sequences, q.size(0)), Tensor(), Tensor()};
   }
 };
 
@@ -138,26 +186,31 @@ Tensor attend(const Tensor& all_q, const Tensor& all_k, const Tensor& all_v,
 
 }  // namespace
 
-Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Sequences& sequences,
                  const AttentionOptions& options) {
-  return find(kAttention, q)(q, k, v, lengths, options);
+  return find(kAttention, q)(q, k, v, sequences, options);
 }
 
-Tensor attention_kernels(const Tensor& q, const Tensor& k, const Tensor& v,
-                         const std::vector<int64_t>& lengths, const AttentionOptions& options) {
+Tensor attention_kernels(const Tensor& q, const Tensor& k, const Tensor& v, const Sequences& sequences,
+                         const AttentionOptions& options) {
   const Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
-  if (wants_gradient({q, k, v})) return Attention::apply(qc, kc, vc, lengths, options);
-  return forward_packed(qc, as_factor(kc, options), as_factor(vc, options), lengths, options, nullptr);
+  if (wants_gradient({q, k, v})) return Attention::apply(qc, kc, vc, sequences, options);
+  return forward_packed(qc, as_factor(kc, sequences, options), as_factor(vc, sequences, options), sequences,
+                        options, nullptr);
 }
 
-Tensor attention_aten(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
+Tensor attention_aten(const Tensor& q, const Tensor& k, const Tensor& v, const Sequences& sequences,
                       const AttentionOptions& options) {
   std::vector<Tensor> rows;
   int64_t begin = 0;
-  for (int64_t length : lengths) {
-    auto slice = [&](const Tensor& x) { return x.narrow(0, begin, length); };
-    rows.push_back(attend(slice(q), slice(k).transpose(0, 1), slice(v).transpose(0, 1), options));
-    begin += length;
+  for (const Attending& a : attending(sequences)) {
+    const int64_t before = a.kv_len - a.q_len;
+    auto seen = [&](const Tensor& x) {  // [Hkv, kv_len, D]
+      const Tensor own = x.narrow(0, begin, a.q_len);
+      return (before > 0 ? at::cat({x.narrow(0, 0, before), own}, 0) : own).transpose(0, 1);
+    };
+    rows.push_back(attend(q.narrow(0, begin, a.q_len), seen(k), seen(v), options));
+    begin += a.q_len;
   }
   return at::cat(rows, 0);
 }

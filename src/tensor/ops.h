@@ -53,15 +53,24 @@ Tensor rope(const Tensor& x, const Tensor& cos, const Tensor& sin);
 Tensor softcap(const Tensor& x, double cap);              // cap * tanh(x / cap); 0: x
 Tensor dropout(const Tensor& x, double p, uint64_t key);  // the same mask for the same key
 
-// Causal attention inside each sequence; lengths sum to N. window 0: all earlier tokens, else the last
-// `window`. q [N, H, D], k and v [N, Hkv, D] -> [N, H, D].
+// Sequences packed one after another. The first `shared` tokens, which all have in common, stand once, in
+// front of what each has of its own: N = shared + sum (length - shared). Every length is above `shared`.
+struct Sequences {
+  Sequences(std::vector<int64_t> whole = {}, int64_t common = 0)  // NOLINT: lengths are sequences
+      : lengths(std::move(whole)), shared(common) {}
+  std::vector<int64_t> lengths;
+  int64_t shared = 0;
+};
+
+// Causal attention inside each sequence. window 0: all earlier tokens, else the last `window`. q [N, H, D], k
+// and v [N, Hkv, D] -> [N, H, D].
 struct AttentionOptions {
   double scale = 1.0;
   int64_t window = 0;
   double softcap = 0;  // of scaled scores; 0: none
   MatmulPrecision precision = MatmulPrecision::kFull;
 };
-Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<int64_t>& lengths,
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Sequences& sequences,
                  const AttentionOptions& options);
 
 // The same against a cache (no gradient), in the precision that its numbers have. A segment's q_len newest

@@ -29,27 +29,41 @@ std::vector<std::vector<const Sample*>> divide(const std::vector<const Sample*>&
   return parts;
 }
 
+// What of a few tokens' beginning would be saved is lost to what comes with it.
+constexpr int64_t kFewestShared = 8;
+
+int64_t shared_beginning(const std::vector<std::vector<int32_t>>& sequences, Beginnings beginnings) {
+  if (beginnings == Beginnings::kApart || sequences.size() < 2) return 0;
+  const int64_t shared = shared_tokens(sequences);
+  return shared < kFewestShared ? 0 : shared;
+}
+
 // unit: the weight of a token whose sample has the weight `base`.
-MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double base, at::Device device) {
+MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double base, at::Device device,
+                  Beginnings beginnings) {
   std::vector<std::vector<int32_t>> sequences, teacher_sequences;
+  for (const Sample* sample : samples) {
+    sequences.push_back(sample->ids);
+    if (!sample->teacher_ids.empty()) teacher_sequences.push_back(sample->teacher_ids);
+  }
+  const PackedTokens tokens = pack(sequences, device, shared_beginning(sequences, beginnings)),
+                     shown = pack(teacher_sequences, device, shared_beginning(teacher_sequences, beginnings));
   std::vector<int64_t> rows, targets, teacher_rows;
   std::vector<float> weights, rollout;
-  int64_t begin = 0, teacher_begin = 0;
-  for (const Sample* sample : samples) {
-    const auto length = static_cast<int64_t>(sample->ids.size()),
-               teacher_length = static_cast<int64_t>(sample->teacher_ids.size());
-    sequences.push_back(sample->ids);
-    if (teacher_length > 0) teacher_sequences.push_back(sample->teacher_ids);
+  size_t teacher = 0;
+  for (size_t s = 0; s < samples.size(); ++s) {
+    const Sample& sample = *samples[s];
+    const auto length = static_cast<int64_t>(sample.ids.size()),
+               teacher_length = static_cast<int64_t>(sample.teacher_ids.size());
     for (int64_t t = 1; t < length; ++t)
-      if (sample->supervised[static_cast<size_t>(t)]) {
-        rows.push_back(begin + t - 1);
-        if (teacher_length > 0) teacher_rows.push_back(teacher_begin + teacher_length - length + t - 1);
-        targets.push_back(sample->ids[static_cast<size_t>(t)]);
-        weights.push_back(static_cast<float>(unit * (sample->weight / base)));
+      if (sample.supervised[static_cast<size_t>(t)]) {
+        rows.push_back(tokens.row(s, t - 1));
+        if (teacher_length > 0) teacher_rows.push_back(shown.row(teacher, teacher_length - length + t - 1));
+        targets.push_back(sample.ids[static_cast<size_t>(t)]);
+        weights.push_back(static_cast<float>(unit * (sample.weight / base)));
       }
-    rollout.insert(rollout.end(), sample->rollout_log_probs.begin(), sample->rollout_log_probs.end());
-    begin += length;
-    teacher_begin += teacher_length;
+    rollout.insert(rollout.end(), sample.rollout_log_probs.begin(), sample.rollout_log_probs.end());
+    teacher += teacher_length > 0;
   }
   auto on_device = [&](const std::vector<int64_t>& x) {
     return at::tensor(at::ArrayRef<int64_t>(x), at::kLong).to(device);
@@ -57,10 +71,10 @@ MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double
   auto floats = [&](const std::vector<float>& x) {
     return at::tensor(at::ArrayRef<float>(x), at::kFloat).to(device);
   };
-  MicroBatch batch{pack(sequences, device), on_device(rows), on_device(targets), floats(weights)};
+  MicroBatch batch{tokens, on_device(rows), on_device(targets), floats(weights)};
   if (!rollout.empty()) batch.rollout_log_probs = floats(rollout);
   if (!teacher_sequences.empty()) {
-    batch.teacher_tokens = pack(teacher_sequences, device);
+    batch.teacher_tokens = shown;
     batch.teacher_rows = on_device(teacher_rows);
   }
   return batch;
@@ -98,8 +112,13 @@ std::vector<size_t> EpochOrder::of_step(int64_t step) {
           order_.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
+Beginnings beginnings_of(const Model& model, const ForwardOptions& options) {
+  const bool own = options.dropout.p > 0 || options.noise.alpha > 0;
+  return own || !can_share(model) ? Beginnings::kApart : Beginnings::kShared;
+}
+
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
-                                      at::Device device) {
+                                      at::Device device, Beginnings beginnings) {
   // Against the first one's, so that equal weights are exactly 1.
   const double base = samples.empty() ? 1 : samples[0]->weight;
   double whole = 0;
@@ -107,16 +126,21 @@ std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples,
     whole += static_cast<double>(supervised_tokens(*sample)) * (sample->weight / base);
   const double unit = 1.0 / (whole > 0 ? whole : 1.0);
   std::vector<MicroBatch> batches;
-  for (const auto& part : divide(samples, max_tokens)) batches.push_back(packed(part, unit, base, device));
+  for (const auto& part : divide(samples, max_tokens))
+    batches.push_back(packed(part, unit, base, device, beginnings));
   return batches;
 }
 
-std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, int64_t max_tokens) {
+std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, int64_t max_tokens,
+                                   Beginnings beginnings) {
   std::vector<PassShape> shapes;
   for (const auto& part : divide(samples, max_tokens)) {
-    PassShape shape{0, 0, shapes.empty()};
+    std::vector<std::vector<int32_t>> sequences;
+    for (const Sample* sample : part) sequences.push_back(sample->ids);
+    const int64_t shared = shared_beginning(sequences, beginnings);
+    PassShape shape{shared, 0, shapes.empty()};
     for (const Sample* sample : part) {
-      shape.tokens += static_cast<int64_t>(sample->ids.size());
+      shape.tokens += static_cast<int64_t>(sample->ids.size()) - shared;
       shape.targets += supervised_tokens(*sample);
     }
     if (shape.targets > 0) shapes.push_back(shape);
@@ -133,7 +157,7 @@ Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardO
 
 ops::Head head_of(ModelView model, const PackedTokens& tokens, const Tensor& rows,
                   const ForwardOptions& options) {
-  return head_of(model, forward(model, tokens, options).index_select(0, rows), options);  // hidden [n, C]
+  return head_of(model, forward(model, tokens, options, rows), options);  // hidden [n, C]
 }
 
 std::unique_ptr<BatchSource> fixed_data(const std::vector<Sample>& samples, int64_t per_step, uint64_t seed) {

@@ -25,18 +25,25 @@ struct MicroBatch {
 // Tokens of a sample that are learned. The first one is predicted from nothing and does not count.
 int64_t supervised_tokens(const Sample& sample);
 
+// Whether the samples of a pass stand there with their beginnings apart, or once where all have the same
+// (can_share()): the same numbers but for rounding, of fewer rows.
+enum class Beginnings { kApart, kShared };
+// Shared unless each sample is to have dropout and noise of its own.
+Beginnings beginnings_of(const Model& model, const ForwardOptions& options = {});
+
 // Consecutive samples whose tokens (a teacher's, where they are more) together stay within max_tokens; a
 // longer sample is alone. A learned token weighs its sample's weight / the sum of these over the step's
 // learned tokens, however they are divided: all the same where the samples' weights are equal.
 std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples, int64_t max_tokens,
-                                      at::Device device);
+                                      at::Device device, Beginnings beginnings = Beginnings::kApart);
 
 // The same without their numbers, for who wants to know what they take: only those with something to learn.
 struct PassShape {
   int64_t tokens, targets;
   bool first;  // of its step: no gradients are there yet
 };
-std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, int64_t max_tokens);
+std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, int64_t max_tokens,
+                                   Beginnings beginnings = Beginnings::kApart);
 
 // log p of each target, [n] f32; no gradient.
 Tensor target_log_probs(ModelView model, const MicroBatch& batch, const ForwardOptions& options = {});

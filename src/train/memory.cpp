@@ -22,15 +22,15 @@ class ForwardShape {
   ForwardShape(const TrainingShape& shape, double dropout)
       : model_(shape.model), adapter_(shape.adapter), dropout_(dropout) {}
 
-  // What embedding and layer keep; a layer's output is not yet kept by anybody.
+  // What embedding and layer keep; a layer's output is not yet kept by anybody. `wanted`: rows of it.
   Value embedding(int64_t rows) {
     const bool trained = full() || find(kEmbedLayer) || adapter_->replaced.count(kEmbedLayer + ".weight");
     if (const LoraPair* pair = find(kEmbedLayer)) extra_ += rows * pair->a.size(0) * kFloat;
     extra_ += rows * 8 + 2 * rows * model_.config.rotary_dim() / 2 * kFloat;  // ids, cosines and sines
     return made(rows, model_.config.hidden_size, trained);
   }
-  Value layer(const Layer& layer, const Value& x) {
-    const Value attended = attention(layer, x);
+  Value layer(const Layer& layer, const Value& x, int64_t wanted) {
+    const Value attended = attention(layer, x, wanted);
     const Value h = norm(attended, layer.mlp_norm);
     const Value out = layer.config.experts ? experts(layer, h) : mlp(layer.mlp, h);
     return sum(attended, norm(out, layer.mlp_out_norm));
@@ -82,7 +82,9 @@ class ForwardShape {
   // Part of a fused projection, where it is used as a tensor of its own.
   Value part(const Value& x, int64_t width) { return made(x.rows, width, x.grad); }
 
-  Value attention(const Layer& layer, const Value& residual) {
+  Value some(const Value& x, int64_t rows) { return rows == x.rows ? x : made(rows, x.width, x.grad); }
+
+  Value attention(const Layer& layer, const Value& residual, int64_t wanted) {
     const ModelConfig& c = model_.config;
     const int64_t q_width = c.num_attention_heads * c.head_dim, kv_width = c.num_key_value_heads * c.head_dim;
     const Value x = norm(residual, layer.attention_norm);
@@ -102,7 +104,7 @@ class ForwardShape {
       for (const Value& value : {q, k, v, mixed}) keep(value);
       extra_ += x.rows * c.num_attention_heads * kFloat;
     }
-    return sum(residual, norm(apply(layer.o, mixed), layer.attention_out_norm));
+    return sum(some(residual, wanted), norm(apply(layer.o, some(mixed, wanted)), layer.attention_out_norm));
   }
 
   Value mlp(const Mlp& mlp, const Value& x) {
@@ -135,32 +137,41 @@ class ForwardShape {
   }
 };
 
-// What one forward pass keeps, and what of a layer comes back while a gradient goes through it.
+// What a forward pass keeps while a gradient goes through one of its layers, with what comes back of that
+// layer, and the rows that go through it.
 struct Activations {
-  int64_t kept, again;
+  int64_t kept, again, rows;
 };
 
-Activations activations(const TrainingShape& shape, const TrainOptions& options, int64_t tokens,
-                        bool recompute) {
+// The last layer and, where layers run again, the largest of the others, whose input is gone by then.
+std::vector<Activations> activations(const TrainingShape& shape, const TrainOptions& options,
+                                     const PassShape& pass, bool recompute) {
+  const int64_t tokens = pass.tokens;
   const double dropout = shape.adapter ? options.lora.dropout : 0;
   ForwardShape all(shape, dropout);
   Value x = all.embedding(tokens);
-  int64_t largest = 0;
+  int64_t largest = 0, of_last = 0;
   for (const Layer& layer : shape.model.layers) {
+    const int64_t wanted = &layer == &shape.model.layers.back() ? pass.targets : tokens;
     if (!recompute) {
-      x = all.layer(layer, x);
+      x = all.layer(layer, x, wanted);
       continue;
     }
     ForwardShape alone(shape, dropout);
     Value own = alone.embedding(tokens);
     own.grad = x.grad;
-    const bool grad = alone.layer(layer, own).grad;
+    const bool grad = alone.layer(layer, own, wanted).grad;
     if (grad) all.keep(x);
-    largest = std::max(largest, alone.kept() - tokens * x.width * kFloat);
-    x = all.made(tokens, x.width, grad);
+    const int64_t again = alone.kept() - tokens * x.width * kFloat;
+    if (&layer == &shape.model.layers.back())
+      of_last = again;
+    else
+      largest = std::max(largest, again);
+    x = all.made(wanted, x.width, grad);
   }
   all.norm(x, shape.model.norm);
-  return {all.kept(), largest};
+  if (!recompute) return {{all.kept(), 0, tokens}};
+  return {{all.kept(), of_last, pass.targets}, {all.kept() - tokens * x.width * kFloat, largest, tokens}};
 }
 
 // A weight of less than 32 bits as products with it make it: in f32, or few bits in bf16 for gradients.
@@ -204,16 +215,18 @@ int64_t head_bytes(const TrainingShape& shape, const PassShape& pass, bool bf16)
 }
 
 // What the widest place of a layer needs on the way back.
-int64_t backward_bytes(const TrainingShape& shape, const PassShape& pass) {
+int64_t backward_bytes(const TrainingShape& shape, int64_t rows) {
   const ModelConfig& c = shape.model.config;
   const int64_t mlp = c.num_experts > 0 ? c.expert_size : c.intermediate_size;
   int64_t weight = 0;
   for (const Layer& layer : shape.model.layers)
     for (const LinearLayer* linear : {&layer.qkv, &layer.o, &layer.mlp.gate_up, &layer.mlp.down})
       if (linear->weight.defined()) weight = std::max(weight, widened_bytes(shape.model, linear->weight));
+  // A fused projection's parts come back one by one, each as wide as all.
+  const int64_t fused = c.fused_qkv ? (c.num_attention_heads + 2 * c.num_key_value_heads) * c.head_dim : 0;
   const Head head = head_of(shape);
   const bool trained = head.trained || head.update;
-  return pass.tokens * (3 * mlp + 2 * c.hidden_size) * kFloat + weight +
+  return rows * (3 * mlp + 2 * c.hidden_size + fused) * kFloat + weight +
          (trained ? 2 * head.weight.size(0) * head.width * kFloat : 0);
 }
 
@@ -263,13 +276,14 @@ MemoryNeed foretold_memory(const TrainingShape& shape, const TrainOptions& optio
   MemoryNeed most{shape.weight_bytes, kept + trained.values, 0,
                   trained.twice + shape.objective.penalty * trained.values, shape.process_bytes};
   for (const PassShape& pass : largest(passes)) {
-    const Activations held = activations(shape, options, pass.tokens, recompute);
     const int64_t now = kept + (pass.first ? 0 : trained.values);
-    for (const MemoryNeed& need :
-         {MemoryNeed{shape.weight_bytes, now, held.kept, head_bytes(shape, pass, bf16), shape.process_bytes},
-          MemoryNeed{shape.weight_bytes, now, held.kept + held.again, backward_bytes(shape, pass),
-                     shape.process_bytes}})
+    const auto consider = [&](int64_t activations, int64_t passing) {
+      const MemoryNeed need{shape.weight_bytes, now, activations, passing, shape.process_bytes};
       if (need.total() > most.total()) most = need;
+    };
+    const std::vector<Activations> all = activations(shape, options, pass, recompute);
+    consider(all.front().kept, head_bytes(shape, pass, bf16));
+    for (const Activations& held : all) consider(held.kept + held.again, backward_bytes(shape, held.rows));
   }
   return most;
 }

@@ -9,7 +9,8 @@ Spread spread_of(ModelView seed, ModelView tuned, const std::vector<Sample>& sam
   std::vector<const Sample*> list;
   for (const Sample& sample : samples) list.push_back(&sample);
   Spread spread;
-  for (const MicroBatch& batch : micro_batches(list, max_tokens, tuned->device)) {
+  for (const MicroBatch& batch :
+       micro_batches(list, max_tokens, tuned->device, beginnings_of(*tuned.weights))) {
     if (batch.targets.numel() == 0) continue;
     const ops::Head own = head_of(tuned, batch.tokens, batch.rows),
                     before = head_of(seed, batch.tokens, batch.rows);
@@ -41,7 +42,8 @@ std::vector<std::vector<TokenDistance>> distances(ModelView seed, ModelView tune
       all.push_back({kl.data_ptr<float>()[i], same.data_ptr<bool>()[i]});
     return rows.student.new_zeros({rows.student.size(0)});
   };
-  for (const MicroBatch& batch : micro_batches(list, max_tokens, tuned->device))
+  for (const MicroBatch& batch :
+       micro_batches(list, max_tokens, tuned->device, beginnings_of(*tuned.weights)))
     if (batch.targets.numel() > 0)
       ops::linear_loss(head_of(tuned, batch.tokens, batch.rows), head_of(seed, batch.tokens, batch.rows),
                        batch.targets, batch.weights, keep);

@@ -29,7 +29,8 @@ double accumulate_gradients(const Objective& objective, ModelView student,
                             const ForwardOptions& options) {
   double loss = 0;
   uint64_t part = 0;
-  for (const MicroBatch& batch : micro_batches(samples, max_tokens, student->device)) {
+  const Beginnings beginnings = beginnings_of(*student.weights, options);
+  for (const MicroBatch& batch : micro_batches(samples, max_tokens, student->device, beginnings)) {
     ++part;
     if (batch.targets.numel() == 0) continue;
     ForwardOptions of_part = options;
@@ -191,8 +192,8 @@ double Trainer::loss(const std::vector<const Sample*>& samples) const {
   at::NoGradGuard no_grad;
   const ForwardOptions options{{}, precision(options_, model_)};
   double loss = 0;
-  for (const MicroBatch& batch :
-       micro_batches(samples, tokens_of_pass(options_, model_.device.is_cpu()), model_.device))
+  for (const MicroBatch& batch : micro_batches(samples, tokens_of_pass(options_, model_.device.is_cpu()),
+                                               model_.device, beginnings_of(model_)))
     if (batch.targets.numel() > 0) loss += objective_->loss(student(), batch, options).item<double>();
   return loss;
 }

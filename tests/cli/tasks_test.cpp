@@ -116,27 +116,25 @@ TEST_F(TaskCommand, AKilledOneGoesOnAndNothingIsAskedTwice) {
 
 // Answers are kept by what was asked: another task with the same prompts takes them as they are.
 TEST_F(TaskCommand, TheSamePromptIsAnsweredOnce) {
-  fs::create_directories(dir_ / "tasks");
-  write_text(dir_ / "tasks" / "first.yaml",
+  write_text(dir_ / "first.yaml",
              "task: first\ndataset_path: texts\ndataset_kwargs: {data_files: {test: " +
                  (dir_ / "texts.jsonl").string() +
                  "}}\ntest_split: test\noutput_type: generate_until\ndoc_to_text: '{{q}}'\n"
                  "doc_to_target: '{{a}}'\ngeneration_kwargs: {max_gen_toks: 6}\n");
-  write_text(dir_ / "tasks" / "second.yaml",
+  write_text(dir_ / "second.yaml",
              "include: first.yaml\ntask: second\nmetric_list: [{metric: exact_match, ignore_case: true}]\n");
   write_text(dir_ / "texts.jsonl", "{\"q\": \"one two\", \"a\": \"x\"}\n{\"q\": \"three\", \"a\": \"y\"}\n");
-  const std::vector<std::string> places = {"--include_path", (dir_ / "tasks").string()};
-  ASSERT_EQ(eval("first", places).exit_code, 0);
+  ASSERT_EQ(eval((dir_ / "first.yaml").string()).exit_code, 0);
   fs::path said;
   for (const auto& entry : fs::directory_iterator(dir_ / "out" / "eval"))
     if (entry.is_regular_file()) said = entry.path();
   ASSERT_FALSE(said.empty());
   // Another answer in its place shows who was asked.
   std::string lines = read_text(said);
-  const size_t ids = lines.find("\"ids\":[") + 7, end = lines.find(']', ids);
+  const size_t ids = lines.find("\"ids\":[") + 6, end = lines.find(']', ids);
   lines.replace(ids, end + 1 - ids, "[65,65,65]");
   write_text(said, lines);
-  const CommandResult second = eval("second", places);
+  const CommandResult second = eval((dir_ / "second.yaml").string());
   ASSERT_EQ(second.exit_code, 0) << second.err;
   const auto before = lines_by_id(of_seed("first") / "items.jsonl"),
              after = lines_by_id(of_seed("second") / "items.jsonl");
@@ -200,10 +198,12 @@ TEST_F(TaskCommand, DivergenceFromTheSeed) {
   write_small_adapter(dir_ / "model", dir_ / "one" / "adapter");
   fs::create_directories(dir_ / "data" / "texts");
   write_text(dir_ / "data" / "texts" / "prompts.jsonl", small_dataset(5));
-  const std::vector<std::string> more = {"--data_dir",       (dir_ / "data").string(),
-                                         "--max_new_tokens", "12",
-                                         "--adapters",       (dir_ / "one" / "adapter").string()};
-  const CommandResult result = eval("kl_to_seed", more, (dir_ / "model").string());
+  const auto diverge = [&] {
+    return run_command({"eval", "--model_name_or_path", (dir_ / "model").string(), "--tasks", "kl_to_seed",
+                        "--data_dir", (dir_ / "data").string(), "--max_new_tokens", "12", "--adapters",
+                        (dir_ / "one" / "adapter").string(), "--output_dir", out()});
+  };
+  const CommandResult result = diverge();
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("kl "), HasSubstr("agreement")));
   const fs::path of_one = dir_ / "out" / "eval" / "one" / "kl_to_seed";
@@ -218,7 +218,7 @@ TEST_F(TaskCommand, DivergenceFromTheSeed) {
   EXPECT_EQ(read_text(of_seed("kl_to_seed") / "answers.jsonl"), read_text(of_one / "answers.jsonl"));
   const std::string items = read_text(of_one / "items.jsonl");
   fs::remove_all(of_one);
-  ASSERT_EQ(eval("kl_to_seed", more, (dir_ / "model").string()).exit_code, 0);
+  ASSERT_EQ(diverge().exit_code, 0);
   EXPECT_EQ(read_text(of_one / "items.jsonl"), items);
 }
 

@@ -226,9 +226,40 @@ TEST_P(Ops, PackedAttentionIsThatOfEachSequence) {
   int64_t begin = 0;
   for (const int64_t length : lengths) {
     auto part = [&](const Tensor& x) { return x.narrow(0, begin, length); };
-    EXPECT_TRUE(at::equal(ops::attention(part(q), part(k), part(v), {length}, options), part(all)));
+    EXPECT_TRUE(at::equal(ops::attention(part(q), part(k), part(v), {{length}}, options), part(all)));
     begin += length;
   }
+}
+
+// Sequences that share their first tokens: what each gives with a copy of its own, and of these the sum of
+// all gradients.
+TEST_P(Ops, AttentionBehindASharedBeginning) {
+  const int64_t shared = 9;
+  const std::vector<int64_t> lengths = {10, 30, 17};
+  for (const auto precision : {ops::MatmulPrecision::kFull, ops::MatmulPrecision::kBf16})
+    for (const int64_t window : {0, 12}) {
+      const ops::AttentionOptions options{0.25, window, 0, precision};
+      expect_operation(
+          {random_tensor({39, 4, 18}, "q"), random_tensor({39, 2, 18}, "k"), random_tensor({39, 2, 18}, "v")},
+          [&](const auto& x) {
+            return ops::attention(x[0], x[1], x[2], {lengths, shared}, options);
+          },
+          [&](const auto& x) {
+            std::vector<Tensor> parts;
+            int64_t begin = shared;
+            for (const int64_t length : lengths) {
+              auto whole = [&](const Tensor& y) {
+                return at::cat({y.narrow(0, 0, shared), y.narrow(0, begin, length - shared)}, 0);
+              };
+              const Tensor out = attend(whole(x[0]), whole(x[1]), whole(x[2]), options);
+              if (parts.empty()) parts.push_back(out.narrow(0, 0, shared));
+              parts.push_back(out.narrow(0, shared, length - shared));
+              begin += length - shared;
+            }
+            return at::cat(parts, 0);
+          },
+          precision == ops::MatmulPrecision::kFull ? 2e-6 : 1.6e-2);
+    }
 }
 
 TEST_P(Ops, LinearCrossEntropy) {

@@ -1,9 +1,11 @@
 // Weights of tokens in the loss.
 #include "train/batch.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "train/training.h"
 
 namespace sdft {
 namespace {
@@ -69,6 +71,54 @@ TEST(Batches, TheWeightsOfAStepSumToOne) {
     for (const float weight : weights_of(samples_of(lengths, given), 30)) sum += weight;
     EXPECT_NEAR(sum, 1, 1e-5);
   }
+}
+
+// What samples have in common at their beginning stands in a pass once; losses and gradients are those of
+// samples apart.
+TEST(Batches, ASharedBeginningChangesNothing) {
+  Model model = testing::small_model();
+  std::vector<Sample> samples = testing::samples_of(4);
+  for (Sample& sample : samples) {
+    const std::vector<int32_t> beginning = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+    sample.ids.insert(sample.ids.begin(), beginning.begin(), beginning.end());
+    sample.supervised.insert(sample.supervised.begin(), beginning.size(), 0);
+    sample.supervised[7] = 1;  // even a token of it may be learned
+  }
+  std::vector<const Sample*> step;
+  for (const Sample& sample : samples) step.push_back(&sample);
+  const auto gradients = [&](Beginnings beginnings, int64_t* rows) {
+    Adapter adapter = init_adapter(model, testing::quick().lora, 1);
+    for (auto& [name, pair] : adapter.pairs) {
+      pair.b.normal_(0, 0.1, at::make_generator<at::CPUGeneratorImpl>(3));
+      pair.a.requires_grad_(true), pair.b.requires_grad_(true);
+    }
+    std::vector<Tensor> all;
+    Tensor loss = at::zeros({});
+    for (const MicroBatch& batch : micro_batches(step, 1 << 20, at::kCPU, beginnings)) {
+      *rows = batch.tokens.ids.numel();
+      const ops::Head head = head_of({model, &adapter}, batch.tokens, batch.rows);
+      loss =
+          loss + ops::linear_cross_entropy(head.hidden, head.weight, batch.targets, batch.weights, head.cap);
+    }
+    loss.backward();
+    all.push_back(loss.detach());
+    for (auto& [name, pair] : adapter.pairs) all.insert(all.end(), {pair.a.grad(), pair.b.grad()});
+    return all;
+  };
+  int64_t apart_rows = 0, shared_rows = 0;
+  const auto apart = gradients(Beginnings::kApart, &apart_rows),
+             shared = gradients(Beginnings::kShared, &shared_rows);
+  EXPECT_EQ(apart_rows - shared_rows, 30);
+  for (size_t i = 0; i < apart.size(); ++i) EXPECT_TRUE(at::allclose(apart[i], shared[i], 1e-4, 1e-6)) << i;
+}
+
+TEST(Batches, DropoutAndNoiseAreEachSamplesOwn) {
+  const Model model = testing::small_model();
+  EXPECT_EQ(beginnings_of(model), Beginnings::kShared);
+  EXPECT_EQ(beginnings_of(model, {{0.1, 1}}), Beginnings::kApart);
+  ForwardOptions noisy;
+  noisy.noise.alpha = 5;
+  EXPECT_EQ(beginnings_of(model, noisy), Beginnings::kApart);
 }
 
 }  // namespace

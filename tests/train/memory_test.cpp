@@ -103,8 +103,9 @@ void expect_foretold(const Case& c, bool recompute) {
   LoadedShape shape = initial_shape(config, load);
   Adapter shapes;
   if (c.lora) shapes = init_adapter(shape.model, options.lora, 1);
-  const MemoryNeed need = foretold_memory({shape.model, c.lora ? &shapes : nullptr, 0, 0}, options,
-                                          pass_shapes(step, tokens_of_pass(options, true)), recompute);
+  const MemoryNeed need = foretold_memory(
+      {shape.model, c.lora ? &shapes : nullptr, 0, 0}, options,
+      pass_shapes(step, tokens_of_pass(options, true), beginnings_of(shape.model)), recompute);
   int64_t values = 0;  // there before: parameters and moments
   for (const auto& [name, tensor] : trainer.state().parameters) values += tensor.numel() * 4;
   int64_t magnitudes = 0;
