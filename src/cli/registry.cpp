@@ -17,6 +17,8 @@ const std::vector<Command>& commands() {
       {"generate",
        "answers of a model: streamed for one prompt, a JSON line each for a file or lines on stdin", engine},
       {"chat", "a conversation; with an adapter, seed and tuned model answer side by side", engine},
+      {"serve", "OpenAI's HTTP interface over a model and its adapters, answered in the same batches",
+       engine},
       {"score", "log-likelihood of given answers, one JSON line an example; or logits of given ids", engine},
       {"judge", "whose answers a judge model prefers: AlpacaEval's win rate, also length-controlled", engine},
       {"bench", "how fast a model is here, and what share of the machine's limits that is", engine},

@@ -40,6 +40,7 @@ void add_preview(const Registry& registry);   // preview
 void add_score(const Registry& registry);     // score
 void add_judge(const Registry& registry);     // judge
 void add_bench(const Registry& registry);     // bench
+void add_serve(const Registry& registry);     // serve
 void add_merge(const Registry& registry);     // merge
 void add_gguf(const Registry& registry);      // import, export
 

@@ -57,6 +57,7 @@ void add_commands(const cli::Registry& registry) {
   cli::add_demo(registry);
   cli::add_run(registry);
   cli::add_generate(registry);
+  cli::add_serve(registry);
   cli::add_score(registry);
   cli::add_judge(registry);
   cli::add_bench(registry);

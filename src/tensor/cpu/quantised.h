@@ -73,25 +73,30 @@ void pack_quantised(const float* x, int64_t ldx, int64_t begin, int64_t end, int
 
 // --- weights as numbers
 
-typedef uint8_t Bytes4 __attribute__((vector_size(4), aligned(1), may_alias));
+typedef uint8_t Bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
+// 16 numbers of a row at a time, which a block's scale is always of: four groups of four in the panel.
 void widen_quantised(const QuantisedMatrix& w, int64_t panel, int64_t width, float* y) {
+  constexpr int64_t kSome = 16, kGroup = kQuantisedPanel * 4;  // of a group's bytes
   const int64_t rows = std::min(kQuantisedPanel, w.columns - panel * kQuantisedPanel);
   const uint8_t* codes = w.codes + panel * w.panel_bytes();
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t p = 0; p < width; p += 4) {
-      const int64_t block = (panel * w.blocks() + p / w.block) * kQuantisedPanel + r;
-      const float scale = w.scales[block], offset = w.offsets ? w.offsets[block] : 0;
-      const int64_t half = w.bits == 8 ? p : p / 32 * 16 + p % 16;
-      Bytes4 code = *reinterpret_cast<const Bytes4*>(codes + (half / 4 * kQuantisedPanel + r) * 4);
+  for (int64_t p = 0; p < width; p += kSome) {
+    const int64_t block = (panel * w.blocks() + p / w.block) * kQuantisedPanel;
+    const int64_t half = w.bits == 8 ? p : p / 32 * 16;
+    for (int64_t r = 0; r < rows; ++r) {
+      const uint8_t* from = codes + half / 4 * kGroup + r * 4;
+      uint8_t bytes[16];
+      for (int g = 0; g < 4; ++g) std::memcpy(bytes + 4 * g, from + g * kGroup, 4);
+      Bytes16 code = *reinterpret_cast<const Bytes16*>(bytes);
       if (w.bits == 4) code = p % 32 < 16 ? code & uint8_t{15} : code >> uint8_t{4};
-      const Float4 whole = __builtin_convertvector(code, Float4) - static_cast<float>(w.zero());
-      const Float4 values = whole * scale + offset;
-      if (p + 4 <= width)
-        *reinterpret_cast<Float4*>(y + r * width + p) = values;
+      const Float16 whole = __builtin_convertvector(code, Float16) - static_cast<float>(w.zero());
+      const Float16 values = whole * w.scales[block + r] + (w.offsets ? w.offsets[block + r] : 0.0f);
+      if (p + kSome <= width)
+        *reinterpret_cast<Float16*>(y + r * width + p) = values;
       else
         for (int64_t i = p; i < width; ++i) y[r * width + i] = values[i - p];
     }
+  }
 }
 
 // --- the product by pairs

@@ -1,0 +1,131 @@
+// serve: a model and its adapters over HTTP.
+#include <poll.h>
+
+#include <thread>
+
+#include "base/comma_separated.h"
+#include "base/interrupt.h"
+#include "cli/engine/commands.h"
+#include "cli/engine/model_flags.h"
+#include "cli/output.h"
+#include "serve/server.h"
+
+namespace sdft::cli {
+namespace fs = std::filesystem;
+
+namespace {
+struct ServeFlags {
+  ModelFlags model;
+  std::string adapters;
+  serve::ServerOptions server;
+  serve::ServiceOptions service;
+};
+
+// What an adapter is called: its folder, or where that is "adapter" the one above it.
+std::string name_of(const fs::path& folder) {
+  fs::path path = folder.lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // a slash at the end
+  const std::string name = path.filename().string();
+  return name == "adapter" && path.has_parent_path() ? path.parent_path().filename().string() : name;
+}
+
+std::map<std::string, Adapter> load_adapters(const ServeFlags& flags, Model& model) {
+  std::map<std::string, Adapter> adapters;
+  std::vector<std::string> folders = comma_separated(flags.adapters);
+  folders.push_back(flags.model.adapter);
+  for (const std::string& folder : folders) {
+    if (folder.empty()) continue;
+    std::error_code none;
+    const fs::path inner = fs::path(folder) / "adapter";
+    const std::string name = name_of(folder);
+    if (name.empty() || name == "seed" || adapters.count(name))
+      fail_usage("the adapter in " + folder + " would be called '" + name + "', as another model",
+                 "rename its folder");
+    adapters.emplace(name, load_adapter(model, fs::exists(inner, none) ? inner : fs::path(folder)));
+  }
+  return adapters;
+}
+
+// Ctrl-C and SIGTERM end the server.
+class Ending {
+ public:
+  explicit Ending(serve::Server& server)
+      : thread_([this, &server] {
+          while (!over_ && !interrupted) {
+            pollfd wish{interrupt_descriptor(), POLLIN, 0};
+            ::poll(&wish, wish.fd >= 0 ? 1 : 0, 200);
+          }
+          server.stop();
+        }) {}
+  ~Ending() {
+    over_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+void run_serve(const ServeFlags& flags) {
+  ModelFlags of_seed = flags.model;
+  of_seed.adapter.clear();
+  PromptFlags chat;
+  const auto bundle = open_bundle(of_seed, chat);
+  load_weights(*bundle, of_seed);
+  const std::map<std::string, Adapter> adapters = load_adapters(flags, bundle->model);
+  serve::ServerOptions options = flags.server;
+  if (const char* key = std::getenv("SDFT_API_KEY")) options.key = key;
+  serve::Service service(*bundle, adapters, flags.service);
+  serve::Server server(service, options);
+  write_out("serving " + joined(service.models()) + " on http://" + options.host + ":" +
+            std::to_string(server.port()) + "/v1\n");
+  flush_out();
+  {
+    const Ending ending(server);
+    server.run();
+  }
+  forget_interrupt();  // it was what ends a server
+}
+}  // namespace
+
+void add_serve(const Registry& registry) {
+  auto flags = std::make_shared<ServeFlags>();
+  CLI::App* command =
+      registry.add("serve",
+                   "  sdft serve --model MODEL\n"
+                   "  sdft serve --model MODEL --adapters runs/one/sdft,runs/one/vanilla --port 8080\n"
+                   "  SDFT_API_KEY=secret sdft serve --model MODEL --host 0.0.0.0",
+                   [flags] { run_serve(*flags); });
+  add_model_flag(command, &flags->model.model);
+  add_loading_flags(command, &flags->model);
+  command
+      ->add_option("--adapters", flags->adapters,
+                   "PEFT folders, or variants' folders: each a model by its folder's name")
+      ->type_name("DIR,DIR");
+  serve::ServerOptions& server = flags->server;
+  command
+      ->add_option("--host", server.host,
+                   "address to listen on (default 127.0.0.1); any other asks for SDFT_API_KEY")
+      ->type_name("");
+  command->add_option("--port", server.port, "(default 8080); 0: one that is free")
+      ->type_name("")
+      ->check(CLI::Range(0, 65535));
+  command->add_option(spelled("batch_size"), flags->service.batch_size, "answers written at once; 0: chosen")
+      ->type_name("")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option(spelled("max_waiting"), flags->service.most_waiting,
+                   "requests that are open at once (default 256); further ones get 429")
+      ->type_name("")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option(spelled("max_connections"), server.connections, "connections served at once (default 256)")
+      ->type_name("")
+      ->check(CLI::Range(1, 4096));
+  command->add_option("--timeout", server.seconds, "seconds after which an answer is cancelled (default 600)")
+      ->type_name("")
+      ->check(CLI::PositiveNumber);
+}
+
+}  // namespace sdft::cli

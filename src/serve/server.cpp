@@ -1,0 +1,390 @@
+#include "serve/server.h"
+
+#include <httplib.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <atomic>
+#include <cstring>
+#include <ctime>
+
+#include "base/error.h"
+#include "infer/embeddings.h"
+#include "serve/text.h"
+
+namespace sdft::serve {
+
+namespace {
+using Clock = std::chrono::steady_clock;
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+}
+
+// Not by who compares faster.
+bool equal(const std::string& a, const std::string& b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+const char* finish_of(FinishReason reason) { return reason == FinishReason::kStop ? "stop" : "length"; }
+
+// What a call's answers have become.
+struct Choice {
+  AnswerText text;
+  std::string whole;
+  std::optional<FinishReason> finish;
+  int64_t tokens = 0;
+};
+
+// One call to (chat) completions on its way: the names and forms of OpenAI's answers.
+struct Reply {
+  std::unique_ptr<Service::Call> call;
+  std::vector<Choice> choices;
+  Ask ask;
+  std::string id, model;
+  int64_t created = 0, prompt_tokens = 0;
+  Clock::time_point last;  // when it is cancelled
+  size_t open = 0;
+
+  Json head(bool chunk) const {
+    const std::string object =
+        ask.chat ? (chunk ? "chat.completion.chunk" : "chat.completion") : "text_completion";
+    return {{"id", id}, {"object", object}, {"created", created}, {"model", model}};
+  }
+  Json usage() const {
+    int64_t written = 0;
+    for (const Choice& choice : choices) written += choice.tokens;
+    return {{"prompt_tokens", prompt_tokens},
+            {"completion_tokens", written},
+            {"total_tokens", prompt_tokens + written}};
+  }
+  Json finish_of_choice(size_t i) const {
+    return choices[i].finish ? Json(finish_of(*choices[i].finish)) : Json();
+  }
+  Json chunk(size_t i, const Json& delta) const {
+    Json json = head(true);
+    json["choices"] = Json::array({{{"index", i},
+                                    {ask.chat ? "delta" : "text", delta},
+                                    {"logprobs", nullptr},
+                                    {"finish_reason", finish_of_choice(i)}}});
+    return json;
+  }
+  Json delta(const std::string& text) const { return ask.chat ? Json{{"content", text}} : Json(text); }
+
+  Json whole() const {
+    Json json = head(false);
+    json["choices"] = Json::array();
+    for (size_t i = 0; i < choices.size(); ++i) {
+      Json choice = {{"index", i}, {"logprobs", nullptr}, {"finish_reason", finish_of_choice(i)}};
+      if (ask.chat)
+        choice["message"] = {{"role", "assistant"}, {"content", choices[i].whole}};
+      else
+        choice["text"] = choices[i].whole;
+      json["choices"].push_back(std::move(choice));
+    }
+    json["usage"] = usage();
+    return json;
+  }
+
+  // Takes what is there, waiting a little: which choice has how much more text.
+  std::optional<std::pair<size_t, std::string>> take() {
+    constexpr std::chrono::milliseconds kWait(100);
+    if (Clock::now() > last) throw ApiError(503, "the answer took too long and was cancelled");
+    const auto event = call->mailbox().take(kWait);
+    if (!event) return std::nullopt;
+    Choice& choice = choices[event->choice];
+    std::string more;
+    if (event->done) {
+      choice.finish = event->done->finish;
+      choice.tokens = static_cast<int64_t>(event->done->ids.size());
+      more = choice.text.finish();
+      --open;
+    } else {
+      more = choice.text.add(event->token);
+    }
+    choice.whole += more;
+    return std::make_pair(event->choice, more);
+  }
+};
+
+// Server-sent events of a reply. False: the client has gone.
+class Events {
+ public:
+  explicit Events(std::shared_ptr<Reply> reply) : reply_(std::move(reply)) {}
+
+  bool next(httplib::DataSink& sink) {
+    if (!begun_) {
+      begun_ = true;
+      if (reply_->ask.chat)
+        for (size_t i = 0; i < reply_->choices.size(); ++i)
+          if (!send(sink, reply_->chunk(i, {{"role", "assistant"}, {"content", ""}}))) return false;
+    }
+    try {
+      const auto more = reply_->take();
+      if (!more) return sink.is_writable();
+      const auto& [i, text] = *more;
+      const bool ended = reply_->choices[i].finish.has_value();
+      if ((!text.empty() || ended) &&
+          !send(sink,
+                reply_->chunk(i, text.empty() && reply_->ask.chat ? Json::object() : reply_->delta(text))))
+        return false;
+      if (reply_->open > 0) return true;
+      if (reply_->ask.include_usage) {
+        Json last = reply_->head(true);
+        last["choices"] = Json::array();
+        last["usage"] = reply_->usage();
+        if (!send(sink, last)) return false;
+      }
+    } catch (const ApiError& error) {
+      if (!send(sink, error.body())) return false;
+    }
+    if (!write(sink, "data: [DONE]\n\n")) return false;
+    sink.done();
+    return true;
+  }
+
+ private:
+  static bool write(httplib::DataSink& sink, const std::string& text) {
+    return sink.is_writable() && sink.write(text.data(), text.size());
+  }
+  static bool send(httplib::DataSink& sink, const Json& json) {
+    return write(sink, "data: " + text_of(json) + "\n\n");
+  }
+
+  std::shared_ptr<Reply> reply_;
+  bool begun_ = false;
+};
+
+std::string base64(const float* numbers, int64_t count) {
+  const auto bytes = static_cast<int>(count * 4);
+  std::string text(static_cast<size_t>((bytes + 2) / 3 * 4), '\0');
+  std::vector<unsigned char> room(text.size() + 1);
+  EVP_EncodeBlock(room.data(), reinterpret_cast<const unsigned char*>(numbers), bytes);
+  std::memcpy(text.data(), room.data(), text.size());
+  return text;
+}
+}  // namespace
+
+struct Server::Impl {
+  Impl(Service& s, const ServerOptions& o) : service(s), options(o) {}
+
+  Service& service;
+  const ServerOptions options;
+  httplib::Server http;
+  int port = 0;
+  std::atomic<uint64_t> calls{0};
+  std::mutex embedding;  // one at a time
+
+  using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
+
+  static void answer(httplib::Response& response, const Json& json, int status = 200) {
+    response.status = status;
+    response.set_content(text_of(json), "application/json");
+  }
+  static void refuse(httplib::Response& response, const ApiError& error) {
+    if (error.status == 429) response.set_header("Retry-After", "1");
+    answer(response, error.body(), error.status);
+  }
+  // What a handler throws becomes an answer.
+  static Handler guarded(const Handler& handler) {
+    return [handler](const httplib::Request& request, httplib::Response& response) {
+      try {
+        handler(request, response);
+      } catch (const ApiError& error) {
+        refuse(response, error);
+      } catch (const Error& error) {
+        refuse(response, ApiError(error.code() == ExitCode::kInternal ? 500 : 400, error.what()));
+      } catch (const std::exception& error) {
+        refuse(response, ApiError(500, error.what()));
+      }
+    };
+  }
+  static Json body_of(const httplib::Request& request) {
+    try {
+      return parse_json(request.body, "body");
+    } catch (const Error& error) {
+      throw ApiError(400, error.what());
+    }
+  }
+
+  std::vector<std::vector<int32_t>> prompts_of(const Ask& ask) const {
+    const ModelBundle& bundle = service.bundle();
+    if (!ask.token_ids.empty()) return ask.token_ids;
+    std::vector<std::vector<int32_t>> prompts;
+    if (ask.chat) {
+      Formatter formatter = bundle.formatter;
+      if (!ask.chat_template_kwargs.is_null()) formatter.render.extra.update(ask.chat_template_kwargs);
+      prompts.push_back(prompt_ids(formatter, find_prompt_template("chat"), ask.conversation));
+    }
+    for (const std::string& text : ask.texts) prompts.push_back(bundle.tokenizer.encode(text, {true, true}));
+    for (const auto& prompt : prompts)
+      if (prompt.empty())
+        throw ApiError(400, "the prompt is empty, and this tokenizer puts no BOS token before it", "prompt");
+    return prompts;
+  }
+
+  std::shared_ptr<Reply> begin(Ask ask) {
+    auto reply = std::make_shared<Reply>();
+    const uint64_t number = calls.fetch_add(1) + 1;
+    reply->id = (ask.chat ? "chatcmpl-" : "cmpl-") + std::to_string(std::time(nullptr)) + "-" +
+                std::to_string(number);
+    reply->created = std::time(nullptr);
+    reply->model = ask.model.empty() ? service.models().front() : ask.model;
+    reply->last = Clock::now() +
+                  std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
+    std::vector<Service::Asked> asked;
+    for (const std::vector<int32_t>& prompt : prompts_of(ask)) {
+      reply->prompt_tokens += static_cast<int64_t>(prompt.size());
+      for (int64_t k = 0; k < ask.n; ++k) {
+        asked.push_back({{"choice " + std::to_string(k), prompt},
+                         service.options_for(ask.wishes, ask.model, prompt.size())});
+        if (k > 0 || asked.size() > 1) asked.back().options.seed = asked.front().options.seed;
+        reply->choices.push_back(
+            {AnswerText(service.bundle().tokenizer, ask.wishes.stop), "", std::nullopt, 0});
+      }
+    }
+    reply->open = reply->choices.size();
+    reply->ask = std::move(ask);
+    reply->call = service.begin(std::move(asked));
+    return reply;
+  }
+
+  void complete(Ask ask, httplib::Response& response) {
+    const bool stream = ask.stream;
+    const std::shared_ptr<Reply> reply = begin(std::move(ask));
+    if (stream) {
+      response.set_header("Cache-Control", "no-cache");
+      auto events = std::make_shared<Events>(reply);
+      response.set_chunked_content_provider(
+          "text/event-stream", [events](size_t, httplib::DataSink& sink) { return events->next(sink); });
+      return;
+    }
+    while (reply->open > 0) reply->take();
+    answer(response, reply->whole());
+  }
+
+  void embed(const EmbeddingAsk& ask, bool as_base64, httplib::Response& response) {
+    const ModelView model = service.model(ask.model);
+    std::lock_guard<std::mutex> lock(embedding);
+    const Tensor vectors =
+        embedder_of(model, service.bundle().tokenizer, "hidden states").embed(ask.texts, {}).contiguous();
+    Json data = Json::array();
+    const int64_t width = vectors.size(1);
+    for (int64_t i = 0; i < vectors.size(0); ++i) {
+      const float* row = vectors.data_ptr<float>() + i * width;
+      data.push_back(
+          {{"object", "embedding"},
+           {"index", i},
+           {"embedding", as_base64 ? Json(base64(row, width)) : Json(std::vector<float>(row, row + width))}});
+    }
+    int64_t tokens = 0;
+    for (const std::string& text : ask.texts)
+      tokens += static_cast<int64_t>(service.bundle().tokenizer.encode(text, {true, false}).size());
+    answer(response, {{"object", "list"},
+                      {"model", ask.model.empty() ? service.models().front() : ask.model},
+                      {"data", std::move(data)},
+                      {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
+  }
+
+  std::string metrics() const {
+    const Figures f = service.figures();
+    std::string text;
+    auto add = [&](const std::string& name, const char* type, const char* help, const std::string& value) {
+      text += "# HELP sdft_" + name + " " + help + "\n# TYPE sdft_" + name + " " + type + "\nsdft_" + name +
+              " " + value + "\n";
+    };
+    add("requests_open", "gauge", "Requests that wait or are answered.", std::to_string(f.open));
+    add("requests_total", "counter", "Requests begun.", std::to_string(f.requests));
+    add("requests_cancelled_total", "counter", "Requests whose client went, or that took too long.",
+        std::to_string(f.cancelled));
+    add("requests_refused_total", "counter", "Calls refused because too many waited.",
+        std::to_string(f.refused));
+    add("prompt_tokens_total", "counter", "Tokens of prompts.", std::to_string(f.prompt_tokens));
+    add("generated_tokens_total", "counter", "Tokens of answers that ended.", std::to_string(f.new_tokens));
+    add("first_token_seconds_sum", "counter", "Seconds from requests to their first tokens.",
+        std::to_string(f.first_token_seconds));
+    add("first_token_seconds_count", "counter", "Requests that had a first token.",
+        std::to_string(f.first_tokens));
+    return text;
+  }
+
+  void route() {
+    http.Get("/health", [](const httplib::Request&, httplib::Response& response) {
+      answer(response, {{"status", "ok"}});
+    });
+    http.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(metrics(), "text/plain; version=0.0.4");
+    });
+    http.Get("/v1/models", [this](const httplib::Request&, httplib::Response& response) {
+      Json data = Json::array();
+      for (const std::string& name : service.models())
+        data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "sdft"}});
+      answer(response, {{"object", "list"}, {"data", std::move(data)}});
+    });
+    http.Post("/v1/chat/completions",
+              guarded([this](const httplib::Request& request, httplib::Response& response) {
+                complete(read_chat(body_of(request)), response);
+              }));
+    http.Post("/v1/completions",
+              guarded([this](const httplib::Request& request, httplib::Response& response) {
+                complete(read_completion(body_of(request)), response);
+              }));
+    http.Post("/v1/embeddings", guarded([this](const httplib::Request& request, httplib::Response& response) {
+                const Json body = body_of(request);
+                const EmbeddingAsk ask = read_embedding(body);
+                embed(ask, body.value("encoding_format", Json()) == "base64", response);
+              }));
+    http.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      if (options.key.empty() || request.path == "/health" ||
+          equal(request.get_header_value("Authorization"), "Bearer " + options.key))
+        return httplib::Server::HandlerResponse::Unhandled;
+      refuse(response, ApiError(401, "this server asks for its key as a bearer token"));
+      return httplib::Server::HandlerResponse::Handled;
+    });
+    http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+      if (!response.body.empty()) return;
+      const std::string what = response.status == 404
+                                   ? "there is no " + request.method + " " + request.path.substr(0, 200)
+                               : response.status == 413 ? "the body is too large"
+                                                        : "the request could not be read";
+      answer(response, ApiError(response.status, what).body(), response.status);
+    });
+  }
+
+  void set_limits() {
+    constexpr time_t kIdleSeconds = 5, kWriteSeconds = 30;
+    const auto threads = static_cast<size_t>(options.connections);
+    http.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
+    http.set_payload_max_length(options.most_body);
+    http.set_keep_alive_max_count(1000);
+    http.set_keep_alive_timeout(kIdleSeconds);
+    http.set_read_timeout(kIdleSeconds);    // of a header or body that stops coming
+    http.set_write_timeout(kWriteSeconds);  // of a client that does not read
+    http.set_tcp_nodelay(true);
+  }
+};
+
+Server::Server(Service& service, const ServerOptions& options)
+    : impl_(std::make_unique<Impl>(service, options)) {
+  if (!is_loopback(options.host) && options.key.empty())
+    fail_usage("host '" + options.host + "' can be reached by others, so the server needs a key",
+               "set SDFT_API_KEY, or serve on 127.0.0.1");
+  impl_->set_limits();
+  impl_->route();
+  const bool bound = options.port == 0 ? (impl_->port = impl_->http.bind_to_any_port(options.host)) > 0
+                                       : impl_->http.bind_to_port(options.host, options.port);
+  if (options.port != 0) impl_->port = options.port;
+  if (!bound)
+    fail_usage("port " + std::to_string(options.port) + " of " + options.host +
+                   " cannot be had: " + std::strerror(errno),
+               "choose another with --port");
+}
+Server::~Server() = default;
+
+int Server::port() const { return impl_->port; }
+void Server::run() { impl_->http.listen_after_bind(); }
+void Server::stop() { impl_->http.stop(); }
+
+}  // namespace sdft::serve

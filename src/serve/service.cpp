@@ -1,0 +1,181 @@
+#include "serve/service.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/comma_separated.h"
+#include "base/error.h"
+
+namespace sdft::serve {
+
+void Mailbox::put(Event event) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  events_.push_back(std::move(event));
+  changed_.notify_one();
+}
+
+void Mailbox::fail(const std::string& why) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  failure_ = why;
+  changed_.notify_one();
+}
+
+std::optional<Mailbox::Event> Mailbox::take(std::chrono::milliseconds longest) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait_for(lock, longest, [&] { return !events_.empty() || failure_; });
+  if (events_.empty() && failure_) throw ApiError(503, *failure_);
+  if (events_.empty()) return std::nullopt;
+  Event event = std::move(events_.front());
+  events_.pop_front();
+  return event;
+}
+
+Service::Service(const ModelBundle& bundle, const std::map<std::string, Adapter>& adapters,
+                 const ServiceOptions& options)
+    : bundle_(bundle), adapters_(adapters), options_(options) {
+  models_.push_back("seed");
+  for (const auto& [name, adapter] : adapters) models_.push_back(name);
+  thread_ = std::thread([this] { work(); });
+}
+
+Service::~Service() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ending_ = true;
+    stop_ = true;
+    changed_.notify_all();
+  }
+  thread_.join();
+}
+
+ModelView Service::model(const std::string& name) const {
+  if (name.empty() || name == models_.front()) return bundle_.base();
+  const auto found = adapters_.find(name);
+  if (found == adapters_.end())
+    throw ApiError(404, "the model '" + name.substr(0, 200) + "' is not served; there are " + joined(models_),
+                   "model", "model_not_found");
+  return {bundle_.model, &found->second};
+}
+
+RequestOptions Service::options_for(const Wishes& wishes, const std::string& model,
+                                    size_t prompt_tokens) const {
+  const int64_t context = bundle_.config.max_position_embeddings,
+                left = context - static_cast<int64_t>(prompt_tokens);
+  if (left < 1)
+    throw ApiError(400,
+                   "the prompt has " + std::to_string(prompt_tokens) +
+                       " tokens, which fill the model's context of " + std::to_string(context),
+                   "messages", "context_length_exceeded");
+  RequestOptions options = generate_options(bundle_);
+  options.adapter = this->model(model).adapter;
+  options.max_new_tokens = left;
+  options.seed = std::random_device()();
+  wishes.apply(&options);
+  options.max_new_tokens = std::min(options.max_new_tokens, left);
+  if (const auto problems = problems_of(options); !problems.empty()) throw ApiError(400, problems.front());
+  return options;
+}
+
+// Makes an engine where there is none, and works while something is open.
+void Service::work() {
+  for (;;) {
+    Engine* engine = nullptr;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait(lock, [&] { return ending_ || !open_.empty(); });
+      if (ending_) break;
+      engine = engine_.get();
+    }
+    std::string failure;
+    try {
+      engine->run();
+      continue;
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    // An engine that failed is spent, and with it what it was answering.
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& [number, mailbox] : open_)
+      if (const auto there = mailbox.lock()) there->fail(ending_ ? "the server is ending" : failure);
+    figures_.open = 0;
+    open_.clear();
+    engine_.reset();
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [number, mailbox] : open_)
+    if (const auto there = mailbox.lock()) there->fail("the server is ending");
+  open_.clear();
+}
+
+std::unique_ptr<Service::Call> Service::begin(std::vector<Asked> asked) {
+  const auto began = std::chrono::steady_clock::now();
+  auto mailbox = std::make_shared<Mailbox>();
+  std::vector<size_t> numbers;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (ending_) throw ApiError(503, "the server is ending");
+  if (figures_.open + static_cast<int64_t>(asked.size()) > options_.most_waiting) {
+    figures_.refused++;
+    throw ApiError(429, "too many requests wait already; ask again later");
+  }
+  if (!engine_) {
+    EngineOptions engine;
+    engine.batch_size = options_.batch_size;
+    engine.in_order = true;  // first come, first served
+    engine.tokenizer = &bundle_.tokenizer;
+    engine.stop = &stop_;
+    engine_ = std::make_unique<Engine>(bundle_.model, engine);
+  }
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const auto tokens = static_cast<int64_t>(asked[i].request.prompt.size());
+    RequestCallbacks callbacks;
+    callbacks.on_token = [this, mailbox, i, began, first = true](int32_t token) mutable {
+      if (first) {
+        std::lock_guard<std::mutex> own(mutex_);
+        figures_.first_token_seconds +=
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+        figures_.first_tokens++;
+        first = false;
+      }
+      mailbox->put({i, token, std::nullopt});
+      return true;
+    };
+    callbacks.on_done = [this, mailbox, i](const Completion& completion) {
+      mailbox->put({i, 0, completion});
+      std::lock_guard<std::mutex> own(mutex_);
+      open_.erase(completion.index);
+      figures_.open--;
+      figures_.cancelled += completion.finish == FinishReason::kCancelled;
+      figures_.new_tokens += static_cast<int64_t>(completion.ids.size());
+    };
+    try {
+      const size_t number =
+          engine_->submit(std::move(asked[i].request), asked[i].options, std::move(callbacks));
+      numbers.push_back(number);
+      open_[number] = mailbox;
+    } catch (const Error& error) {  // options or tokens that the engine refuses
+      for (const size_t number : numbers) engine_->cancel(number);
+      changed_.notify_all();
+      throw ApiError(400, error.what());
+    }
+    figures_.open++;
+    figures_.requests++;
+    figures_.prompt_tokens += tokens;
+  }
+  changed_.notify_all();
+  return std::make_unique<Call>(*this, std::move(numbers), std::move(mailbox));
+}
+
+void Service::cancel(const std::vector<size_t>& requests) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const size_t number : requests)
+    if (engine_ && open_.count(number)) engine_->cancel(number);
+}
+
+Service::Call::~Call() { service_.cancel(requests_); }
+
+Figures Service::figures() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return figures_;
+}
+
+}  // namespace sdft::serve
