@@ -18,41 +18,6 @@
 
 namespace sdft {
 
-const char* name_of(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kContext:
-      return "context";
-    case FinishReason::kPromptTooLong:
-      return "prompt_too_long";
-    case FinishReason::kCancelled:
-      return "cancelled";
-  }
-  return "";
-}
-
-std::vector<std::string> problems_of(const RequestOptions& options) {
-  std::vector<std::string> problems = problems_of(options.sampling);
-  if (options.max_new_tokens < 1)
-    problems.push_back("max_new_tokens is " + std::to_string(options.max_new_tokens) +
-                       ", expected a positive number");
-  return problems;
-}
-
-std::vector<std::string> problems_of(const EngineOptions& options) {
-  std::vector<std::string> problems;
-  if (options.batch_size < 0)
-    problems.push_back("batch_size is " + std::to_string(options.batch_size) +
-                       ", expected 0 (chosen) or a positive number");
-  if (options.prompt_lookup_num_tokens < 0)
-    problems.push_back("prompt_lookup_num_tokens is " + std::to_string(options.prompt_lookup_num_tokens) +
-                       ", expected 0 (none) or a positive number");
-  return problems;
-}
-
 namespace {
 
 // Prompt tokens of one sequence in one pass: fixed, so that how a prompt is cut depends on nothing but
@@ -89,6 +54,7 @@ struct Task {
   int32_t stop_token = -1;
   Random random{0};
   std::optional<StopStringSearch> stops;
+  std::optional<TokenScore> score;  // of the newest token
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   int64_t prompt_left() const { return prompt_size() - cached; }
@@ -271,7 +237,7 @@ bool take_beginning(const Model& model, Worker& worker, Task& task, int64_t slot
 }
 
 bool plain(const RequestOptions& options) {
-  return options.sampling.repetition_penalty == 1 && !options.constraints.mask();
+  return options.sampling.repetition_penalty == 1 && !options.constraints.mask() && options.top_logprobs < 0;
 }
 
 // Guesses for the answers under way, where these are few and no prompt is read beside them.
@@ -330,6 +296,8 @@ int32_t next_token(Task& task, float* logits, int64_t vocabulary) {
   const SamplingOptions& sampling = task.options.sampling;
   const Constraints& constraints = task.options.constraints;
   const bool penalty = sampling.repetition_penalty != 1, mask = constraints.mask();
+  const int64_t top = task.options.top_logprobs;
+  const std::vector<float> own(logits, logits + (top >= 0 ? vocabulary : 0));
   if (penalty || mask) {
     std::vector<int32_t> seen = task.request.prompt;
     seen.insert(seen.end(), task.ids.begin(), task.ids.end());
@@ -337,7 +305,9 @@ int32_t next_token(Task& task, float* logits, int64_t vocabulary) {
     if (mask)
       rule_out(constraints, task.options.stop_ids, seen, task.request.prompt.size(), logits, vocabulary);
   }
-  return sample_token(logits, vocabulary, sampling, task.random);
+  const int32_t token = sample_token(logits, vocabulary, sampling, task.random);
+  if (top >= 0) task.score = score_token(own.data(), vocabulary, token, top);
+  return token;
 }
 
 // A task whose whole prompt has been read, with its rows of the pass: one, and one more for each guess.
@@ -380,6 +350,7 @@ std::vector<std::vector<int32_t>> sample(const Tensor& scores, const std::vector
 
 // Takes the token into the task's answer; the reason where the answer ends.
 std::optional<FinishReason> take(const Model& model, Task& task, int32_t token) {
+  if (task.score && task.callbacks.on_score) task.callbacks.on_score(*task.score);
   const std::vector<int32_t>& stops = task.options.stop_ids;
   if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
     task.stop_token = token;

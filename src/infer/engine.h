@@ -31,6 +31,8 @@ struct RequestOptions {
   std::vector<int32_t> stop_ids;  // as generate_options() gives them; none: only a limit ends an answer
   Constraints constraints;
   uint64_t seed = 0;
+  int64_t top_logprobs =
+      -1;  // so many of the likeliest tokens are scored beside each (on_score); -1: none is
   const Adapter* adapter = nullptr;  // not owned; null: the weights as they are
 };
 // What makes no sense whatever the model, each value with its name: the one check of sampling options and
@@ -60,13 +62,15 @@ struct Completion {
   }
 };
 
-// Either may be empty.
+// Each may be empty.
 struct RequestCallbacks {
   // Each token as soon as it is there, not the stop token; false ends the answer (kStop). Called on the
   // thread of the worker that runs the request, so for different requests on several at once.
   std::function<bool(int32_t)> on_token;
   // Once, on the thread that called run().
   std::function<void(Completion)> on_done;
+  // Before on_token, and of a stop token too, where top_logprobs asks for it. On the same thread.
+  std::function<void(const TokenScore&)> on_score = {};
 };
 
 // Where generation stands, after each step.

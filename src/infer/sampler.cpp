@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "base/error.h"
@@ -201,6 +202,23 @@ int32_t sample_token(const float* logits, int64_t vocabulary, const SamplingOpti
   for (const Candidate& c : memory.candidates)
     if ((left -= c.weight) < 0) return c.id;
   return memory.candidates.back().id;
+}
+
+TokenScore score_token(const float* logits, int64_t vocabulary, int32_t token, int64_t top) {
+  const float most = kernels().maximum(logits, vocabulary);
+  double sum = 0;
+  for (int64_t i = 0; i < vocabulary; ++i) sum += std::exp(static_cast<double>(logits[i]) - most);
+  const double shift = most + std::log(sum);
+  const auto of = [&](int64_t id) { return static_cast<float>(logits[id] - shift); };
+  TokenScore score{token, of(token)};
+  std::vector<int32_t> ids(static_cast<size_t>(vocabulary));
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto end = ids.begin() + std::min(top, vocabulary);
+  std::partial_sort(ids.begin(), end, ids.end(), [&](int32_t a, int32_t b) {
+    return logits[a] > logits[b] || (logits[a] == logits[b] && a < b);
+  });
+  for (auto id = ids.begin(); id != end; ++id) score.top.emplace_back(*id, of(*id));
+  return score;
 }
 
 }  // namespace sdft

@@ -32,6 +32,14 @@ using Distribution = std::vector<std::pair<int32_t, double>>;
 // What sample_token() draws from. Greedy: the one token with probability 1.
 Distribution sampling_distribution(const float* logits, int64_t vocabulary, const SamplingOptions& options);
 
+// What a model's own distribution, before temperature and all else that changes it, says of a token.
+struct TokenScore {
+  int32_t token = 0;
+  float log_prob = 0;
+  std::vector<std::pair<int32_t, float>> top = {};  // the likeliest, with theirs
+};
+TokenScore score_token(const float* logits, int64_t vocabulary, int32_t token, int64_t top);
+
 // One draw; uses exactly one number of `random`, and none where greedy.
 int32_t sample_token(const float* logits, int64_t vocabulary, const SamplingOptions& options, Random& random);
 

@@ -308,4 +308,22 @@ std::vector<Score> score(ModelView model, const std::vector<ScoreItem>& items, c
   return scores;
 }
 
+std::vector<TokenScore> token_scores(ModelView model, const std::vector<int32_t>& ids, int64_t top) {
+  constexpr int64_t kRows = 64;  // of logits at once
+  at::NoGradGuard no_grad;
+  for (const int32_t id : ids)
+    if (id < 0 || id >= model->config.vocab_size)
+      fail_input("token id " + std::to_string(id), "is outside the vocabulary");
+  const Tensor hidden = forward(model, pack({ids}, model->device));
+  std::vector<TokenScore> scores;
+  for (int64_t begin = 0; begin + 1 < hidden.size(0); begin += kRows) {
+    const int64_t count = std::min(kRows, hidden.size(0) - 1 - begin);
+    const Tensor rows = logits(model, hidden.narrow(0, begin, count)).to(at::kCPU, at::kFloat).contiguous();
+    for (int64_t i = 0; i < count; ++i)
+      scores.push_back(score_token(rows.data_ptr<float>() + i * rows.size(1), rows.size(1),
+                                   ids[static_cast<size_t>(begin + i) + 1], top));
+  }
+  return scores;
+}
+
 }  // namespace sdft

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "infer/sampler.h"
 #include "model/model.h"
 
 namespace sdft {
@@ -32,6 +33,9 @@ struct ScoreOptions {
   const std::atomic<bool>* stop = nullptr;  // looked at before each pass: Error(kInterrupted) once it is true
   std::function<void(size_t done)> on_step;
 };
+
+// Of each token but the first, given all before it: [ids - 1]. Errors as below.
+std::vector<TokenScore> token_scores(ModelView model, const std::vector<int32_t>& ids, int64_t top);
 
 // In the order of the items. Throws Error(kInput) naming the item: longer than the model's context, an id
 // outside the vocabulary, a mask of another length, a first token that counts.

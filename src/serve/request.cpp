@@ -11,7 +11,7 @@
 namespace sdft::serve {
 
 namespace {
-constexpr int64_t kMostChoices = 16, kMostStops = 16, kMostPrompts = 256;
+constexpr int64_t kMostChoices = 16, kMostStops = 16, kMostPrompts = 256, kMostLogprobs = 20;
 
 [[noreturn]] void fail(const std::string& field, const std::string& what) {
   throw ApiError(400, "'" + field + "': " + what, field);
@@ -173,8 +173,10 @@ Ask read_chat(const Json& body) {
   ask.chat = true;
   read_common(fields, &ask);
   if (const auto most = fields.whole("max_completion_tokens", 1, INT64_MAX)) ask.wishes.max_tokens = most;
-  fields.only("logprobs", {false}, "is not supported yet");
-  fields.only("top_logprobs", {0}, "is not supported yet");
+  const bool scored = fields.truth("logprobs");
+  const auto top = fields.whole("top_logprobs", 0, kMostLogprobs);
+  if (top && !scored) fail("top_logprobs", "needs logprobs: true");
+  if (scored) ask.top_logprobs = top.value_or(0);
   fields.only("response_format", {Json{{"type", "text"}}}, "only {\"type\": \"text\"} is supported");
   fields.only("tool_choice", {"auto", "none"}, "only auto and none are supported");
   ask.chat_template_kwargs = fields.take("chat_template_kwargs");
@@ -203,8 +205,9 @@ Ask read_completion(const Json& body) {
   Fields fields(body);
   Ask ask;
   read_common(fields, &ask);
-  fields.only("logprobs", {0}, "is not supported yet");
-  fields.only("echo", {false}, "is not supported yet");
+  ask.top_logprobs = fields.whole("logprobs", 0, kMostLogprobs).value_or(-1);
+  ask.echo = fields.truth("echo");
+  if (ask.echo && ask.stream) fail("echo", "cannot be streamed");
   fields.only("best_of", {1}, "only 1 is supported");
   fields.only("suffix", {""}, "is not supported");
   const Json prompt = fields.take("prompt");
@@ -235,7 +238,7 @@ EmbeddingAsk read_embedding(const Json& body) {
   EmbeddingAsk ask;
   ask.model = fields.text("model");
   ask.texts = fields.texts("input", kMostTexts);
-  fields.only("encoding_format", {"float"}, "only float is supported");
+  fields.only("encoding_format", {"float", "base64"}, "only float and base64 are supported");
   fields.only("dimensions", {}, "is not supported");
   if (ask.texts.empty()) fail("input", "expected a text or a list of texts");
   for (const std::string& text : ask.texts)

@@ -44,7 +44,9 @@ struct Ask {
   std::vector<std::string> texts;               // of completions, or
   std::vector<std::vector<int32_t>> token_ids;  // these
   Wishes wishes;
-  int64_t n = 1;  // answers to each prompt
+  int64_t n = 1;              // answers to each prompt
+  int64_t top_logprobs = -1;  // likeliest tokens beside each one's log-probability; -1: neither
+  bool echo = false;          // of completions: the prompt in front of the answer
   bool stream = false, include_usage = false;
 };
 

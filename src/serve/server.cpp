@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "infer/embeddings.h"
+#include "infer/scorer.h"
+#include "serve/logprobs.h"
 #include "serve/text.h"
 
 namespace sdft::serve {
@@ -34,8 +36,10 @@ const char* finish_of(FinishReason reason) { return reason == FinishReason::kSto
 struct Choice {
   AnswerText text;
   std::string whole;
-  std::optional<FinishReason> finish;
+  std::optional<FinishReason> finish = {};
   int64_t tokens = 0;
+  std::vector<int32_t> first = {};      // of a prompt that is echoed, the token that nothing was before
+  std::vector<TokenScore> scores = {};  // that no chunk has had yet
 };
 
 // One call to (chat) completions on its way: the names and forms of OpenAI's answers.
@@ -43,6 +47,7 @@ struct Reply {
   std::unique_ptr<Service::Call> call;
   std::vector<Choice> choices;
   Ask ask;
+  const Tokenizer* tokenizer = nullptr;
   std::string id, model;
   int64_t created = 0, prompt_tokens = 0;
   Clock::time_point last;  // when it is cancelled
@@ -63,21 +68,28 @@ struct Reply {
   Json finish_of_choice(size_t i) const {
     return choices[i].finish ? Json(finish_of(*choices[i].finish)) : Json();
   }
-  Json chunk(size_t i, const Json& delta) const {
+  // What there is of scores, which are then no longer there.
+  Json logprobs(size_t i) {
+    if (ask.top_logprobs < 0) return nullptr;
+    const std::vector<TokenScore> scores = std::move(choices[i].scores);
+    choices[i].scores.clear();
+    return ask.chat ? chat_logprobs(*tokenizer, scores) : text_logprobs(*tokenizer, scores, choices[i].first);
+  }
+  Json chunk(size_t i, const Json& delta) {
     Json json = head(true);
     json["choices"] = Json::array({{{"index", i},
                                     {ask.chat ? "delta" : "text", delta},
-                                    {"logprobs", nullptr},
+                                    {"logprobs", logprobs(i)},
                                     {"finish_reason", finish_of_choice(i)}}});
     return json;
   }
   Json delta(const std::string& text) const { return ask.chat ? Json{{"content", text}} : Json(text); }
 
-  Json whole() const {
+  Json whole() {
     Json json = head(false);
     json["choices"] = Json::array();
     for (size_t i = 0; i < choices.size(); ++i) {
-      Json choice = {{"index", i}, {"logprobs", nullptr}, {"finish_reason", finish_of_choice(i)}};
+      Json choice = {{"index", i}, {"logprobs", logprobs(i)}, {"finish_reason", finish_of_choice(i)}};
       if (ask.chat)
         choice["message"] = {{"role", "assistant"}, {"content", choices[i].whole}};
       else
@@ -103,6 +115,7 @@ struct Reply {
       --open;
     } else {
       more = choice.text.add(event->token);
+      if (event->score) choice.scores.push_back(*event->score);
     }
     choice.whole += more;
     return std::make_pair(event->choice, more);
@@ -175,7 +188,7 @@ struct Server::Impl {
   httplib::Server http;
   int port = 0;
   std::atomic<uint64_t> calls{0};
-  std::mutex embedding;  // one at a time
+  std::mutex reading;  // of prompts to be scored, and texts to be embedded: one at a time
 
   using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
 
@@ -225,6 +238,16 @@ struct Server::Impl {
     return prompts;
   }
 
+  // The prompt in front of the answer, with its tokens' scores where these are wanted.
+  void echo(const Ask& ask, const std::vector<int32_t>& prompt, Choice* choice) {
+    choice->whole = service.bundle().tokenizer.decode(prompt);
+    if (ask.top_logprobs < 0) return;
+    const ModelView model = service.model(ask.model);
+    std::lock_guard<std::mutex> lock(reading);
+    choice->first = {prompt.front()};
+    choice->scores = token_scores(model, prompt, ask.top_logprobs);
+  }
+
   std::shared_ptr<Reply> begin(Ask ask) {
     auto reply = std::make_shared<Reply>();
     const uint64_t number = calls.fetch_add(1) + 1;
@@ -237,14 +260,16 @@ struct Server::Impl {
     std::vector<Service::Asked> asked;
     for (const std::vector<int32_t>& prompt : prompts_of(ask)) {
       reply->prompt_tokens += static_cast<int64_t>(prompt.size());
+      RequestOptions how = service.options_for(ask.wishes, ask.model, prompt.size());
+      how.top_logprobs = ask.top_logprobs;
+      if (!asked.empty()) how.seed = asked.front().options.seed;
       for (int64_t k = 0; k < ask.n; ++k) {
-        asked.push_back({{"choice " + std::to_string(k), prompt},
-                         service.options_for(ask.wishes, ask.model, prompt.size())});
-        if (k > 0 || asked.size() > 1) asked.back().options.seed = asked.front().options.seed;
-        reply->choices.push_back(
-            {AnswerText(service.bundle().tokenizer, ask.wishes.stop), "", std::nullopt, 0});
+        asked.push_back({{"choice " + std::to_string(k), prompt}, how});
+        reply->choices.push_back({AnswerText(service.bundle().tokenizer, ask.wishes.stop), ""});
+        if (ask.echo) echo(ask, prompt, &reply->choices.back());
       }
     }
+    reply->tokenizer = &service.bundle().tokenizer;
     reply->open = reply->choices.size();
     reply->ask = std::move(ask);
     reply->call = service.begin(std::move(asked));
@@ -267,7 +292,7 @@ struct Server::Impl {
 
   void embed(const EmbeddingAsk& ask, bool as_base64, httplib::Response& response) {
     const ModelView model = service.model(ask.model);
-    std::lock_guard<std::mutex> lock(embedding);
+    std::lock_guard<std::mutex> lock(reading);
     const Tensor vectors =
         embedder_of(model, service.bundle().tokenizer, "hidden states").embed(ask.texts, {}).contiguous();
     Json data = Json::array();
@@ -363,6 +388,11 @@ struct Server::Impl {
     http.set_read_timeout(kIdleSeconds);    // of a header or body that stops coming
     http.set_write_timeout(kWriteSeconds);  // of a client that does not read
     http.set_tcp_nodelay(true);
+    http.set_socket_options(
+        [](socket_t socket) {  // of its own SO_REUSEPORT would share the port with another server
+          const int yes = 1;
+          ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        });
   }
 };
 

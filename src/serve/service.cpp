@@ -49,7 +49,7 @@ Service::~Service() {
 }
 
 ModelView Service::model(const std::string& name) const {
-  if (name.empty() || name == models_.front()) return bundle_.base();
+  if (name.empty() || name == models_.front() || name == bundle_.dir.filename()) return bundle_.base();
   const auto found = adapters_.find(name);
   if (found == adapters_.end())
     throw ApiError(404, "the model '" + name.substr(0, 200) + "' is not served; there are " + joined(models_),
@@ -128,7 +128,10 @@ std::unique_ptr<Service::Call> Service::begin(std::vector<Asked> asked) {
   for (size_t i = 0; i < asked.size(); ++i) {
     const auto tokens = static_cast<int64_t>(asked[i].request.prompt.size());
     RequestCallbacks callbacks;
-    callbacks.on_token = [this, mailbox, i, began, first = true](int32_t token) mutable {
+    const auto score = std::make_shared<std::optional<TokenScore>>();  // of the token that comes next
+    if (asked[i].options.top_logprobs >= 0)
+      callbacks.on_score = [score](const TokenScore& newest) { *score = newest; };
+    callbacks.on_token = [this, mailbox, score, i, began, first = true](int32_t token) mutable {
       if (first) {
         std::lock_guard<std::mutex> own(mutex_);
         figures_.first_token_seconds +=
@@ -136,11 +139,11 @@ std::unique_ptr<Service::Call> Service::begin(std::vector<Asked> asked) {
         figures_.first_tokens++;
         first = false;
       }
-      mailbox->put({i, token, std::nullopt});
+      mailbox->put({i, token, std::move(*score)});
       return true;
     };
     callbacks.on_done = [this, mailbox, i](const Completion& completion) {
-      mailbox->put({i, 0, completion});
+      mailbox->put({i, 0, std::nullopt, completion});
       std::lock_guard<std::mutex> own(mutex_);
       open_.erase(completion.index);
       figures_.open--;

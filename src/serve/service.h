@@ -29,7 +29,8 @@ class Mailbox {
   struct Event {
     size_t choice = 0;
     int32_t token = 0;
-    std::optional<Completion> done;  // in place of a token
+    std::optional<TokenScore> score = {};  // of the token, where it was asked for
+    std::optional<Completion> done = {};   // in place of a token
   };
   void put(Event event);
   void fail(const std::string& why);
@@ -64,7 +65,7 @@ class Service {
 
   const std::vector<std::string>& models() const { return models_; }
   const ModelBundle& bundle() const { return bundle_; }
-  // ApiError (404) where there is none of that name.
+  // The seed also by its folder's name. ApiError (404) where there is none of that name.
   ModelView model(const std::string& name) const;
 
   // How the model answers, with these wishes; a limit that the context leaves where none is wished. ApiError
