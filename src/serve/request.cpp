@@ -195,6 +195,7 @@ Ask read_chat(const Json& body) {
   try {
     std::set<std::string> unread;
     ask.conversation = example_from_record(std::move(record), options, &unread);
+    ask.conversation.id = "messages";  // for what the chat template has to say of it
   } catch (const BadRecord& error) {
     throw ApiError(400, error.what(), "messages");
   }

@@ -230,19 +230,18 @@ TEST(Serve, SeedsAndChoices) {
   EXPECT_NE(first["choices"][0]["message"], first["choices"][1]["message"]);
 }
 
-TEST(Serve, StopStringsAndLogprobs) {
+TEST(Serve, LogprobsAreThoseOfPromptAndAnswer) {
   ScratchDir dir;
   write_small_model(dir / "model");
   Served server({"--model", (dir / "model").string()});
   const Json whole = server.post("/v1/completions", {{"prompt", "What is 2 plus 2?"},
                                                      {"temperature", 0},
-                                                     {"max_tokens", 12},
+                                                     {"max_tokens", 40},
                                                      {"logprobs", 3},
                                                      {"echo", true}});
   const Json& scores = whole["choices"][0]["logprobs"];
-  std::string text;
-  for (const Json& token : scores["tokens"]) text += token.get<std::string>();
-  EXPECT_EQ(text, whole["choices"][0]["text"]);
+  const std::string text = whole["choices"][0]["text"];
+  EXPECT_EQ(text.rfind("What is 2 plus 2?", 0), 0u);
   EXPECT_TRUE(scores["token_logprobs"][0].is_null());
   const size_t prompt = whole["usage"]["prompt_tokens"];
   for (size_t i = prompt; i < scores["tokens"].size(); ++i) {  // greedy: the likeliest
@@ -251,14 +250,19 @@ TEST(Serve, StopStringsAndLogprobs) {
       most = std::max(most, value.get<double>());
     EXPECT_EQ(scores["token_logprobs"][i].get<double>(), most);
   }
-  const std::string answer = text.substr(std::string("What is 2 plus 2?").size());
+}
+
+TEST(Serve, AnAnswerEndsBeforeItsStop) {
+  Served server({"--model", kMini.string()});
+  const std::string query = "Tell me about the city of Paris.", answer = server.answer("seed", query);
   ASSERT_GT(answer.size(), 6u);
-  const std::string stop = answer.substr(answer.size() / 2, 2);
-  const Json cut =
-      server.post("/v1/completions",
-                  {{"prompt", "What is 2 plus 2?"}, {"temperature", 0}, {"max_tokens", 12}, {"stop", stop}});
-  EXPECT_EQ(cut["choices"][0]["text"], answer.substr(0, answer.find(stop)));
-  EXPECT_EQ(cut["choices"][0]["finish_reason"], "stop");
+  const std::string stop = answer.substr(answer.size() / 2, 3);
+  const Json body = {
+      {"messages", {{{"role", "user"}, {"content", query}}}}, {"temperature", 0}, {"stop", stop}};
+  const Json cut = server.post("/v1/chat/completions", body)["choices"][0];
+  EXPECT_EQ(cut["message"]["content"], answer.substr(0, answer.find(stop)));
+  EXPECT_EQ(cut["finish_reason"], "stop");
+  EXPECT_EQ(streamed(server, body).text, answer.substr(0, answer.find(stop)));
 }
 
 TEST(Serve, WhatCannotBeAnsweredIsSaid) {
