@@ -52,7 +52,7 @@ Action parse(const ProgramParts& parts, int argc, char** argv) {
   CLI::App app("Fine-tunes a chat model on a task without making it forget what it could do.", "sdft");
   app.set_version_flag("--version", parts.version);
   app.require_subcommand(1);
-  app.footer("Start with: sdft demo\nHelp on a command: sdft run --help");
+  app.footer("Start with: sdft demo\nHelp on a command: sdft help run");
   add_names(app, parts.program);
   Action chosen;
   parts.add_commands({app, &chosen});

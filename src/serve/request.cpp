@@ -147,7 +147,7 @@ Json with_plain_content(Json messages) {
 }  // namespace
 
 Json ApiError::body() const {
-  const char* type = status == 401                   ? "authentication_error"
+  const char* type = status == 401 || status == 403  ? "authentication_error"
                      : status == 429                 ? "rate_limit_error"
                      : status >= 400 && status < 500 ? "invalid_request_error"
                                                      : "server_error";

@@ -23,6 +23,14 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
 }
 
+// A page of elsewhere whose name was made to mean this machine (DNS rebinding) says that name.
+bool is_addressed_here(const httplib::Request& request) {
+  std::string host = request.get_header_value("Host");
+  const size_t colon = host.rfind(':');
+  if (colon != std::string::npos && host.find(']', colon) == std::string::npos) host.resize(colon);
+  return host.empty() || host == "[::1]" || is_loopback(host);
+}
+
 // Not by who compares faster.
 bool equal(const std::string& a, const std::string& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -122,6 +130,26 @@ struct Reply {
   }
 };
 
+// False: the client has gone.
+bool write(httplib::DataSink& sink, const std::string& text) {
+  return sink.is_writable() && sink.write(text.data(), text.size());
+}
+
+// The reply as one object, once it is there: whoever waits for it may go as well, hence piece by piece.
+bool write_whole(Reply& reply, httplib::DataSink& sink) {
+  std::string text;
+  try {
+    reply.take();
+    if (reply.open > 0) return sink.is_writable();
+    text = text_of(reply.whole());
+  } catch (const ApiError& error) {
+    text = text_of(error.body());
+  }
+  if (!write(sink, text)) return false;
+  sink.done();
+  return true;
+}
+
 // Server-sent events of a reply. False: the client has gone.
 class Events {
  public:
@@ -159,9 +187,6 @@ class Events {
   }
 
  private:
-  static bool write(httplib::DataSink& sink, const std::string& text) {
-    return sink.is_writable() && sink.write(text.data(), text.size());
-  }
   static bool send(httplib::DataSink& sink, const Json& json) {
     return write(sink, "data: " + text_of(json) + "\n\n");
   }
@@ -286,8 +311,8 @@ struct Server::Impl {
           "text/event-stream", [events](size_t, httplib::DataSink& sink) { return events->next(sink); });
       return;
     }
-    while (reply->open > 0) reply->take();
-    answer(response, reply->whole());
+    response.set_chunked_content_provider(
+        "application/json", [reply](size_t, httplib::DataSink& sink) { return write_whole(*reply, sink); });
   }
 
   void embed(const EmbeddingAsk& ask, bool as_base64, httplib::Response& response) {
@@ -361,11 +386,24 @@ struct Server::Impl {
                 const EmbeddingAsk ask = read_embedding(body);
                 embed(ask, body.value("encoding_format", Json()) == "base64", response);
               }));
+    http.Get("/", [this](const httplib::Request&, httplib::Response& response) {
+      // All that the page needs is in it, or here.
+      response.set_header(
+          "Content-Security-Policy",
+          "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src "
+          "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+      response.set_content(options.page, "text/html; charset=utf-8");
+    });
     http.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      if (options.key.empty() || request.path == "/health" ||
-          equal(request.get_header_value("Authorization"), "Bearer " + options.key))
-        return httplib::Server::HandlerResponse::Unhandled;
-      refuse(response, ApiError(401, "this server asks for its key as a bearer token"));
+      const bool open = request.path == "/" || request.path == "/health";
+      std::optional<ApiError> error;
+      if (options.key.empty() && !is_addressed_here(request))
+        error.emplace(403, "without a key this server answers to names of this machine alone");
+      else if (!open && !options.key.empty() &&
+               !equal(request.get_header_value("Authorization"), "Bearer " + options.key))
+        error.emplace(401, "this server asks for its key as a bearer token");
+      if (!error) return httplib::Server::HandlerResponse::Unhandled;
+      refuse(response, *error);
       return httplib::Server::HandlerResponse::Handled;
     });
     http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {

@@ -139,8 +139,8 @@ class Socket {
 
 std::string request_text(const Json& body) {
   const std::string text = body.dump();
-  return "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(text.size()) +
-         "\r\n\r\n" + text;
+  return "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+         std::to_string(text.size()) + "\r\n\r\n" + text;
 }
 
 TEST(Serve, SeedAndAdaptersAnswerAsGenerateDoes) {
@@ -307,10 +307,12 @@ TEST(Serve, ClientsThatGoOrStallHarmNobody) {
     (void)nonsense.send("GET / HTTP/1.1\r\nX: " +
                         std::string(10 << 20, 'a'));  // it may be cut off on the way
   }
+  Json not_streamed = long_one;
+  not_streamed["stream"] = false;
   for (int i = 0; i < 40; ++i) {
     const Socket gone(server.port());
-    EXPECT_TRUE(gone.send(request_text(long_one)));
-    if (i % 2) {
+    EXPECT_TRUE(gone.send(request_text(i % 3 ? long_one : not_streamed)));
+    if (i % 3 == 1) {
       EXPECT_THAT(gone.receive(200), HasSubstr("200 OK"));
     }
   }
@@ -346,6 +348,21 @@ TEST(Serve, OthersNeedAKey) {
   EXPECT_EQ(server.client().Get("/v1/models", {{"Authorization", "Bearer secreT"}})->status, 401);
   EXPECT_EQ(server.client().Get("/v1/models", {{"Authorization", "Bearer secret"}})->status, 200);
   EXPECT_EQ(server.client().Get("/health")->status, 200);
+}
+
+TEST(Serve, NamesOfElsewhereAreNotAnswered) {
+  Served server({"--model", kMini.string()});
+  EXPECT_EQ(server.client().Get("/v1/models", {{"Host", "evil.example"}})->status, 403);
+  EXPECT_EQ(server.client().Get("/v1/models", {{"Host", "localhost:80"}})->status, 200);
+  EXPECT_EQ(server.client().Get("/v1/models", {{"Host", "[::1]:80"}})->status, 200);
+}
+
+TEST(Serve, ThePageNeedsNothingFromElsewhere) {
+  Served server({"--model", kMini.string()});
+  const auto page = server.client().Get("/");
+  ASSERT_EQ(page->status, 200);
+  EXPECT_THAT(page->get_header_value("Content-Security-Policy"), HasSubstr("default-src 'none'"));
+  EXPECT_EQ(page->body.find("://"), std::string::npos);
 }
 
 TEST(Serve, APortThatIsTakenIsSaid) {

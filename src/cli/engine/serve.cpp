@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/comma_separated.h"
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "cli/engine/commands.h"
 #include "cli/engine/model_flags.h"
@@ -76,10 +77,11 @@ void run_serve(const ServeFlags& flags) {
   const std::map<std::string, Adapter> adapters = load_adapters(flags, bundle->model);
   serve::ServerOptions options = flags.server;
   if (const char* key = std::getenv("SDFT_API_KEY")) options.key = key;
+  options.page = read_text(fs::path(SDFT_ASSETS_DIR) / "page" / "chat.html");
   serve::Service service(*bundle, adapters, flags.service);
   serve::Server server(service, options);
   write_out("serving " + joined(service.models()) + " on http://" + options.host + ":" +
-            std::to_string(server.port()) + "/v1\n");
+            std::to_string(server.port()) + " (a page; for programs /v1)\n");
   flush_out();
   {
     const Ending ending(server);

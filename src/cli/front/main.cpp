@@ -2,6 +2,9 @@
 // is answered here at once; all else is sdft-engine, which this program becomes.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "cli/front/commands.h"
 #include "cli/front/start_engine.h"
 #include "cli/program.h"
@@ -20,6 +23,16 @@ std::string version() {
                      SDFT_VERSION, SDFT_TORCH_VERSION, tiers);
 }
 
+// `sdft help train` is `sdft train --help`.
+void spell_out_help(int* argc, char** argv) {
+  static char flag[] = "--help";
+  if (*argc < 2 || argv[1] != std::string_view("help")) return;
+  if (*argc > 2) argv[1] = argv[2];
+  argv[*argc > 2 ? 2 : 1] = flag;
+  *argc = std::min(*argc, 3);
+  argv[*argc] = nullptr;
+}
+
 void add_commands(const cli::Registry& registry) {
   cli::add_text(registry);
   cli::add_inspect(registry);
@@ -27,6 +40,7 @@ void add_commands(const cli::Registry& registry) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  spell_out_help(&argc, argv);
   // In front of all else: the engine gets signals and descriptors as this program got them.
   const cli::Command* command = cli::find_command(argc, argv);
   if (command && command->program == cli::Program::kEngine) cli::leave(cli::start_engine(argv));

@@ -89,6 +89,14 @@ TEST_F(Front, GivesTheEngineItsCommandLine) {
   EXPECT_EQ(result.out, "[run]\n[--recipe]\n[a b.yaml]\n[]\n[--help]\nGOMP_SPINCOUNT=1000\n");
 }
 
+TEST_F(Front, HelpMayComeFirst) {
+  EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
+  EXPECT_EQ(run({"help", "tokenize"}).out, run({"tokenize", "--help"}).out);
+  add_engine();
+  EXPECT_EQ(run({"help", "run", "more"}).out, "[run]\n[--help]\nGOMP_SPINCOUNT=1000\n");
+  EXPECT_THAT(run({"help", "runn"}).err, HasSubstr("did you mean run?"));
+}
+
 TEST_F(Front, WhatTheUserSaysOfWaitingStays) {
   add_engine();
   ::setenv("OMP_WAIT_POLICY", "active", 1);
