@@ -234,7 +234,8 @@ Tensor encode(const Encoder& encoder, const PackedTokens& tokens) {
   at::NoGradGuard no_grad;
   Tensor x = embed(encoder, tokens);
   for (const EncoderLayer& layer : encoder.layers) {
-    x = normalise(encoder, layer.attention_norm, x + self_attention(encoder, layer, x, tokens.sequences.lengths));
+    x = normalise(encoder, layer.attention_norm,
+                  x + self_attention(encoder, layer, x, tokens.sequences.lengths));
     const Tensor wide = activate(encoder.config.activation, apply(layer.up, x));
     x = normalise(encoder, layer.mlp_norm, x + apply(layer.down, wide));
   }
