@@ -65,8 +65,9 @@ std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models
       }
       engine.submit(request, its,
                     {{}, [&file, &request, &one, &tokenizer, &done, its](const Completion& completion) {
-                       file.add(answer_of(tokenizer, completion));
+                       // In this order: what the file has the cache has, wherever this is killed.
                        if (one.cache) one.cache->add(request, its, completion);
+                       file.add(answer_of(tokenizer, completion));
                        ++done;
                      }});
     }

@@ -370,7 +370,7 @@ struct Server::Impl {
     http.Get("/v1/models", [this](const httplib::Request&, httplib::Response& response) {
       Json data = Json::array();
       for (const std::string& name : service.models())
-        data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "sdft"}});
+        data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "sdft.cpp"}});
       answer(response, {{"object", "list"}, {"data", std::move(data)}});
     });
     http.Post("/v1/chat/completions",
