@@ -18,7 +18,8 @@ namespace sdft {
 // thread-safe.
 class AnswerCache {
  public:
-  // Reads what is there; the file is made with the first entry. Error(kInput) with the line that is no entry.
+  // Reads what is there; the file is made with the first entry. Error(kInput) with the line that has no key;
+  // what else is wrong with an entry is said when it is looked for.
   explicit AnswerCache(const std::filesystem::path& path);
   AnswerCache(AnswerCache&&) = default;
 

@@ -136,7 +136,10 @@ void check(const Model& model, const Request& request, const RequestOptions& opt
           "is the tokenizer this model's own?");
 }
 
-int64_t chosen_batch_size(const Model& model, int64_t longest) {
+}  // namespace
+
+int64_t useful_batch_size(const Model& model, int64_t tokens) {
+  const int64_t longest = std::min(tokens, model.config.max_position_embeddings);
   const int64_t bytes = longest * cache_bytes_per_token(model);
   const int64_t memory =
       model.device.is_cpu() ? ::sysconf(_SC_PHYS_PAGES) / 4 * ::sysconf(_SC_PAGESIZE) : int64_t{16} << 30;
@@ -146,13 +149,14 @@ int64_t chosen_batch_size(const Model& model, int64_t longest) {
   return std::clamp<int64_t>(memory / std::max<int64_t>(1, bytes), 1, useful);
 }
 
+namespace {
 // Workers and slots for what waits.
 void plan(State& s) {
   const int64_t context = s.model.config.max_position_embeddings;
   int64_t longest = 1;  // with its answer
   for (const auto& [turn, task] : s.waiting)
     longest = std::max(longest, std::min(context, task->prompt_size() + task->options.max_new_tokens));
-  const int64_t batch = s.options.batch_size > 0 ? s.options.batch_size : chosen_batch_size(s.model, longest);
+  const int64_t batch = s.options.batch_size > 0 ? s.options.batch_size : useful_batch_size(s.model, longest);
   // The memory of a CPU is taken where it is first written to, so that room costs nothing; growing would
   // copy.
   if (s.model.device.is_cpu()) s.room = longest;
@@ -214,7 +218,7 @@ bool refill(State& s, Worker& worker) {
     slot = s.waiting.begin()->second;
     s.waiting.erase(s.waiting.begin());
     begin(s, *slot);
-    if (prefixes_are_alike(s.model)) find_beginning(worker.slots, i);
+    if (can_share(s.model)) find_beginning(worker.slots, i);
     s.progress.running++;
     ++used;
   }

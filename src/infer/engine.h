@@ -97,6 +97,9 @@ struct EngineOptions {
 };
 
 std::vector<std::string> problems_of(const EngineOptions& options);
+// As many slots for sequences of so many tokens as a quarter of the memory holds and the model's size makes
+// useful.
+int64_t useful_batch_size(const Model& model, int64_t tokens);
 
 struct EngineState;
 

@@ -5,10 +5,6 @@
 
 namespace sdft {
 
-bool prefixes_are_alike(const Model& model) {
-  return model.rope.trained == 0 && model.local_rope.trained == 0;
-}
-
 namespace {
 class Builder {
  public:

@@ -11,9 +11,6 @@ namespace sdft {
 
 // A shared stretch costs a copy of its keys and values for each that goes on from it: tokens it must save.
 inline constexpr int64_t kWorthSharing = 16;
-// Whether what a model makes of a beginning is the same whatever follows: positions of some models go by the
-// length of the whole sequence, so that nothing is known before its end.
-bool prefixes_are_alike(const Model& model);
 
 // Tokens [begin, end) of a sequence, behind those of its parent.
 struct Stretch {

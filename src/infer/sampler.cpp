@@ -211,6 +211,7 @@ TokenScore score_token(const float* logits, int64_t vocabulary, int32_t token, i
   const double shift = most + std::log(sum);
   const auto of = [&](int64_t id) { return static_cast<float>(logits[id] - shift); };
   TokenScore score{token, of(token)};
+  if (top <= 0) return score;
   std::vector<int32_t> ids(static_cast<size_t>(vocabulary));
   std::iota(ids.begin(), ids.end(), 0);
   const auto end = ids.begin() + std::min(top, vocabulary);

@@ -76,7 +76,7 @@ Readings plan_readings(const Model& model, const std::vector<ScoreItem>& items) 
     readings.items.push_back(std::move(asking));
   }
   const int64_t never = std::numeric_limits<int64_t>::max();
-  readings.tree = shared_prefixes(readings.sequences, prefixes_are_alike(model) ? kWorthSharing : never);
+  readings.tree = shared_prefixes(readings.sequences, can_share(model) ? kWorthSharing : never);
   const std::vector<Stretch>& all = readings.tree.stretches;
   std::stable_sort(readings.tree.roots.begin(), readings.tree.roots.end(), [&](size_t a, size_t b) {
     if (all[a].children.empty() != all[b].children.empty()) return all[b].children.empty();

@@ -332,6 +332,8 @@ Tensor forward(ModelView view, const PackedTokens& tokens, const ForwardOptions&
                const Tensor& rows) {
   const Model& model = *view.weights;
   const ops::Sequences& sequences = tokens.sequences;
+  if (sequences.shared > 0 && (options.noise.alpha > 0 || options.dropout.p > 0 || !can_share(model)))
+    throw Error(ExitCode::kInternal, "sequences share a beginning that is not the same for all");
   std::vector<int64_t> positions, lengths;  // [N]
   const auto add = [&](int64_t begin, int64_t length) {
     if (length > model.config.max_position_embeddings) fail_too_long(model, length);

@@ -146,8 +146,8 @@ ops::MatmulPrecision precision_of(ModelView model, const ForwardOptions& options
 // Whether a token's numbers follow from the tokens before it alone, so that sequences may share their
 // beginning: not where rope is stretched by a sequence's length.
 bool can_share(const Model& model);
-// Final hidden states [N, C], normalised; logits() of them are the model's. rows [n] i64: of these alone, [n,
-// C].
+// Final hidden states [N, C], normalised; logits() of them are the model's. Shared beginnings need
+// can_share() and neither dropout nor noise. rows [n] i64: of these alone, [n, C].
 Tensor forward(ModelView model, const PackedTokens& tokens, const ForwardOptions& options = {},
                const Tensor& rows = {});
 // The same for the newest tokens of each segment, earlier ones coming from the cache, which is extended. No

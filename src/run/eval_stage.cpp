@@ -292,6 +292,11 @@ void measure_divergences(const Evaluation& e, AnswerCache& said_by_seed) {
     for (size_t i = 0; i < answers.size(); ++i) {
       of_seed.push_back({answer_of(e.run.bundle.tokenizer, answers[i]), {0, 1}});
       samples.push_back({answers[i].id, requests[i].prompt, {}, {}, {}});
+      if (answers[i].finish == FinishReason::kPromptTooLong) {  // nothing to compare
+        samples.back().ids.resize(1);
+        samples.back().supervised.assign(1, 0);
+        continue;
+      }
       const std::vector<int32_t> written = answers[i].written();
       samples.back().ids.insert(samples.back().ids.end(), written.begin(), written.end());
       samples.back().supervised.assign(requests[i].prompt.size(), 0);

@@ -5,7 +5,12 @@
 namespace sdft::serve {
 
 namespace {
-std::string text_of(const Tokenizer& tokenizer, int32_t id) { return tokenizer.decode({id}, false); }
+// As it reads behind another one: the first of a text may lose its space.
+std::string text_of(const Tokenizer& tokenizer, int32_t id) {
+  const std::string first = tokenizer.decode({id}, false), both = tokenizer.decode({id, id}, false);
+  return both.size() >= first.size() && both.compare(0, first.size(), first) == 0 ? both.substr(first.size())
+                                                                                  : first;
+}
 
 Json scored(const Tokenizer& tokenizer, int32_t id, float log_prob) {
   const std::string text = text_of(tokenizer, id);

@@ -118,7 +118,10 @@ void read_common(Fields& fields, Ask* ask) {
   ask->stream = fields.truth("stream");
   if (const Json options = fields.take("stream_options"); !options.is_null()) {
     if (!options.is_object()) fail("stream_options", "expected an object, found " + describe(options));
-    ask->include_usage = options.value("include_usage", false);
+    Fields of_stream(options);
+    ask->include_usage = of_stream.truth("include_usage");
+    of_stream.truth("include_obfuscation");
+    of_stream.finish();
   }
   const std::string penalty = "is not supported, repetition_penalty is";
   fields.only("presence_penalty", {0, 0.0}, penalty);
@@ -178,6 +181,7 @@ Ask read_chat(const Json& body) {
   if (top && !scored) fail("top_logprobs", "needs logprobs: true");
   if (scored) ask.top_logprobs = top.value_or(0);
   fields.only("response_format", {Json{{"type", "text"}}}, "only {\"type\": \"text\"} is supported");
+  const Json choice = fields.take("tool_choice");
   fields.only("tool_choice", {"auto", "none"}, "only auto and none are supported");
   ask.chat_template_kwargs = fields.take("chat_template_kwargs");
   if (!ask.chat_template_kwargs.is_null() && !ask.chat_template_kwargs.is_object())
@@ -188,7 +192,8 @@ Ask read_chat(const Json& body) {
   record["messages"] = with_plain_content(std::move(record["messages"]));
   if (record["messages"].back().is_object() && record["messages"].back().value("role", Json()) == "assistant")
     fail("messages", "the last one is the assistant's, which is to be written");
-  if (Json tools = fields.take("tools"); !tools.is_null()) record["tools"] = std::move(tools);
+  if (Json tools = fields.take("tools"); !tools.is_null() && choice != "none")
+    record["tools"] = std::move(tools);
   fields.finish();
   DatasetOptions options;
   options.response_required = false;
@@ -239,7 +244,9 @@ EmbeddingAsk read_embedding(const Json& body) {
   EmbeddingAsk ask;
   ask.model = fields.text("model");
   ask.texts = fields.texts("input", kMostTexts);
+  const Json format = fields.take("encoding_format");
   fields.only("encoding_format", {"float", "base64"}, "only float and base64 are supported");
+  ask.base64 = format == "base64";
   fields.only("dimensions", {}, "is not supported");
   if (ask.texts.empty()) fail("input", "expected a text or a list of texts");
   for (const std::string& text : ask.texts)

@@ -57,6 +57,7 @@ Ask read_completion(const Json& body);
 struct EmbeddingAsk {
   std::string model;
   std::vector<std::string> texts;
+  bool base64 = false;  // the numbers as base64 of little-endian f32
 };
 EmbeddingAsk read_embedding(const Json& body);
 

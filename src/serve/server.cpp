@@ -1,8 +1,10 @@
 #include "serve/server.h"
 
+#include <arpa/inet.h>
 #include <httplib.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <cstring>
@@ -19,8 +21,11 @@ namespace sdft::serve {
 namespace {
 using Clock = std::chrono::steady_clock;
 
+// An address of this machine that no other reaches; 127.x.example is a name, and anybody's.
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+  in_addr address{};
+  if (::inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
+  return host == "localhost" || host == "::1";
 }
 
 // A page of elsewhere whose name was made to mean this machine (DNS rebinding) says that name.
@@ -137,17 +142,23 @@ bool write(httplib::DataSink& sink, const std::string& text) {
 
 // The reply as one object, once it is there: whoever waits for it may go as well, hence piece by piece.
 bool write_whole(Reply& reply, httplib::DataSink& sink) {
-  std::string text;
-  try {
-    reply.take();
-    if (reply.open > 0) return sink.is_writable();
-    text = text_of(reply.whole());
-  } catch (const ApiError& error) {
-    text = text_of(error.body());
-  }
-  if (!write(sink, text)) return false;
+  reply.take();
+  if (reply.open > 0) return sink.is_writable();
+  if (!write(sink, text_of(reply.whole()))) return false;
   sink.done();
   return true;
+}
+
+// What a provider throws would end the program. False: the transfer breaks, and who asked may ask again; the
+// status, 200, has been sent.
+template <typename Provide>
+bool or_broken(const Provide& provide) {
+  try {
+    return provide();
+  } catch (const std::exception& error) {
+    spdlog::warn("an answer was broken off: {}", error.what());
+    return false;
+  }
 }
 
 // Server-sent events of a reply. False: the client has gone.
@@ -213,9 +224,8 @@ struct Server::Impl {
   httplib::Server http;
   int port = 0;
   std::atomic<uint64_t> calls{0};
+  std::atomic<bool> stopped{false};
   std::mutex reading;  // of prompts to be scored, and texts to be embedded: one at a time
-
-  using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
 
   static void answer(httplib::Response& response, const Json& json, int status = 200) {
     response.status = status;
@@ -225,26 +235,53 @@ struct Server::Impl {
     if (error.status == 429) response.set_header("Retry-After", "1");
     answer(response, error.body(), error.status);
   }
-  // What a handler throws becomes an answer.
-  static Handler guarded(const Handler& handler) {
-    return [handler](const httplib::Request& request, httplib::Response& response) {
-      try {
-        handler(request, response);
-      } catch (const ApiError& error) {
-        refuse(response, error);
-      } catch (const Error& error) {
-        refuse(response, ApiError(error.code() == ExitCode::kInternal ? 500 : 400, error.what()));
-      } catch (const std::exception& error) {
-        refuse(response, ApiError(500, error.what()));
-      }
-    };
-  }
-  static Json body_of(const httplib::Request& request) {
+  // Who may not ask is refused, and what a handler throws becomes an answer.
+  void guard(const httplib::Request& request, httplib::Response& response,
+             const std::function<void()>& handle) const {
     try {
-      return parse_json(request.body, "body");
+      if (options.key.empty() && !is_addressed_here(request))
+        throw ApiError(403, "without a key this server answers to names of this machine alone");
+      if (!options.key.empty() && !equal(request.get_header_value("Authorization"), "Bearer " + options.key))
+        throw ApiError(401, "this server asks for its key as a bearer token");
+      handle();
+    } catch (const ApiError& error) {
+      refuse(response, error);
     } catch (const Error& error) {
-      throw ApiError(400, error.what());
+      refuse(response, ApiError(error.code() == ExitCode::kInternal ? 500 : 400, error.what()));
+    } catch (const std::exception& error) {
+      refuse(response, ApiError(500, error.what()));
     }
+  }
+  void get(const std::string& path, const std::function<void(httplib::Response&)>& handle) {
+    http.Get(path, [this, handle](const httplib::Request& request, httplib::Response& response) {
+      guard(request, response, [&] { handle(response); });
+    });
+  }
+  // The body is read to its end whoever asks: what stayed of it would be taken for the next request. Its
+  // limit is that of what it unpacks to.
+  void post(const std::string& path, const std::function<void(const Json&, httplib::Response&)>& handle) {
+    http.Post(path, [this, handle](const httplib::Request& request, httplib::Response& response,
+                                   const httplib::ContentReader& read) {
+      constexpr size_t kDrained = size_t{1} << 30;
+      std::string body;
+      size_t size = 0;
+      const bool whole = read([&](const char* data, size_t count) {
+        size += count;
+        if (size <= options.most_body) body.append(data, count);
+        return size <= kDrained;
+      });
+      guard(request, response, [&] {
+        if (size > options.most_body || response.status == 413) throw ApiError(413, "the body is too large");
+        if (!whole) throw ApiError(400, "the body could not be read");
+        Json json;
+        try {
+          json = parse_json(body, "body");
+        } catch (const Error& error) {
+          throw ApiError(400, error.what());
+        }
+        handle(json, response);
+      });
+    });
   }
 
   std::vector<std::vector<int32_t>> prompts_of(const Ask& ask) const {
@@ -252,6 +289,7 @@ struct Server::Impl {
     if (!ask.token_ids.empty()) return ask.token_ids;
     std::vector<std::vector<int32_t>> prompts;
     if (ask.chat) {
+      service.require_chat();
       Formatter formatter = bundle.formatter;
       if (!ask.chat_template_kwargs.is_null()) formatter.render.extra.update(ask.chat_template_kwargs);
       prompts.push_back(prompt_ids(formatter, find_prompt_template("chat"), ask.conversation));
@@ -282,16 +320,19 @@ struct Server::Impl {
     reply->model = ask.model.empty() ? service.models().front() : ask.model;
     reply->last = Clock::now() +
                   std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
+    const std::vector<std::vector<int32_t>> prompts = prompts_of(ask);
+    service.require_room(static_cast<int64_t>(prompts.size()) * ask.n);
     std::vector<Service::Asked> asked;
-    for (const std::vector<int32_t>& prompt : prompts_of(ask)) {
+    for (const std::vector<int32_t>& prompt : prompts) {
       reply->prompt_tokens += static_cast<int64_t>(prompt.size());
       RequestOptions how = service.options_for(ask.wishes, ask.model, prompt.size());
       how.top_logprobs = ask.top_logprobs;
       if (!asked.empty()) how.seed = asked.front().options.seed;
+      Choice choice{AnswerText(service.bundle().tokenizer, ask.wishes.stop), ""};
+      if (ask.echo) echo(ask, prompt, &choice);
       for (int64_t k = 0; k < ask.n; ++k) {
         asked.push_back({{"choice " + std::to_string(k), prompt}, how});
-        reply->choices.push_back({AnswerText(service.bundle().tokenizer, ask.wishes.stop), ""});
-        if (ask.echo) echo(ask, prompt, &reply->choices.back());
+        reply->choices.push_back(choice);
       }
     }
     reply->tokenizer = &service.bundle().tokenizer;
@@ -307,15 +348,17 @@ struct Server::Impl {
     if (stream) {
       response.set_header("Cache-Control", "no-cache");
       auto events = std::make_shared<Events>(reply);
-      response.set_chunked_content_provider(
-          "text/event-stream", [events](size_t, httplib::DataSink& sink) { return events->next(sink); });
+      response.set_chunked_content_provider("text/event-stream", [events](size_t, httplib::DataSink& sink) {
+        return or_broken([&] { return events->next(sink); });
+      });
       return;
     }
-    response.set_chunked_content_provider(
-        "application/json", [reply](size_t, httplib::DataSink& sink) { return write_whole(*reply, sink); });
+    response.set_chunked_content_provider("application/json", [reply](size_t, httplib::DataSink& sink) {
+      return or_broken([&] { return write_whole(*reply, sink); });
+    });
   }
 
-  void embed(const EmbeddingAsk& ask, bool as_base64, httplib::Response& response) {
+  void embed(const EmbeddingAsk& ask, httplib::Response& response) {
     const ModelView model = service.model(ask.model);
     std::lock_guard<std::mutex> lock(reading);
     const Tensor vectors =
@@ -324,10 +367,10 @@ struct Server::Impl {
     const int64_t width = vectors.size(1);
     for (int64_t i = 0; i < vectors.size(0); ++i) {
       const float* row = vectors.data_ptr<float>() + i * width;
-      data.push_back(
-          {{"object", "embedding"},
-           {"index", i},
-           {"embedding", as_base64 ? Json(base64(row, width)) : Json(std::vector<float>(row, row + width))}});
+      data.push_back({{"object", "embedding"},
+                      {"index", i},
+                      {"embedding",
+                       ask.base64 ? Json(base64(row, width)) : Json(std::vector<float>(row, row + width))}});
     }
     int64_t tokens = 0;
     for (const std::string& text : ask.texts)
@@ -364,28 +407,6 @@ struct Server::Impl {
     http.Get("/health", [](const httplib::Request&, httplib::Response& response) {
       answer(response, {{"status", "ok"}});
     });
-    http.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(metrics(), "text/plain; version=0.0.4");
-    });
-    http.Get("/v1/models", [this](const httplib::Request&, httplib::Response& response) {
-      Json data = Json::array();
-      for (const std::string& name : service.models())
-        data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "sdft.cpp"}});
-      answer(response, {{"object", "list"}, {"data", std::move(data)}});
-    });
-    http.Post("/v1/chat/completions",
-              guarded([this](const httplib::Request& request, httplib::Response& response) {
-                complete(read_chat(body_of(request)), response);
-              }));
-    http.Post("/v1/completions",
-              guarded([this](const httplib::Request& request, httplib::Response& response) {
-                complete(read_completion(body_of(request)), response);
-              }));
-    http.Post("/v1/embeddings", guarded([this](const httplib::Request& request, httplib::Response& response) {
-                const Json body = body_of(request);
-                const EmbeddingAsk ask = read_embedding(body);
-                embed(ask, body.value("encoding_format", Json()) == "base64", response);
-              }));
     http.Get("/", [this](const httplib::Request&, httplib::Response& response) {
       // All that the page needs is in it, or here.
       response.set_header(
@@ -394,18 +415,22 @@ struct Server::Impl {
           "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
       response.set_content(options.page, "text/html; charset=utf-8");
     });
-    http.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      const bool open = request.path == "/" || request.path == "/health";
-      std::optional<ApiError> error;
-      if (options.key.empty() && !is_addressed_here(request))
-        error.emplace(403, "without a key this server answers to names of this machine alone");
-      else if (!open && !options.key.empty() &&
-               !equal(request.get_header_value("Authorization"), "Bearer " + options.key))
-        error.emplace(401, "this server asks for its key as a bearer token");
-      if (!error) return httplib::Server::HandlerResponse::Unhandled;
-      refuse(response, *error);
-      return httplib::Server::HandlerResponse::Handled;
+    get("/metrics", [this](httplib::Response& response) {
+      response.set_content(metrics(), "text/plain; version=0.0.4");
     });
+    get("/v1/models", [this](httplib::Response& response) {
+      Json data = Json::array();
+      for (const std::string& name : service.models())
+        data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "sdft.cpp"}});
+      answer(response, {{"object", "list"}, {"data", std::move(data)}});
+    });
+    post("/v1/chat/completions",
+         [this](const Json& body, httplib::Response& response) { complete(read_chat(body), response); });
+    post("/v1/completions", [this](const Json& body, httplib::Response& response) {
+      complete(read_completion(body), response);
+    });
+    post("/v1/embeddings",
+         [this](const Json& body, httplib::Response& response) { embed(read_embedding(body), response); });
     http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
       if (!response.body.empty()) return;
       const std::string what = response.status == 404
@@ -452,7 +477,14 @@ Server::Server(Service& service, const ServerOptions& options)
 Server::~Server() = default;
 
 int Server::port() const { return impl_->port; }
-void Server::run() { impl_->http.listen_after_bind(); }
-void Server::stop() { impl_->http.stop(); }
+void Server::run() {
+  if (!impl_->http.listen_after_bind() && !impl_->stopped)
+    throw Error(ExitCode::kDevice,
+                std::string("the server cannot take connections any more: ") + std::strerror(errno));
+}
+void Server::stop() {
+  impl_->stopped = true;
+  impl_->http.stop();
+}
 
 }  // namespace sdft::serve

@@ -8,6 +8,10 @@
 
 namespace sdft::serve {
 
+namespace {
+constexpr int64_t kTypicalTokens = 2048;  // of a prompt with its answer: by these slots are counted
+}
+
 void Mailbox::put(Event event) {
   std::lock_guard<std::mutex> lock(mutex_);
   events_.push_back(std::move(event));
@@ -34,6 +38,15 @@ Service::Service(const ModelBundle& bundle, const std::map<std::string, Adapter>
                  const ServiceOptions& options)
     : bundle_(bundle), adapters_(adapters), options_(options) {
   models_.push_back("seed");
+  std::filesystem::path dir = bundle.dir.lexically_normal();
+  if (!dir.has_filename()) dir = dir.parent_path();  // a slash at the end
+  folder_ = dir.filename().string();
+  try {
+    require_chat_template(bundle, "chat", "ask for completions");
+  } catch (const Error& error) {
+    chat_fault_ = error.what();
+  }
+  if (options_.batch_size == 0) options_.batch_size = useful_batch_size(bundle.model, kTypicalTokens);
   for (const auto& [name, adapter] : adapters) models_.push_back(name);
   thread_ = std::thread([this] { work(); });
 }
@@ -49,8 +62,9 @@ Service::~Service() {
 }
 
 ModelView Service::model(const std::string& name) const {
-  if (name.empty() || name == models_.front() || name == bundle_.dir.filename()) return bundle_.base();
   const auto found = adapters_.find(name);
+  if (found == adapters_.end() && (name.empty() || name == models_.front() || name == folder_))
+    return bundle_.base();
   if (found == adapters_.end())
     throw ApiError(404, "the model '" + name.substr(0, 200) + "' is not served; there are " + joined(models_),
                    "model", "model_not_found");
@@ -107,16 +121,59 @@ void Service::work() {
   open_.clear();
 }
 
-std::unique_ptr<Service::Call> Service::begin(std::vector<Asked> asked) {
+void Service::check_room(int64_t requests) {
+  if (requests > options_.most_waiting)
+    throw ApiError(400, "asks for " + std::to_string(requests) +
+                            " answers at once, of which this server takes " +
+                            std::to_string(options_.most_waiting));
+  if (figures_.open + requests <= options_.most_waiting) return;
+  figures_.refused++;
+  throw ApiError(429, "too many requests wait already; ask again later");
+}
+
+void Service::require_room(int64_t requests) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  check_room(requests);
+}
+
+void Service::require_chat() const {
+  if (!chat_fault_.empty()) throw ApiError(400, chat_fault_, "messages");
+}
+
+// For the answer in this place of a call.
+RequestCallbacks Service::callbacks_for(const std::shared_ptr<Mailbox>& mailbox, size_t place, bool scored) {
+  RequestCallbacks callbacks;
+  const auto score = std::make_shared<std::optional<TokenScore>>();  // of the token that comes next
+  if (scored) callbacks.on_score = [score](const TokenScore& newest) { *score = newest; };
   const auto began = std::chrono::steady_clock::now();
+  callbacks.on_token = [this, mailbox, score, place, began, first = true](int32_t token) mutable {
+    if (first) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      figures_.first_token_seconds +=
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+      figures_.first_tokens++;
+      first = false;
+    }
+    mailbox->put({place, token, std::move(*score)});
+    return true;
+  };
+  callbacks.on_done = [this, mailbox, place](const Completion& completion) {
+    mailbox->put({place, 0, std::nullopt, completion});
+    std::lock_guard<std::mutex> lock(mutex_);
+    open_.erase(completion.index);
+    figures_.open--;
+    figures_.cancelled += completion.finish == FinishReason::kCancelled;
+    figures_.new_tokens += static_cast<int64_t>(completion.ids.size());
+  };
+  return callbacks;
+}
+
+std::unique_ptr<Service::Call> Service::begin(std::vector<Asked> asked) {
   auto mailbox = std::make_shared<Mailbox>();
   std::vector<size_t> numbers;
   std::lock_guard<std::mutex> lock(mutex_);
   if (ending_) throw ApiError(503, "the server is ending");
-  if (figures_.open + static_cast<int64_t>(asked.size()) > options_.most_waiting) {
-    figures_.refused++;
-    throw ApiError(429, "too many requests wait already; ask again later");
-  }
+  check_room(static_cast<int64_t>(asked.size()));
   if (!engine_) {
     EngineOptions engine;
     engine.batch_size = options_.batch_size;
@@ -127,32 +184,9 @@ std::unique_ptr<Service::Call> Service::begin(std::vector<Asked> asked) {
   }
   for (size_t i = 0; i < asked.size(); ++i) {
     const auto tokens = static_cast<int64_t>(asked[i].request.prompt.size());
-    RequestCallbacks callbacks;
-    const auto score = std::make_shared<std::optional<TokenScore>>();  // of the token that comes next
-    if (asked[i].options.top_logprobs >= 0)
-      callbacks.on_score = [score](const TokenScore& newest) { *score = newest; };
-    callbacks.on_token = [this, mailbox, score, i, began, first = true](int32_t token) mutable {
-      if (first) {
-        std::lock_guard<std::mutex> own(mutex_);
-        figures_.first_token_seconds +=
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-        figures_.first_tokens++;
-        first = false;
-      }
-      mailbox->put({i, token, std::move(*score)});
-      return true;
-    };
-    callbacks.on_done = [this, mailbox, i](const Completion& completion) {
-      mailbox->put({i, 0, std::nullopt, completion});
-      std::lock_guard<std::mutex> own(mutex_);
-      open_.erase(completion.index);
-      figures_.open--;
-      figures_.cancelled += completion.finish == FinishReason::kCancelled;
-      figures_.new_tokens += static_cast<int64_t>(completion.ids.size());
-    };
     try {
-      const size_t number =
-          engine_->submit(std::move(asked[i].request), asked[i].options, std::move(callbacks));
+      const size_t number = engine_->submit(std::move(asked[i].request), asked[i].options,
+                                            callbacks_for(mailbox, i, asked[i].options.top_logprobs >= 0));
       numbers.push_back(number);
       open_[number] = mailbox;
     } catch (const Error& error) {  // options or tokens that the engine refuses
@@ -168,13 +202,16 @@ std::unique_ptr<Service::Call> Service::begin(std::vector<Asked> asked) {
   return std::make_unique<Call>(*this, std::move(numbers), std::move(mailbox));
 }
 
-void Service::cancel(const std::vector<size_t>& requests) {
+// A later engine may have given the same numbers to others.
+void Service::cancel(const std::vector<size_t>& requests, const std::shared_ptr<Mailbox>& mailbox) {
   std::lock_guard<std::mutex> lock(mutex_);
-  for (const size_t number : requests)
-    if (engine_ && open_.count(number)) engine_->cancel(number);
+  for (const size_t number : requests) {
+    const auto found = open_.find(number);
+    if (engine_ && found != open_.end() && found->second.lock() == mailbox) engine_->cancel(number);
+  }
 }
 
-Service::Call::~Call() { service_.cancel(requests_); }
+Service::Call::~Call() { service_.cancel(requests_, mailbox_); }
 
 Figures Service::figures() const {
   std::lock_guard<std::mutex> lock(mutex_);

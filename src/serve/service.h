@@ -55,13 +55,18 @@ struct Figures {
 
 class Service {
  public:
-  // The weights must be loaded; the bundle must outlive it. adapters: by the names they are asked for, beside
-  // "seed" or what the bundle's own adapter makes of it. Begins its thread.
+  // The weights must be loaded; bundle and adapters must outlive it. adapters: by the names they are asked
+  // for, beside "seed", the weights without any. Begins its thread.
   Service(const ModelBundle& bundle, const std::map<std::string, Adapter>& adapters,
           const ServiceOptions& options);
   ~Service();  // ends what is under way
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
+
+  // ApiError (429) where so many requests more would wait, (400) where they always will.
+  void require_room(int64_t requests);
+  // ApiError (400) where the model has no chat template that can be used.
+  void require_chat() const;
 
   const std::vector<std::string>& models() const { return models_; }
   const ModelBundle& bundle() const { return bundle_; }
@@ -99,12 +104,15 @@ class Service {
 
  private:
   void work();
-  void cancel(const std::vector<size_t>& requests);
+  void check_room(int64_t requests);  // the caller holds the mutex
+  RequestCallbacks callbacks_for(const std::shared_ptr<Mailbox>& mailbox, size_t place, bool scored);
+  void cancel(const std::vector<size_t>& requests, const std::shared_ptr<Mailbox>& mailbox);
 
   const ModelBundle& bundle_;
   const std::map<std::string, Adapter>& adapters_;
-  const ServiceOptions options_;
+  ServiceOptions options_;
   std::vector<std::string> models_;
+  std::string folder_, chat_fault_;
 
   mutable std::mutex mutex_;  // for all below
   std::condition_variable changed_;

@@ -312,6 +312,9 @@ class TaskReader {
       task_.metrics = default_metrics(task_.output);
     }
     for (const Json& entry : filters) task_.filters.push_back(read_filters(entry, file_.string()));
+    if (task_.output == OutputType::kDivergence && (!task_.filters.empty() || task_.repeats > 1))
+      fail_input(file_.string(), "output_type divergence compares one answer as it is",
+                 "leave out filter_list and repeats");
     if (task_.filters.empty()) task_.filters.emplace_back();
   }
 

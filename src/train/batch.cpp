@@ -32,9 +32,20 @@ std::vector<std::vector<const Sample*>> divide(const std::vector<const Sample*>&
 // What of a few tokens' beginning would be saved is lost to what comes with it.
 constexpr int64_t kFewestShared = 8;
 
-int64_t shared_beginning(const std::vector<std::vector<int32_t>>& sequences, Beginnings beginnings) {
-  if (beginnings == Beginnings::kApart || sequences.size() < 2) return 0;
-  const int64_t shared = shared_tokens(sequences);
+// Of the samples' own sequences, or of what their teachers read. Never of learned tokens: answers that are
+// not written yet (pass_shapes) would all seem the same.
+int64_t shared_beginning(const std::vector<const Sample*>& samples, bool of_teachers, Beginnings beginnings) {
+  std::vector<std::vector<int32_t>> prompts;
+  for (const Sample* sample : samples) {
+    const std::vector<int32_t>& ids = of_teachers ? sample->teacher_ids : sample->ids;
+    if (ids.empty()) continue;
+    const auto learned = std::find(sample->supervised.begin(), sample->supervised.end(), uint8_t{1});
+    const auto answer = static_cast<size_t>(sample->supervised.end() - learned);
+    const size_t prompt = std::min(ids.size() - 1, ids.size() - std::min(ids.size(), answer));
+    prompts.emplace_back(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(prompt) + 1);
+  }
+  if (beginnings == Beginnings::kApart || prompts.size() < 2) return 0;
+  const int64_t shared = shared_tokens(prompts);
   return shared < kFewestShared ? 0 : shared;
 }
 
@@ -46,8 +57,8 @@ MicroBatch packed(const std::vector<const Sample*>& samples, double unit, double
     sequences.push_back(sample->ids);
     if (!sample->teacher_ids.empty()) teacher_sequences.push_back(sample->teacher_ids);
   }
-  const PackedTokens tokens = pack(sequences, device, shared_beginning(sequences, beginnings)),
-                     shown = pack(teacher_sequences, device, shared_beginning(teacher_sequences, beginnings));
+  const PackedTokens tokens = pack(sequences, device, shared_beginning(samples, false, beginnings)),
+                     shown = pack(teacher_sequences, device, shared_beginning(samples, true, beginnings));
   std::vector<int64_t> rows, targets, teacher_rows;
   std::vector<float> weights, rollout;
   size_t teacher = 0;
@@ -135,11 +146,10 @@ std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, in
                                    Beginnings beginnings) {
   std::vector<PassShape> shapes;
   for (const auto& part : divide(samples, max_tokens)) {
-    std::vector<std::vector<int32_t>> sequences;
-    for (const Sample* sample : part) sequences.push_back(sample->ids);
-    const int64_t shared = shared_beginning(sequences, beginnings);
-    PassShape shape{shared, 0, shapes.empty()};
+    const int64_t shared = shared_beginning(part, false, beginnings);
+    PassShape shape{shared, 0, shapes.empty(), shared};
     for (const Sample* sample : part) {
+      shape.seen += static_cast<int64_t>(sample->ids.size());
       shape.tokens += static_cast<int64_t>(sample->ids.size()) - shared;
       shape.targets += supervised_tokens(*sample);
     }

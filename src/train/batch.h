@@ -41,6 +41,8 @@ std::vector<MicroBatch> micro_batches(const std::vector<const Sample*>& samples,
 struct PassShape {
   int64_t tokens, targets;
   bool first;  // of its step: no gradients are there yet
+  // Rows of keys and values as attention reads them: what is shared stands before each sample. 0: tokens.
+  int64_t seen = 0;
 };
 std::vector<PassShape> pass_shapes(const std::vector<const Sample*>& samples, int64_t max_tokens,
                                    Beginnings beginnings = Beginnings::kApart);

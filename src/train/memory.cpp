@@ -19,8 +19,8 @@ struct Value {
 // The forward pass of model.cpp, of shapes alone: which of its tensors are kept for gradients.
 class ForwardShape {
  public:
-  ForwardShape(const TrainingShape& shape, double dropout)
-      : model_(shape.model), adapter_(shape.adapter), dropout_(dropout) {}
+  ForwardShape(const TrainingShape& shape, double dropout, const PassShape& pass)
+      : model_(shape.model), adapter_(shape.adapter), dropout_(dropout), pass_(pass) {}
 
   // What embedding and layer keep; a layer's output is not yet kept by anybody. `wanted`: rows of it.
   Value embedding(int64_t rows) {
@@ -60,6 +60,7 @@ class ForwardShape {
   const Model& model_;
   const Adapter* adapter_;
   const double dropout_;
+  const PassShape pass_;
   std::vector<Memory> values_;
   int64_t extra_ = 0;
 
@@ -101,7 +102,11 @@ class ForwardShape {
     if (layer.config.rope >= 0) q = part(q, q_width), k = part(k, kv_width);
     const Value mixed = made(x.rows, q_width, q.grad || k.grad || v.grad);
     if (mixed.grad) {
-      for (const Value& value : {q, k, v, mixed}) keep(value);
+      if (pass_.seen > pass_.tokens)
+        extra_ += 2 * pass_.seen * kv_width * kFloat;  // with what is shared before each sample
+      else
+        keep(k), keep(v);
+      keep(q), keep(mixed);
       extra_ += x.rows * c.num_attention_heads * kFloat;
     }
     return sum(some(residual, wanted), norm(apply(layer.o, some(mixed, wanted)), layer.attention_out_norm));
@@ -148,7 +153,7 @@ std::vector<Activations> activations(const TrainingShape& shape, const TrainOpti
                                      const PassShape& pass, bool recompute) {
   const int64_t tokens = pass.tokens;
   const double dropout = shape.adapter ? options.lora.dropout : 0;
-  ForwardShape all(shape, dropout);
+  ForwardShape all(shape, dropout, pass);
   Value x = all.embedding(tokens);
   int64_t largest = 0, of_last = 0;
   for (const Layer& layer : shape.model.layers) {
@@ -157,7 +162,7 @@ std::vector<Activations> activations(const TrainingShape& shape, const TrainOpti
       x = all.layer(layer, x, wanted);
       continue;
     }
-    ForwardShape alone(shape, dropout);
+    ForwardShape alone(shape, dropout, pass);
     Value own = alone.embedding(tokens);
     own.grad = x.grad;
     const bool grad = alone.layer(layer, own, wanted).grad;
@@ -258,7 +263,7 @@ std::vector<PassShape> largest(std::vector<PassShape> passes) {
   });
   std::vector<PassShape> kept;
   auto covers = [](const PassShape& a, const PassShape& b) {
-    return a.tokens >= b.tokens && a.targets >= b.targets && a.first <= b.first;
+    return a.tokens >= b.tokens && a.targets >= b.targets && a.first <= b.first && a.seen >= b.seen;
   };
   for (const PassShape& pass : passes)
     if (std::none_of(kept.begin(), kept.end(), [&](const PassShape& k) { return covers(k, pass); }))

@@ -329,11 +329,21 @@ TEST(Serve, ClientsThatGoOrStallHarmNobody) {
 
 TEST(Serve, TooManyAreToldSo) {
   Served server({"--model", kMini.string(), "--max_waiting", "2"});
-  EXPECT_EQ(
-      server.post("/v1/completions", {{"prompt", {"a", "b", "c"}}, {"max_tokens", 2}}, 429)["error"]["type"],
-      "rate_limit_error");
+  const Json three = {{"prompt", {"a", "b", "c"}}, {"max_tokens", 2}};
+  EXPECT_EQ(server.post("/v1/completions", three, 400)["error"]["type"], "invalid_request_error");  // ever
   EXPECT_EQ(server.post("/v1/completions", {{"prompt", {"a", "b"}}, {"max_tokens", 2}})["choices"].size(),
             2u);
+  const Socket busy(server.port());
+  ASSERT_TRUE(busy.send(request_text({{"messages", {{{"role", "user"}, {"content", "Tell me a long story"}}}},
+                                      {"temperature", 1.5},
+                                      {"repetition_penalty", 1.5},
+                                      {"n", 2},
+                                      {"stream", true}})));
+  EXPECT_THAT(busy.receive(200), HasSubstr("200 OK"));
+  const Json one = {{"prompt", "a"}, {"max_tokens", 2}};
+  if (server.figure("requests_open") == 2) {  // unless both have ended by now
+    EXPECT_EQ(server.post("/v1/completions", one, 429)["error"]["type"], "rate_limit_error");
+  }
 }
 
 TEST(Serve, OthersNeedAKey) {
@@ -353,8 +363,42 @@ TEST(Serve, OthersNeedAKey) {
 TEST(Serve, NamesOfElsewhereAreNotAnswered) {
   Served server({"--model", kMini.string()});
   EXPECT_EQ(server.client().Get("/v1/models", {{"Host", "evil.example"}})->status, 403);
+  EXPECT_EQ(server.client().Get("/v1/models", {{"Host", "127.evil.example"}})->status, 403);
   EXPECT_EQ(server.client().Get("/v1/models", {{"Host", "localhost:80"}})->status, 200);
   EXPECT_EQ(server.client().Get("/v1/models", {{"Host", "[::1]:80"}})->status, 200);
+}
+
+// What stays unread of a refused body would be the next request, and get past the refusal.
+TEST(Serve, ARefusedBodyIsNoRequest) {
+  Served server({"--model", kMini.string()});
+  const std::string inner = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const Socket socket(server.port());
+  ASSERT_TRUE(socket.send("POST /v1/chat/completions HTTP/1.1\r\nHost: evil.example\r\nContent-Length: " +
+                          std::to_string(inner.size()) + "\r\n\r\n" + inner));
+  const std::string reply = socket.receive(100000);  // until the connection is idle for too long
+  EXPECT_THAT(reply, HasSubstr("403"));
+  EXPECT_EQ(reply.find("owned_by"), std::string::npos) << reply;
+}
+
+TEST(Serve, LimitsAreOfWhatABodyUnpacksTo) {
+  Served server({"--model", kMini.string()});
+  httplib::Client client = server.client();
+  client.set_compress(true);  // 9 MB of the same letter, packed
+  EXPECT_EQ(client.Post("/v1/completions", std::string(9 << 20, ' ') + "{}", "application/json")->status,
+            413);
+  const auto chunked = server.client().Post(
+      "/v1/completions",
+      [](size_t offset, httplib::DataSink& sink) {
+        const std::string some(1 << 20, ' ');
+        if (offset < (size_t{9} << 20)) return sink.write(some.data(), some.size());
+        sink.done();
+        return true;
+      },
+      "application/json");
+  ASSERT_TRUE(chunked);
+  EXPECT_EQ(chunked->status, 413);
+  EXPECT_EQ(client.Post("/v1/completions", R"({"prompt": "a", "max_tokens": 1})", "application/json")->status,
+            200);
 }
 
 TEST(Serve, ThePageNeedsNothingFromElsewhere) {

