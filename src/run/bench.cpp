@@ -249,7 +249,7 @@ Measurement Bench::training() {
 // What the machine allows at least: products go backwards through weights of few bits in bf16.
 void hold_against(const MachinePeaks& machine, const std::string& type, Measurement& m) {
   const ArithmeticPeaks& all = machine.all_threads;
-  const double bf16 = all.bf16 > 0 ? all.bf16 : all.f32;
+  const double bf16 = std::max(all.bf16, all.f32);  // whose products go by whichever is faster
   const double forward = type == "f32" ? all.f32 : type == "bf16" ? bf16 : all.int8;
   const double compute = m.forward / forward + m.backward / (type == "f32" ? all.f32 : bf16);
   const double memory = m.bytes / machine.read_bytes;
