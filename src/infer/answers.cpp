@@ -80,8 +80,7 @@ std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models
 }
 
 std::vector<Completion> completions_of(ModelView model, const std::vector<Request>& requests,
-                                       const GenerateOptions& options, AnswerCache& cache,
-                                       const AnswerProgress& on_progress) {
+                                       const GenerateOptions& options, AnswerCache& cache) {
   std::vector<Completion> all(requests.size());
   std::vector<Request> open;
   std::vector<size_t> places;
@@ -93,15 +92,9 @@ std::vector<Completion> completions_of(ModelView model, const std::vector<Reques
       places.push_back(i);
     }
   }
-  size_t done = requests.size() - open.size();
-  GenerateOptions watched = options;
-  watched.on_step = [&](const GenerateProgress& now) {
-    if (on_progress) on_progress(standing_of(done, now));
-  };
-  generate(model, open, watched, [&](const Completion& completion) {
+  generate(model, open, options, [&](const Completion& completion) {
     cache.add(open[completion.index], options, completion);
     all[places[completion.index]] = completion;
-    ++done;
   });
   return all;
 }

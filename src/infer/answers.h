@@ -46,9 +46,8 @@ std::vector<std::vector<Answer>> answer_all(const std::vector<Answering>& models
                                             const GenerateOptions& options,
                                             const AnswerProgress& on_progress);
 
-// The completions themselves, in the order of the requests; on_progress as above.
+// The completions themselves, in the order of the requests.
 std::vector<Completion> completions_of(ModelView model, const std::vector<Request>& requests,
-                                       const GenerateOptions& options, AnswerCache& cache,
-                                       const AnswerProgress& on_progress);
+                                       const GenerateOptions& options, AnswerCache& cache);
 
 }  // namespace sdft

@@ -31,8 +31,8 @@ struct RequestOptions {
   std::vector<int32_t> stop_ids;  // as generate_options() gives them; none: only a limit ends an answer
   Constraints constraints;
   uint64_t seed = 0;
-  int64_t top_logprobs =
-      -1;  // so many of the likeliest tokens are scored beside each (on_score); -1: none is
+  // So many of the likeliest tokens are scored beside each (on_score); -1: none is, and no token either.
+  int64_t top_logprobs = -1;
   const Adapter* adapter = nullptr;  // not owned; null: the weights as they are
 };
 // What makes no sense whatever the model, each value with its name: the one check of sampling options and

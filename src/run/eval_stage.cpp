@@ -288,7 +288,7 @@ void measure_divergences(const Evaluation& e, AnswerCache& said_by_seed) {
         requests.push_back({items[i].id, question_ids(e.run.bundle, items[i].questions.front(),
                                                       template_of(e.settings, e.set.tasks[t]))});
     const std::vector<Completion> answers =
-        completions_of(e.run.seed_model(), requests, options_of(e, e.set.tasks[t]), said_by_seed, {});
+        completions_of(e.run.seed_model(), requests, options_of(e, e.set.tasks[t]), said_by_seed);
     for (size_t i = 0; i < answers.size(); ++i) {
       of_seed.push_back({answer_of(e.run.bundle.tokenizer, answers[i]), {0, 1}});
       samples.push_back({answers[i].id, requests[i].prompt, {}, {}, {}});
