@@ -112,11 +112,11 @@ SDFT_INLINE void wide_block(const float* a, int64_t lda, int64_t rows, const W* 
   while (i < rows) step(std::integral_constant<int, 1>());
 }
 
-// In chunks of k, as linear_dot. Few rows meet W as it lies; for many it is widened first, some columns and
-// rows at a time so that both stay in the second-level cache.
+// In chunks of k, as linear_dot. Few rows meet W as it lies; for more of them four rows of W at a time are
+// widened first, into the first-level cache.
 void linear_wide(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin, int64_t end,
                  int64_t k, bool add, float* c, int64_t ldc) {
-  constexpr int64_t kDeep = 2 * kChunk, kFewRows = 16;
+  constexpr int64_t kDeep = 2 * kChunk, kFewRows = 12, kWide = 4;
   const int64_t lda = packed_width(k);
   for (int64_t p = 0; p < k; p += kDeep) {
     const float* a = static_cast<const float*>(packed) + p;
@@ -126,12 +126,12 @@ void linear_wide(const void* packed, int64_t rows, const uint16_t* w, int64_t ld
       wide_block(a, lda, rows, w + begin * ldw + p, ldw, end - begin, depth, onto, c + begin, ldc);
       continue;
     }
-    const int64_t tall = std::max<int64_t>(1, 65536 / depth / SDFT_TILE_ROWS) * SDFT_TILE_ROWS,
-                  wide = std::max<int64_t>(4, 32768 / depth / 4 * 4);
-    float* columns = scratch(1, static_cast<size_t>(wide * depth));
+    // Rows that stay in the second-level cache while W goes by.
+    const int64_t tall = std::max<int64_t>(1, 131072 / depth / SDFT_TILE_ROWS) * SDFT_TILE_ROWS;
+    float* columns = scratch(1, static_cast<size_t>(kWide * depth));
     for (int64_t i = 0; i < rows; i += tall)
-      for (int64_t j = begin; j < end; j += wide) {
-        const int64_t count = std::min(wide, end - j);
+      for (int64_t j = begin; j < end; j += kWide) {
+        const int64_t count = std::min(kWide, end - j);
         for (int64_t l = 0; l < count; ++l) widen_steps(w + (j + l) * ldw + p, part, columns + l * depth);
         wide_block(a + i * lda, lda, std::min(tall, rows - i), columns, depth, count, depth, onto,
                    c + i * ldc + j, ldc);
