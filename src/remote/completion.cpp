@@ -14,15 +14,17 @@ Json body_of(const RemoteRequest& request, const RemoteOptions& options) {
     body["messages"] = Json::array();
     for (const RemoteMessage& message : request.messages)
       body["messages"].push_back({{"role", message.role}, {"content", message.content}});
+  } else if (!request.prompt_ids.empty()) {
+    body["prompt"] = request.prompt_ids;
   } else {
     body["prompt"] = request.prompt;
   }
   body["temperature"] = options.temperature;
   body["top_p"] = options.top_p;
-  body["max_tokens"] = options.max_tokens;
+  body["max_tokens"] = request.max_tokens.value_or(options.max_tokens);
   if (options.top_k > 0) body["top_k"] = options.top_k;
   if (!options.stop.empty()) body["stop"] = options.stop;
-  if (options.seed) body["seed"] = *options.seed;
+  if (const auto seed = request.seed ? request.seed : options.seed) body["seed"] = *seed;
   if (options.top_logprobs > 0 && chat) {
     body["logprobs"] = true;
     body["top_logprobs"] = options.top_logprobs;

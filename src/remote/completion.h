@@ -22,6 +22,9 @@ struct RemoteRequest {
   std::string id;
   std::vector<RemoteMessage> messages;  // to /chat/completions, where the server's chat template renders them
   std::string prompt;                   // without messages: to /completions, as it is
+  // In place of a text, its tokens, which vLLM, SGLang and llama.cpp take as they are.
+  std::vector<int32_t> prompt_ids = {};
+  std::optional<int64_t> max_tokens = {}, seed = {};  // in place of the options'
 };
 
 // What the server is asked for. Names and meanings are those of infer's options.

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <optional>
 
 #include "base/file.h"
 #include "base/progress.h"
+#include "run/generation_endpoint.h"
 #include "run/stages.h"
 
 namespace sdft {
@@ -16,7 +18,8 @@ Fingerprint drafts_fingerprint(const RunContext& run, const VariantJob& job, con
   Fingerprint result = model_fingerprint(run, job.writer(run));
   result.emplace_back("prompt template", prompt_identity(prompt));
   add_settings(&result, job.recipe,
-               {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens", "reasoning"});
+               {"prompt_layout", "seed", "top_k", "top_p", "max_new_tokens", "reasoning",
+                "generation_endpoint_model"});
   result.emplace_back("the dataset's examples", job.all->examples_sha256);
   return result;
 }
@@ -43,9 +46,17 @@ DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
   options.probe_samples = recipe.probe_samples;
   options.reasoning = find_reasoning(recipe.reasoning);
   options.generation = run.generation(recipe);
+  options.writer = endpoint_writer(run, recipe);
   options.rewrites_dir = drafts_dir(run, job, recipe.distill_template);
   if (recipe.own_answer_first) options.own_answers_dir = drafts_dir(run, job, recipe.prompt_template);
   return options;
+}
+
+size_t unanswered(const std::vector<DistilledExample>& distilled) {
+  size_t count = 0;
+  for (const DistilledExample& example : distilled)
+    for (const DistilledTurn& turn : example.turns) count += turn.reason == kUnanswered;
+  return count;
 }
 }  // namespace
 
@@ -68,24 +79,32 @@ Fingerprint distill_fingerprint(const RunContext& run, const VariantJob& job) {
 
 void distill_stage(RunContext& run, const VariantJob& job) {
   const fs::path dir = run.dir() / job.distill;
+  reopen_unanswered(dir);
   if (begin_stage(dir, distill_fingerprint(run, job), run.fresh)) return;
   load_weights(run);
   const TrainedModel writer(run, job.writer(run));
   std::optional<Progress> progress;  // one a round
   std::string shown;
-  distill(writer.view, run.bundle.formatter, job.used->dataset, distill_options(run, job), dir,
-          [&](const std::string& round, const Standing& answers, size_t total) {
-            if (round != shown) {
-              progress.reset();
-              progress.emplace(round == "1"
-                                   ? job.distill
-                                   : fmt::format("{}, {}", job.distill,
-                                                 round == "own" ? "own answers" : "candidate " + round),
-                               total, "answers", run.progress);
-              shown = round;
-            }
-            progress->update(answers);
-          });
+  const auto distilled = distill(
+      writer.view, run.bundle.formatter, job.used->dataset, distill_options(run, job), dir,
+      [&](const std::string& round, const Standing& answers, size_t total) {
+        if (round != shown) {
+          progress.reset();
+          progress.emplace(round == "1" ? job.distill
+                                        : fmt::format("{}, {}", job.distill,
+                                                      round == "own" ? "own answers" : "candidate " + round),
+                           total, "answers", run.progress);
+          shown = round;
+        }
+        progress->update(answers);
+      });
+  progress.reset();
+  if (const size_t open = unanswered(distilled); open > 0) {
+    note_unanswered(dir, open);
+    spdlog::warn(
+        "{}: {} rewrites have no answer of {}; their originals are learned, and the same command asks again",
+        job.distill, open, job.recipe.generation_endpoint);
+  }
   end_stage(dir);
 }
 

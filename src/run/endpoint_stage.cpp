@@ -228,8 +228,6 @@ Fingerprint fingerprint_of(const Recipe& recipe, const TaskSettings& settings, c
                                                  : examples_sha256(set.dataset.examples));
   return result;
 }
-
-constexpr const char* kOpen = "unanswered";  // a file: how many prompts are to be asked again
 }  // namespace
 
 std::string api_key() {
@@ -263,13 +261,11 @@ std::string evaluate_endpoint(const Recipe& recipe, const RunOptions& options) {
   for (size_t i = 0; i < sets.size(); ++i) {
     const TaskSettings& settings = recipe.eval[i];
     const fs::path folder = eval_dir(dir, name, settings.name);
-    std::error_code none;
-    if (fs::exists(folder / kOpen, none)) fs::remove(folder / "DONE", none);
+    reopen_unanswered(folder);
     if (begin_stage(folder, fingerprint_of(recipe, settings, sets[i]), options.fresh)) continue;
-    fs::remove(folder / kOpen, none);
     const size_t failed = evaluate({recipe, options, endpoint, settings, sets[i], folder});
     if (failed > 0) {
-      write_file_atomic(folder / kOpen, std::to_string(failed) + "\n");
+      note_unanswered(folder, failed);
       spdlog::warn(
           "{}: {} prompts have no answer of {}; they are in no score, and the same command asks them again",
           settings.name, failed, endpoint.url);

@@ -116,7 +116,8 @@ struct Recipe {
   int64_t eval_max_samples = 0;
   std::string include_path, data_dir = "data";  // of task files: where they and their datasets are
   std::string adapters;                         // models of elsewhere that are evaluated too
-  std::string endpoint, endpoint_model;         // a server's model, evaluated in place of a folder's
+  std::string generation_endpoint, generation_endpoint_model;  // a server that runs the seed, for rewrites
+  std::string endpoint, endpoint_model;  // a server's model, evaluated in place of a folder's
   int64_t endpoint_concurrency = 8;
   std::string embedding_model = "none";  // of the answers' similarity to the seed's
 };

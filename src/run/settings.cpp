@@ -167,6 +167,12 @@ void add_generation(Recipe& r, std::vector<Setting>& list) {
   add("generation_batch_size", &r.generation_batch_size, "answers written at once; 0: chosen")
       .changes(kNoStage)
       .between(0, 65536);
+  add("generation_endpoint", &r.generation_endpoint,
+      "a server with OpenAI's interface that runs the seed model and writes the rewrites: "
+      "http://localhost:8000 (vLLM, "
+      "SGLang, llama.cpp); its key is read from SDFT_API_KEY or OPENAI_API_KEY")
+      .changes(kNoStage);
+  add("generation_endpoint_model", &r.generation_endpoint_model, "the seed's name there");
 }
 
 // Names as in TRL's SDFTConfig where it has them.

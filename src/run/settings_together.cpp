@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/samples.h"
+#include "run/generation_endpoint.h"
 #include "run/variants.h"
 #include "sdft/method.h"
 
@@ -25,6 +26,12 @@ void check_rewriting_settings(const Recipe& r, const std::string& whose, Problem
                     r.num_candidates));
   if (r.candidate_choice == "likeliest" && r.num_candidates == 1)
     add("'candidate_choice': likeliest chooses among several; set num_candidates");
+  if (r.generation_endpoint.empty() != r.generation_endpoint_model.empty())
+    add("'generation_endpoint', 'generation_endpoint_model': one of them is set; a server needs an address "
+        "and the "
+        "seed's name there");
+  else if (!r.generation_endpoint.empty())
+    problems.gather([&] { generation_endpoint_of(r); });
   const std::vector<ChosenCheck> checks = acceptance_checks(r.acceptance, r.answer_check);
   const bool agrees = std::any_of(checks.begin(), checks.end(), [](const ChosenCheck& check) {
     return (check.check->uses & kAnswerCheck) && check.check->name != std::string("none");
@@ -146,8 +153,12 @@ void check_together(const Recipe& recipe, Problems& problems) {
   std::set<std::string> plain;
   bool trained = false;
   for (const Variant& variant : wanted_variants(recipe)) {
-    if (variant.overrides.empty() && !plain.insert(variant.method).second) continue;
     const Recipe own = with_overrides(recipe, variant.overrides);
+    const bool rewritten_by_another = !variant.after.empty() && own.rewriter != "seed";
+    if (rewritten_by_another && find_method(variant.method).rewrites && !own.generation_endpoint.empty())
+      problems.add("variant '" + variant.name + "': is rewritten by what '" + variant.after +
+                   "' trained, and generation_endpoint runs the seed; set rewriter: seed");
+    if (variant.overrides.empty() && !plain.insert(variant.method).second) continue;
     const std::string whose = variant.overrides.empty() ? "" : "variant '" + variant.name + "': ";
     if (find_method(variant.method).rewrites) check_rewriting_settings(own, whose, problems);
     if (find_method(variant.method).on_policy) check_on_policy_settings(own, whose, problems);

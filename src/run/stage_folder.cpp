@@ -10,7 +10,7 @@ namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr const char* kMadeFrom = "made_from.json";
+constexpr const char *kMadeFrom = "made_from.json", *kUnansweredFile = "unanswered";
 constexpr size_t kShown = 8;  // differences in a message
 // Matters when a stage writes its result, and may still change until then.
 constexpr const char* kLate = "save_dtype";
@@ -99,6 +99,15 @@ bool begin_stage(const fs::path& dir, const Fingerprint& now, bool fresh) {
 bool stage_done(const fs::path& dir) {
   std::error_code none;
   return fs::exists(dir / "DONE", none);
+}
+
+void note_unanswered(const fs::path& dir, size_t prompts) {
+  write_file_atomic(dir / kUnansweredFile, std::to_string(prompts) + "\n");
+}
+
+void reopen_unanswered(const fs::path& dir) {
+  std::error_code none;
+  if (fs::remove(dir / kUnansweredFile, none)) fs::remove(dir / "DONE", none);
 }
 
 void end_stage(const fs::path& dir) { write_file_atomic(dir / "DONE", "done\n"); }

@@ -26,6 +26,11 @@ bool begin_stage(const std::filesystem::path& dir, const Fingerprint& now, bool 
 void end_stage(const std::filesystem::path& dir);
 bool stage_done(const std::filesystem::path& dir);
 
+// A stage that ended though a server left some prompts without an answer: the next call opens it again, so
+// that they are asked once more.
+void note_unanswered(const std::filesystem::path& dir, size_t prompts);
+void reopen_unanswered(const std::filesystem::path& dir);
+
 // "DIR was made from something else: ..." with the ways out.
 [[noreturn]] void fail_stage(const std::filesystem::path& dir, const std::vector<std::string>& differences);
 

@@ -18,6 +18,7 @@ inline constexpr const char* kPromptDidNotFit = "prompt_too_long";
 inline constexpr const char* kToolCall = "tool_call";
 // The reason where the token limit came before any answer, within a reasoning trace.
 inline constexpr const char* kNoAnswer = "cut_by_token_limit";
+inline constexpr const char* kUnanswered = "endpoint_failed";  // a server that was to write it did not
 // The reason where the record says that its answer is context only.
 inline constexpr const char* kNotLearned = "not_learned";
 

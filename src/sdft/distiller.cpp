@@ -13,7 +13,6 @@
 #include "data/thinking.h"
 #include "data/turn_end.h"
 #include "data/turns.h"
-#include "sdft/drafts.h"
 #include "sdft/seed_judge.h"
 
 namespace sdft {
@@ -81,7 +80,8 @@ struct Distiller {
                                      round.shows_reference ? work->example.response : std::string())});
     GenerateOptions generation = options.generation;
     generation.sampling.temperature = round.temperature;
-    return draft(model, *formatter.tokenizer, requests, generation, round.file, [&](const Standing& answers) {
+    const Writer writer = options.writer ? options.writer : writer_of(model, *formatter.tokenizer);
+    return draft(writer, requests, generation, round.file, [&](const Standing& answers) {
       if (on_progress) on_progress(round.name, answers, requests.size());
     });
   }
@@ -97,7 +97,9 @@ struct Distiller {
       turn.rewrite = trace_size(answer.text) > 0 ? stripped(answer.text)
                                                  : turn.original.substr(0, trace_size(turn.original)) + bare;
     turn.candidate = round.candidate;
-    if (answer.finish == name_of(FinishReason::kPromptTooLong))
+    if (answer.finish == kFailed)
+      turn.reason = kUnanswered;
+    else if (answer.finish == name_of(FinishReason::kPromptTooLong))
       turn.reason = kPromptDidNotFit;
     else if (bare.empty() && answer.finish != name_of(FinishReason::kStop))
       turn.reason = kNoAnswer;  // nothing but a trace that was cut, which no check may take for the answer

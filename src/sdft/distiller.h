@@ -12,6 +12,7 @@
 #include "infer/generator.h"
 #include "sdft/acceptance.h"
 #include "sdft/distilled.h"
+#include "sdft/drafts.h"
 
 namespace sdft {
 
@@ -37,6 +38,7 @@ struct DistillOptions {
   int64_t probe_samples = 0;
   Reasoning reasoning = Reasoning::kDrop;  // whether a rewrite keeps its trace, and the prompt the original's
   GenerateOptions generation;
+  Writer writer;  // of all that is written; null: the model
   // Where drafts (drafts.h) are kept: those under the distill template, and own answers.
   std::filesystem::path rewrites_dir, own_answers_dir;
 };

@@ -17,12 +17,20 @@ void add_answers(const fs::path& path, std::map<std::string, Answer>* answers) {
 
 void write_answers(const std::map<std::string, Answer>& answers, const fs::path& path) {
   std::string lines;
-  for (const auto& [id, answer] : answers) lines += line_of(answer) + "\n";
+  for (const auto& [id, answer] : answers)
+    if (answer.finish != kFailed) lines += line_of(answer) + "\n";
   write_file_atomic(path, lines);
 }
 }  // namespace
 
-std::vector<Answer> draft(ModelView model, const Tokenizer& tokenizer, const std::vector<Request>& requests,
+Writer writer_of(ModelView model, const Tokenizer& tokenizer) {
+  return [model, &tokenizer](const auto& requests, const auto& options, const auto& part,
+                             const auto& on_answer) {
+    answer_into(model, tokenizer, requests, options, part, on_answer);
+  };
+}
+
+std::vector<Answer> draft(const Writer& writer, const std::vector<Request>& requests,
                           const GenerateOptions& options, const fs::path& file,
                           const AnswerProgress& on_progress) {
   std::map<std::string, Answer> known;
@@ -40,7 +48,7 @@ std::vector<Answer> draft(ModelView model, const Tokenizer& tokenizer, const std
   report({});
   GenerateOptions watched = options;
   watched.on_step = report;
-  answer_into(model, tokenizer, open, watched, part, [&](Answer answer) {
+  writer(open, watched, part, [&](Answer answer) {
     known.insert_or_assign(answer.id, answer);
     ++done;
   });

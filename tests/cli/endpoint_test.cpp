@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/bad_input.h"
 #include "cli/run_command.h"
+#include "cli/small_model.h"
 #include "remote/fake_server.h"
 #include "testing.h"
 
@@ -13,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const fs::path kHere = fs::path(SDFT_SOURCE_DIR) / "tests" / "task";
 
@@ -65,6 +67,91 @@ TEST_F(EndpointCommand, WhatFailsIsUnansweredAndAskedAgain) {
   EXPECT_EQ(server.requests(), 4u);
   eval(server, "gsm8k", chat);
   EXPECT_EQ(server.requests(), 4u);
+}
+
+// The seed behind a server: what it does not rewrite stays as it is and is asked again.
+class RewritingEndpoint : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    SmallModel roomy;
+    roomy.context = 1024;
+    write_small_model(dir_ / "model", roomy);
+    write_text(dir_ / "train.jsonl", small_dataset(5));
+  }
+  CommandResult distill(const std::string& url, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> args = {"distill",
+                                     "model_name_or_path=" + (dir_ / "model").string(),
+                                     "dataset=" + (dir_ / "train.jsonl").string(),
+                                     "output_dir=" + (dir_ / "out").string(),
+                                     "threads=1",
+                                     "max_new_tokens=1000",  // more than the context has room for
+                                     "generation_endpoint=" + url,
+                                     "generation_endpoint_model=some/model"};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_command(args);
+  }
+  std::string distilled() const { return read_text(dir_ / "out" / "distill" / "distilled.jsonl"); }
+  ScratchDir dir_;
+};
+
+FakeReply text_reply(const std::string& text) {
+  const Json json = {{"choices", {{{"text", text}, {"finish_reason", "stop"}}}},
+                     {"usage", {{"completion_tokens", 3}}}};
+  return {200, json.dump()};
+}
+
+TEST_F(RewritingEndpoint, WhatFailsKeepsItsOriginalAndIsAskedAgain) {
+  std::atomic<bool> whole{false};
+  FakeServer server([&](const FakeRequest& request) {
+    const Json body = request.json();
+    EXPECT_EQ(request.path, "/v1/completions");
+    EXPECT_EQ(body["model"], "some/model");
+    EXPECT_EQ(body["temperature"], 0.95);
+    EXPECT_TRUE(body["seed"].is_number());
+    EXPECT_EQ(body["prompt"].size() + body["max_tokens"].get<size_t>(), 1024u);  // the model's context
+    if (request.number == 2 && !whole) return FakeReply{400, R"({"error": "not this one"})"};
+    return text_reply("In other words, it is so.");
+  });
+  const CommandResult first = distill(server.url(), {"endpoint_concurrency=1"});
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_THAT(first.err,
+              AllOf(HasSubstr("1 rewrites have no answer of " + server.url()), HasSubstr("5 prompts of")));
+  EXPECT_THAT(distilled(), HasSubstr("endpoint_failed"));
+  EXPECT_EQ(server.requests(), 5u);
+  whole = true;
+  const CommandResult second = distill(server.url());
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  EXPECT_EQ(server.requests(), 6u);
+  EXPECT_THAT(distilled(), Not(HasSubstr("endpoint_failed")));
+  EXPECT_EQ(distill("http://127.0.0.1:1").exit_code,
+            0);  // done: the address is not asked, nor does it matter
+}
+
+TEST_F(RewritingEndpoint, AServerThatIsNotThereEndsTheRunAndNothingIsLost) {
+  FakeServer server([](const FakeRequest& request) {
+    return request.number < 2 ? text_reply("It is so.") : FakeReply{401, "who are you"};
+  });
+  expect_input_error(distill(server.url(), {"endpoint_concurrency=1"}), {server.url(), "401"});
+  FakeServer other([](const FakeRequest&) { return text_reply("It is so."); });
+  const CommandResult again = distill(other.url());
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(other.requests(), 3u);
+}
+
+TEST_F(RewritingEndpoint, WhatCannotBeIsSaidBeforeAnythingIsAsked) {
+  FakeServer server([](const FakeRequest&) { return text_reply("x"); });
+  const CommandResult nameless = distill(server.url(), {"generation_endpoint_model="});
+  EXPECT_EQ(nameless.exit_code, 2);
+  EXPECT_THAT(nameless.err, HasSubstr("generation_endpoint_model"));
+  const CommandResult address = distill("localhost:8000");
+  EXPECT_EQ(address.exit_code, 2);
+  EXPECT_THAT(address.err, HasSubstr("localhost:8000"));
+  const CommandResult trained = distill(
+      server.url(),
+      {"variants=[{name: a, method: self_distillation}, {name: b, method: self_distillation, after: a}]"});
+  EXPECT_EQ(trained.exit_code, 2);
+  EXPECT_THAT(trained.err, HasSubstr("rewriter: seed"));
+  EXPECT_EQ(server.requests(), 0u);
 }
 
 TEST_F(EndpointCommand, LikelihoodsOfAServerThatEchoes) {

@@ -143,6 +143,31 @@ std::string request_text(const Json& body) {
          std::to_string(text.size()) + "\r\n\r\n" + text;
 }
 
+// Rewrites of the seed behind a server are the bytes that the seed writes here.
+TEST(Serve, ItsSeedWritesTheRewritesOfARun) {
+  ScratchDir dir;
+  const Served server({"--model", kMini.string(), "--threads", "1"});
+  const auto distill = [&](const std::string& out, const std::vector<std::string>& more) {
+    std::vector<std::string> args = {
+        "distill",           "model_name_or_path=" + kMini.string(),
+        "max_samples=12",    "dataset=" + (kTop / "assets/mini-world/delivery_train.jsonl").string(),
+        "temperature=0",     "output_dir=" + (dir / out).string(),
+        "max_new_tokens=24", "answer_check=answer",
+        "threads=1",         "own_answer_first=true"};
+    args.insert(args.end(), more.begin(), more.end());
+    const CommandResult result = run_command(args);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.err;
+  };
+  distill("here", {});
+  const std::string told =
+      distill("there", {"generation_endpoint_model=seed", "endpoint_concurrency=4",
+                        "generation_endpoint=http://127.0.0.1:" + std::to_string(server.port())});
+  EXPECT_THAT(told, HasSubstr("12 prompts of"));
+  for (const char* file : {"distill/distilled.jsonl", "distill/summary.json"})
+    EXPECT_EQ(read_text(dir / "here" / file), read_text(dir / "there" / file));
+}
+
 TEST(Serve, SeedAndAdaptersAnswerAsGenerateDoes) {
   ScratchDir dir;
   write_small_model(dir / "model");

@@ -1,0 +1,18 @@
+// Rewrites by a server that runs the seed model: the recipe's generation_endpoint.
+#pragma once
+
+#include "remote/endpoint.h"
+#include "run/context.h"
+#include "sdft/drafts.h"
+
+namespace sdft {
+
+// Error(kUsage) for an address or a model that cannot be.
+Endpoint generation_endpoint_of(const Recipe& recipe);
+
+// Asks /completions for the continuation of the same token ids that would be read here, so that template and
+// special tokens are ours; where an answer ends by itself is the server's matter. Each request has a seed of
+// its own, of the recipe's and its id. Null where the recipe names no server.
+Writer endpoint_writer(const RunContext& run, const Recipe& recipe);
+
+}  // namespace sdft
