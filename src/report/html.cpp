@@ -82,11 +82,11 @@ std::string answer_sample(const SampleAnswers& sample, const std::vector<std::st
     out += "\n<div class=\"reference\"><b>Reference</b>" + passage(sample.reference) + "</div>";
   out += "\n<div class=\"sides\">\n";
   for (const ModelAnswer& answer : sample.answers) {
-    out += "<div><h4>" + marker_icon(model_slot(answer.model, models, baseline)) + name(answer.model);
+    out += "<div><h3>" + marker_icon(model_slot(answer.model, models, baseline)) + name(answer.model);
     if (answer.correct)
       out += *answer.correct ? "<span class=\"tag good\">✓ right</span>"
                              : "<span class=\"tag bad\">✗ wrong</span>";
-    out += "</h4>" + passage(answer.text) + "</div>\n";
+    out += "</h3>" + passage(answer.text) + "</div>\n";
   }
   return out + "</div>\n</article>\n";
 }
@@ -153,7 +153,8 @@ std::string provenance(const Run& run) {
   std::string out = "<dl class=\"facts\">\n" + facts + "</dl>\n";
   if (!run.recipe.empty())
     out +=
-        "<details>\n<summary>Recipe, resolved</summary>\n<pre>" + safe(run.recipe) + "</pre>\n</details>\n";
+        "<details>\n<summary>Recipe, resolved (a click selects all of it)</summary>\n<pre tabindex=\"0\">" +
+        safe(run.recipe) + "</pre>\n</details>\n";
   return section("Where it comes from", "", out);
 }
 

@@ -127,8 +127,8 @@ figure+figure{margin-top:2rem}
 .sample{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem 1.15rem 1.1rem;margin-top:1rem}
 .sample header{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;font-size:.85rem;color:var(--soft);overflow-wrap:anywhere}
 .sides{display:grid;grid-template-columns:repeat(auto-fit,minmax(13.5rem,1fr));gap:1rem 1.5rem;margin-top:.9rem;padding-top:.9rem;border-top:1px solid var(--line)}
-.sides h4{margin:0 0 .25rem;font-size:.85rem;font-weight:600;display:flex;gap:.6rem;align-items:baseline;flex-wrap:wrap}
-.sides h4 .icon{align-self:center;margin-right:-.2rem}
+.sides h3,.sides h4{margin:0 0 .25rem;font-size:.85rem;font-weight:600;display:flex;gap:.6rem;align-items:baseline;flex-wrap:wrap}
+.sides h3 .icon{align-self:center;margin-right:-.2rem}
 .text{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;font-size:.925rem;line-height:1.5}
 .prompt{margin-top:.35rem;color:var(--ink)}
 .reference{margin-top:.6rem}
@@ -142,7 +142,7 @@ summary .soft{font-weight:400}
 .facts dt{color:var(--soft);max-width:14rem;overflow-wrap:anywhere}
 .facts dd{overflow-wrap:anywhere}
 .hash{font:.8rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--soft);display:block}
-pre{margin:.75rem 0 0;padding:1rem;background:var(--fill);border-radius:.5rem;overflow-x:auto;
+pre{margin:.75rem 0 0;padding:1rem;background:var(--fill);border-radius:.5rem;overflow-x:auto;user-select:all;
 font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 h2+.bars,h2+.facts{margin-top:1rem}
 h3.gap{margin:1.75rem 0 .6rem}
