@@ -3,12 +3,30 @@
 #include <algorithm>
 #include <limits>
 
+#include "infer/json_text.h"
+
 namespace sdft {
 
 bool Constraints::mask() const {
   return !suppress_tokens.empty() || !begin_suppress_tokens.empty() || !bad_words_ids.empty() ||
-         no_repeat_ngram_size > 0 || min_new_tokens > 0 || min_length > 0;
+         no_repeat_ngram_size > 0 || min_new_tokens > 0 || min_length > 0 || json_pieces;
 }
+
+namespace {
+// All tokens behind which no JSON object can come, and stop tokens in front of its end.
+void rule_out_no_json(const std::vector<std::string>& pieces, const std::vector<int32_t>& stop_ids,
+                      const int32_t* written, size_t count, float* logits, int64_t vocabulary) {
+  JsonText text;
+  for (size_t i = 0; i < count; ++i) text.add(pieces.at(static_cast<size_t>(written[i])));
+  for (int64_t id = 0; id < vocabulary; ++id) {
+    const auto place = static_cast<size_t>(id);
+    JsonText longer = text;
+    const bool stop = std::count(stop_ids.begin(), stop_ids.end(), id) > 0;
+    const bool fits = place < pieces.size() && !pieces[place].empty() && longer.add(pieces[place]);
+    if (text.complete() ? !stop : stop || !fits) logits[id] = -std::numeric_limits<float>::infinity();
+  }
+}
+}  // namespace
 
 std::vector<std::string> problems_of(const Constraints& c, int64_t vocabulary) {
   std::vector<std::string> problems;
@@ -60,6 +78,9 @@ void rule_out(const Constraints& c, const std::vector<int32_t>& stop_ids, const 
     for (int64_t begin = 0; begin + n <= length; ++begin)
       if (std::equal(seen.end() - (n - 1), seen.end(), seen.begin() + begin))
         rule_out_one(seen[static_cast<size_t>(begin + n - 1)]);
+  if (c.json_pieces)
+    rule_out_no_json(*c.json_pieces, stop_ids, seen.data() + prompt_length, seen.size() - prompt_length,
+                     logits, vocabulary);
 }
 
 StopStringSearch::StopStringSearch(const Tokenizer& tokenizer, const std::vector<std::string>& strings)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Constraints {
   int64_t min_length = 0;            // or of prompt and answer together
   // An answer ends with the token that completes one of these, and keeps it.
   std::vector<std::string> stop_strings;
+  // The answer is a JSON object (json_text.h), whose tokens have these texts; null: anything. The limit may
+  // cut it.
+  std::shared_ptr<const std::vector<std::string>> json_pieces;
 
   bool mask() const;  // whether some token may be ruled out
 };

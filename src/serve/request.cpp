@@ -180,7 +180,9 @@ Ask read_chat(const Json& body) {
   const auto top = fields.whole("top_logprobs", 0, kMostLogprobs);
   if (top && !scored) fail("top_logprobs", "needs logprobs: true");
   if (scored) ask.top_logprobs = top.value_or(0);
-  fields.only("response_format", {Json{{"type", "text"}}}, "only {\"type\": \"text\"} is supported");
+  ask.wishes.json_object = fields.take("response_format") == Json{{"type", "json_object"}};
+  fields.only("response_format", {Json{{"type", "text"}}, Json{{"type", "json_object"}}},
+              "only the types text and json_object are supported");
   const Json choice = fields.take("tool_choice");
   fields.only("tool_choice", {"auto", "none"}, "only auto and none are supported");
   ask.chat_template_kwargs = fields.take("chat_template_kwargs");

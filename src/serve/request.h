@@ -31,6 +31,7 @@ struct Wishes {
   std::optional<double> temperature, top_p, repetition_penalty;
   std::optional<int64_t> top_k, max_tokens, seed;
   std::vector<std::string> stop;
+  bool json_object = false;  // the answer is one; Service knows the tokens for it
 
   // Error-free: the values have been looked at.
   void apply(RequestOptions* options) const;

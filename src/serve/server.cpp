@@ -15,6 +15,7 @@
 #include "infer/scorer.h"
 #include "serve/logprobs.h"
 #include "serve/text.h"
+#include "serve/tool_calls.h"
 
 namespace sdft::serve {
 
@@ -51,8 +52,11 @@ struct Choice {
   std::string whole;
   std::optional<FinishReason> finish = {};
   int64_t tokens = 0;
-  std::vector<int32_t> first = {};      // of a prompt that is echoed, the token that nothing was before
-  std::vector<TokenScore> scores = {};  // that no chunk has had yet
+  std::vector<int32_t> first = {};         // of a prompt that is echoed, the token that nothing was before
+  std::vector<TokenScore> scores = {};     // that no chunk has had yet
+  std::optional<ToolCallText> tools = {};  // where some are offered
+
+  std::vector<ToolCall> calls() const { return finish && tools ? tools->calls() : std::vector<ToolCall>(); }
 };
 
 // One call to (chat) completions on its way: the names and forms of OpenAI's answers.
@@ -79,6 +83,7 @@ struct Reply {
             {"total_tokens", prompt_tokens + written}};
   }
   Json finish_of_choice(size_t i) const {
+    if (!choices[i].calls().empty()) return "tool_calls";
     return choices[i].finish ? Json(finish_of(*choices[i].finish)) : Json();
   }
   // What there is of scores, which are then no longer there.
@@ -96,16 +101,31 @@ struct Reply {
                                     {"finish_reason", finish_of_choice(i)}}});
     return json;
   }
-  Json delta(const std::string& text) const { return ask.chat ? Json{{"content", text}} : Json(text); }
+  // More of a choice's text, which may be none, and at its end its calls.
+  Json delta(size_t i, const std::string& text) const {
+    if (!ask.chat) return text;
+    Json delta = Json::object();
+    if (!text.empty()) delta["content"] = text;
+    if (const auto calls = choices[i].calls(); !calls.empty())
+      delta["tool_calls"] = tool_calls_json(calls, call_id(i), true);
+    return delta;
+  }
+  std::string call_id(size_t i) const {
+    return "call_" + id.substr(id.find('-') + 1) + "-" + std::to_string(i);
+  }
 
   Json whole() {
     Json json = head(false);
     json["choices"] = Json::array();
     for (size_t i = 0; i < choices.size(); ++i) {
       Json choice = {{"index", i}, {"logprobs", logprobs(i)}, {"finish_reason", finish_of_choice(i)}};
-      if (ask.chat)
+      if (ask.chat) {
         choice["message"] = {{"role", "assistant"}, {"content", choices[i].whole}};
-      else
+        if (const auto calls = choices[i].calls(); !calls.empty()) {
+          choice["message"]["tool_calls"] = tool_calls_json(calls, call_id(i), false);
+          if (choices[i].whole.empty()) choice["message"]["content"] = nullptr;
+        }
+      } else
         choice["text"] = choices[i].whole;
       json["choices"].push_back(std::move(choice));
     }
@@ -125,9 +145,11 @@ struct Reply {
       choice.finish = event->done->finish;
       choice.tokens = static_cast<int64_t>(event->done->ids.size());
       more = choice.text.finish();
+      if (choice.tools) more = choice.tools->add(more), more += choice.tools->finish();
       --open;
     } else {
       more = choice.text.add(event->token);
+      if (choice.tools) more = choice.tools->add(more);
       if (event->score) choice.scores.push_back(*event->score);
     }
     choice.whole += more;
@@ -178,10 +200,7 @@ class Events {
       if (!more) return sink.is_writable();
       const auto& [i, text] = *more;
       const bool ended = reply_->choices[i].finish.has_value();
-      if ((!text.empty() || ended) &&
-          !send(sink,
-                reply_->chunk(i, text.empty() && reply_->ask.chat ? Json::object() : reply_->delta(text))))
-        return false;
+      if ((!text.empty() || ended) && !send(sink, reply_->chunk(i, reply_->delta(i, text)))) return false;
       if (reply_->open > 0) return true;
       if (reply_->ask.include_usage) {
         Json last = reply_->head(true);
@@ -311,6 +330,16 @@ struct Server::Impl {
     choice->scores = token_scores(model, prompt, ask.top_logprobs);
   }
 
+  static std::optional<ToolCallText> tools_of(const Ask& ask) {
+    std::set<std::string> names;
+    for (const Json& tool : ask.conversation.tools) {
+      const Json& function = tool.contains("function") ? tool["function"] : tool;
+      if (function.is_object() && function.value("name", Json()).is_string()) names.insert(function["name"]);
+    }
+    if (names.empty()) return std::nullopt;
+    return ToolCallText(std::move(names));
+  }
+
   std::shared_ptr<Reply> begin(Ask ask) {
     auto reply = std::make_shared<Reply>();
     const uint64_t number = calls.fetch_add(1) + 1;
@@ -330,6 +359,7 @@ struct Server::Impl {
       if (!asked.empty()) how.seed = asked.front().options.seed;
       Choice choice{AnswerText(service.bundle().tokenizer, ask.wishes.stop), ""};
       if (ask.echo) echo(ask, prompt, &choice);
+      if (ask.chat) choice.tools = tools_of(ask);
       for (int64_t k = 0; k < ask.n; ++k) {
         asked.push_back({{"choice " + std::to_string(k), prompt}, how});
         reply->choices.push_back(choice);

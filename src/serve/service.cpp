@@ -5,6 +5,7 @@
 
 #include "base/comma_separated.h"
 #include "base/error.h"
+#include "infer/json_text.h"
 
 namespace sdft::serve {
 
@@ -85,6 +86,12 @@ RequestOptions Service::options_for(const Wishes& wishes, const std::string& mod
   options.max_new_tokens = left;
   options.seed = std::random_device()();
   wishes.apply(&options);
+  if (wishes.json_object) {
+    if (options.stop_ids.empty())
+      throw ApiError(400, "this model has no token that ends an answer", "response_format");
+    std::call_once(pieces_made_, [&] { pieces_ = token_pieces(bundle_.tokenizer); });
+    options.constraints.json_pieces = pieces_;
+  }
   options.max_new_tokens = std::min(options.max_new_tokens, left);
   if (const auto problems = problems_of(options); !problems.empty()) throw ApiError(400, problems.front());
   return options;

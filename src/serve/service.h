@@ -113,6 +113,8 @@ class Service {
   ServiceOptions options_;
   std::vector<std::string> models_;
   std::string folder_, chat_fault_;
+  mutable std::once_flag pieces_made_;
+  mutable std::shared_ptr<const std::vector<std::string>> pieces_;  // of all tokens, once JSON was asked for
 
   mutable std::mutex mutex_;  // for all below
   std::condition_variable changed_;

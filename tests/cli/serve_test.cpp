@@ -168,6 +168,22 @@ TEST(Serve, ItsSeedWritesTheRewritesOfARun) {
     EXPECT_EQ(read_text(dir / "here" / file), read_text(dir / "there" / file));
 }
 
+TEST(Serve, AnswersAreObjectsWhereTheyAreAskedFor) {
+  const Served server({"--model", kMini.string(), "--threads", "1"});
+  for (int seed = 0; seed < 4; ++seed) {
+    const Json reply =
+        server.post("/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", "Say hello."}}}},
+                                             {"response_format", {{"type", "json_object"}}},
+                                             {"seed", seed},
+                                             {"temperature", 1},
+                                             {"max_tokens", 100}});
+    const Json choice = reply["choices"][0];
+    const std::string text = choice["message"]["content"];
+    EXPECT_EQ(text.find('{'), 0u) << text;
+    if (choice["finish_reason"] == "stop") EXPECT_TRUE(Json::parse(text).is_object());
+  }
+}
+
 TEST(Serve, SeedAndAdaptersAnswerAsGenerateDoes) {
   ScratchDir dir;
   write_small_model(dir / "model");

@@ -83,7 +83,7 @@ TEST(Requests, WhatIsNotSupportedIsRefusedByName) {
       {{{"stop", {1}}}, "'stop'"},
       {{{"stream", 1}}, "'stream'"},
       {{{"top_logprobs", 3}}, "needs logprobs"},
-      {{{"response_format", {{"type", "json_object"}}}}, "'response_format'"},
+      {{{"response_format", {{"type", "json_schema"}}}}, "'response_format'"},
       {{{"tool_choice", "required"}}, "'tool_choice'"},
       {{{"logit_bias", {{"5", 1}}}}, "'logit_bias'"},
       {{{"messages", Json::array()}}, "'messages'"},
