@@ -180,7 +180,8 @@ TEST(Serve, AnswersAreObjectsWhereTheyAreAskedFor) {
     const Json choice = reply["choices"][0];
     const std::string text = choice["message"]["content"];
     EXPECT_EQ(text.find('{'), 0u) << text;
-    if (choice["finish_reason"] == "stop") EXPECT_TRUE(Json::parse(text).is_object());
+    if (choice["finish_reason"] != "stop") continue;  // cut by the limit
+    EXPECT_TRUE(Json::parse(text).is_object());
   }
 }
 
