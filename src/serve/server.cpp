@@ -242,6 +242,7 @@ struct Server::Impl {
   const ServerOptions options;
   httplib::Server http;
   int port = 0;
+  socket_t listening = INVALID_SOCKET;
   std::atomic<uint64_t> calls{0};
   std::atomic<bool> stopped{false};
   std::mutex reading;  // of prompts to be scored, and texts to be embedded: one at a time
@@ -482,11 +483,15 @@ struct Server::Impl {
     http.set_write_timeout(kWriteSeconds);  // of a client that does not read
     http.set_tcp_nodelay(true);
     http.set_socket_options(
-        [](socket_t socket) {  // of its own SO_REUSEPORT would share the port with another server
+        [this](socket_t socket) {  // of its own SO_REUSEPORT would share the port with another server
           const int yes = 1;
           ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+          listening = socket;
         });
   }
+  // Of the library's own accord 5 connections wait to be taken, and who comes beside them tries again a
+  // second later.
+  void let_many_wait() const { ::listen(listening, SOMAXCONN); }
 };
 
 Server::Server(Service& service, const ServerOptions& options)
@@ -503,6 +508,7 @@ Server::Server(Service& service, const ServerOptions& options)
     fail_usage("port " + std::to_string(options.port) + " of " + options.host +
                    " cannot be had: " + std::strerror(errno),
                "choose another with --port");
+  impl_->let_many_wait();
 }
 Server::~Server() = default;
 
