@@ -91,7 +91,9 @@ TEST_F(Gguf, ReadsMetadataAndTensors) {
 
 TEST_F(Gguf, ReadsWhatItWrites) {
   const Tensor x = at::arange(6, at::kFloat).view({2, 3}), y = at::ones({5}, at::kFloat);
-  write_gguf(path_, {{"a.text", "words"}, {"a.count", 12}, {"a.real", 0.5}}, {{"x", x}, {"y", y}});
+  write_gguf(path_, {{"a.text", "words"}, {"a.count", 12}, {"a.real", 0.5}},
+             {{"x", {2, 3}, &gguf_type("F32"), [x] { return x; }},
+              {"y", {5}, &gguf_type("F32"), [y] { return y; }}});
   const GgufFile file(path_);
   EXPECT_EQ(file.require<std::string>("a.text"), "words");
   EXPECT_EQ(file.require<int>("a.count"), 12);
@@ -418,7 +420,7 @@ TEST_F(Gguf, AdapterWithScalesOfItsOwn) {
   const Tensor a = at::ones({2, 3}, at::kFloat), b = at::arange(8, at::kFloat).view({4, 2});
   adapter.pairs["model.layers.0.self_attn.q_proj"] = {a, b, 4};         // 8 / 2: as it is
   adapter.pairs["model.layers.1.mlp.down_proj"] = {a, b, 8 / M_SQRT2};  // rsLoRA
-  write_gguf_adapter(adapter, config, path_);
+  write_gguf_adapter(adapter, config, gguf_mixture("f32"), path_);
   const GgufFile file(path_);
   EXPECT_EQ(file.require<std::string>("general.type"), "adapter");
   EXPECT_EQ(file.require<std::string>("adapter.type"), "lora");
@@ -429,7 +431,7 @@ TEST_F(Gguf, AdapterWithScalesOfItsOwn) {
               ElementsAre(0, 1, 4, 5, 2, 3, 6, 7));
   EXPECT_TRUE(at::allclose(file.get("blk.1.ffn_down.weight.lora_b", at::kFloat), b * M_SQRT2));
   adapter.replaced["lm_head.weight"] = a;
-  EXPECT_THROW(write_gguf_adapter(adapter, config, path_), Error);
+  EXPECT_THROW(write_gguf_adapter(adapter, config, gguf_mixture("f32"), path_), Error);
 }
 
 }  // namespace
