@@ -152,8 +152,8 @@ std::string compare_tokens(const ModelBundle& bundle, const Prepared& own, const
   return "";
 }
 
-std::string compare_answers(const ModelBundle& bundle, const Prepared& own, const Completion& answer,
-                            const GenerateOptions& options, LlamaServer* server) {
+void compare_answers(const ModelBundle& bundle, const Prepared& own, const Completion& answer,
+                     const GenerateOptions& options, LlamaServer* server, Comparison* result) {
   Ids there = server->ask<Ids>("/completion",
                                {{"prompt", own.ids},
                                 {"n_predict", options.max_new_tokens},
@@ -167,18 +167,19 @@ std::string compare_answers(const ModelBundle& bundle, const Prepared& own, cons
     return std::find(options.stop_ids.begin(), options.stop_ids.end(), id) != options.stop_ids.end();
   };
   if (!there.empty() && stops(there.back())) there.pop_back();
-  const std::string where = token_parting(bundle.tokenizer, answer.ids, there);
-  if (where.empty()) return "";
+  result->answer_tokens = answer.ids.size();
+  result->answer = token_parting(bundle.tokenizer, answer.ids, there);
+  if (result->answer.empty()) return;
   const size_t at = parting(answer.ids, there);
-  const auto next = [&](const Ids& ids, int32_t end) { return at < ids.size() ? ids[at] : end; };
-  const int32_t end = answer.stop_token >= 0     ? answer.stop_token
-                      : options.stop_ids.empty() ? -1
-                                                 : options.stop_ids[0];
-  const int32_t a = next(answer.ids, end), b = next(there, end);
+  const int32_t end = options.stop_ids.empty() ? -1 : options.stop_ids[0];
+  const auto next = [&](const Ids& ids) { return at < ids.size() ? ids[at] : end; };
+  const int32_t here =
+      answer.stop_token >= 0 && at == answer.ids.size() ? answer.stop_token : next(answer.ids);
+  if (here < 0 || next(there) < 0 || next(there) >= bundle.config.vocab_size) return;
   Ids before = own.ids;
   before.insert(before.end(), answer.ids.begin(), answer.ids.begin() + static_cast<std::ptrdiff_t>(at));
-  if (a < 0 || b < 0 || a == b || b >= bundle.config.vocab_size) return where;
-  return fmt::format("{} ({:.2g} nats likelier here)", where, log_ratio(bundle.with_adapter(), before, a, b));
+  result->nats = log_ratio(bundle.with_adapter(), before, here, next(there));
+  result->answer += fmt::format(" ({:.2g} nats likelier here)", result->nats);
 }
 
 }  // namespace
@@ -210,9 +211,8 @@ void verify(const ModelBundle& bundle, const VerifyOptions& asked,
     // The server leaves out a BOS that it puts in front of the tokens itself.
     if (first + there != own.prompt) result.prompt = text_parting(own.prompt, there);
     result.tokens = compare_tokens(bundle, own, there, &server);
-    result.answer = compare_answers(bundle, own, answers[i], options, &server);
+    compare_answers(bundle, own, answers[i], options, &server, &result);
     result.prompt_tokens = own.ids.size();
-    result.answer_tokens = answers[i].ids.size();
     on_each(result);
   }
 }

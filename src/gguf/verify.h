@@ -9,8 +9,8 @@
 namespace sdft::gguf {
 
 struct VerifyOptions {
-  std::string url;  // "http://localhost:8080"
-  std::string key;  // of llama-server's --api-key; "": none
+  std::string url;       // "http://localhost:8080"
+  std::string key = {};  // of llama-server's --api-key; "": none
   int64_t max_new_tokens = 40;
 };
 
@@ -21,6 +21,8 @@ struct Comparison {
   std::string prompt;    // the chat template's text
   std::string tokens;    // of that text as the server reads it, then of the messages' own texts
   std::string answer;    // greedy, of the same prompt's tokens, with its end
+  // Where answers part: by how many nats the token here is likelier than the one there, to the model here.
+  double nats = 0;
   size_t prompt_tokens = 0, answer_tokens = 0;  // here
   bool same() const { return prompt.empty() && tokens.empty() && answer.empty(); }
 };

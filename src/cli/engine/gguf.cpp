@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
@@ -106,10 +107,12 @@ void run_verify(const ExportFlags& flags) {
   options.url = flags.verify;
   options.key = api_key();
   options.max_new_tokens = flags.max_new_tokens;
+  double nats = 0;
   int all = 0, prompts = 0, tokens = 0, answers = 0, same = 0;
   gguf::verify(bundle, options, [&](const gguf::Comparison& c) {
     ++all, prompts += c.prompt.empty(), tokens += c.tokens.empty(), answers += c.answer.empty(),
         same += c.same();
+    nats = std::max(nats, c.nats);
     std::string text = fmt::format("{}. {}\n", all, to_line(c.question));
     const auto put = [&](const char* what, const std::string& parting, const std::string& size) {
       text += fmt::format("   {:<7}{}\n", what, parting.empty() ? "the same" + size : "parts at " + parting);
@@ -122,7 +125,14 @@ void run_verify(const ExportFlags& flags) {
   write_out(fmt::format("the same of {}: {} prompts, {} of their tokens, {} answers\n", all, prompts, tokens,
                         answers));
   flush_out();
-  if (same < all) fail_input(flags.verify, fmt::format("differs in {} of {} conversations", all - same, all));
+  if (same == all) return;
+  std::string hint;
+  if (prompts == all && tokens == all)
+    hint = fmt::format(
+        "answers alone, at tokens up to {:.2g} nats apart; llama.cpp rounds what it multiplies with "
+        "weights of few bits",
+        nats);
+  fail_input(flags.verify, fmt::format("differs in {} of {} conversations", all - same, all), hint);
 }
 
 void run_export(const ExportFlags& flags) {
