@@ -14,6 +14,7 @@
 #include "model/gguf_import.h"
 #include "model/gguf_names.h"
 #include "model/model.h"
+#include "model/safetensors.h"
 #include "tensor/quantised.h"
 #include "testing.h"
 #include "text/tokenizer/tokenizer.h"

@@ -13,6 +13,7 @@
 #include "model/gguf_export.h"
 #include "model/gguf_import.h"
 #include "model/gguf_names.h"
+#include "model/gguf_weights.h"
 #include "testing.h"
 
 namespace sdft::testing {
@@ -408,6 +409,35 @@ TEST(GgufNames, RowsGoThereAndBack) {
   EXPECT_THAT(values(there.select(1, 0)), ElementsAre(0, 4, 2, 6, 8, 12, 10, 14));
   EXPECT_TRUE(at::equal(uninterleave(there, 2), rows));
   EXPECT_THAT(values(interleave(at::arange(4, at::kFloat), 1)), ElementsAre(0, 2, 1, 3));
+}
+
+// Models of every architecture as files and back: the same settings and weights, or a refusal that names why.
+TEST_F(Gguf, ModelsOfEveryArchitectureComeBack) {
+  const std::map<std::string, std::string> refused = {{"llama_dynamic", "dynamic"},
+                                                      {"qwen2_window", "sliding_window"},
+                                                      {"gemma3_nested", ""},
+                                                      {"mistral_window", ""}};
+  LoadOptions load;
+  load.device = "cpu";
+  size_t back = 0;
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(SDFT_SOURCE_DIR) / "tests/fixtures/architectures")) {
+    const std::string name = entry.path().filename();
+    Model model = load_model(entry.path(), load);
+    const std::string problem =
+        error_of([&] { write_gguf_model(model, gguf_mixture("f32"), name, {}, path_); });
+    std::cout << name << ": " << problem << "\n";
+    if (!problem.empty()) continue;
+    const GgufFile file(path_);
+    const ModelConfig config = parse_config(gguf_config(file), "config");
+    const GgufWeights weights(file, config);
+    for (const auto& [weight, own] : named_parameters(model)) {
+      const Tensor read = weights.get(weight, at::kFloat);
+      EXPECT_TRUE(at::allclose(read, *own, 0, 1e-6)) << name << " " << weight;
+    }
+    ++back;
+  }
+  EXPECT_GE(back, 14u);
 }
 
 TEST_F(Gguf, AdapterWithScalesOfItsOwn) {

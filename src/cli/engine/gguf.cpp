@@ -129,8 +129,8 @@ void run_verify(const ExportFlags& flags) {
   std::string hint;
   if (prompts == all && tokens == all)
     hint = fmt::format(
-        "answers alone, at tokens up to {:.2g} nats apart; llama.cpp rounds what it multiplies with "
-        "weights of few bits",
+        "prompts and tokens are the same, answers part at tokens up to {:.2g} nats apart; llama.cpp's "
+        "rounding can do that where weights have few bits",
         nats);
   fail_input(flags.verify, fmt::format("differs in {} of {} conversations", all - same, all), hint);
 }
