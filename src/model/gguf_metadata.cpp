@@ -16,6 +16,13 @@ int64_t window_of(const ModelConfig& config) {
   return window;
 }
 
+// Which layer is the first that sees everything, counted from 1.
+int64_t pattern_of(const ModelConfig& config) {
+  const auto found = std::find_if(config.layers.begin(), config.layers.end(),
+                                  [](const LayerConfig& layer) { return layer.window == 0; });
+  return found - config.layers.begin() + 1;
+}
+
 void add_rope(const ModelConfig& c, const std::function<void(const char*, Json)>& put) {
   const RopeConfig& rope = c.rope;
   put("rope.freq_base", rope.theta);
@@ -66,8 +73,7 @@ GgufMetadata gguf_metadata(const ModelConfig& c, const std::string& name, uint32
   put("attention.layer_norm_rms_epsilon", c.rms_norm_eps);
   if (const int64_t window = window_of(c)) put("attention.sliding_window", window);
   if (row.windows == Windows::kPattern && window_of(c))
-    put("attention.sliding_window_pattern",
-        value_or<int64_t>(c.json, "sliding_window_pattern", 6, "config.json"));
+    put("attention.sliding_window_pattern", pattern_of(c));
   if (c.attention_softcap > 0) put("attn_logit_softcapping", c.attention_softcap);
   if (c.final_softcap > 0) put("final_logit_softcapping", c.final_softcap);
   if (c.num_experts > 0) {
