@@ -418,6 +418,8 @@ TEST_F(Gguf, ModelsOfEveryArchitectureComeBack) {
       {"llama_yarn_mscale", "rope_scaling"},
       {"qwen2_window", "sliding_window"},
       {"gemma2", "query_pre_attn_scalar"},
+      {"gemma3_linear", "query_pre_attn_scalar"},
+      {"gemma3_nested", "query_pre_attn_scalar"},
       {"smollm3", "layers without positions"},
       {"qwen3_moe", "experts"},
   };
