@@ -28,7 +28,10 @@ const std::vector<Command>& commands() {
       {"merge", "puts an adapter into the weights: a model folder of its own", engine},
       {"inspect", "what is in a model folder, an adapter, a run directory, a dataset, a weights file", front},
       {"import", "a GGUF file as a Hugging Face model folder", engine},
-      {"export", "an adapter as a GGUF file, for llama.cpp's --lora", engine},
+      {"export",
+       "a model or an adapter as a GGUF file for llama.cpp and Ollama; --verify: whether llama.cpp does the "
+       "same",
+       engine},
   };
   return kCommands;
 }

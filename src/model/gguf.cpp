@@ -60,26 +60,67 @@ void put_string(std::string& out, const std::string& text) {
   out += text;
 }
 
+GgufValue::Type type_of(const Json& value) {
+  if (value.is_string()) return GgufValue::kString;
+  if (value.is_boolean()) return GgufValue::kBool;
+  return value.is_number_integer() ? GgufValue::kU32 : GgufValue::kF32;
+}
+
+void put_plain(std::string& out, const Json& value) {
+  if (value.is_string()) return put_string(out, value.get_ref<const std::string&>());
+  if (value.is_boolean()) return put_number(out, value.get<bool>() ? 1 : 0, 1);
+  if (value.is_number_integer()) return put_number(out, value.get<uint32_t>(), 4);
+  const auto number = value.get<float>();
+  uint32_t bits;
+  std::memcpy(&bits, &number, sizeof bits);
+  put_number(out, bits, 4);
+}
+
 void put_value(std::string& out, const Json& value) {
-  if (value.is_string()) {
-    put_number(out, GgufValue::kString, 4);
-    put_string(out, value.get<std::string>());
-  } else if (value.is_number_integer()) {
-    put_number(out, GgufValue::kU32, 4);
-    put_number(out, value.get<uint32_t>(), 4);
-  } else {
-    const auto number = value.get<float>();
-    uint32_t bits;
-    std::memcpy(&bits, &number, sizeof bits);
-    put_number(out, GgufValue::kF32, 4);
-    put_number(out, bits, 4);
+  if (!value.is_array()) {
+    put_number(out, type_of(value), 4);
+    return put_plain(out, value);
   }
+  const bool whole = value.empty() || value[0].is_number_integer();
+  put_number(out, GgufValue::kArray, 4);
+  put_number(out, whole ? GgufValue::kI32 : type_of(value[0]), 4);
+  put_number(out, value.size(), 8);
+  for (const Json& item : value) put_plain(out, item);
 }
 
 uint64_t aligned(uint64_t at) { return (at + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment; }
+
+uint64_t bytes_of(const GgufSource& tensor) {
+  uint64_t numbers = 1;
+  for (const int64_t size : tensor.shape) numbers *= static_cast<uint64_t>(size);
+  return numbers / tensor.type->elements * tensor.type->bytes;
+}
+
+// The tensor as its type has it.
+Tensor stored_bytes(const GgufSource& tensor) {
+  constexpr std::pair<uint32_t, at::ScalarType> kNumbers[] = {
+      {kGgufF32, at::kFloat}, {kGgufF16, at::kHalf}, {kGgufBf16, at::kBFloat16}};
+  const std::string where = "tensor '" + tensor.name + "'";
+  const Tensor values = tensor.make().contiguous();
+  for (const auto& [id, type] : kNumbers)
+    if (id == tensor.type->id) return convert_finite(values, type, where);
+  convert_finite(values, at::kHalf, where);  // what scales are kept in
+  const Tensor numbers = values.to(at::kFloat);
+  const GgufType& type = *tensor.type;
+  Tensor out = at::empty({static_cast<int64_t>(bytes_of(tensor))}, at::kByte);
+  const auto* from = numbers.data_ptr<float>();
+  auto* to = out.data_ptr<unsigned char>();
+  at::parallel_for(
+      0, numbers.numel() / static_cast<int64_t>(type.elements), 1024, [&](int64_t begin, int64_t end) {
+        for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end) && !interrupted; ++i)
+          type.encode(from + i * type.elements, to + i * type.bytes);
+      });
+  stop_if_interrupted();
+  return out;
+}
 }  // namespace
 
-void write_gguf(const fs::path& path, const GgufMetadata& metadata, const NamedTensors& tensors) {
+void write_gguf(const fs::path& path, const GgufMetadata& metadata, const std::vector<GgufSource>& tensors) {
   std::string header = "GGUF";
   put_number(header, 3, 4);
   put_number(header, tensors.size(), 8);
@@ -89,23 +130,23 @@ void write_gguf(const fs::path& path, const GgufMetadata& metadata, const NamedT
     put_value(header, value);
   }
   uint64_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    put_string(header, name);
-    put_number(header, static_cast<uint64_t>(tensor.dim()), 4);
-    for (int64_t i = tensor.dim(); i-- > 0;) put_number(header, static_cast<uint64_t>(tensor.size(i)), 8);
-    put_number(header, kGgufF32, 4);
+  for (const GgufSource& tensor : tensors) {
+    put_string(header, tensor.name);
+    put_number(header, tensor.shape.size(), 4);
+    for (size_t i = tensor.shape.size(); i-- > 0;)
+      put_number(header, static_cast<uint64_t>(tensor.shape[i]), 8);
+    put_number(header, tensor.type->id, 4);
     put_number(header, offset, 8);
-    offset = aligned(offset + static_cast<uint64_t>(tensor.numel()) * sizeof(float));
+    offset = aligned(offset + bytes_of(tensor));
   }
   header.resize(aligned(header.size()), '\0');
   write_file_atomic(path, [&](const auto& put) {
     put(header.data(), header.size());
     const std::string zeros(kGgufAlignment, '\0');
-    for (const auto& named : tensors) {
-      const Tensor values =
-          convert_finite(named.second, at::kFloat, "tensor '" + named.first + "'").contiguous();
-      put(values.data_ptr(), values.nbytes());
-      put(zeros.data(), aligned(values.nbytes()) - values.nbytes());
+    for (const GgufSource& tensor : tensors) {
+      const Tensor bytes = stored_bytes(tensor);
+      put(bytes.data_ptr(), bytes.nbytes());
+      put(zeros.data(), aligned(bytes.nbytes()) - bytes.nbytes());
     }
   });
 }

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "model/format/gguf_header.h"
-#include "model/safetensors.h"
+#include "tensor/torch_compat.h"
 
 namespace sdft {
 
@@ -25,8 +26,17 @@ class GgufFile : public GgufHeader {
   Tensor decode(const std::string& name, const GgufTensor& stored, at::ScalarType type) const;
 };
 
-// Writes version 3 with the tensors as f32. Values: strings (string), whole numbers (u32), others (f32).
+// Strings (string), booleans, whole numbers (u32; in arrays i32), others (f32), and arrays of one of these.
 using GgufMetadata = std::vector<std::pair<std::string, Json>>;
-void write_gguf(const std::filesystem::path& path, const GgufMetadata& metadata, const NamedTensors& tensors);
+// A tensor to be written; make() is called as it is, so that not all need fit into memory at once.
+struct GgufSource {
+  std::string name;
+  std::vector<int64_t> shape;
+  const GgufType* type;          // F32, F16, BF16, or one with encode() whose blocks fit into a row
+  std::function<Tensor()> make;  // real numbers of that shape
+};
+// Version 3. Error(kInput) naming the tensor for a number that is not finite, or too large for the type.
+void write_gguf(const std::filesystem::path& path, const GgufMetadata& metadata,
+                const std::vector<GgufSource>& tensors);
 
 }  // namespace sdft

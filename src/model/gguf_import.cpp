@@ -5,6 +5,7 @@
 
 #include "model/convert.h"
 #include "model/gguf_weights.h"
+#include "model/safetensors.h"
 #include "model/skeleton.h"
 
 namespace sdft {

@@ -23,6 +23,8 @@ Json gguf_rope_scaling(const GgufFile& file, const std::string& arch, double the
 // Error(kInput): a vocabulary of another kind, a pre-tokenizer that is not known (with the known ones),
 // lists that do not fit each other.
 std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file);
+// tokenizer.ggml.pre: one name for each way to cut text that is known, without llama.cpp's "default".
+std::vector<std::string> gguf_pre_tokenizers();
 
 // "auto": f32 where the matrices are F32, bf16 where they are BF16, else f16.
 at::ScalarType gguf_output_type(const GgufFile& file, const std::string& dtype);

@@ -392,6 +392,13 @@ std::string generation_config(const GgufFile& file, const Vocabulary& v) {
 
 }  // namespace
 
+std::vector<std::string> gguf_pre_tokenizers() {
+  std::vector<std::string> names;
+  for (const PreTokenizer& row : pre_tokenizers())
+    if (row.names[0] != std::string("default")) names.push_back(row.names[0]);
+  return names;
+}
+
 std::map<std::string, std::string> gguf_tokenizer_files(const GgufFile& file) {
   const auto model = file.require<std::string>(kPrefix + "model");
   std::map<std::string, std::string> files;

@@ -14,6 +14,7 @@
 #include "model/gguf_import.h"
 #include "model/gguf_names.h"
 #include "model/model.h"
+#include "model/safetensors.h"
 #include "tensor/quantised.h"
 #include "testing.h"
 #include "text/tokenizer/tokenizer.h"
@@ -235,6 +236,122 @@ TEST_F(GgufCommands, ExportsAnAdapter) {
   EXPECT_EQ(run_command(command).exit_code, 3);  // is there already
   // An adapter is no model.
   EXPECT_EQ(run_command({"import", path("a.gguf"), "--output", path("m")}).exit_code, 3);
+}
+
+TEST_F(GgufCommands, ExportedIsTheSameModel) {
+  const CommandResult result = run_command({"export", "--model", path("model"), "--output", path("m.gguf")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, path("m.Modelfile") + "\n" + path("m.gguf") + "\n");
+  EXPECT_THAT(
+      read_text(dir_ / "m.Modelfile"),
+      ::testing::MatchesRegex("FROM ./m.gguf\n(PARAMETER stop \"[^\"]+\"\n)+PARAMETER num_ctx 192\n"));
+  const CommandResult back = run_command({"import", path("m.gguf"), "--output", path("back")});
+  ASSERT_EQ(back.exit_code, 0) << back.err;
+  const SafetensorsFile before(dir_ / "model" / "model.safetensors"),
+      after(dir_ / "back" / "model.safetensors");
+  ASSERT_EQ(before.names().size(), after.names().size());
+  for (const std::string& name : before.names())
+    EXPECT_TRUE(at::equal(before.get(name), after.get(name))) << name;
+  for (const char* prompt : {"What is 4 plus 9?", "The  answer isn't\n\n 77."})
+    EXPECT_EQ(answer("m.gguf", prompt), answer("model", prompt));
+  EXPECT_EQ(run_command({"export", "--model", path("model"), "--output", path("m.gguf")}).exit_code, 3);
+  // A GGUF file is exported as a folder is.
+  ASSERT_EQ(
+      run_command({"export", "--model", path("m.gguf"), "--output", path("again.gguf"), "--outtype", "f32"})
+          .exit_code,
+      0);
+  const GgufFile once(dir_ / "m.gguf"), again(dir_ / "again.gguf");
+  for (const auto& item : once.tensors())
+    EXPECT_TRUE(at::equal(once.get(item.first, at::kFloat), again.get(item.first, at::kFloat))) << item.first;
+}
+
+TEST_F(GgufCommands, ExportsFewBitsAndSaysWhatDoesNotFit) {
+  SmallModel wide;
+  wide.width = 288;
+  wide.layers = 1;
+  write_small_model(dir_ / "wide", wide);
+  for (const auto& [name, error] :
+       {std::pair("f16", 0.001), {"bf16", 0.005}, {"q8_0", 0.01}, {"q4_k_m", 0.07}, {"q4_0", 0.12}}) {
+    const std::string file = std::string(name) + ".gguf";
+    const CommandResult result =
+        run_command({"export", "--model", path("wide"), "--output", path(file), "--outtype", name});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    if (name == std::string("q4_k_m")) {
+      EXPECT_THAT(
+          result.err,
+          HasSubstr(
+              "blk.*.attn_q.weight: Q5_0 in place of Q4_K, whose blocks of 256 do not fit into rows of 288"));
+    }
+    if (name == std::string("q8_0")) {
+      EXPECT_EQ(result.err, "");
+    }
+    const GgufFile written(dir_ / file);
+    const SafetensorsFile own(dir_ / "wide" / "model.safetensors");
+    const Tensor x = own.get("model.layers.0.mlp.up_proj.weight"),
+                 y = written.get("blk.0.ffn_up.weight", at::kFloat);
+    EXPECT_LT((x - y).norm().item<double>(), error * x.norm().item<double>()) << name;
+    EXPECT_TRUE(at::equal(own.get("model.norm.weight"), written.get("output_norm.weight", at::kFloat)));
+    answer(file, "What is 4 plus 9?");
+  }
+}
+
+TEST_F(GgufCommands, ExportsTheMergedModel) {
+  write_small_adapter(dir_ / "model", dir_ / "adapter");
+  ASSERT_EQ(run_command(
+                {"merge", "--model", path("model"), "--adapter", path("adapter"), "--output", path("merged")})
+                .exit_code,
+            0);
+  ASSERT_EQ(run_command({"export", "--model", path("merged"), "--output", path("a.gguf")}).exit_code, 0);
+  ASSERT_EQ(run_command({"export", "--model", path("model"), "--adapter", path("adapter"), "--merge",
+                         "--output", path("b.gguf")})
+                .exit_code,
+            0);
+  const GgufFile a(dir_ / "a.gguf"), b(dir_ / "b.gguf");
+  ASSERT_EQ(a.tensors().size(), b.tensors().size());
+  for (const auto& item : a.tensors())
+    EXPECT_TRUE(at::equal(a.get(item.first, at::kFloat), b.get(item.first, at::kFloat))) << item.first;
+  // An adapter alone.
+  const std::vector<std::string> alone = {"export",        "--model",  path("model"),  "--adapter",
+                                          path("adapter"), "--output", path("l.gguf"), "--outtype"};
+  const auto with = [&](const char* type) {
+    std::vector<std::string> command = alone;
+    command.emplace_back(type);
+    return run_command(command);
+  };
+  EXPECT_THAT(with("q4_0").err, HasSubstr("--merge"));
+  const CommandResult eight = with("q8_0");
+  ASSERT_EQ(eight.exit_code, 0) << eight.err;
+  EXPECT_THAT(eight.err, HasSubstr("lora_b: F16 in place of Q8_0"));
+}
+
+TEST_F(GgufCommands, ExportSaysWhatIsWrong) {
+  const auto refused = [&](std::vector<std::string> more, int code) {
+    std::vector<std::string> command = {"export", "--model", path("model")};
+    command.insert(command.end(), more.begin(), more.end());
+    const CommandResult result = run_command(command);
+    EXPECT_EQ(result.exit_code, code) << result.err;
+    EXPECT_FALSE(fs::exists(dir_ / "x.gguf"));
+    return result.err;
+  };
+  EXPECT_THAT(refused({}, 2), HasSubstr("--output"));
+  EXPECT_THAT(refused({"--merge", "--output", path("x.gguf")}, 2), HasSubstr("--adapter"));
+  EXPECT_THAT(refused({"--output", path("x.gguf"), "--outtype", "q3_k"}, 2), HasSubstr("q4_k_m"));
+  refused({"--output", path("x.gguf"), "--verify", "http://localhost:1"}, 2);
+  EXPECT_THAT(refused({"--verify", "nowhere"}, 2), HasSubstr("nowhere"));
+  EXPECT_THAT(refused({"--verify", "http://127.0.0.1:1"}, 3), HasSubstr("llama-server"));
+  // Another way to cut text, which has no name in a GGUF file.
+  Json json = read_json(dir_ / "model" / "tokenizer.json");
+  json["pre_tokenizer"] = {
+      {"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  write_text(dir_ / "model" / "tokenizer.json", json.dump());
+  EXPECT_THAT(refused({"--output", path("x.gguf")}, 3), HasSubstr("would cut text into other tokens"));
+  // Positions that it has no words for.
+  json["pre_tokenizer"]["add_prefix_space"] = false;
+  write_text(dir_ / "model" / "tokenizer.json", json.dump());
+  Json config = read_json(dir_ / "model" / "config.json");
+  config["rope_scaling"] = {{"rope_type", "dynamic"}, {"factor", 2.0}};
+  write_text(dir_ / "model" / "config.json", config.dump());
+  EXPECT_THAT(refused({"--output", path("x.gguf")}, 3), HasSubstr("dynamic"));
 }
 
 TEST_F(GgufCommands, WithoutThePreTokenizersNameItSaysWhatItTakes) {

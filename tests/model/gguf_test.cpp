@@ -13,6 +13,7 @@
 #include "model/gguf_export.h"
 #include "model/gguf_import.h"
 #include "model/gguf_names.h"
+#include "model/gguf_weights.h"
 #include "testing.h"
 
 namespace sdft::testing {
@@ -91,7 +92,9 @@ TEST_F(Gguf, ReadsMetadataAndTensors) {
 
 TEST_F(Gguf, ReadsWhatItWrites) {
   const Tensor x = at::arange(6, at::kFloat).view({2, 3}), y = at::ones({5}, at::kFloat);
-  write_gguf(path_, {{"a.text", "words"}, {"a.count", 12}, {"a.real", 0.5}}, {{"x", x}, {"y", y}});
+  write_gguf(path_, {{"a.text", "words"}, {"a.count", 12}, {"a.real", 0.5}},
+             {{"x", {2, 3}, &gguf_type("F32"), [x] { return x; }},
+              {"y", {5}, &gguf_type("F32"), [y] { return y; }}});
   const GgufFile file(path_);
   EXPECT_EQ(file.require<std::string>("a.text"), "words");
   EXPECT_EQ(file.require<int>("a.count"), 12);
@@ -408,6 +411,44 @@ TEST(GgufNames, RowsGoThereAndBack) {
   EXPECT_THAT(values(interleave(at::arange(4, at::kFloat), 1)), ElementsAre(0, 2, 1, 3));
 }
 
+// Models of every architecture as files and back: the same settings and weights, or a refusal that names why.
+TEST_F(Gguf, ModelsOfEveryArchitectureComeBack) {
+  const std::map<std::string, std::string> refused = {
+      {"llama_dynamic", "dynamic"},
+      {"llama_yarn_mscale", "rope_scaling"},
+      {"qwen2_window", "sliding_window"},
+      {"gemma2", "query_pre_attn_scalar"},
+      {"gemma3_linear", "query_pre_attn_scalar"},
+      {"gemma3_nested", "query_pre_attn_scalar"},
+      {"smollm3", "layers without positions"},
+      {"qwen3_moe", "experts"},
+  };
+  LoadOptions load;
+  load.device = "cpu";
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(SDFT_SOURCE_DIR) / "tests/fixtures/architectures")) {
+    const std::string name = entry.path().filename();
+    Model model = load_model(entry.path(), load);
+    const std::string problem =
+        error_of([&] { write_gguf_model(model, gguf_mixture("f32"), name, {}, path_); });
+    const auto expected = refused.find(name);
+    EXPECT_EQ(problem.empty(), expected == refused.end()) << name << " " << problem;
+    if (!problem.empty()) {
+      EXPECT_THAT(problem, HasSubstr(expected == refused.end() ? "" : expected->second));
+      EXPECT_FALSE(fs::exists(path_));
+      continue;
+    }
+    const GgufFile file(path_);
+    const ModelConfig config = parse_config(gguf_config(file), "config");
+    const GgufWeights weights(file, config);
+    for (const auto& [weight, own] : named_parameters(model)) {
+      const Tensor read = weights.get(weight, at::kFloat);
+      EXPECT_TRUE(at::allclose(read, *own, 0, 1e-6)) << name << " " << weight;
+    }
+    fs::remove(path_);
+  }
+}
+
 TEST_F(Gguf, AdapterWithScalesOfItsOwn) {
   ModelConfig config;
   config.architecture = "LlamaForCausalLM";
@@ -418,7 +459,7 @@ TEST_F(Gguf, AdapterWithScalesOfItsOwn) {
   const Tensor a = at::ones({2, 3}, at::kFloat), b = at::arange(8, at::kFloat).view({4, 2});
   adapter.pairs["model.layers.0.self_attn.q_proj"] = {a, b, 4};         // 8 / 2: as it is
   adapter.pairs["model.layers.1.mlp.down_proj"] = {a, b, 8 / M_SQRT2};  // rsLoRA
-  write_gguf_adapter(adapter, config, path_);
+  write_gguf_adapter(adapter, config, gguf_mixture("f32"), path_);
   const GgufFile file(path_);
   EXPECT_EQ(file.require<std::string>("general.type"), "adapter");
   EXPECT_EQ(file.require<std::string>("adapter.type"), "lora");
@@ -429,7 +470,7 @@ TEST_F(Gguf, AdapterWithScalesOfItsOwn) {
               ElementsAre(0, 1, 4, 5, 2, 3, 6, 7));
   EXPECT_TRUE(at::allclose(file.get("blk.1.ffn_down.weight.lora_b", at::kFloat), b * M_SQRT2));
   adapter.replaced["lm_head.weight"] = a;
-  EXPECT_THROW(write_gguf_adapter(adapter, config, path_), Error);
+  EXPECT_THROW(write_gguf_adapter(adapter, config, gguf_mixture("f32"), path_), Error);
 }
 
 }  // namespace

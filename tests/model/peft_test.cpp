@@ -344,7 +344,7 @@ TEST(GgufAdapter, WhatItCannotSayIsRefusedByName) {
     config.target_modules = targets;
     config.use_dora = dora;
     try {
-      write_gguf_adapter(init_adapter(model, config, 1), model.config, dir / "a.gguf");
+      write_gguf_adapter(init_adapter(model, config, 1), model.config, gguf_mixture("f32"), dir / "a.gguf");
       FAIL() << name;
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), ::testing::AllOf(HasSubstr(name), HasSubstr("sdft merge")));

@@ -7,7 +7,6 @@
 #include "cli/output.h"
 #include "model/convert.h"
 #include "model/gguf_folder.h"
-#include "model/gguf_import.h"
 
 namespace sdft::cli {
 namespace fs = std::filesystem;
@@ -18,28 +17,13 @@ struct MergeFlags {
   std::string output, dtype = "auto";
 };
 
-// "auto": as the model folder's own matrices are.
-at::ScalarType output_type(const MergeFlags& flags) {
-  if (flags.dtype != "auto") return float_type(flags.dtype);
-  const fs::path from = model_folder(flags.model.model);
-  if (fs::exists(from / kGgufWeights)) return gguf_output_type(GgufFile(from / kGgufWeights), "auto");
-  const ModelFiles files(from);
-  for (const std::string& name : files.names()) {
-    const TensorInfo info = files.info(name);
-    if (info.shape.size() < 2) continue;
-    if (info.type == "F16") return at::kHalf;
-    if (info.type == "BF16") return at::kBFloat16;
-    break;
-  }
-  return at::kFloat;
-}
-
 void run_merge(const MergeFlags& flags) {
   const fs::path out = flags.output;
   if (fs::exists(out) && !fs::is_directory(out)) fail_input(out.string(), "is not a folder");
   if (fs::exists(out / "model.safetensors") || fs::exists(out / "model.safetensors.index.json"))
     fail_input(out.string(), "already holds a model", "choose another --output, or remove it");
-  const at::ScalarType type = output_type(flags);
+  const at::ScalarType type =
+      flags.dtype == "auto" ? stored_type(flags.model.model) : float_type(flags.dtype);
   LoadOptions load;
   load.device = "cpu";
   load.dtype = "f32";

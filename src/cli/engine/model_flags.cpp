@@ -1,7 +1,12 @@
 #include "cli/engine/model_flags.h"
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "cli/output.h"
+#include "model/gguf_folder.h"
+#include "model/gguf_import.h"
+#include "model/safetensors.h"
 #include "run/context.h"
 
 namespace sdft::cli {
@@ -82,6 +87,21 @@ std::unique_ptr<ModelBundle> open_bundle(const ModelFlags& flags, const PromptFl
 
 void load_weights(ModelBundle& bundle, const ModelFlags& flags) {
   load_weights(bundle, flags.load, flags.adapter);
+}
+
+at::ScalarType stored_type(const std::string& model) {
+  const std::filesystem::path from = model_folder(model);
+  if (std::filesystem::exists(from / kGgufWeights))
+    return gguf_output_type(GgufFile(from / kGgufWeights), "auto");
+  const ModelFiles files(from);
+  for (const std::string& name : files.names()) {
+    const TensorInfo info = files.info(name);
+    if (info.shape.size() < 2) continue;
+    if (info.type == "F16") return at::kHalf;
+    if (info.type == "BF16") return at::kBFloat16;
+    break;
+  }
+  return at::kFloat;
 }
 
 }  // namespace sdft::cli

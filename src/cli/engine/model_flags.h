@@ -46,4 +46,7 @@ auto naming(const Example& example, Make make) -> decltype(make()) {
 std::unique_ptr<ModelBundle> open_bundle(const ModelFlags& flags, const PromptFlags& prompt);
 void load_weights(ModelBundle& bundle, const ModelFlags& flags);
 
+// As what a model's matrices are stored: f32, f16 or bf16; f16 where they are of few bits.
+at::ScalarType stored_type(const std::string& model);
+
 }  // namespace sdft::cli

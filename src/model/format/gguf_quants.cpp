@@ -4,6 +4,9 @@
 
 #include <cstring>
 
+#include "base/error.h"
+#include "model/format/gguf_quantise.h"
+
 namespace sdft {
 namespace {
 
@@ -166,16 +169,16 @@ constexpr GgufForm kNumbers = {0, 0, false};
 constexpr GgufType kBlockTypes[] = {
     {kGgufF32, "F32", 1, 4, decode_f32, kNumbers, nullptr},
     {kGgufF16, "F16", 1, 2, decode_f16, kNumbers, nullptr},
-    {2, "Q4_0", 32, 18, nullptr, {4, 32, false}, split_q4_0},
+    {2, "Q4_0", 32, 18, nullptr, {4, 32, false}, split_q4_0, encode_q4_0},
     {3, "Q4_1", 32, 20, nullptr, {4, 32, true}, split_q4_1},
-    {6, "Q5_0", 32, 22, nullptr, {8, 32, false}, split_q5_0},
+    {6, "Q5_0", 32, 22, nullptr, {8, 32, false}, split_q5_0, encode_q5_0},
     {7, "Q5_1", 32, 24, nullptr, {8, 32, true}, split_q5_1},
-    {8, "Q8_0", 32, 34, nullptr, {8, 32, false}, split_q8_0},
+    {8, "Q8_0", 32, 34, nullptr, {8, 32, false}, split_q8_0, encode_q8_0},
     {10, "Q2_K", 256, 84, nullptr, {8, 16, true}, split_q2_k},
     {11, "Q3_K", 256, 110, nullptr, {8, 16, false}, split_q3_k},
-    {12, "Q4_K", 256, 144, nullptr, {4, 32, true}, split_q4_k},
-    {13, "Q5_K", 256, 176, nullptr, {8, 32, true}, split_q5_k},
-    {14, "Q6_K", 256, 210, nullptr, {8, 16, false}, split_q6_k},
+    {12, "Q4_K", 256, 144, nullptr, {4, 32, true}, split_q4_k, encode_q4_k},
+    {13, "Q5_K", 256, 176, nullptr, {8, 32, true}, split_q5_k, encode_q5_k},
+    {14, "Q6_K", 256, 210, nullptr, {8, 16, false}, split_q6_k, encode_q6_k},
     {kGgufBf16, "BF16", 1, 2, decode_bf16, kNumbers, nullptr},
     {9, "Q8_1", 0, 0, nullptr, kNumbers, nullptr},
     {15, "Q8_K", 0, 0, nullptr, kNumbers, nullptr},
@@ -216,6 +219,12 @@ const GgufType* find_gguf_type(uint32_t id) {
   for (const GgufType& type : kBlockTypes)
     if (type.id == id) return &type;
   return nullptr;
+}
+
+const GgufType& gguf_type(const char* name) {
+  for (const GgufType& type : kBlockTypes)
+    if (std::strcmp(type.name, name) == 0) return type;
+  throw Error(ExitCode::kInternal, std::string("there is no tensor type '") + name + "'");
 }
 
 const char* readable_gguf_types() {

@@ -25,6 +25,8 @@ struct GgufType {
   // Of codes: one of each number, one scale (and offset, where there are any) of each group.
   GgufForm form;
   void (*split)(const unsigned char* block, uint8_t* codes, float* scales, float* offsets);
+  // The block of `elements` finite numbers (gguf_quantise.h); null: it is not written, or they are no codes.
+  void (*encode)(const float* numbers, unsigned char* block) = nullptr;
 };
 
 constexpr size_t kGgufBlock = 256, kGgufGroups = 16;  // at most
@@ -36,6 +38,7 @@ constexpr uint32_t kGgufF32 = 0, kGgufF16 = 1, kGgufBf16 = 30;
 
 // nullptr: no such type.
 const GgufType* find_gguf_type(uint32_t id);
+const GgufType& gguf_type(const char* name);  // "Q4_K"; one that there is
 // "F32, F16, ...": those that can be read.
 const char* readable_gguf_types();
 
