@@ -10,7 +10,7 @@
 #include "base/interrupt.h"
 #include "base/work.h"
 #include "data/record.h"
-#include "data/record_text.h"
+#include "data/record_file.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -21,16 +21,15 @@ constexpr size_t kShownProblems = 20;
 // Gathers examples and problems, whatever kind of file the records come from.
 class Collector {
  public:
-  Collector(const fs::path& path, const std::string& text, const DatasetOptions& options)
-      : options_(options) {
-    dataset_.name = path.stem().string();
+  Collector(const fs::path& path, const RecordFile& file, const DatasetOptions& options) : options_(options) {
+    dataset_.name = file.name;
     dataset_.path = path;
-    dataset_.sha256 = sha256(text);
+    dataset_.sha256 = file.sha256;
   }
 
-  Dataset collect(RecordTexts&& texts) {
+  Dataset collect(const RecordTexts& texts) {
     if (texts.records.empty()) fail_input(dataset_.path.string(), "holds no examples");
-    dataset_.notes = std::move(texts.notes);
+    dataset_.notes = texts.notes;
     for (const size_t position : positions_of(options_.slices, texts.records.size())) {
       stop_if_interrupted();
       if (options_.limit > 0 && dataset_.examples.size() >= options_.limit) break;
@@ -105,19 +104,8 @@ void tell_skipped(const Dataset& dataset) {
 
 Dataset read_dataset(const fs::path& path, const DatasetOptions& options) {
   current_work = Work::kReading;
-  const std::string kind = path.extension().string();
-  const bool json = kind == ".json", lines = kind == ".jsonl" || kind == ".ndjson";
-  const bool table = kind == ".csv" || kind == ".tsv";
-  const std::string text = read_text(path, kLargestDataset);
-  if (!json && !lines && !table)
-    fail_input(path.string(), "unknown kind of dataset '" + kind + "'",
-               "known are .json, .jsonl, .ndjson, .csv and .tsv");
-  const std::string start = text.substr(0, 2);
-  if (start == "\xff\xfe" || start == "\xfe\xff")
-    fail_input(path.string(), "is UTF-16, expected UTF-8", "convert the file: iconv -f utf-16 -t utf-8");
-  Collector collector(path, text, options);
-  return collector.collect(table ? table_records(text, path.string(), kind == ".csv" ? ',' : '\t')
-                                 : json_records(text, path.string(), lines));
+  const RecordFile file = read_record_file(path);
+  return Collector(path, file, options).collect(file.texts);
 }
 
 void write_examples(const std::vector<const Example*>& examples, const std::filesystem::path& path) {

@@ -1,4 +1,5 @@
-// Task datasets: JSON arrays, JSONL, CSV, TSV; columns by name or from a LLaMA-Factory dataset_info.json.
+// Task datasets: JSON arrays, JSONL, CSV, TSV, Parquet; columns by name or from a LLaMA-Factory
+// dataset_info.json.
 //
 // A record is either flat (prompt, query, response, system, history: a list of [query, response] pairs) or a
 // conversation (a list of messages, {"role", "content"} or {"from", "value"}; the last assistant message is
@@ -80,8 +81,8 @@ struct Dataset {
 // command opens a dataset.
 void tell_skipped(const Dataset& dataset);
 
-// The kind is told by the ending (.json .jsonl .ndjson .csv .tsv); a .json file may also hold one object a
-// line. Throws Error(kInput): no such file, unknown kind, no examples, every bad record with its place.
+// The kind is told by the ending (record_file.h); a .json file may also hold one object a line.
+// Throws Error(kInput): no such file, unknown kind, no examples, every bad record with its place.
 Dataset read_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 // The dataset `name` of dir/dataset_info.json: its file, columns, tags and num_samples; names in
 // options.columns win.

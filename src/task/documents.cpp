@@ -2,15 +2,14 @@
 
 #include "base/comma_separated.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "data/record.h"
-#include "data/record_text.h"
+#include "data/record_file.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr const char* kEndings[] = {".jsonl", ".json", ".csv", ".tsv"};
+constexpr const char* kEndings[] = {".jsonl", ".json", ".csv", ".tsv", ".jsonl.gz", ".jsonl.zst", ".parquet"};
 
 std::vector<fs::path> candidates(const Task& task, const std::string& split, const fs::path& data_dir) {
   const DataSource& data = task.data;
@@ -58,12 +57,9 @@ fs::path find_file(const Task& task, const std::string& split, const fs::path& d
 
 std::vector<Document> read_documents(const Task& task, const std::string& split, const fs::path& data_dir) {
   const fs::path path = find_file(task, split, data_dir);
-  const std::string text = read_text(path, kLargestDataset), kind = path.extension().string();
-  const RecordTexts records = kind == ".csv" || kind == ".tsv"
-                                  ? table_records(text, path.string(), kind == ".csv" ? ',' : '\t')
-                                  : json_records(text, path.string(), kind != ".json");
+  const RecordFile file = read_record_file(path);
   std::vector<Document> documents;
-  for (const RecordText& record : records.records) {
+  for (const RecordText& record : file.texts.records) {
     Document document{record.where, {}};
     try {
       document.fields = record.read();
