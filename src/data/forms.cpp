@@ -89,25 +89,26 @@ Json trl(const Example& example) {
   return record;
 }
 
-struct Form {
+struct RecordForm {
   const char* name;
   Json (*write)(const Example&);
 };
-constexpr Form kForms[] = {{"alpaca", alpaca}, {"sharegpt", sharegpt}, {"messages", messages}, {"trl", trl}};
+constexpr RecordForm kForms[] = {
+    {"alpaca", alpaca}, {"sharegpt", sharegpt}, {"messages", messages}, {"trl", trl}};
 
 }  // namespace
 
 const std::vector<std::string>& form_names() {
   static const std::vector<std::string> kNames = [] {
     std::vector<std::string> names;
-    for (const Form& form : kForms) names.emplace_back(form.name);
+    for (const RecordForm& form : kForms) names.emplace_back(form.name);
     return names;
   }();
   return kNames;
 }
 
 Json in_form(const Example& example, const std::string& form) {
-  for (const Form& known : kForms)
+  for (const RecordForm& known : kForms)
     if (form == known.name) return known.write(example);
   fail_usage("unknown form '" + form + "' of a dataset");
 }
