@@ -27,6 +27,8 @@ const std::vector<Command>& commands() {
       {"preview", "what training will see: text, special tokens, what is learned, lengths", engine},
       {"merge", "puts an adapter into the weights: a model folder of its own", engine},
       {"inspect", "what is in a model folder, an adapter, a run directory, a dataset, a weights file", front},
+      {"convert", "a dataset, also a distilled one, as other trainers read it: a JSON line an example",
+       front},
       {"import", "a GGUF file as a Hugging Face model folder", engine},
       {"export",
        "a model or an adapter as a GGUF file for llama.cpp and Ollama; --verify: whether llama.cpp does the "

@@ -24,12 +24,6 @@ std::string shown_of(size_t shown, int64_t all, const std::string& file) {
   return std::to_string(shown) + " of " + grouped(all) + " are shown; " + full(file) + " has them all.\n\n";
 }
 
-std::string score_text(const Task& task, const std::string& model) {
-  const Score* score = find_score(task, model);
-  std::string interval = score ? percent_interval(score->interval) : "";
-  return (score ? percent_bare(score->value) : kDash) + (interval.empty() ? "" : " " + interval);
-}
-
 std::string change_text(const Task& task, const std::string& model, const std::string& against) {
   Comparison change = compare(task, model, against);
   std::string text = points(change.value);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "report/format.h"
+#include "report/verdict.h"
 #include "report/watch.h"
 
 namespace sdft::report::markdown {
@@ -18,6 +19,13 @@ inline std::string head(const std::vector<std::string>& cells, size_t left = 1) 
   std::string rule = "|";
   for (size_t i = 0; i < cells.size(); ++i) rule += i < left ? ":--|" : "--:|";
   return row(cells) + rule + "\n";
+}
+
+// "71.0 [64.4, 76.8]", percent.
+inline std::string score_text(const Task& task, const std::string& model) {
+  const Score* score = find_score(task, model);
+  std::string interval = score ? percent_interval(score->interval) : "";
+  return (score ? percent_bare(score->value) : kDash) + (interval.empty() ? "" : " " + interval);
 }
 
 inline std::string learning_lines(const std::vector<Learning>& learning) {

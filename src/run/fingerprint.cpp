@@ -99,7 +99,8 @@ std::string questions_sha256(const std::vector<EvalItem>& items) {
 
 std::string folder_sha256(const fs::path& dir) {
   std::string all;
-  for (const fs::path& path : files_of(dir)) all += path.filename().string() + " " + sha256_file(path) + "\n";
+  for (const fs::path& path : files_of(dir))
+    if (is_model_file(path)) all += path.filename().string() + " " + sha256_file(path) + "\n";
   return sha256(all);
 }
 

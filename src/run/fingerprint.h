@@ -23,7 +23,7 @@ std::string short_sum(const Fingerprint& fingerprint);
 std::string examples_sha256(const std::vector<Example>& examples);
 // What a task file asks: questions, choices, right answers, and the documents, which checks look into.
 std::string questions_sha256(const std::vector<EvalItem>& items);
-// All files of a folder, as one sum.
+// The files of a model's or an adapter's folder that loading may read, as one sum; README.md is none of them.
 std::string folder_sha256(const std::filesystem::path& dir);
 
 }  // namespace sdft

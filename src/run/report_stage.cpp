@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "check/check.h"
+#include "report/card.h"
 #include "report/report.h"
 #include "run/evaluation.h"
 #include "run/report_training.h"
@@ -134,6 +135,19 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
           cut, variant, unlearned, variant));
   }
 }
+
+// README.md of each adapter and model that the run has trained: here, where the scores are known. No stage is
+// made from it (folder_sha256()).
+void write_cards(const Recipe& recipe, const fs::path& run_dir, const report::Document& document) {
+  for (const Variant& variant : known_variants(recipe))
+    for (const char* part : {"adapter", "model"}) {
+      const fs::path folder = run_dir / variant.name / part;
+      std::error_code none;
+      if (stage_done(run_dir / variant.name) && fs::is_directory(folder, none))
+        write_file_atomic(folder / "README.md",
+                          report::to_card(document, variant.name, std::string_view(part) == "adapter"));
+    }
+}
 }  // namespace
 
 std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
@@ -145,6 +159,7 @@ std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   const std::vector<std::string> models = evaluated_models(recipe, run_dir);
   if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models);
   report::write_reports(document, run_dir);
+  write_cards(recipe, run_dir, document);
   return report::to_terminal(document, report::terminal_style(1));
 }
 

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "model/gguf_folder.h"
 #include "model/shift.h"
+#include "report/tracking.h"
 #include "run/stages.h"
 #include "run/training_plan.h"
 #include "run/watched.h"
@@ -256,6 +257,9 @@ void train_stage(RunContext& run, const VariantJob& job, const std::vector<Examp
         },
         run.stop);
     tell_validation(variant, trainer, history);
+    report::write_tracking(dir,
+                           {trainer.total(), options.num_train_epochs, options.per_device_train_batch_size,
+                            options.eval_steps, options.save_steps});
   }
   note_shift(parameter_shift(run.seed_model(), student), dir);
   save_trained(job.recipe, own, lora ? &adapter : nullptr, dir);

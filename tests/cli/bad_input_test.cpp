@@ -201,7 +201,7 @@ TEST_F(BadInput, DeviceThatIsNotThere) {
 
 TEST_F(BadInput, EveryHelpEndsWithExamples) {
   for (const char* command : {"run", "distill", "train", "eval", "report", "demo", "generate", "chat",
-                              "score", "tokenize", "render", "preview", "merge", "inspect"}) {
+                              "score", "tokenize", "render", "preview", "merge", "inspect", "convert"}) {
     const CommandResult result = run_command({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     const size_t examples = result.out.find("Examples:\n");

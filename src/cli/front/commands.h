@@ -7,5 +7,6 @@ namespace sdft::cli {
 
 void add_text(const Registry& registry);     // tokenize, render
 void add_inspect(const Registry& registry);  // inspect
+void add_convert(const Registry& registry);  // convert
 
 }  // namespace sdft::cli

@@ -36,6 +36,7 @@ void spell_out_help(int* argc, char** argv) {
 void add_commands(const cli::Registry& registry) {
   cli::add_text(registry);
   cli::add_inspect(registry);
+  cli::add_convert(registry);
 }
 }  // namespace
 

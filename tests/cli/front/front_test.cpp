@@ -71,6 +71,31 @@ TEST_F(Front, AnswersWithoutTheEngine) {
   }
 }
 
+TEST_F(Front, ConvertsDatasets) {
+  const std::string path = (dir_ / "d.jsonl").string();
+  write_file_atomic(path,
+                    R"({"instruction": "1?", "output": "one", "accepted": true, "original": "It is one"})"
+                    "\n"
+                    R"({"instruction": "2?", "output": "two", "accepted": false, "original": "two"})"
+                    "\n");
+  const CommandResult alpaca = run({"convert", path, "--to", "alpaca"});
+  EXPECT_EQ(alpaca.exit_code, 0) << alpaca.err;
+  EXPECT_EQ(alpaca.out,
+            "{\"id\":\"0\",\"instruction\":\"1?\",\"output\":\"one\"}\n"
+            "{\"id\":\"1\",\"instruction\":\"2?\",\"output\":\"two\"}\n");
+  EXPECT_EQ(
+      run({"convert", path, "--to", "trl", "--accepted"}).out,
+      "{\"id\":\"0\",\"prompt\":[{\"role\":\"user\",\"content\":\"1?\"}],\"privileged_context\":\"It is "
+      "one\"}\n");
+  EXPECT_EQ(run({"convert", path, "--to", "parquet"}).exit_code, 2);
+  write_file_atomic(path, R"({"instruction": "1?", "output": "one"})"
+                          "\n");
+  const CommandResult none = run({"convert", path, "--to", "trl", "--accepted"});
+  EXPECT_EQ(none.exit_code, 3);
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(none.err, AllOf(HasSubstr("d.jsonl:1"), HasSubstr("accepted")));
+}
+
 TEST_F(Front, SaysThatTheEngineIsMissing) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"generate", "--model", kModel}, {"run", "--help"}, {"--help", "run"}}) {
