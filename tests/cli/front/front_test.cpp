@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "cli/run_command.h"
 #include "testing.h"
 
@@ -94,6 +95,21 @@ TEST_F(Front, ConvertsDatasets) {
   EXPECT_EQ(none.exit_code, 3);
   EXPECT_EQ(none.out, "");
   EXPECT_THAT(none.err, AllOf(HasSubstr("d.jsonl:1"), HasSubstr("accepted")));
+}
+
+TEST_F(Front, ShowsDatasetsOfEveryForm) {
+  const std::string folder = std::string(SDFT_SOURCE_DIR) + "/tests/data/parquet/";
+  const CommandResult lines = run({"inspect", folder + "chat.jsonl", "--json"});
+  const CommandResult parquet = run({"inspect", folder + "chat-zstd-v2-dictionary.parquet", "--json"});
+  EXPECT_EQ(parquet.exit_code, 0) << parquet.err;
+  for (const char* key : {"examples", "mean_bytes", "fields", "first"})
+    EXPECT_EQ(parse_json(parquet.out, "its output").at(key), parse_json(lines.out, "its output").at(key));
+
+  const std::string bytes = read_text(folder + "chat-zstd-v2-dictionary.parquet");
+  write_file_atomic(dir_ / "cut.parquet", bytes.substr(0, bytes.size() / 2));
+  const CommandResult cut = run({"inspect", (dir_ / "cut.parquet").string()});
+  EXPECT_EQ(cut.exit_code, 3);
+  EXPECT_THAT(cut.err, HasSubstr("cut.parquet: is cut off: it does not end with PAR1"));
 }
 
 TEST_F(Front, SaysThatTheEngineIsMissing) {
