@@ -30,17 +30,13 @@ const std::vector<Command>& commands() {
       {"convert", "a dataset, also a distilled one, as other trainers read it: a JSON line an example",
        front},
       {"import", "a GGUF file as a Hugging Face model folder", engine},
-<<<<<<< HEAD
       {"export",
        "a model or an adapter as a GGUF file for llama.cpp and Ollama; --verify: whether llama.cpp does the "
        "same",
        engine},
-=======
-      {"export", "an adapter as a GGUF file, for llama.cpp's --lora", engine},
       {"settings", "every setting of a recipe: its default, what it may be, what it means", engine},
       {"completions", "a shell's completions of commands, flags, settings and their values", engine},
       {"man", "the manual page", engine},
->>>>>>> d10b572 (Other tools' words in recipes; a reference of settings, completions and a manual page from the tables; NO_COLOR everywhere)
   };
   return kCommands;
 }
