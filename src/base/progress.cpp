@@ -1,13 +1,13 @@
 #include "base/progress.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "base/printable.h"
+#include "base/terminal.h"
 
 namespace sdft {
 
@@ -25,7 +25,7 @@ Progress::Progress(std::string label, size_t total, std::string unit, bool enabl
       unit_(std::move(unit)),
       total_(total),
       enabled_(enabled),
-      terminal_(::isatty(2) == 1) {}
+      terminal_(is_terminal(2)) {}
 
 Progress::~Progress() {
   if (enabled_ && started_ && terminal_ && !ended_) std::fputc('\n', stderr);

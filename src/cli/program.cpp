@@ -12,6 +12,7 @@
 
 #include "base/printable.h"
 #include "base/signals.h"
+#include "base/terminal.h"
 #include "cli/output.h"
 #include "cli/usage.h"
 #include "tensor/cpu/tier.h"
@@ -30,7 +31,8 @@ class PrintableText : public spdlog::custom_flag_formatter {
 };
 
 void start_log() {
-  spdlog::set_default_logger(spdlog::stderr_color_mt("sdft"));
+  spdlog::set_default_logger(spdlog::stderr_color_mt(
+      "sdft", shows_colours(2) ? spdlog::color_mode::automatic : spdlog::color_mode::never));
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<PrintableText>('*').set_pattern("sdft: %^%l%$: %*");
   spdlog::set_formatter(std::move(formatter));
@@ -40,7 +42,7 @@ void start_log() {
 void add_names(CLI::App& app, Program program) {
   for (const Command& command : commands()) {
     CLI::App* added = app.add_subcommand(command.name, command.help);
-    if (command.program == program) continue;
+    if (command.program == program || program == Program::kEngine) continue;  // which has them all
     added->allow_extras();
     added->callback([name = std::string(command.name)] {
       fail_usage(name + " is a command of the other program", "sdft runs all commands");

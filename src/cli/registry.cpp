@@ -34,6 +34,9 @@ const std::vector<Command>& commands() {
        "a model or an adapter as a GGUF file for llama.cpp and Ollama; --verify: whether llama.cpp does the "
        "same",
        engine},
+      {"settings", "every setting of a recipe: its default, what it may be, what it means", engine},
+      {"completions", "a shell's completions of commands, flags, settings and their values", engine},
+      {"man", "the manual page", engine},
   };
   return kCommands;
 }

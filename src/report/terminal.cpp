@@ -1,9 +1,9 @@
 // The report on a terminal: headline, warnings, and the table of the paper in miniature.
+#include "base/terminal.h"
+
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <functional>
 
 #include "report/expectation.h"
@@ -265,10 +265,7 @@ std::string to_terminal(const Document& document, const TerminalStyle& style) {
 
 TerminalStyle terminal_style(int fd) {
   TerminalStyle style;
-  const char* no_colour = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  bool dumb = term && std::string(term) == "dumb";
-  style.colour = ::isatty(fd) && !(no_colour && *no_colour) && !dumb;
+  style.colour = shows_colours(fd);
   winsize size{};
   if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.columns = size.ws_col;
   return style;

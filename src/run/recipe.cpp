@@ -1,6 +1,7 @@
 #include "run/recipe.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "base/file.h"
 #include "base/problems.h"
 #include "data/prompt.h"
+#include "run/foreign_keys.h"
 #include "run/presets.h"
 #include "run/settings_together.h"
 #include "run/variants.h"
@@ -119,13 +121,6 @@ const char* put(const Setting& setting, const YAML::Node& node) {
   return !negative && convert(node, *seed) ? nullptr : "a whole number, 0 or more";
 }
 
-std::string range_of(const Setting& s) {
-  const bool open = s.high >= std::numeric_limits<double>::max();
-  return s.above_low ? fmt::format("above {} and up to {}", s.low, s.high)
-         : open      ? fmt::format("{} or more", s.low)
-                     : fmt::format("{} to {}", s.low, s.high);
-}
-
 // Range and choice of a value that has the right type.
 void check_value(const Setting& setting, const Reading& reading) {
   const std::string name = "'" + std::string(setting.name) + "': ";
@@ -136,7 +131,7 @@ void check_value(const Setting& setting, const Reading& reading) {
   const bool in_range = std::all_of(numbers.begin(), numbers.end(), [&](double number) {
     return number <= setting.high && (setting.above_low ? number > setting.low : number >= setting.low);
   });
-  if (!in_range) reading.add(name + "expected " + range_of(setting) + ", found " + value_text(setting));
+  if (!in_range) reading.add(name + "expected " + allowed_text(setting) + ", found " + value_text(setting));
   auto* text = std::get_if<std::string*>(&setting.target);
   if (setting.fault) {
     auto* list = std::get_if<std::vector<std::string>*>(&setting.target);
@@ -172,7 +167,25 @@ void expand_homes(std::string* paths, const Reading& reading) {
   *paths = expanded;
 }
 
-void assign(const Setting& setting, const YAML::Node& node, const Reading& reading) {
+// Of a scalar; null as it is written.
+std::string plain_text(const YAML::Node& node) {
+  return node.IsScalar() ? node.Scalar() : node.IsNull() ? "null" : found(node);
+}
+
+// A key that is no setting: of another tool, or one that `names` may suggest.
+void read_unknown(const std::string& key, const YAML::Node& node, const Reading& reading,
+                  const std::vector<std::string>& names) {
+  const ForeignKey* foreign = find_foreign_key(key, plain_text(node));
+  if (!foreign) return reading.unknown(key, names);
+  if (foreign->kind == ForeignKey::kError) return reading.add("'" + key + "': " + foreign->answer);
+  spdlog::info("{}: '{}' changes nothing here: {}", reading.where, key, foreign->answer);
+}
+
+void assign(const Setting& setting, const YAML::Node& written, const Reading& reading) {
+  const ForeignKey* foreign = find_foreign_key(setting.name, plain_text(written));
+  const YAML::Node node = foreign ? YAML::Node(std::string(foreign->answer)) : written;
+  if (foreign)
+    spdlog::info("{}: '{}': {} is '{}' here", reading.where, setting.name, found(written), foreign->answer);
   if (const char* expected = put(setting, node))
     return reading.add(std::string("'") + setting.name + "': expected " + expected + ", found " +
                        found(node));
@@ -284,7 +297,7 @@ std::optional<std::string> read_own_value(const std::string& key, const YAML::No
   else if (std::find(all.begin(), all.end(), key) != all.end())
     reading.add("'" + key + "' is the same for the whole run");
   else
-    reading.unknown(key, names);
+    read_unknown(key, node, reading, names);
   return std::nullopt;
 }
 
@@ -428,13 +441,10 @@ void read_setting(const std::string& key, const YAML::Node& node, const Reading&
     recipe->chat_template_kwargs = json_of(node, reading, &left);
     return;
   }
-  if (key == "template_variables")
-    return reading.add("'template_variables' is now called 'chat_template_kwargs'");
   if (key == "variants") return read_variants(node, reading, &recipe->variants);
   if (key == "sweep") return read_sweep(node, reading, recipe);
   if (key == "continual") return read_continual(node, reading, recipe);
-  if (key == "rewrite_attempts") return reading.add("'rewrite_attempts' is now called num_candidates");
-  if (key != "eval") return reading.unknown(key, names_of(table, structured_names()));
+  if (key != "eval") return read_unknown(key, node, reading, names_of(table, structured_names()));
   if (!node.IsSequence()) return reading.add("'eval': expected a list of tasks, found " + found(node));
   recipe->eval.clear();
   for (size_t i = 0; i < node.size(); ++i)
@@ -505,91 +515,6 @@ Recipe with_overrides(const Recipe& recipe, const Overrides& overrides) {
   }
   problems.raise();
   return own;
-}
-
-namespace {
-void emit(YAML::Emitter& out, const Setting& setting) {
-  out << YAML::Key << setting.name << YAML::Value;
-  if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {
-    out << YAML::Flow << **list;
-  } else if (std::holds_alternative<std::vector<double>*>(setting.target) ||
-             std::holds_alternative<LayerPatterns*>(setting.target)) {
-    out << YAML::Load(value_text(setting));
-  } else if (auto* text = std::get_if<std::string*>(&setting.target)) {
-    out << **text;
-  } else {
-    out << value_text(setting);
-  }
-}
-
-void emit_columns(YAML::Emitter& out, Columns columns) {
-  std::map<std::string, std::string> given;
-  for (const auto& [name, value] : column_fields(columns))
-    if (!value->empty()) given[name] = *value;
-  if (!given.empty()) out << YAML::Key << "columns" << YAML::Value << given;
-}
-
-void emit_task(YAML::Emitter& out, TaskSettings task) {
-  TaskSettings standard;
-  if (task.task.empty()) standard.check.clear();  // said in any case
-  const std::vector<Setting> defaults = task_settings(standard), own = task_settings(task);
-  out << YAML::BeginMap;
-  for (size_t i = 0; i < own.size(); ++i)
-    if (value_text(own[i]) != value_text(defaults[i])) emit(out, own[i]);
-  emit_columns(out, task.columns);
-  out << YAML::EndMap;
-}
-
-// ", key: value" of each, in YAML's flow style. Texts are quoted as in JSON, which YAML reads.
-std::string emitted(const Overrides& overrides) {
-  Recipe trial;
-  const auto table = settings(trial);
-  std::string text;
-  for (const auto& [key, value] : overrides) {
-    const bool quoted = std::any_of(table.begin(), table.end(), [&, &key = key](const Setting& setting) {
-      return key == setting.name && std::holds_alternative<std::string*>(setting.target);
-    });
-    text += ", " + key + ": " + (quoted ? Json(value).dump() : value);
-  }
-  return text;
-}
-
-std::string emitted_variants(const Recipe& recipe) {
-  std::string text;
-  for (const Variant& variant : recipe.variants)
-    text += (text.empty() ? "variants:\n" : "") + std::string("  - {name: ") + Json(variant.name).dump() +
-            ", method: " + variant.method +
-            (variant.after.empty() ? "" : ", after: " + Json(variant.after).dump()) +
-            emitted(variant.overrides) + "}\n";
-  for (size_t i = 0; i < recipe.sweep.size(); ++i) {
-    const auto& [key, values] = recipe.sweep[i];
-    std::string list;
-    for (const std::string& value : values) list += emitted({{key, value}}).substr(key.size() + 4) + ", ";
-    text += (i == 0 ? "sweep:\n  " : "  ") + key + ": [" + list.substr(0, list.size() - 2) + "]\n";
-  }
-  for (size_t i = 0; i < recipe.continual.size(); ++i)
-    text += (i == 0 ? "continual:\n" : "") + std::string("  - {name: ") +
-            Json(recipe.continual[i].name).dump() + emitted(recipe.continual[i].overrides) + "}\n";
-  return text;
-}
-}  // namespace
-
-std::string resolved_recipe(const Recipe& recipe) {
-  Recipe copy = recipe;
-  YAML::Emitter out;
-  out << YAML::BeginMap;
-  for (const Setting& setting : settings(copy)) emit(out, setting);
-  emit_columns(out, copy.columns);
-  if (!copy.eval.empty()) {
-    out << YAML::Key << "eval" << YAML::Value << YAML::BeginSeq;
-    for (const TaskSettings& task : copy.eval) emit_task(out, task);
-    out << YAML::EndSeq;
-  }
-  out << YAML::EndMap;
-  std::string text = std::string(out.c_str()) + "\n" + emitted_variants(copy);
-  if (!copy.chat_template_kwargs.empty())  // JSON is YAML, and keeps texts apart from numbers
-    text += "chat_template_kwargs: " + copy.chat_template_kwargs.dump() + "\n";
-  return text;
 }
 
 }  // namespace sdft

@@ -181,6 +181,8 @@ struct StructuredSetting {
 const std::vector<StructuredSetting>& structured_settings();
 // As it stands in the resolved recipe: "0.0001", "true", "[q_proj, v_proj]".
 std::string value_text(const Setting& setting);
+// What a value may be: "lora, full", "0 or more", "true or false", "a path"; of lists, of each part.
+std::string allowed_text(const Setting& setting);
 // Rows of one evaluation task, without its columns.
 std::vector<Setting> task_settings(TaskSettings& task);
 // What holds for a task: its own setting, else the recipe's. A limit of 0: all examples.
@@ -192,7 +194,8 @@ std::vector<std::pair<const char*, std::string*>> column_fields(Columns& columns
 
 // The file (may be empty: none), then overrides "key=value" in turn; the value of a text or path is taken as
 // it is. Relative paths stay relative to where sdft is started. Throws Error(kUsage) listing all problems at
-// once: unknown keys with a suggestion, values of a wrong type or out of range.
+// once: unknown keys with a suggestion (other tools' with an answer: foreign_keys.h), values of a wrong type
+// or out of range.
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 // The `date` of a kept recipe, or ""; what else stands there is not looked at.
 std::string read_date(const std::filesystem::path& file);

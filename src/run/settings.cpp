@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/comma_separated.h"
 #include "check/check.h"
 #include "data/prompt.h"
 #include "report/report.h"
@@ -486,6 +487,23 @@ std::string value_text(const Setting& setting) {
         }
       },
       setting.target);
+}
+
+std::string allowed_text(const Setting& s) {
+  if (!s.choices.empty()) return joined(s.choices) + (s.prompt ? ", or a file" : "");
+  const bool number = std::holds_alternative<double*>(s.target) ||
+                      std::holds_alternative<int64_t*>(s.target) ||
+                      std::holds_alternative<std::vector<double>*>(s.target);
+  const bool open = s.high >= std::numeric_limits<double>::max();
+  if (number)
+    return s.above_low ? fmt::format("above {} and up to {}", s.low, s.high)
+           : open      ? fmt::format("{} or more", s.low)
+                       : fmt::format("{} to {}", s.low, s.high);
+  if (std::holds_alternative<uint64_t*>(s.target)) return "a whole number, 0 or more";
+  if (std::holds_alternative<bool*>(s.target)) return "true or false";
+  if (std::holds_alternative<LayerPatterns*>(s.target)) return "patterns with numbers";
+  if (std::holds_alternative<std::vector<std::string>*>(s.target)) return "a list of names";
+  return s.path ? "a path" : s.paths ? "paths or names" : "a text";
 }
 
 }  // namespace sdft

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "run/foreign_keys.h"
 #include "run/variants.h"
 #include "testing.h"
 
@@ -32,6 +33,42 @@ TEST(Recipe, DefaultsAreThePapers) {
   EXPECT_EQ(r.sampling.temperature, 0.95);
   EXPECT_EQ(r.sampling.top_k, 50);
   EXPECT_EQ(r.sampling.top_p, 0.7);
+}
+
+TEST(Recipe, WordsOfOtherTools) {
+  ScratchDir dir;
+  write_file_atomic(
+      dir / "r.yaml",
+      "stage: sft\nlora_target: all\ntemplate: llama3\noverwrite_cache: true\nddp_timeout: 180000000\n"
+      "plot_loss: true\nreport_to: [tensorboard, wandb]\nresume_from_checkpoint: null\n"
+      "deepspeed: null\nquantization_bit:\nflash_attn: auto\noptim: AdamW_torch\npacking: true\n"
+      "variants: [{name: a, method: sft, lora_target: all, logging_steps: 5}]\n");
+  const Recipe r = read_recipe(dir / "r.yaml", {"preprocessing_num_workers=16"});
+  EXPECT_EQ(r.train.lora.target_modules, std::vector<std::string>{"all-linear"});
+  EXPECT_EQ(r.prompt_template, "chat");
+  EXPECT_EQ(r.variants.at(0).overrides, (Overrides{{"lora_target", "[\"all-linear\"]"}}));
+}
+
+TEST(Recipe, WordsOfOtherToolsThatMatterAreAnswered) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"stage=dpo", "'stage': sft is what there is"},         {"packing=false", "always packed"},
+      {"resume_from_checkpoint=runs/a", "goes on by itself"}, {"deepspeed=ds.json", "one process trains"},
+      {"deepspeed={stage: 3}", "one process trains"},         {"quantization_bit=4", "write 'weights: q4'"},
+      {"max_seq_length=512", "is called 'cutoff_len' here"},  {"optim=adafactor", "AdamW is what there is"},
+      {"sweep={packing: [false]}", "always packed"},          {"preprocessing_num_worker=1", "unknown key"}};
+  for (const auto& [word, answer] : cases)
+    EXPECT_NE(problem_of({word}).find(answer), std::string::npos) << word << ": " << problem_of({word});
+}
+
+// A setting has no row of another tool's but for values that it does not know.
+TEST(Recipe, SettingsAreNoWordsOfOtherTools) {
+  Recipe r;
+  for (const Setting& setting : settings(r)) {
+    const ForeignKey* any = find_foreign_key(setting.name, "any value");
+    EXPECT_EQ(any, nullptr) << setting.name;
+    for (const std::string& choice : setting.choices)
+      EXPECT_EQ(find_foreign_key(setting.name, choice), nullptr) << setting.name << ": " << choice;
+  }
 }
 
 TEST(Recipe, UnknownKeyGetsASuggestion) {

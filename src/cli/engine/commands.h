@@ -33,15 +33,16 @@ struct SweepFlags {
 };
 void add_sweep_flags(CLI::App* command, SweepFlags* flags);
 
-void add_run(const Registry& registry);       // run, sweep, distill, train, eval, report
-void add_demo(const Registry& registry);      // demo
-void add_generate(const Registry& registry);  // generate, chat
-void add_preview(const Registry& registry);   // preview
-void add_score(const Registry& registry);     // score
-void add_judge(const Registry& registry);     // judge
-void add_bench(const Registry& registry);     // bench
-void add_serve(const Registry& registry);     // serve
-void add_merge(const Registry& registry);     // merge
-void add_gguf(const Registry& registry);      // import, export
+void add_run(const Registry& registry);        // run, sweep, distill, train, eval, report
+void add_demo(const Registry& registry);       // demo
+void add_generate(const Registry& registry);   // generate, chat
+void add_preview(const Registry& registry);    // preview
+void add_score(const Registry& registry);      // score
+void add_judge(const Registry& registry);      // judge
+void add_bench(const Registry& registry);      // bench
+void add_serve(const Registry& registry);      // serve
+void add_merge(const Registry& registry);      // merge
+void add_gguf(const Registry& registry);       // import, export
+void add_reference(const Registry& registry);  // settings, completions, man
 
 }  // namespace sdft::cli

@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "cli/engine/commands.h"
+#include "cli/light/commands.h"
 #include "cli/program.h"
 #include "tensor/memory.h"
 #include "tensor/ops.h"
@@ -64,6 +65,10 @@ void add_commands(const cli::Registry& registry) {
   cli::add_preview(registry);
   cli::add_merge(registry);
   cli::add_gguf(registry);
+  cli::add_text(registry);
+  cli::add_inspect(registry);
+  cli::add_convert(registry);
+  cli::add_reference(registry);
 }
 }  // namespace
 

@@ -1,11 +1,11 @@
 // preview: what training will see of a dataset.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/terminal.h"
 #include "cli/engine/model_flags.h"
 #include "cli/output.h"
 #include "data/samples.h"
@@ -95,7 +95,7 @@ void show(const RunContext& run, const PreviewFlags& flags, const Example& examp
   if (sample.cut > 0) text += fmt::format(", {} cut at {}", sample.cut, run.samples().cutoff_len);
   if (sample.cut_prompt > 0) text += fmt::format(" ({} of them of a prompt)", sample.cut_prompt);
   text += "\n" + (flags.tokens ? shown(token_table(pieces))
-                               : marked_text(pieces, ::isatty(1) ? kTerminalMarks : kPlainMarks) + "\n");
+                               : marked_text(pieces, shows_colours(1) ? kTerminalMarks : kPlainMarks) + "\n");
   if (flags.rewriting)
     text += shown("── its rewriting prompt (" + run.recipe.distill_template + ")\n" + rewriting + "\n");
   write_marked(text + "\n");

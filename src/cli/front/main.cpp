@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "cli/front/commands.h"
+#include "cli/light/commands.h"
 #include "cli/front/start_engine.h"
 #include "cli/program.h"
 #include "tensor/cpu/tier.h"

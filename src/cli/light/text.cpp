@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/flags.h"
-#include "cli/front/commands.h"
+#include "cli/light/commands.h"
 #include "cli/output.h"
 #include "cli/terminal_input.h"
 #include "text/tokenizer/tokenizer.h"

@@ -1,4 +1,4 @@
-#include "cli/front/overview.h"
+#include "cli/light/overview.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // convert: a dataset, also a distilled one, in the form that another trainer reads.
 #include <memory>
 
-#include "cli/front/commands.h"
+#include "cli/light/commands.h"
 #include "cli/output.h"
 #include "data/dataset.h"
 #include "data/forms.h"

@@ -1,8 +1,8 @@
 // inspect: what is in a folder or a file.
 #include <memory>
 
-#include "cli/front/commands.h"
-#include "cli/front/overview.h"
+#include "cli/light/commands.h"
+#include "cli/light/overview.h"
 #include "cli/output.h"
 
 namespace sdft::cli {

@@ -1,4 +1,5 @@
-// The commands that need no libtorch; each function adds the flags and what runs when one is chosen.
+// The commands that need no libtorch, which both programs have; each function adds the flags and what runs
+// when one is chosen.
 #pragma once
 
 #include "cli/registry.h"
