@@ -133,6 +133,14 @@ std::string data_table(const Document& document) {
                    cell(file.sha256)});
   return rows.empty() ? "" : "## Data\n\n" + head({"File", "Examples", "SHA-256"}) + rows + "\n";
 }
+
+// Without the folder of this run: a card says the same wherever it was made.
+std::string to_be_shown(const std::string& recipe) {
+  const size_t begin = ("\n" + recipe).find("\noutput_dir:");  // the line's place in the recipe
+  if (begin == std::string::npos) return recipe;
+  const size_t end = recipe.find('\n', begin);
+  return recipe.substr(0, begin) + (end == std::string::npos ? "" : recipe.substr(end + 1));
+}
 }  // namespace
 
 std::string to_card(const Document& document, const std::string& variant, bool adapter) {
@@ -147,7 +155,7 @@ std::string to_card(const Document& document, const std::string& variant, bool a
   std::string settings;
   for (const Setting& setting : run.settings) settings += row({cell(setting.name), cell(setting.value)});
   if (!settings.empty()) out += "## Settings\n\n" + head({"Setting", "Value"}, 2) + settings + "\n";
-  if (!run.recipe.empty()) out += "## Recipe\n\n" + fenced(clean(run.recipe)) + "\n";
+  if (!run.recipe.empty()) out += "## Recipe\n\n" + fenced(clean(to_be_shown(run.recipe))) + "\n";
   return plain_spaces(out);
 }
 

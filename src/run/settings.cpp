@@ -494,11 +494,10 @@ std::string allowed_text(const Setting& s) {
   const bool number = std::holds_alternative<double*>(s.target) ||
                       std::holds_alternative<int64_t*>(s.target) ||
                       std::holds_alternative<std::vector<double>*>(s.target);
-  const bool open = s.high >= std::numeric_limits<double>::max();
-  if (number)
-    return s.above_low ? fmt::format("above {} and up to {}", s.low, s.high)
-           : open      ? fmt::format("{} or more", s.low)
-                       : fmt::format("{} to {}", s.low, s.high);
+  const bool open = s.high >= 1e9;  // further than anybody goes
+  if (number && s.above_low)
+    return fmt::format("above {}", s.low) + (open ? "" : fmt::format(" and up to {}", s.high));
+  if (number) return fmt::format("{}", s.low) + (open ? " or more" : fmt::format(" to {}", s.high));
   if (std::holds_alternative<uint64_t*>(s.target)) return "a whole number, 0 or more";
   if (std::holds_alternative<bool*>(s.target)) return "true or false";
   if (std::holds_alternative<LayerPatterns*>(s.target)) return "patterns with numbers";

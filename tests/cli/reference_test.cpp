@@ -116,7 +116,7 @@ TEST(ManualPage, IsRead) {
 TEST(Terminal, ColoursAreLeftOutWhereNoneAreWanted) {
   if (!is_there("script")) GTEST_SKIP() << "script is not here";
   const auto shown = [](const std::string& variables) {
-    return run_shell(variables + " script -qec '" SDFT_BINARY " preview --model " SDFT_SOURCE_DIR
+    return run_shell(variables + " script -qec '" SDFT_BINARY " preview --model_name_or_path " SDFT_SOURCE_DIR
                                  "/assets/mini-seed --dataset " SDFT_SOURCE_DIR
                                  "/assets/mini-world/delivery_train.jsonl overwrite_cache=1' /dev/null")
         .out;

@@ -43,6 +43,15 @@ TEST(Card, NoPathOfTheMachineInTheHead) {
   EXPECT_THAT(card, Not(HasSubstr("/home/ada")));
 }
 
+TEST(Card, SaysTheSameWhereverItWasMade) {
+  Document document = make_document();
+  document.run.recipe = "seed: 1\noutput_dir: /tmp/here\nlora_rank: 8\n";
+  const std::string here = to_card(document, "sdft", true);
+  document.run.recipe = "output_dir: elsewhere\nseed: 1\nlora_rank: 8";
+  EXPECT_EQ(to_card(document, "sdft", true), here);
+  EXPECT_THAT(here, HasSubstr("seed: 1\nlora_rank: 8\n"));
+}
+
 // What a task's name says cannot end the head, nor its string.
 TEST(Card, HostileNamesStayInTheirPlaces) {
   Document document = make_document();

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
-#include "cli/light/commands.h"
 #include "cli/front/start_engine.h"
+#include "cli/light/commands.h"
 #include "cli/program.h"
 #include "tensor/cpu/tier.h"
 
