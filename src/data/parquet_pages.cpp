@@ -81,9 +81,11 @@ ThriftValue thrift_value(ByteReader& reader, int type, int depth) {
       break;
     case kFalse:
       break;
-    case kByte:
-      value.number = static_cast<int8_t>(reader.byte());
+    case kByte: {
+      const int64_t byte = reader.byte();
+      value.number = byte < 128 ? byte : byte - 256;
       break;
+    }
     case kI16:
     case kI32:
     case kI64:

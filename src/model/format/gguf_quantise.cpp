@@ -40,7 +40,7 @@ float inverse(float x) { return x == 0 || !std::isfinite(1 / x) ? 0 : 1 / x; }
 
 int rounded(float x, int low, int high) {
   const auto least = static_cast<float>(low);
-  return low + static_cast<int>(std::clamp(x, least, static_cast<float>(high)) - least + 0.5f);
+  return low + static_cast<int>(std::floor(std::clamp(x, least, static_cast<float>(high)) - least + 0.5f));
 }
 
 // The number that is farthest from zero, the first of several.
