@@ -31,8 +31,8 @@ class PrintableText : public spdlog::custom_flag_formatter {
 };
 
 void start_log() {
-  spdlog::set_default_logger(spdlog::stderr_color_mt(
-      "sdft", shows_colours(2) ? spdlog::color_mode::automatic : spdlog::color_mode::never));
+  const auto colours = shows_colours(2) ? spdlog::color_mode::automatic : spdlog::color_mode::never;
+  spdlog::set_default_logger(spdlog::stderr_color_mt("sdft", colours));
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<PrintableText>('*').set_pattern("sdft: %^%l%$: %*");
   spdlog::set_formatter(std::move(formatter));

@@ -425,7 +425,7 @@ TEST(Recipe, SettingsThatCannotGoTogether) {
            {{"own_answer_first=true"}, "needs an answer_check"},
            {{"variants=[{name: a, method: self_distillation, own_answer_first: true}]"},
             "variant 'a': 'own_answer_first'"},
-           {{"rewrite_attempts=3"}, "now called num_candidates"},
+           {{"rewrite_attempts=3"}, "now called 'num_candidates'"},
            {{"sweep={seeds: [1]}"}, "did you mean 'seed'?"},
            {{"sweep={threads: [1, 2]}"}, "the same for the whole run"},
            {{"sweep={seed: 3}"}, "expected a list of values"},
