@@ -292,6 +292,9 @@ RecordTexts parquet_records(std::string_view file, const std::string& path) {
   const SchemaReader schema(footer.at(2), path);
   RecordTexts found;
   found.notes = schema.notes();
+  if (footer.number_at(3) > kMostValues)
+    fail_input(path, "has more than " + std::to_string(kMostValues) + " records",
+               "write it as several files");
   uint64_t bytes = 0;
   size_t number = 0;
   for (const ThriftValue& group : footer.at(4).parts) {
@@ -305,6 +308,8 @@ RecordTexts parquet_records(std::string_view file, const std::string& path) {
       columns.push_back(read_source(file, source, group, number));
     }
     RecordAssembler assembler(schema.sources(), std::move(columns));
+    if (group.number_at(3) > footer.number_at(3) - static_cast<int64_t>(found.records.size()))
+      fail_parquet(path, "it has more records than it says");
     for (int64_t left = group.number_at(3); left > 0; --left) {
       if (left % 1024 == 0) stop_if_interrupted();
       auto record = std::make_shared<const Json>(assembler.record(schema.root()));

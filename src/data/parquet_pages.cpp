@@ -231,6 +231,9 @@ class ColumnReader {
         expected_(metadata.number_at(5)),
         most_bytes_(metadata.number_at(6)) {
     if (expected_ < 0 || most_bytes_ < 0) fail("it has a count below 0");
+    if (expected_ > kMostValues)
+      fail_input(leaf.where, "has more than " + std::to_string(kMostValues) + " values in a row group",
+                 "write the file with smaller row groups");
   }
 
   bool done() const { return entries() >= expected_; }

@@ -14,6 +14,9 @@
 
 namespace sdft {
 
+// Records of a file, and values of a column chunk: a few bytes may claim that billions are missing.
+inline constexpr int64_t kMostValues = int64_t{1} << 26;
+
 [[noreturn]] void fail_parquet(const std::string& where, const std::string& what);  // "is damaged: WHAT"
 
 // Any value of Thrift's compact protocol. Views into the bytes that were read.

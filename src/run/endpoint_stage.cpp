@@ -24,14 +24,9 @@ namespace fs = std::filesystem;
 
 namespace {
 Endpoint endpoint_of(const Recipe& recipe) {
-  Endpoint endpoint;
-  endpoint.url = recipe.endpoint;
-  endpoint.model = recipe.endpoint_model;
-  endpoint.key = api_key();
-  endpoint.concurrency = recipe.endpoint_concurrency;
+  Endpoint endpoint = endpoint_at(recipe, recipe.endpoint, recipe.endpoint_model);
   if (!recipe.chat_template_kwargs.empty())
     endpoint.fields["chat_template_kwargs"] = recipe.chat_template_kwargs;
-  check_endpoint(endpoint);
   return endpoint;
 }
 
@@ -234,6 +229,16 @@ std::string api_key() {
   for (const char* name : {"SDFT_API_KEY", "OPENAI_API_KEY"})
     if (const char* value = std::getenv(name); value && *value) return value;
   return "";
+}
+
+Endpoint endpoint_at(const Recipe& recipe, const std::string& url, const std::string& model) {
+  Endpoint endpoint;
+  endpoint.url = url;
+  endpoint.model = model;
+  endpoint.key = api_key();
+  endpoint.concurrency = recipe.endpoint_concurrency;
+  check_endpoint(endpoint);
+  return endpoint;
 }
 
 std::string endpoint_name(const Recipe& recipe) {

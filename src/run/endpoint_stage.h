@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "remote/endpoint.h"
 #include "run/recipe.h"
 #include "run/run.h"
 
@@ -13,6 +14,9 @@ std::string endpoint_name(const Recipe& recipe);
 
 // Of a server, from the environment: SDFT_API_KEY, else OPENAI_API_KEY; "": none.
 std::string api_key();
+
+// The recipe's limits and the key, for this server. Error(kUsage) for an address or a model that cannot be.
+Endpoint endpoint_at(const Recipe& recipe, const std::string& url, const std::string& model);
 
 // As run_recipe(recipe, kEval, options) of a recipe with `endpoint`: needs no model folder. The key comes
 // from the environment variable SDFT_API_KEY, else OPENAI_API_KEY. What the server did not answer is

@@ -103,7 +103,7 @@ const ForeignKey kForeignKeys[] = {
     {"ddp_find_unused_parameters", "", kNote, "one process trains"},
     {"plot_loss", "", kNote, "the report shows the loss"},
     {"overwrite_output_dir", "", kNote, "a run goes on with what is in output_dir; --fresh begins anew"},
-    {"report_to", "", kNote, "the report and metrics.jsonl are written in any case"},
+    {"report_to", "", kNote, "event files, trainer_state.json and the report are written in any case"},
     {"run_name", "", kNote, "output_dir names a run"},
     {"logging_dir", "", kNote, "logs are in output_dir"},
     {"logging_steps", "", kNote, "each step is logged"},

@@ -11,16 +11,6 @@
 
 namespace sdft {
 
-Endpoint generation_endpoint_of(const Recipe& recipe) {
-  Endpoint endpoint;
-  endpoint.url = recipe.generation_endpoint;
-  endpoint.model = recipe.generation_endpoint_model;
-  endpoint.key = api_key();
-  endpoint.concurrency = recipe.endpoint_concurrency;
-  check_endpoint(endpoint);
-  return endpoint;
-}
-
 namespace {
 RemoteOptions asked_of(const GenerateOptions& options) {
   RemoteOptions asked;
@@ -36,18 +26,12 @@ struct Exchange {
   const GenerateOptions& options;
   int64_t context;  // tokens
 
-  std::vector<RemoteRequest> requests_of(const std::vector<Request>& requests) const {
-    std::vector<RemoteRequest> list;
-    for (const Request& request : requests) {
-      const int64_t room = context - static_cast<int64_t>(request.prompt.size());
-      if (room <= 0) continue;
-      RemoteRequest one{request.id, {}, "", request.prompt};
-      one.max_tokens = std::min(options.max_new_tokens, room);
-      if (!options.sampling.greedy())
-        one.seed = static_cast<int64_t>(Random(options.seed, request.id).next() >> 33);  // 31 bits
-      list.push_back(std::move(one));
-    }
-    return list;
+  RemoteRequest asked(const Request& request) const {
+    RemoteRequest one{request.id, {}, "", request.prompt};
+    one.max_tokens = std::min(options.max_new_tokens, context - static_cast<int64_t>(request.prompt.size()));
+    if (!options.sampling.greedy())
+      one.seed = static_cast<int64_t>(Random(options.seed, request.id).next() >> 33);  // 31 bits
+    return one;
   }
 
   void write(const std::vector<Request>& requests, const std::filesystem::path& part,
@@ -63,16 +47,17 @@ struct Exchange {
       on_answer(std::move(answer));
       if (options.on_step) options.on_step(progress);
     };
+    std::vector<RemoteRequest> list;
+    size_t read = 0;
     for (const Request& request : requests)
-      if (static_cast<int64_t>(request.prompt.size()) >= context)
+      if (static_cast<int64_t>(request.prompt.size()) < context)
+        list.push_back(asked(request)), read += request.prompt.size();
+      else
         keep({request.id, "", name_of(FinishReason::kPromptTooLong)});
-    const std::vector<RemoteRequest> asked = requests_of(requests);
-    int64_t read = 0;
-    for (const RemoteRequest& request : asked) read += static_cast<int64_t>(request.prompt_ids.size());
-    complete(endpoint, asked, asked_of(options),
+    complete(endpoint, list, asked_of(options),
              [&](RemoteCompletion completion) { keep(std::move(completion.answer)); });
-    if (!asked.empty())
-      spdlog::info("{}: {} prompts of {} tokens, {} tokens written", endpoint.url, asked.size(), read,
+    if (!list.empty())
+      spdlog::info("{}: {} prompts of {} tokens, {} tokens written", endpoint.url, list.size(), read,
                    progress.new_tokens);
   }
 };
@@ -81,8 +66,9 @@ struct Exchange {
 
 Writer endpoint_writer(const RunContext& run, const Recipe& recipe) {
   if (recipe.generation_endpoint.empty()) return nullptr;
-  return [endpoint = generation_endpoint_of(recipe), context = run.bundle.config.max_position_embeddings](
-             const auto& requests, const auto& options, const auto& part, const auto& on_answer) {
+  return [endpoint = endpoint_at(recipe, recipe.generation_endpoint, recipe.generation_endpoint_model),
+          context = run.bundle.config.max_position_embeddings](const auto& requests, const auto& options,
+                                                               const auto& part, const auto& on_answer) {
     Exchange{endpoint, options, context}.write(requests, part, on_answer);
   };
 }

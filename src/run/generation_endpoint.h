@@ -1,14 +1,10 @@
 // Rewrites by a server that runs the seed model: the recipe's generation_endpoint.
 #pragma once
 
-#include "remote/endpoint.h"
 #include "run/context.h"
 #include "sdft/drafts.h"
 
 namespace sdft {
-
-// Error(kUsage) for an address or a model that cannot be.
-Endpoint generation_endpoint_of(const Recipe& recipe);
 
 // Asks /completions for the continuation of the same token ids that would be read here, so that template and
 // special tokens are ours; where an answer ends by itself is the server's matter. Each request has a seed of

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "data/samples.h"
-#include "run/generation_endpoint.h"
+#include "run/endpoint_stage.h"
 #include "run/variants.h"
 #include "sdft/method.h"
 
@@ -31,7 +31,7 @@ void check_rewriting_settings(const Recipe& r, const std::string& whose, Problem
         "and the "
         "seed's name there");
   else if (!r.generation_endpoint.empty())
-    problems.gather([&] { generation_endpoint_of(r); });
+    problems.gather([&] { endpoint_at(r, r.generation_endpoint, r.generation_endpoint_model); });
   const std::vector<ChosenCheck> checks = acceptance_checks(r.acceptance, r.answer_check);
   const bool agrees = std::any_of(checks.begin(), checks.end(), [](const ChosenCheck& check) {
     return (check.check->uses & kAnswerCheck) && check.check->name != std::string("none");

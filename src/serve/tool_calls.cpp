@@ -1,15 +1,15 @@
 #include "serve/tool_calls.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
+#include <string_view>
 
 namespace sdft::serve {
 
 namespace {
-constexpr const char *kOpened = "<tool_call>", *kClosed = "</tool_call>", *kBlanks = " \t\r\n";
-constexpr std::array<const char*, 2> kLists = {"[TOOL_CALLS]", "<|python_tag|>"};
-constexpr std::array<const char*, 3> kMarks = {kOpened, kLists[0], kLists[1]};
+constexpr std::string_view kOpened = "<tool_call>", kClosed = "</tool_call>", kBlanks = " \t\r\n";
+constexpr std::string_view kLists[] = {"[TOOL_CALLS]", "<|python_tag|>"};
+constexpr std::string_view kMarks[] = {kOpened, kLists[0], kLists[1]};
 
 std::string stripped(const std::string& text) {
   const size_t begin = text.find_first_not_of(kBlanks);
@@ -38,12 +38,12 @@ std::string ToolCallText::released() {
   holding_ = !std::exchange(begun_, true) && (held_[first] == '{' || held_[first] == '[');
   if (holding_) return "";
   size_t end = held_.size();
-  for (const std::string mark : kMarks) {
+  for (const std::string_view mark : kMarks) {
     const size_t found = held_.find(mark);
     if (found != std::string::npos) holding_ = true, end = std::min(end, found);
   }
   if (!holding_)
-    for (const std::string mark : kMarks) {
+    for (const std::string_view mark : kMarks) {
       size_t same = std::min(mark.size() - 1, held_.size());
       while (same > 0 && held_.compare(held_.size() - same, same, mark, 0, same) != 0) --same;
       end = std::min(end, held_.size() - same);
@@ -71,20 +71,19 @@ bool ToolCallText::read_list(const std::string& text, bool any) {
 std::string ToolCallText::finish() {
   std::string text = std::exchange(held_, "");
   const std::string bare = stripped(text);
-  for (const std::string mark : kLists)
+  for (const std::string_view mark : kLists)
     if (bare.compare(0, mark.size(), mark) == 0 && read_list(bare.substr(mark.size()), true)) return "";
-  if (bare.compare(0, std::string(kOpened).size(), kOpened) != 0) return read_list(bare, false) ? "" : text;
+  if (bare.compare(0, kOpened.size(), kOpened) != 0) return read_list(bare, false) ? "" : text;
   std::string rest;  // beside the calls
-  const size_t opened = std::string(kOpened).size();
   for (size_t at = 0; at < bare.size();) {
     const size_t begin = bare.find(kOpened, at), end = std::min(bare.size(), bare.find(kClosed, begin));
     rest += stripped(bare.substr(at, std::min(begin, bare.size()) - at));
     if (begin == std::string::npos) break;
-    if (!read_list(bare.substr(begin + opened, end - begin - opened), true)) {
+    if (!read_list(bare.substr(begin + kOpened.size(), end - begin - kOpened.size()), true)) {
       calls_.clear();
       return text;
     }
-    at = end + std::string(kClosed).size();
+    at = end + kClosed.size();
   }
   return rest;
 }

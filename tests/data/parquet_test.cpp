@@ -131,6 +131,21 @@ TEST(Parquet, WithAWrongBitIsNoCrash) {
   EXPECT_GT(refused, read);
 }
 
+// Missing rows take no bytes, so that a small file may claim any number of them.
+TEST(Parquet, ThatClaimsTooManyRecordsIsRefused) {
+  const std::string bytes = read_text(kFiles / "kinds-v1.parquet");
+  const size_t size = static_cast<unsigned char>(bytes[bytes.size() - 8]) +
+                      256 * static_cast<unsigned char>(bytes[bytes.size() - 7]);
+  std::string footer = bytes.substr(bytes.size() - 8 - size, size);
+  const size_t rows = footer.find("\x16\x50\x19");  // field 3: 40 records
+  ASSERT_NE(rows, std::string::npos);
+  footer.replace(rows + 1, 1, "\x80\x80\x80\x80\x01");
+  std::string more = bytes.substr(0, bytes.size() - 8 - size) + footer;
+  for (const size_t part : {size + 4, (size + 4) >> 8, size_t{0}, size_t{0}})
+    more += static_cast<char>(part & 255);
+  EXPECT_THAT(fault(more + "PAR1"), HasSubstr("has more than 67108864 records"));
+}
+
 // Version 2 of the fixtures has checksums of its pages, which a wrong byte in any page breaks.
 TEST(Parquet, ChecksPagesSums) {
   std::string bytes = read_text(kFiles / "chat-none-v2-plain.parquet");
