@@ -157,9 +157,10 @@ void plan(State& s) {
   for (const auto& [turn, task] : s.waiting)
     longest = std::max(longest, std::min(context, task->prompt_size() + task->options.max_new_tokens));
   const int64_t batch = s.options.batch_size > 0 ? s.options.batch_size : useful_batch_size(s.model, longest);
-  // The memory of a CPU is taken where it is first written to, so that room costs nothing; growing would
-  // copy.
-  if (s.model.device.is_cpu()) s.room = longest;
+  // Growing would copy. But room in huge pages is taken by whole pages, and few answers come near a high
+  // limit.
+  constexpr int64_t kRoom = 1024;
+  if (s.model.device.is_cpu()) s.room = std::min(longest, kRoom);
   const int64_t useful = std::min(batch, static_cast<int64_t>(s.waiting.size()));
   s.workers = std::clamp<int64_t>(useful, 1, worker_count(s.model));
   s.slots_a_worker = (batch + s.workers - 1) / s.workers;
