@@ -177,8 +177,10 @@ Descriptor create_temporary(const TemporaryNames& names, const fs::path& path, f
 }
 }  // namespace
 
-void write_file_atomic(const fs::path& path,
-                       const std::function<void(const std::function<void(const void*, size_t)>&)>& writer) {
+namespace {
+using Put = std::function<void(const void*, size_t)>;
+
+void replace_file(const fs::path& path, const std::function<void(const Put&)>& writer, bool flush) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) require_regular(info, path);
   const TemporaryNames names(path);
@@ -187,18 +189,30 @@ void write_file_atomic(const fs::path& path,
   Descriptor file = create_temporary(names, path, &temporary);
   try {
     writer([&](const void* bytes, size_t count) { write_all(file.get(), bytes, count, path); });
-    if (::fsync(file.get()) != 0) fail_errno(path, "flush");
+    if (flush && ::fsync(file.get()) != 0) fail_errno(path, "flush");
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail_errno(path, "rename the finished file");
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
   }
+  if (!flush) return;
   Descriptor directory(::open(names.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() >= 0) ::fsync(directory.get());
 }
+}  // namespace
 
+void write_file_atomic(const fs::path& path, const std::function<void(const Put&)>& writer) {
+  replace_file(path, writer, true);
+}
 void write_file_atomic(const fs::path& path, std::string_view bytes) {
-  write_file_atomic(path, [&](const auto& put) { put(bytes.data(), bytes.size()); });
+  write_file_atomic(path, [&](const Put& put) { put(bytes.data(), bytes.size()); });
+}
+void write_file_passing(const fs::path& path, std::string_view bytes) {
+  try {
+    replace_file(
+        path, [&](const Put& put) { put(bytes.data(), bytes.size()); }, false);
+  } catch (const Error&) {  // it tells how things stand, and is no result
+  }
 }
 
 namespace {

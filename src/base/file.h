@@ -43,6 +43,9 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view bytes
 // The same for a writer that produces the bytes piece by piece.
 void write_file_atomic(const std::filesystem::path& path,
                        const std::function<void(const std::function<void(const void*, size_t)>&)>& writer);
+// Of what is rewritten every second and belongs to no result: readers see the old bytes or the new, but
+// nothing is flushed to the disk, and what fails is no error.
+void write_file_passing(const std::filesystem::path& path, std::string_view bytes);
 void make_directories(const std::filesystem::path& path);
 
 // Lower-case hex SHA-256, as sha256sum prints it.

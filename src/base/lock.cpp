@@ -30,6 +30,15 @@ bool same_file(int fd, const std::filesystem::path& path) {
   return ::fstat(fd, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
          opened.st_dev == named.st_dev;
 }
+// is_locked() of somebody else holds a lock for a moment.
+bool lock_soon(int fd) {
+  for (int tries = 5; ::flock(fd, LOCK_EX | LOCK_NB) != 0;) {
+    if (errno != EWOULDBLOCK || --tries == 0) return false;
+    constexpr timespec kPause{0, 20'000'000};
+    ::nanosleep(&kPause, nullptr);
+  }
+  return true;
+}
 }  // namespace
 
 FolderLock::FolderLock(const std::filesystem::path& dir) : path_(dir / ".lock") {
@@ -38,7 +47,7 @@ FolderLock::FolderLock(const std::filesystem::path& dir) : path_(dir / ".lock") 
     if (fd_ >= 0) ::close(fd_);
     fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644);
     if (fd_ < 0) fail_input(path_.string(), std::string("cannot be opened: ") + std::strerror(errno));
-    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) continue;
+    if (lock_soon(fd_)) continue;
     const int cause = errno;
     const std::string other = holder(fd_);
     if (cause == EWOULDBLOCK) {
@@ -57,6 +66,12 @@ FolderLock::FolderLock(const std::filesystem::path& dir) : path_(dir / ".lock") 
     ::close(fd_);
     fail_input(path_.string(), std::string("cannot be written: ") + std::strerror(cause));
   }
+}
+
+bool is_locked(const std::filesystem::path& dir) {
+  const Descriptor file(
+      ::open((dir / ".lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 FolderLock::~FolderLock() {

@@ -20,4 +20,7 @@ class FolderLock {
   int fd_ = -1;
 };
 
+// Whether somebody holds it just now; false where there is no such folder.
+bool is_locked(const std::filesystem::path& dir);
+
 }  // namespace sdft

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/file.h"
+#include "base/json.h"
 #include "base/printable.h"
 #include "base/terminal.h"
 
@@ -20,38 +22,69 @@ std::string duration(double seconds) {
 }
 }  // namespace
 
-Progress::Progress(std::string label, size_t total, std::string unit, bool enabled)
+Progress::Progress(std::string label, size_t total, std::string unit, ProgressTo to)
     : label_(std::move(label)),
       unit_(std::move(unit)),
       total_(total),
-      enabled_(enabled),
+      to_(std::move(to)),
       terminal_(is_terminal(2)) {}
 
 Progress::~Progress() {
-  if (enabled_ && started_ && terminal_ && !ended_) std::fputc('\n', stderr);
+  if (to_.terminal && started_ && terminal_ && !ended_) std::fputc('\n', stderr);
+  std::error_code none;
+  if (!to_.file.empty()) std::filesystem::remove(to_.file, none);
 }
 
 void Progress::update(const Standing& standing, const std::string& note) {
   const auto now = std::chrono::steady_clock::now();
+  auto passed = [&](auto since) { return std::chrono::duration<double>(now - since).count(); };
   now_ = standing;
-  if (!started_) {
+  const bool first = !started_;
+  if (first) {
     started_ = true;
-    start_ = last_print_ = now;
+    start_ = last_print_ = last_kept_ = now;
     first_ = now_.done;
-    if (now_.done < total_) return;
   }
+  if (!to_.file.empty() && (first || passed(last_kept_) >= 1)) {
+    last_kept_ = now;
+    keep(note);
+  }
+  if (first && now_.done < total_) return;
   const bool last = now_.done >= total_ && !ended_;
   const double pause = terminal_ ? 0.1 : 10.0;
-  if (!enabled_ || ended_ || (!last && std::chrono::duration<double>(now - last_print_).count() < pause))
-    return;
+  if (!to_.terminal || ended_ || (!last && passed(last_print_) < pause)) return;
   last_print_ = now;
   print(note, last);
 }
 
+Progress::Pace Progress::pace() const {
+  Pace pace;
+  pace.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  if (pace.seconds <= 0) return pace;
+  const double done = static_cast<double>(now_.done - first_);
+  if (now_.tokens > 0) pace.tokens_per_second = static_cast<double>(now_.tokens) / pace.seconds;
+  if (done > 0) pace.per_second = done / pace.seconds;
+  if (now_.share > 0)
+    pace.seconds_left = pace.seconds * (1 - now_.share) / now_.share;
+  else if (done > 0)
+    pace.seconds_left = static_cast<double>(total_ - now_.done) / pace.per_second;
+  return pace;
+}
+
+void Progress::keep(const std::string& note) {
+  const Pace now = pace();
+  Json json = {{"label", label_}, {"done", now_.done}, {"total", total_}, {"unit", unit_}};
+  json["seconds"] = now.seconds;
+  if (now.tokens_per_second > 0) json["tokens_per_second"] = now.tokens_per_second;
+  if (now.per_second > 0) json["per_second"] = now.per_second;
+  if (now.seconds_left >= 0) json["seconds_left"] = now.seconds_left;
+  if (!note.empty()) json["note"] = note;
+  write_file_passing(to_.file, to_line(json) + "\n");
+}
+
 void Progress::print(const std::string& note, bool last) {
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  const Pace now = pace();
   const size_t done = now_.done;
-  const double rate = seconds > 0 ? static_cast<double>(done - first_) / seconds : 0;
   std::string text = fmt::format("{:<16} {}/{} {}", label_, done, total_, unit_);
   if (terminal_) {
     const size_t width = 24;
@@ -64,17 +97,14 @@ void Progress::print(const std::string& note, bool last) {
     for (size_t i = 0; i < width; ++i) bar += i < filled ? "━" : "·";
     text = fmt::format("{:<16} {} {}/{} {}", label_, bar, done, total_, unit_);
   }
-  if (now_.tokens > 0 && seconds > 0)
-    text += fmt::format("  {:.0f} tok/s", static_cast<double>(now_.tokens) / seconds);
-  else if (rate > 0)
-    text += fmt::format("  {:.{}f}/s", rate, rate < 10 ? 1 : 0);
-  if (last) {
-    text += fmt::format("  in {}", duration(seconds));
-  } else if (now_.share > 0) {
-    text += fmt::format("  {} left", duration(seconds * (1 - now_.share) / now_.share));
-  } else if (rate > 0) {
-    text += fmt::format("  {} left", duration(static_cast<double>(total_ - done) / rate));
-  }
+  if (now.tokens_per_second > 0)
+    text += fmt::format("  {:.0f} tok/s", now.tokens_per_second);
+  else if (now.per_second > 0)
+    text += fmt::format("  {:.{}f}/s", now.per_second, now.per_second < 10 ? 1 : 0);
+  if (last)
+    text += fmt::format("  in {}", duration(now.seconds));
+  else if (now.seconds_left >= 0)
+    text += fmt::format("  {} left", duration(now.seconds_left));
   if (!note.empty()) text += "  " + note;
   text = printable(text);  // labels name tasks of a recipe
   if (terminal_) {

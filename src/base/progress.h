@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 namespace sdft {
@@ -15,10 +16,15 @@ struct Standing {
   int64_t tokens = 0;  // dealt with since then; 0: none, or not counted
 };
 
+struct ProgressTo {
+  bool terminal = true;             // stderr
+  std::filesystem::path file = {};  // for whoever follows a run: what is shown, as JSON; "": none
+};
+
 class Progress {
  public:
-  // "distill", 2211, "answers". enabled false: prints nothing.
-  Progress(std::string label, size_t total, std::string unit, bool enabled = true);
+  // "distill", 2211, "answers". The file is there as long as this is.
+  Progress(std::string label, size_t total, std::string unit, ProgressTo to = {});
   ~Progress();  // ends the bar's line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -28,12 +34,19 @@ class Progress {
   void update(const Standing& now, const std::string& note = "");
 
  private:
+  // How fast it goes; negative: not known.
+  struct Pace {
+    double seconds = 0, tokens_per_second = -1, per_second = -1, seconds_left = -1;
+  };
+  Pace pace() const;
   void print(const std::string& note, bool last);
+  void keep(const std::string& note);
   std::string label_, unit_;
   size_t total_, first_ = 0;
   Standing now_;
-  bool enabled_, terminal_, started_ = false, ended_ = false;
-  std::chrono::steady_clock::time_point start_, last_print_;
+  ProgressTo to_;
+  bool terminal_, started_ = false, ended_ = false;
+  std::chrono::steady_clock::time_point start_, last_print_, last_kept_;
 };
 
 }  // namespace sdft

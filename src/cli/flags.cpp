@@ -14,8 +14,8 @@ std::string spelled(const std::string& name) {
   return "--" + name + (dashed != name ? ",--" + dashed : "");
 }
 
-void add_model_flag(CLI::App* command, std::string* folder) {
-  command
+CLI::Option* add_model_flag(CLI::App* command, std::string* folder) {
+  return command
       ->add_option("--model," + spelled("model_name_or_path"), *folder,
                    "model folder, as on the Hugging Face hub")
       ->required()

@@ -13,7 +13,7 @@ namespace sdft::cli {
 std::string spelled(const std::string& name);
 
 // --model and --model_name_or_path.
-void add_model_flag(CLI::App* command, std::string* folder);
+CLI::Option* add_model_flag(CLI::App* command, std::string* folder);
 
 // --chat_template_kwargs and --date: what the chat template reads besides the messages.
 struct TemplateFlags {

@@ -59,6 +59,9 @@ struct PromptTemplate {
 // that is wrong with a file: missing, empty, unknown keys, placeholders that look misspelt.
 const PromptTemplate& find_prompt_template(const std::string& name);
 std::vector<std::string> prompt_template_names();  // the built-in ones
+// Error(kInput), by its name, with what is wrong with a template that came from elsewhere: an empty turn,
+// placeholders that look misspelt.
+void check_prompt_template(const PromptTemplate& prompt);
 bool names_prompt_file(const std::string& name);
 // The next search for a template in a file reads it again: called where a run begins, so that one run has one
 // version and a program that makes several sees edits between them.

@@ -148,6 +148,13 @@ Files& files() {
 
 }  // namespace
 
+void check_prompt_template(const PromptTemplate& prompt) {
+  Faults faults{prompt.name};
+  if (stripped(prompt.turn).empty()) faults.list.emplace_back("'turn' is empty");
+  check_placeholders(prompt, &faults);
+  faults.raise();
+}
+
 bool names_prompt_file(const std::string& name) {
   return !built_in_template(name) && name.find_first_of("/.") != std::string::npos;
 }

@@ -260,7 +260,7 @@ void hold_against(const MachinePeaks& machine, const std::string& type, Measurem
 std::vector<Measurement> measure(Bench& bench) {
   const BenchOptions& options = bench.options;
   const size_t steps = 1 + 2 * options.streams.size() + options.train;
-  Progress progress("bench", steps, "measurements", options.progress);
+  Progress progress("bench", steps, "measurements", {options.progress});
   progress.update(0);
   std::vector<Measurement> list;
   const auto add = [&](Measurement m) {

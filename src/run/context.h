@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "base/progress.h"
 #include "data/samples.h"
 #include "data/selection.h"
 #include "infer/model_bundle.h"
@@ -17,7 +18,7 @@ struct RunContext {
   Fingerprint seed;    // seed_fingerprint(), set by run_recipe()
   bool fresh = false;  // make anew what was made from something else
   const std::atomic<bool>* stop = nullptr;
-  bool progress = true;  // bars on stderr
+  ProgressTo progress;
 
   // Reads the model folder but for its weights. Error(kInput), Error(kUsage) where none is named.
   explicit RunContext(const Recipe& recipe);

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <deque>
+#include <map>
 #include <optional>
 
 #include "base/file.h"
@@ -52,7 +54,52 @@ DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
   return options;
 }
 
-size_t unanswered(const std::vector<DistilledExample>& distilled) {
+// DIR/newest.json, for whoever follows the run: what was judged last and how many were, of one round. It is
+// there while answers are written.
+class Newest {
+ public:
+  explicit Newest(fs::path path) : path_(std::move(path)) {}
+  ~Newest() {
+    std::error_code none;
+    fs::remove(path_, none);
+  }
+  Newest(const Newest&) = delete;
+  Newest& operator=(const Newest&) = delete;
+  void begin_round() {
+    accepted_ = 0;
+    rejected_.clear();
+  }
+  void add(const std::vector<DistilledTurn>& judged) {
+    for (const DistilledTurn& turn : judged) {
+      if (turn.accepted)
+        ++accepted_;
+      else
+        ++rejected_[turn.reason];
+      std::deque<DistilledTurn>& newest = turn.accepted ? newest_accepted_ : newest_rejected_;
+      newest.push_front(turn);
+      if (newest.size() > kShown) newest.pop_back();
+    }
+    Json json = {{"accepted", accepted_}, {"rejected", rejected_}, {"newest", Json::array()}};
+    for (const auto* list : {&newest_accepted_, &newest_rejected_})
+      for (const DistilledTurn& turn : *list)
+        json["newest"].push_back({{"id", turn.id},
+                                  {"accepted", turn.accepted},
+                                  {"reason", turn.reason},
+                                  {"matched", turn.matched},
+                                  {"original", turn.original},
+                                  {"rewrite", turn.rewrite}});
+    write_file_passing(path_, to_line(json) + "\n");
+  }
+
+ private:
+  static constexpr size_t kShown = 5;  // of each kind
+  fs::path path_;
+  size_t accepted_ = 0;
+  std::map<std::string, size_t> rejected_;
+  std::deque<DistilledTurn> newest_accepted_, newest_rejected_;
+};
+
+size_t count_unanswered(const std::vector<DistilledExample>& distilled) {
   size_t count = 0;
   for (const DistilledExample& example : distilled)
     for (const DistilledTurn& turn : example.turns) count += turn.reason == kUnanswered;
@@ -85,11 +132,15 @@ void distill_stage(RunContext& run, const VariantJob& job) {
   const TrainedModel writer(run, job.writer(run));
   std::optional<Progress> progress;  // one a round
   std::string shown;
+  Newest newest(dir / "newest.json");
+  DistillOptions options = distill_options(run, job);
+  options.on_judged = [&](const std::vector<DistilledTurn>& judged) { newest.add(judged); };
   const auto distilled = distill(
-      writer.view, run.bundle.formatter, job.used->dataset, distill_options(run, job), dir,
+      writer.view, run.bundle.formatter, job.used->dataset, options, dir,
       [&](const std::string& round, const Standing& answers, size_t total) {
         if (round != shown) {
           progress.reset();
+          newest.begin_round();
           progress.emplace(round == "1" ? job.distill
                                         : fmt::format("{}, {}", job.distill,
                                                       round == "own" ? "own answers" : "candidate " + round),
@@ -99,7 +150,7 @@ void distill_stage(RunContext& run, const VariantJob& job) {
         progress->update(answers);
       });
   progress.reset();
-  if (const size_t open = unanswered(distilled); open > 0) {
+  if (const size_t open = count_unanswered(distilled); open > 0) {
     note_unanswered(dir, open);
     spdlog::warn(
         "{}: {} rewrites have no answer of {}; their originals are learned, and the same command asks again",

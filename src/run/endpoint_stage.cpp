@@ -83,7 +83,10 @@ struct Asking {
   fs::path dir;
 
   Progress progress(size_t count) const {
-    return {endpoint.model + " " + settings.name, count, "answers", options.progress};
+    return {endpoint.model + " " + settings.name,
+            count,
+            "answers",
+            {options.progress, fs::path(recipe.output_dir) / "progress.json"}};
   }
 };
 

@@ -344,7 +344,7 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   if (!options.variant.empty()) find_variant(recipe, options.variant);
   RunContext run(recipe);
   run.stop = options.stop;
-  run.progress = options.progress;
+  run.progress = {options.progress, dir / "progress.json"};
   run.fresh = options.fresh;
   const Plan plan = plan_of(recipe, wanted, options.variant);
   const Inputs inputs = validate(run, wanted, wanted_recipes(recipe, plan));
@@ -362,6 +362,7 @@ std::string run_recipe(const Recipe& given, unsigned wanted, const RunOptions& o
   check_folders(run, plan, jobs, inputs.eval);
   std::error_code none;
   fs::remove(dir / "DONE", none);
+  fs::remove(run.progress.file, none);  // of a killed call
   write_file_atomic(dir / "recipe.yaml", resolved_recipe(recipe));
   keep_provenance(run, inputs, dir);
 

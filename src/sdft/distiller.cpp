@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <set>
 
@@ -22,9 +23,10 @@ namespace {
 // A turn that shall be rewritten, with the candidates it has so far.
 struct Work {
   Example example;  // of turns_of(): everything up to the turn, whose answer is `response`
-  DistilledTurn turn;
-  std::vector<DistilledTurn> accepted;  // candidates
-  bool open = true;                     // further candidates are wanted
+  DistilledTurn turn = {};
+  std::vector<DistilledTurn> accepted = {};  // candidates
+  bool open = true;                          // further candidates are wanted
+  DistilledTurn candidate = {};              // of the round that is played
 };
 
 // One round of asking: every open turn gets a candidate.
@@ -72,20 +74,6 @@ struct Distiller {
   std::vector<ChosenCheck> checks;
   JudgeOptions judging;
 
-  std::vector<Answer> ask(const Round& round, const std::vector<Work*>& open) const {
-    std::vector<Request> requests;
-    for (const Work* work : open)
-      requests.push_back({round.stream_of(work->turn.id),
-                          prompt_ids(formatter, *round.prompt, work->example,
-                                     round.shows_reference ? work->example.response : std::string())});
-    GenerateOptions generation = options.generation;
-    generation.sampling.temperature = round.temperature;
-    const Writer writer = options.writer ? options.writer : writer_of(model, *formatter.tokenizer);
-    return draft(writer, requests, generation, round.file, [&](const Standing& answers) {
-      if (on_progress) on_progress(round.name, answers, requests.size());
-    });
-  }
-
   // What the model wrote for a turn, not judged yet; of a thinking model only what follows its trace, or with
   // the trace in front of it where that stays. A model that writes none leaves the original's where it is.
   DistilledTurn candidate_of(const Round& round, const Work& work, const Answer& answer) const {
@@ -108,39 +96,84 @@ struct Distiller {
     return turn;
   }
 
-  // Accepts or rejects the candidates of open turns, of which each has its answer.
-  void judge(const std::vector<Work*>& open, const std::vector<Answer>& answers,
-             std::vector<DistilledTurn>* candidates) const {
+  // Accepts or rejects candidates, each of its turn.
+  void judge(const Round& round, const std::vector<std::pair<Work*, Answer>>& answered) const {
+    if (answered.empty()) return;
+    std::vector<DistilledTurn> candidates;
     std::vector<CheckItem> items;
-    for (size_t k = 0; k < open.size(); ++k) {
-      const DistilledTurn& candidate = (*candidates)[k];
-      if (!candidate.reason.empty()) continue;
-      const bool cut = answers[k].finish != name_of(FinishReason::kStop);
-      items.push_back(check_item(open[k]->example, candidate.rewrite, cut));
+    candidates.reserve(answered.size());
+    for (const auto& [work, answer] : answered) {
+      const DistilledTurn& candidate = candidates.emplace_back(candidate_of(round, *work, answer));
+      const bool cut = answer.finish != name_of(FinishReason::kStop);
+      if (candidate.reason.empty()) items.push_back(check_item(work->example, candidate.rewrite, cut));
     }
     const auto results = by_id(judge_rewrites(checks, items, judging));
-    for (DistilledTurn& candidate : *candidates) {
-      if (!candidate.reason.empty()) continue;
-      const EvalResult& result = results.at(candidate.id);
-      candidate.accepted = result.verdict == Verdict::kPass;
-      candidate.reason = result.reason;
-      candidate.matched = result.matched;
+    for (size_t k = 0; k < answered.size(); ++k) {
+      DistilledTurn& candidate = candidates[k];
+      if (candidate.reason.empty()) {
+        const EvalResult& result = results.at(candidate.id);
+        candidate.accepted = result.verdict == Verdict::kPass;
+        candidate.reason = result.reason;
+        candidate.matched = result.matched;
+      }
+      answered[k].first->candidate = candidate;
     }
+    if (options.on_judged) options.on_judged(candidates);
+  }
+
+  // Whether answers can be judged while others are written: not where the model itself is asked.
+  bool judges_meanwhile() const {
+    return std::none_of(checks.begin(), checks.end(),
+                        [](const ChosenCheck& check) { return (check.check->needs & kNeedsSeed) != 0; });
+  }
+
+  // Every open turn has a candidate then.
+  std::vector<Answer> ask(const Round& round, const std::vector<Work*>& open) const {
+    constexpr std::chrono::seconds kPause(
+        2);  // between two judgements, so that sandboxes have several to run
+    std::vector<Request> requests;
+    std::map<std::string, Work*> unjudged;  // by request
+    for (Work* work : open) {
+      requests.push_back({round.stream_of(work->turn.id),
+                          prompt_ids(formatter, *round.prompt, work->example,
+                                     round.shows_reference ? work->example.response : std::string())});
+      unjudged.emplace(requests.back().id, work);
+    }
+    GenerateOptions generation = options.generation;
+    generation.sampling.temperature = round.temperature;
+    const Writer writer = options.writer ? options.writer : writer_of(model, *formatter.tokenizer);
+    std::vector<std::pair<Work*, Answer>> waiting;
+    auto last = std::chrono::steady_clock::now();
+    const auto take = [&](const Answer& answer) {
+      waiting.emplace_back(unjudged.at(answer.id), answer);
+      unjudged.erase(answer.id);
+      const auto now = std::chrono::steady_clock::now();
+      if (!judges_meanwhile() || now - last < kPause) return;
+      judge(round, waiting);
+      waiting.clear();
+      last = std::chrono::steady_clock::now();
+    };
+    const std::vector<Answer> answers = draft(
+        writer, requests, generation, round.file,
+        [&](const Standing& standing) {
+          if (on_progress) on_progress(round.name, standing, requests.size());
+        },
+        take);
+    for (const Answer& answer : answers)  // those of an earlier call
+      if (const auto found = unjudged.find(answer.id); found != unjudged.end())
+        waiting.emplace_back(found->second, answer);
+    judge(round, waiting);
+    return answers;
   }
 
   // Asks, judges and keeps.
   void play(const Round& round, const std::vector<Work*>& open, DistillRound* count) const {
     if (open.empty()) return;
-    const std::vector<Answer> answers = ask(round, open);
-    std::vector<DistilledTurn> candidates;
-    for (size_t k = 0; k < open.size(); ++k) candidates.push_back(candidate_of(round, *open[k], answers[k]));
-    judge(open, answers, &candidates);
-    for (size_t k = 0; k < open.size(); ++k) {
-      DistilledTurn& candidate = candidates[k];
+    for (const Answer& answer : ask(round, open)) count->tokens += answer.tokens;
+    for (Work* work : open) {
       count->asked++;
-      count->accepted += candidate.accepted;
-      count->tokens += answers[k].tokens;
-      keep(round, *open[k], std::move(candidate));
+      count->accepted += work->candidate.accepted;
+      keep(round, *work, std::move(work->candidate));
     }
   }
 
@@ -214,7 +247,7 @@ std::vector<Work> works_of(const Dataset& dataset, Reasoning reasoning) {
   std::set<std::string> ids;
   for (const Example& example : dataset.examples)
     for (Example& turn : turns_of(example)) {
-      Work work{apply_reasoning(reasoning, std::move(turn)), {}, {}, true};
+      Work work{apply_reasoning(reasoning, std::move(turn))};
       work.turn.id = work.example.id;
       if (!ids.insert(work.turn.id).second)
         fail_input(place_of(example), "its turn is called '" + work.turn.id + "', as another example",

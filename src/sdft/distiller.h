@@ -39,6 +39,8 @@ struct DistillOptions {
   Reasoning reasoning = Reasoning::kDrop;  // whether a rewrite keeps its trace, and the prompt the original's
   GenerateOptions generation;
   Writer writer;  // of all that is written; null: the model
+  // Told of candidates as they are judged, some at a time.
+  std::function<void(const std::vector<DistilledTurn>&)> on_judged;
   // Where drafts (drafts.h) are kept: those under the distill template, and own answers.
   std::filesystem::path rewrites_dir, own_answers_dir;
 };

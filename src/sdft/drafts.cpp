@@ -32,7 +32,8 @@ Writer writer_of(ModelView model, const Tokenizer& tokenizer) {
 
 std::vector<Answer> draft(const Writer& writer, const std::vector<Request>& requests,
                           const GenerateOptions& options, const fs::path& file,
-                          const AnswerProgress& on_progress) {
+                          const AnswerProgress& on_progress,
+                          const std::function<void(const Answer&)>& on_answer) {
   std::map<std::string, Answer> known;
   const fs::path part = file.string() + ".part";
   add_answers(file, &known);
@@ -49,6 +50,7 @@ std::vector<Answer> draft(const Writer& writer, const std::vector<Request>& requ
   GenerateOptions watched = options;
   watched.on_step = report;
   writer(open, watched, part, [&](Answer answer) {
+    if (on_answer) on_answer(answer);
     known.insert_or_assign(answer.id, answer);
     ++done;
   });

@@ -22,9 +22,10 @@ Writer writer_of(ModelView model, const Tokenizer& tokenizer);
 // The answers to the requests, in their order. Those that `file` has are taken, the others written anew and
 // put into it, kept one by one meanwhile; it is ordered by id, so that its bytes depend only on what was ever
 // asked. An answer that failed is not kept. Who calls sees to it that a file is of one model, prompt template
-// and sampling. on_progress counts answers, those that were there too.
+// and sampling. on_progress counts answers, those that were there too; on_answer sees those that come now.
 std::vector<Answer> draft(const Writer& writer, const std::vector<Request>& requests,
                           const GenerateOptions& options, const std::filesystem::path& file,
-                          const AnswerProgress& on_progress);
+                          const AnswerProgress& on_progress,
+                          const std::function<void(const Answer&)>& on_answer);
 
 }  // namespace sdft

@@ -236,9 +236,9 @@ std::string base64(const float* numbers, int64_t count) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(Service& s, const ServerOptions& o) : service(s), options(o) {}
+  Impl(Service* s, const ServerOptions& o) : service(s), options(o) {}
 
-  Service& service;
+  Service* const service;
   const ServerOptions options;
   httplib::Server http;
   int port = 0;
@@ -305,11 +305,11 @@ struct Server::Impl {
   }
 
   std::vector<std::vector<int32_t>> prompts_of(const Ask& ask) const {
-    const ModelBundle& bundle = service.bundle();
+    const ModelBundle& bundle = service->bundle();
     if (!ask.token_ids.empty()) return ask.token_ids;
     std::vector<std::vector<int32_t>> prompts;
     if (ask.chat) {
-      service.require_chat();
+      service->require_chat();
       Formatter formatter = bundle.formatter;
       if (!ask.chat_template_kwargs.is_null()) formatter.render.extra.update(ask.chat_template_kwargs);
       prompts.push_back(prompt_ids(formatter, find_prompt_template("chat"), ask.conversation));
@@ -323,9 +323,9 @@ struct Server::Impl {
 
   // The prompt in front of the answer, with its tokens' scores where these are wanted.
   void echo(const Ask& ask, const std::vector<int32_t>& prompt, Choice* choice) {
-    choice->whole = service.bundle().tokenizer.decode(prompt);
+    choice->whole = service->bundle().tokenizer.decode(prompt);
     if (ask.top_logprobs < 0) return;
-    const ModelView model = service.model(ask.model);
+    const ModelView model = service->model(ask.model);
     std::lock_guard<std::mutex> lock(reading);
     choice->first = {prompt.front()};
     choice->scores = token_scores(model, prompt, ask.top_logprobs);
@@ -347,18 +347,18 @@ struct Server::Impl {
     reply->id = (ask.chat ? "chatcmpl-" : "cmpl-") + std::to_string(std::time(nullptr)) + "-" +
                 std::to_string(number);
     reply->created = std::time(nullptr);
-    reply->model = ask.model.empty() ? service.models().front() : ask.model;
+    reply->model = ask.model.empty() ? service->models().front() : ask.model;
     reply->last = Clock::now() +
                   std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
     const std::vector<std::vector<int32_t>> prompts = prompts_of(ask);
-    service.require_room(static_cast<int64_t>(prompts.size()) * ask.n);
+    service->require_room(static_cast<int64_t>(prompts.size()) * ask.n);
     std::vector<Service::Asked> asked;
     for (const std::vector<int32_t>& prompt : prompts) {
       reply->prompt_tokens += static_cast<int64_t>(prompt.size());
-      RequestOptions how = service.options_for(ask.wishes, ask.model, prompt.size());
+      RequestOptions how = service->options_for(ask.wishes, ask.model, prompt.size());
       how.top_logprobs = ask.top_logprobs;
       if (!asked.empty()) how.seed = asked.front().options.seed;
-      Choice choice{AnswerText(service.bundle().tokenizer, ask.wishes.stop), ""};
+      Choice choice{AnswerText(service->bundle().tokenizer, ask.wishes.stop), ""};
       if (ask.echo) echo(ask, prompt, &choice);
       if (ask.chat) choice.tools = tools_of(ask);
       for (int64_t k = 0; k < ask.n; ++k) {
@@ -366,10 +366,10 @@ struct Server::Impl {
         reply->choices.push_back(choice);
       }
     }
-    reply->tokenizer = &service.bundle().tokenizer;
+    reply->tokenizer = &service->bundle().tokenizer;
     reply->open = reply->choices.size();
     reply->ask = std::move(ask);
-    reply->call = service.begin(std::move(asked));
+    reply->call = service->begin(std::move(asked));
     return reply;
   }
 
@@ -390,10 +390,10 @@ struct Server::Impl {
   }
 
   void embed(const EmbeddingAsk& ask, httplib::Response& response) {
-    const ModelView model = service.model(ask.model);
+    const ModelView model = service->model(ask.model);
     std::lock_guard<std::mutex> lock(reading);
     const Tensor vectors =
-        embedder_of(model, service.bundle().tokenizer, "hidden states").embed(ask.texts, {}).contiguous();
+        embedder_of(model, service->bundle().tokenizer, "hidden states").embed(ask.texts, {}).contiguous();
     Json data = Json::array();
     const int64_t width = vectors.size(1);
     for (int64_t i = 0; i < vectors.size(0); ++i) {
@@ -405,15 +405,15 @@ struct Server::Impl {
     }
     int64_t tokens = 0;
     for (const std::string& text : ask.texts)
-      tokens += static_cast<int64_t>(service.bundle().tokenizer.encode(text, {true, false}).size());
+      tokens += static_cast<int64_t>(service->bundle().tokenizer.encode(text, {true, false}).size());
     answer(response, {{"object", "list"},
-                      {"model", ask.model.empty() ? service.models().front() : ask.model},
+                      {"model", ask.model.empty() ? service->models().front() : ask.model},
                       {"data", std::move(data)},
                       {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
   }
 
   std::string metrics() const {
-    const Figures f = service.figures();
+    const Figures f = service->figures();
     std::string text;
     auto add = [&](const std::string& name, const char* type, const char* help, const std::string& value) {
       text += "# HELP sdft_" + name + " " + help + "\n# TYPE sdft_" + name + " " + type + "\nsdft_" + name +
@@ -434,24 +434,20 @@ struct Server::Impl {
     return text;
   }
 
-  void route() {
-    http.Get("/health", [](const httplib::Request&, httplib::Response& response) {
-      answer(response, {{"status", "ok"}});
-    });
-    http.Get("/", [this](const httplib::Request&, httplib::Response& response) {
-      // All that the page needs is in it, or here.
-      response.set_header(
-          "Content-Security-Policy",
-          "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src "
-          "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-      response.set_content(options.page, "text/html; charset=utf-8");
-    });
+  // Paths are patterns to the library.
+  static std::string exactly(const std::string& path) {
+    std::string pattern;
+    for (const char c : path) pattern += c == '.' ? "\\." : std::string(1, c);
+    return pattern;
+  }
+
+  void route_models() {
     get("/metrics", [this](httplib::Response& response) {
       response.set_content(metrics(), "text/plain; version=0.0.4");
     });
     get("/v1/models", [this](httplib::Response& response) {
       Json data = Json::array();
-      for (const std::string& name : service.models())
+      for (const std::string& name : service->models())
         data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "sdft.cpp"}});
       answer(response, {{"object", "list"}, {"data", std::move(data)}});
     });
@@ -462,10 +458,41 @@ struct Server::Impl {
     });
     post("/v1/embeddings",
          [this](const Json& body, httplib::Response& response) { embed(read_embedding(body), response); });
-    http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+  }
+
+  void route() {
+    http.Get("/health", [](const httplib::Request&, httplib::Response& response) {
+      answer(response, {{"status", "ok"}});
+    });
+    for (const auto& [path, file] : options.files)
+      http.Get(exactly(path), [&content = file](const httplib::Request&, httplib::Response& response) {
+        // All that the page needs is here.
+        response.set_header(
+            "Content-Security-Policy",
+            "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' "
+            "'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        response.set_content(content.text, content.type);
+      });
+    for (const auto& [path, view] : options.views) {
+      const auto show = [&view = view](const Json& asked, httplib::Response& response) {
+        const Content content = view(asked);
+        response.set_content(content.text, content.type);
+      };
+      http.Get(exactly(path), [this, show](const httplib::Request& request, httplib::Response& response) {
+        guard(request, response, [&] {
+          Json asked = Json::object();
+          for (const auto& [key, value] : request.params) asked[key] = value;
+          show(asked, response);
+        });
+      });
+      post(exactly(path), show);
+    }
+    if (service) route_models();
+    http.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
       if (!response.body.empty()) return;
       const std::string what = response.status == 404
-                                   ? "there is no " + request.method + " " + request.path.substr(0, 200)
+                                   ? "there is no " + request.method + " " + request.path.substr(0, 200) +
+                                         (service ? "" : "; this server was started without a model")
                                : response.status == 413 ? "the body is too large"
                                                         : "the request could not be read";
       answer(response, ApiError(response.status, what).body(), response.status);
@@ -494,7 +521,7 @@ struct Server::Impl {
   void let_many_wait() const { ::listen(listening, SOMAXCONN); }
 };
 
-Server::Server(Service& service, const ServerOptions& options)
+Server::Server(Service* service, const ServerOptions& options)
     : impl_(std::make_unique<Impl>(service, options)) {
   if (!is_loopback(options.host) && options.key.empty())
     fail_usage("host '" + options.host + "' can be reached by others, so the server needs a key",

@@ -53,7 +53,7 @@ struct SimilarityStage : ::testing::Test {
   }
   void measure(const std::string& embedding_model) const {
     RunContext run(recipe);
-    run.progress = false;
+    run.progress.terminal = false;
     similarity_stage(run, embedding_model, {"seed", "sdft"});
   }
 };

@@ -179,7 +179,7 @@ class AnswerLines {
 
 void answer_all(const ModelBundle& bundle, const std::vector<Request>& requests, GenerateOptions options,
                 bool ordered) {
-  Progress progress("generate", requests.size(), "answers", !::isatty(1));
+  Progress progress("generate", requests.size(), "answers", {!::isatty(1)});
   AnswerLines lines(bundle, ordered);
   std::vector<std::string> too_long;
   size_t done = 0;

@@ -68,7 +68,7 @@ void score_examples(const ScoreFlags& flags) {
   const auto opened = open_bundle(flags.model, flags.prompt);
   ModelBundle& bundle = *opened;
   load_weights(bundle, flags.model);
-  Progress progress("score", examples.size(), "examples", !::isatty(1));
+  Progress progress("score", examples.size(), "examples", {!::isatty(1)});
   progress.update(0);
   ScoreOptions options;
   options.stop = &interrupted;

@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "cli/engine/commands.h"
 #include "cli/engine/model_flags.h"
+#include "cli/engine/page.h"
 #include "cli/output.h"
 #include "serve/server.h"
 
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 struct ServeFlags {
   ModelFlags model;
-  std::string adapters;
+  std::string adapters, runs, recipe;
   serve::ServerOptions server;
   serve::ServiceOptions service;
 };
@@ -68,23 +69,51 @@ class Ending {
   std::thread thread_;
 };
 
+// The model with what answers for it.
+struct Served {
+  std::unique_ptr<ModelBundle> bundle;
+  std::map<std::string, Adapter> adapters;
+  std::unique_ptr<serve::Service> service;
+
+  Served(const ServeFlags& flags, const ModelFlags& seed) {
+    PromptFlags any;
+    any.raw = true;  // a model without a chat template has completions all the same
+    bundle = open_bundle(seed, any);
+    load_weights(*bundle, seed);
+    adapters = load_adapters(flags, bundle->model);
+    service = std::make_unique<serve::Service>(*bundle, adapters, flags.service);
+  }
+};
+
+std::string told(const serve::ServerOptions& options, int port, const Served* served,
+                 const ServeFlags& flags) {
+  const bool bare = options.host.find(':') == std::string::npos;  // no IPv6 address
+  const std::string what = served ? joined(served->service->models()) : "the runs in " + flags.runs;
+  return "serving " + what + " on http://" + (bare ? options.host : "[" + options.host + "]") + ":" +
+         std::to_string(port) + (served ? " (a page; for programs /v1)\n" : " (a page)\n");
+}
+
 void run_serve(const ServeFlags& flags) {
-  ModelFlags of_seed = flags.model;
-  of_seed.adapter.clear();
-  PromptFlags any;
-  any.raw = true;  // a model without a chat template has completions all the same
-  const auto bundle = open_bundle(of_seed, any);
-  load_weights(*bundle, of_seed);
-  const std::map<std::string, Adapter> adapters = load_adapters(flags, bundle->model);
+  ModelFlags seed = flags.model;
+  seed.adapter.clear();
+  std::unique_ptr<Tryout> tryout;
+  if (!flags.recipe.empty()) {
+    Recipe recipe = read_recipe(flags.recipe, {});
+    if (seed.model.empty()) seed.model = recipe.model_name_or_path;
+    recipe.model_name_or_path = seed.model;
+    tryout = std::make_unique<Tryout>(recipe);
+  }
+  if (seed.model.empty() && flags.runs.empty())
+    fail_usage("there is nothing to serve", "--model MODEL to talk to, or --runs DIR to look at");
+  if (std::error_code none; !flags.runs.empty() && !fs::is_directory(flags.runs, none))
+    fail_input(flags.runs, "is no folder", "--runs is for the folder in which run directories are");
+  std::unique_ptr<Served> served;
+  if (!seed.model.empty()) served = std::make_unique<Served>(flags, seed);
   serve::ServerOptions options = flags.server;
   if (const char* key = std::getenv("SDFT_API_KEY")) options.key = key;
-  options.page = read_text(fs::path(SDFT_ASSETS_DIR) / "page" / "chat.html");
-  serve::Service service(*bundle, adapters, flags.service);
-  serve::Server server(service, options);
-  const bool bare = options.host.find(':') == std::string::npos;  // no IPv6 address
-  write_out("serving " + joined(service.models()) + " on http://" +
-            (bare ? options.host : "[" + options.host + "]") + ":" + std::to_string(server.port()) +
-            " (a page; for programs /v1)\n");
+  add_page({served != nullptr, flags.runs, tryout.get()}, &options);
+  serve::Server server(served ? served->service.get() : nullptr, options);
+  write_out(told(options, server.port(), served.get(), flags));
   flush_out();
   {
     const Ending ending(server);
@@ -100,14 +129,25 @@ void add_serve(const Registry& registry) {
       registry.add("serve",
                    "  sdft serve --model MODEL\n"
                    "  sdft serve --model MODEL --adapters runs/one/sdft,runs/one/vanilla --port 8080\n"
+                   "  sdft serve --runs runs\n"
+                   "  sdft serve --recipe recipe.yaml\n"
                    "  SDFT_API_KEY=secret sdft serve --model MODEL --host 0.0.0.0",
                    [flags] { run_serve(*flags); });
-  add_model_flag(command, &flags->model.model);
+  add_model_flag(command, &flags->model.model)->required(false);
   add_loading_flags(command, &flags->model);
   command
       ->add_option("--adapters", flags->adapters,
                    "PEFT folders, or variants' folders: each a model by its folder's name")
       ->type_name("DIR,DIR");
+  command
+      ->add_option("--runs", flags->runs,
+                   "a folder of run directories, to follow and compare on the page; also without a model")
+      ->type_name("DIR");
+  command
+      ->add_option(
+          "--recipe", flags->recipe,
+          "a recipe whose distillation template can be tried on the page; its model where none is named")
+      ->type_name("FILE");
   serve::ServerOptions& server = flags->server;
   command
       ->add_option("--host", server.host,
