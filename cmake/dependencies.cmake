@@ -19,6 +19,7 @@ pkg_check_modules(SNAPPY REQUIRED IMPORTED_TARGET GLOBAL snappy)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET GLOBAL libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET GLOBAL libutf8proc)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET GLOBAL cpp-httplib)
+pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET GLOBAL libedit)
 find_path(PROTOZERO_INCLUDE protozero/pbf_reader.hpp REQUIRED)  # headers only
 pkg_check_modules(SENTENCEPIECE IMPORTED_TARGET sentencepiece)  # a test compares with it
 

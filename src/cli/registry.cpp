@@ -8,6 +8,7 @@ const std::vector<Command>& commands() {
   constexpr Program front = Program::kFront, engine = Program::kEngine;
   static const std::vector<Command> kCommands = {
       {"demo", "the whole pipeline on the shipped mini model, offline", engine},
+      {"new", "asks five questions and writes a recipe", engine},
       {"run", "distill, train, evaluate and report from one recipe", engine},
       {"sweep", "a run over every combination of values, with a table and figures", engine},
       {"distill", "the seed model rewrites the dataset's answers", engine},

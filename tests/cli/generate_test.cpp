@@ -326,7 +326,7 @@ TEST_F(GenerateCommand, ChatThatFillsTheContextSaysSo) {
   for (int i = 0; i < 30; ++i) lines += "What is 11 plus 22 plus 33 plus 44?\n";
   const CommandResult chat = run_command({"chat", "--model", model(), "--max_new_tokens", "12"}, lines);
   EXPECT_EQ(chat.exit_code, 3);
-  EXPECT_THAT(chat.err, HasSubstr("/reset"));
+  EXPECT_THAT(chat.err, HasSubstr("/clear"));
 }
 
 TEST(Stories, GreedyTextIsTheKnownOne) {

@@ -35,7 +35,9 @@ void add_sweep_flags(CLI::App* command, SweepFlags* flags);
 
 void add_run(const Registry& registry);        // run, sweep, distill, train, eval, report
 void add_demo(const Registry& registry);       // demo
-void add_generate(const Registry& registry);   // generate, chat
+void add_generate(const Registry& registry);   // generate
+void add_chat(const Registry& registry);       // chat
+void add_new(const Registry& registry);        // new
 void add_preview(const Registry& registry);    // preview
 void add_score(const Registry& registry);      // score
 void add_judge(const Registry& registry);      // judge

@@ -58,6 +58,8 @@ void add_commands(const cli::Registry& registry) {
   cli::add_demo(registry);
   cli::add_run(registry);
   cli::add_generate(registry);
+  cli::add_chat(registry);
+  cli::add_new(registry);
   cli::add_serve(registry);
   cli::add_score(registry);
   cli::add_judge(registry);
