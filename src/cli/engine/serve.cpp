@@ -9,6 +9,7 @@
 #include "cli/engine/commands.h"
 #include "cli/engine/model_flags.h"
 #include "cli/output.h"
+#include "run/assets.h"
 #include "serve/server.h"
 
 namespace sdft::cli {
@@ -78,7 +79,7 @@ void run_serve(const ServeFlags& flags) {
   const std::map<std::string, Adapter> adapters = load_adapters(flags, bundle->model);
   serve::ServerOptions options = flags.server;
   if (const char* key = std::getenv("SDFT_API_KEY")) options.key = key;
-  options.page = read_text(fs::path(SDFT_ASSETS_DIR) / "page" / "chat.html");
+  options.page = read_text(assets_dir() / "page" / "chat.html");
   serve::Service service(*bundle, adapters, flags.service);
   serve::Server server(service, options);
   const bool bare = options.host.find(':') == std::string::npos;  // no IPv6 address
