@@ -1,4 +1,4 @@
-"""The wheel's tests: SDFT_ASSETS=assets python test_sdft.py, where sdft is installed."""
+"""The wheel's tests: SDFT_ASSETS=assets python tests/python/wheel_test.py, where sdft is installed."""
 import os
 import pathlib
 import signal
@@ -25,7 +25,6 @@ class Models(unittest.TestCase):
         prompts = ["Reverse the word apple.", [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello!"}]]
         first, second = self.model.generate(prompts, max_new_tokens=64)
         self.assertEqual(first.finish, "stop")
-        self.assertIn(str(first), repr(first))
         self.assertEqual(self.model.generate(prompts[:1], max_new_tokens=64)[0].text, first.text)
         own = self.model.score(prompts[0], first.text)
         other, again = self.model.score([prompts[0]] * 2, ["Bananas are blue.", first.text])
@@ -63,6 +62,20 @@ class Models(unittest.TestCase):
         thread.join()
         self.assertGreater(counted[0], took * 50)
 
+    def test_a_process_that_is_killed_is_an_error(self):
+        model = sdft.Model(SEED)
+        model._engine._process.kill()
+        with self.assertRaisesRegex(sdft.Error, "has ended"):
+            model.generate(["Hello!"])
+
+    def test_torch_may_be_there(self):
+        try:
+            import torch
+        except ImportError:
+            self.skipTest("no torch here")
+        self.assertEqual(float(torch.ones(3).sum()), 3)
+        self.assertEqual(self.model.generate(["Hello!"])[0].finish, "stop")
+
     def test_threads_get_what_they_would_get_alone(self):
         prompts = [f"Reverse the word {word}." for word in ("apple", "river", "stone", "cloud")]
         alone = [self.model.generate([prompt])[0].text for prompt in prompts]
@@ -88,6 +101,25 @@ class Interrupts(unittest.TestCase):
                 model.generate(["Hello!"] * 512, temperature=2, max_new_tokens=400)
         self.assertLess(time.time() - begun, 5)
         self.assertEqual(model.generate(["Hello!"])[0].finish, "stop")
+
+
+    def test_no_process_is_left(self):
+        ask = f"""
+import sdft
+model = sdft.Model({str(SEED)!r})
+print(model._engine._process.pid, flush=True)
+while True:
+    model.generate(["Hello!"] * 512, temperature=2, max_new_tokens=400)
+"""
+        with subprocess.Popen([sys.executable, "-c", ask], stdout=subprocess.PIPE, text=True) as asker:
+            engine = int(asker.stdout.readline())
+            time.sleep(0.5)
+            asker.kill()
+        for _ in range(50):
+            if not os.path.exists(f"/proc/{engine}/cmdline") or not pathlib.Path(f"/proc/{engine}/cmdline").read_text():
+                return
+            time.sleep(0.1)
+        self.fail(f"process {engine} goes on")
 
 
 class Runs(unittest.TestCase):
