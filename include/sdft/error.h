@@ -4,6 +4,9 @@
 #include <stdexcept>
 #include <string>
 
+// What libsdft.so shows; all else in it is hidden.
+#define SDFT_API __attribute__((visibility("default")))
+
 namespace sdft {
 
 enum class ExitCode {
@@ -15,7 +18,7 @@ enum class ExitCode {
   kInterrupted = 130  // Ctrl-C or SIGTERM; the same command goes on
 };
 
-class Error : public std::runtime_error {
+class SDFT_API Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ExitCode code() const { return code_; }

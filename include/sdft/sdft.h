@@ -1,6 +1,10 @@
 // sdft as a library: a chat model out of a folder, asked and scored with its adapter on or off, and whole
 // runs out of a recipe. No header of another library is needed. Everything that fails throws sdft::Error.
 // All of it is in sdft::api: the plain namespace sdft is the library's inside, whose names may change.
+//
+// Threads: any may call, one at a time; each call computes on as many as the options say. Signals: their
+// handlers must not run on a thread that computes (oneDNN's code uses the stack register for something else),
+// so that a program which handles some calls from a thread that blocks them, and interrupt() from another.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +30,7 @@ struct ChatModelOptions {
   std::string adapter;          // PEFT folder; "": none
   std::string device = "auto";  // auto, cpu or cuda
   std::string dtype = "auto";   // auto (f32 on a CPU, bf16 on a GPU), f32 or bf16
-  int threads = 0;              // of the whole process; 0: all
+  int threads = 0;              // 0: all
   std::string weights =
       "auto";  // auto (as stored, computed in f32), f32, or with products in fewer bits: bf16, int8, q4
 };
@@ -52,7 +56,7 @@ struct LogLikelihood {
 };
 
 // One resident copy of the weights: the seed model, and with the adapter on the tuned one.
-class ChatModel {
+class SDFT_API ChatModel {
  public:
   // A Hugging Face model folder with a chat template.
   explicit ChatModel(const std::filesystem::path& dir, const ChatModelOptions& options = {});
@@ -75,6 +79,10 @@ class ChatModel {
 
 // What `sdft run` does: rewrite, train, evaluate, report, into the recipe's output_dir; goes on where it was
 // stopped. settings: "key=value", which win over the file; recipe may be empty. Returns the report as text.
-std::string run(const std::filesystem::path& recipe, const std::vector<std::string>& settings = {});
+SDFT_API std::string run(const std::filesystem::path& recipe, const std::vector<std::string>& settings = {});
+
+// on: what computes in this process throws Error(kInterrupted) soon, and so does what begins later; off: no
+// longer. From any thread.
+SDFT_API void interrupt(bool on = true);
 
 }  // namespace sdft::api

@@ -14,7 +14,7 @@
 #include "base/random.h"
 #include "infer/generator.h"
 #include "model/gguf_folder.h"
-#include "run/demo.h"
+#include "run/assets.h"
 #include "tensor/quantised.h"
 #include "train/trainer.h"
 

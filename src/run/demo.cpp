@@ -8,28 +8,10 @@
 
 #include "base/error.h"
 #include "check/check.h"
+#include "run/assets.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
-
-fs::path assets_dir() {
-  std::vector<fs::path> places;
-  if (const char* given = std::getenv("SDFT_ASSETS")) places.emplace_back(given);
-  std::error_code ignored;
-  const fs::path executable = fs::read_symlink("/proc/self/exe", ignored);
-  if (!executable.empty()) {
-    places.push_back(executable.parent_path().parent_path() / "assets");
-    places.push_back(executable.parent_path().parent_path() / "share" / "sdft");
-  }
-  places.emplace_back(SDFT_ASSETS_DIR);
-  std::string tried;
-  for (const fs::path& place : places) {
-    if (fs::exists(place / "demo.yaml")) return place;
-    tried += (tried.empty() ? "" : ", ") + place.string();
-  }
-  fail_input("demo", "cannot find the shipped model and data; tried " + tried,
-             "set SDFT_ASSETS to the folder with demo.yaml");
-}
 
 namespace {
 // Containers often forbid the sandbox that generated programs need; the demo goes on without these tasks and

@@ -99,7 +99,7 @@ class Newest {
   std::deque<DistilledTurn> newest_accepted_, newest_rejected_;
 };
 
-size_t count_unanswered(const std::vector<DistilledExample>& distilled) {
+size_t unanswered_count(const std::vector<DistilledExample>& distilled) {
   size_t count = 0;
   for (const DistilledExample& example : distilled)
     for (const DistilledTurn& turn : example.turns) count += turn.reason == kUnanswered;
@@ -150,7 +150,9 @@ void distill_stage(RunContext& run, const VariantJob& job) {
         progress->update(answers);
       });
   progress.reset();
-  if (const size_t open = count_unanswered(distilled); open > 0) {
+  if (const size_t open = unanswered_count(distilled); open > 0) {
+=======
+  if (const size_t open = unanswered_count(distilled); open > 0) {
     note_unanswered(dir, open);
     spdlog::warn(
         "{}: {} rewrites have no answer of {}; their originals are learned, and the same command asks again",

@@ -5,6 +5,7 @@
 #include "base/comma_separated.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "run/assets.h"
 #include "text/jinja/string.h"
 
 namespace sdft {
@@ -87,7 +88,7 @@ TaskPlaces task_places(const Recipe& recipe) {
   TaskPlaces places;
   for (const std::string& folder : comma_separated(recipe.include_path))
     if (!folder.empty()) places.folders.push_back(folder);
-  places.folders.push_back(fs::path(SDFT_ASSETS_DIR) / "tasks");
+  places.folders.push_back(assets_dir() / "tasks");
   return places;
 }
 

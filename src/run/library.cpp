@@ -1,20 +1,22 @@
 // The public API (include/sdft/sdft.h) on top of the modules.
 #include <algorithm>
 
-#include "base/error.h"
+#include "base/interrupt.h"
 #include "infer/model_bundle.h"
 #include "infer/scorer.h"
 #include "run/run.h"
 #include "sdft/sdft.h"
+#include "tensor/failure.h"
 
 namespace sdft::api {
 namespace fs = std::filesystem;
 
 struct ChatModel::Impl {
   ModelBundle bundle;
+  int threads;
   bool use_adapter = true;  // which there may be none of
 
-  explicit Impl(const fs::path& dir) : bundle(dir) {}
+  Impl(const fs::path& dir, int threads_of_each_call) : bundle(dir), threads(threads_of_each_call) {}
   ModelView view() const { return use_adapter ? bundle.with_adapter() : bundle.base(); }
 };
 
@@ -55,6 +57,16 @@ void require_last(const Conversation& conversation, size_t index, const char* ro
                "'");
 }
 
+// Whatever is thrown below, as the Error that a command would show.
+template <typename Work>
+auto with_errors(const Work& work) {
+  try {
+    return work();
+  } catch (...) {
+    throw current_failure();
+  }
+}
+
 // Earlier answers, which training would learn, are context here.
 void keep_last_answer(std::vector<uint8_t>& supervised) {
   auto last = std::find(supervised.rbegin(), supervised.rend(), uint8_t{1});
@@ -63,9 +75,11 @@ void keep_last_answer(std::vector<uint8_t>& supervised) {
 }  // namespace
 
 ChatModel::ChatModel(const fs::path& dir, const ChatModelOptions& options) {
-  set_num_threads(options.threads);
-  impl_ = std::make_unique<Impl>(dir);
-  load_weights(impl_->bundle, {options.device, options.dtype, false, options.weights}, options.adapter);
+  with_errors([&] {
+    set_num_threads(options.threads);
+    impl_ = std::make_unique<Impl>(dir, options.threads);
+    load_weights(impl_->bundle, {options.device, options.dtype, false, options.weights}, options.adapter);
+  });
 }
 ChatModel::~ChatModel() = default;
 ChatModel::ChatModel(ChatModel&&) noexcept = default;
@@ -75,43 +89,63 @@ void ChatModel::use_adapter(bool on) { impl_->use_adapter = on; }
 
 std::vector<Answer> ChatModel::answer(const std::vector<Conversation>& conversations,
                                       const AnswerOptions& options) const {
-  const ModelBundle& bundle = impl_->bundle;
-  std::vector<Request> requests;
-  for (size_t i = 0; i < conversations.size(); ++i) {
-    require_last(conversations[i], i, "user");
-    const Example example = example_of(conversations[i], i);
-    requests.push_back({example.id, prompt_ids(bundle.formatter, find_prompt_template("chat"), example)});
-  }
-  GenerateOptions generation = generate_options(bundle);
-  generation.sampling = {options.temperature, options.top_k, options.top_p, options.repetition_penalty};
-  generation.max_new_tokens = options.max_new_tokens;
-  generation.seed = options.seed;
-  std::vector<Answer> answers;
-  for (const Completion& completion : generate(impl_->view(), requests, generation))
-    answers.push_back(
-        {bundle.tokenizer.decode(completion.ids), name_of(completion.finish), completion.ids.size()});
-  return answers;
+  return with_errors([&] {
+    const ModelBundle& bundle = impl_->bundle;
+    set_num_threads(impl_->threads);  // OpenMP has a number for each thread that calls
+    std::vector<Request> requests;
+    for (size_t i = 0; i < conversations.size(); ++i) {
+      require_last(conversations[i], i, "user");
+      const Example example = example_of(conversations[i], i);
+      requests.push_back({example.id, prompt_ids(bundle.formatter, find_prompt_template("chat"), example)});
+    }
+    GenerateOptions generation = generate_options(bundle);
+    generation.sampling = {options.temperature, options.top_k, options.top_p, options.repetition_penalty};
+    generation.max_new_tokens = options.max_new_tokens;
+    generation.seed = options.seed;
+    generation.stop = &interrupted;
+    std::vector<Answer> answers;
+    for (const Completion& completion : generate(impl_->view(), requests, generation))
+      answers.push_back(
+          {bundle.tokenizer.decode(completion.ids), name_of(completion.finish), completion.ids.size()});
+    return answers;
+  });
 }
 
 std::vector<LogLikelihood> ChatModel::score(const std::vector<Conversation>& conversations) const {
-  const ModelBundle& bundle = impl_->bundle;
-  std::vector<ScoreItem> items;
-  for (size_t i = 0; i < conversations.size(); ++i) {
-    require_last(conversations[i], i, "assistant");
-    Sample sample =
-        training_sample(bundle.formatter, find_prompt_template("chat"), example_of(conversations[i], i), 0);
-    keep_last_answer(sample.supervised);
-    items.push_back({std::move(sample.ids), std::move(sample.supervised)});
-  }
-  std::vector<LogLikelihood> result;
-  for (const Score& one : sdft::score(impl_->view(), items)) result.push_back({one.log_prob, one.count});
-  return result;
+  return with_errors([&] {
+    const ModelBundle& bundle = impl_->bundle;
+    set_num_threads(impl_->threads);
+    std::vector<ScoreItem> items;
+    for (size_t i = 0; i < conversations.size(); ++i) {
+      require_last(conversations[i], i, "assistant");
+      Sample sample =
+          training_sample(bundle.formatter, find_prompt_template("chat"), example_of(conversations[i], i), 0);
+      keep_last_answer(sample.supervised);
+      items.push_back({std::move(sample.ids), std::move(sample.supervised)});
+    }
+    ScoreOptions scoring;
+    scoring.stop = &interrupted;
+    std::vector<LogLikelihood> result;
+    for (const Score& one : sdft::score(impl_->view(), items, scoring))
+      result.push_back({one.log_prob, one.count});
+    return result;
+  });
 }
 
 std::string run(const fs::path& recipe, const std::vector<std::string>& settings) {
-  RunOptions options;
-  options.progress = false;
-  return run_recipe(read_recipe(recipe, settings), kAllStages, options);
+  return with_errors([&] {
+    RunOptions options;
+    options.stop = &interrupted;
+    options.progress = false;
+    return run_recipe(read_recipe(recipe, settings), kAllStages, options);
+  });
+}
+
+void interrupt(bool on) {
+  if (on)
+    request_interrupt();
+  else
+    forget_interrupt();
 }
 
 }  // namespace sdft::api

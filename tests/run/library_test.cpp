@@ -63,6 +63,20 @@ TEST(Library, MisuseIsAUsageError) {
   EXPECT_THROW(run("", {"no_such_key=1"}), Error);
 }
 
+TEST(Library, IsInterruptedUntilToldOtherwise) {
+  const ChatModel model(kSeed, {"", "cpu", "f32", 0});
+  const Conversation question = {{"user", "Hello!"}};
+  interrupt();
+  try {
+    model.answer({question});
+    ADD_FAILURE() << "it answered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kInterrupted);
+  }
+  interrupt(false);
+  EXPECT_EQ(model.answer({question})[0].finish, "stop");
+}
+
 // A whole recipe through run(): rewriting, both trainings, evaluation, report; and once more, when all is
 // done.
 TEST(Library, RunsAWholeRecipe) {

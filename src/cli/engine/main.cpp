@@ -7,6 +7,7 @@
 #include "cli/engine/commands.h"
 #include "cli/light/commands.h"
 #include "cli/program.h"
+#include "tensor/failure.h"
 #include "tensor/memory.h"
 #include "tensor/ops.h"
 
@@ -33,21 +34,6 @@ void keep_freed_memory() {
   ::mallopt(M_TOP_PAD, 64 << 20);
 #endif
   allocate_from_plain_blocks();
-}
-
-// As base's current_error(), and for what torch throws.
-Error current_failure() {
-  try {
-    throw;
-  } catch (const c10::Error& e) {
-    const std::string what = e.what_without_backtrace();
-    if (what.find("out of memory") != std::string::npos ||
-        what.find("can't allocate memory") != std::string::npos)
-      return memory_error();
-    return Error(ExitCode::kInternal, what);
-  } catch (...) {
-    return current_error();
-  }
 }
 
 std::string version() {
