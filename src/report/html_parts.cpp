@@ -121,4 +121,18 @@ std::string data_table(const std::vector<Column>& columns, const std::vector<Tab
   return out + "</tbody>\n</table>\n";
 }
 
+std::string wide_table(const std::vector<std::string>& heads,
+                       const std::vector<std::vector<std::string>>& rows, size_t left) {
+  std::string out = "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"grid\">\n<thead><tr>";
+  for (const std::string& head : heads) out += "<th scope=\"col\">" + head + "</th>";
+  out += "</tr></thead>\n<tbody>\n";
+  for (const std::vector<std::string>& row : rows) {
+    out += "<tr>";
+    for (size_t i = 0; i < row.size(); ++i)
+      out += i == 0 ? "<th scope=\"row\">" + row[i] + "</th>" : i < left ? "<td>" + row[i] + "</td>" : row[i];
+    out += "</tr>\n";
+  }
+  return out + "</tbody>\n</table>\n</div>\n";
+}
+
 }  // namespace sdft::report

@@ -60,6 +60,11 @@ struct TableRow {
 std::string data_table(const std::vector<Column>& columns, const std::vector<TableRow>& rows,
                        size_t on_phone);
 
+// A table of its own width, which scrolls where the page is narrower. Cells are HTML, those from `left` on
+// with their own tags.
+std::string wide_table(const std::vector<std::string>& heads,
+                       const std::vector<std::vector<std::string>>& rows, size_t left);
+
 // --- The sections of a run's report; "" where there is nothing to show ---
 std::string evaluation_sections(const Document& document);  // plot, scores
 std::string transition_section(const Document& document);   // what was forgotten and gained by example

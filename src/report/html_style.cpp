@@ -26,6 +26,7 @@ section{margin-top:3rem}
 .over{font-size:.8rem;color:var(--soft);margin-bottom:.35rem}
 .meta{color:var(--soft);font-size:.9rem;margin-top:.6rem;overflow-wrap:anywhere}
 .soft{color:var(--soft)}
+a{color:var(--m2)}
 .nowrap{white-space:nowrap}
 .m0{--c:var(--m0)}.m1{--c:var(--m1)}.m2{--c:var(--m2)}.m3{--c:var(--m3)}.m4{--c:var(--m4)}.m5{--c:var(--m5)}.m6{--c:var(--m6)}
 .m7{--c:var(--m7)}.m8{--c:var(--m8)}.m9{--c:var(--m9)}.m10{--c:var(--m10)}.m11{--c:var(--m11)}.m12{--c:var(--m12)}

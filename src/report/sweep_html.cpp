@@ -15,21 +15,6 @@ namespace {
 
 constexpr int kFigure = 400;
 
-// A table of its own width, which scrolls where the page is narrower. Cells are HTML with their own tags.
-std::string wide_table(const std::vector<std::string>& heads,
-                       const std::vector<std::vector<std::string>>& rows, size_t left) {
-  std::string out = "<div class=\"scroll\">\n<table class=\"grid\">\n<thead><tr>";
-  for (const std::string& head : heads) out += "<th scope=\"col\">" + head + "</th>";
-  out += "</tr></thead>\n<tbody>\n";
-  for (const std::vector<std::string>& row : rows) {
-    out += "<tr>";
-    for (size_t i = 0; i < row.size(); ++i)
-      out += i == 0 ? "<th scope=\"row\">" + row[i] + "</th>" : i < left ? "<td>" + row[i] + "</td>" : row[i];
-    out += "</tr>\n";
-  }
-  return out + "</tbody>\n</table>\n</div>\n";
-}
-
 std::string number_cell(const std::string& value, const std::string& interval) {
   return "<td><span class=\"value\">" + value + "</span>" +
          (interval.empty() ? "" : "<span class=\"ci\">" + interval + "</span>") + "</td>";

@@ -79,18 +79,10 @@ std::string to_terminal(const Sweep& sweep, const TerminalStyle& style) {
     terminal.paragraph({}, {"No run of the sweep was evaluated."});
     return terminal.take();
   }
-  for (size_t start = 0; start < measures.size();) {  // as many tables as it takes
-    size_t count = measures.size() - start;
-    std::vector<Row> table;
-    do {
-      const auto first = measures.begin() + static_cast<std::ptrdiff_t>(start);
-      table =
-          table_rows(sweep, rows, {first, first + static_cast<std::ptrdiff_t>(count)}, terminal.columns());
-    } while (table_width(table) > terminal.columns() && --count > 0);
-    terminal.table(table);
-    terminal.line();
-    start += std::max<size_t>(count, 1);
-  }
+  terminal.tables(measures.size(), [&](size_t start, size_t count) {
+    const auto first = measures.begin() + static_cast<std::ptrdiff_t>(start);
+    return table_rows(sweep, rows, {first, first + static_cast<std::ptrdiff_t>(count)}, terminal.columns());
+  });
   terminal.paragraph(
       {}, {kNote + divergence_note(sweep) + (more ? " sweep.md has the single tasks." : ""), Paint::kDim});
   for (const Learning& one : sweep.learning)

@@ -44,6 +44,18 @@ void Terminal::table(const std::vector<Row>& rows) {
   }
 }
 
+void Terminal::tables(size_t columns,
+                      const std::function<std::vector<Row>(size_t first, size_t count)>& rows) {
+  for (size_t start = 0; start < columns;) {
+    size_t count = columns - start;
+    std::vector<Row> some = rows(start, count);
+    while (table_width(some) > columns_ && count > 1) some = rows(start, --count);
+    table(some);
+    line();
+    start += count;
+  }
+}
+
 std::string Terminal::take() { return plain_spaces(std::move(out_)); }
 
 void Terminal::table_line(const Row& row, size_t k, const std::vector<int>& widths) {

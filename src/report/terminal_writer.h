@@ -1,6 +1,7 @@
 // A terminal's lines: paint, paragraphs, tables.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class Terminal {
   void paragraph(const Text& mark, const Text& text);
   // Columns as wide as their widest line, two spaces apart.
   void table(const std::vector<Row>& rows);
+  // As many tables as it takes, one below the other, each followed by an empty line: `rows` makes one of some
+  // of `columns` besides its first.
+  void tables(size_t columns, const std::function<std::vector<Row>(size_t first, size_t count)>& rows);
   std::string take();
 
  private:

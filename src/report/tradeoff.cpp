@@ -20,18 +20,6 @@ constexpr double kGlyph = 7.6, kLine = 14;  // of a label
 
 // --- Points ---
 
-Estimate mean_score(const std::vector<const Task*>& tasks, const std::string& model) {
-  double sum = 0, low = 0, high = 0;
-  for (const Task* task : tasks) {
-    const Score& score = *find_score(*task, model);
-    sum += score.value;
-    low = std::hypot(low, score.value - score.interval.low);
-    high = std::hypot(high, score.interval.high - score.value);
-  }
-  const auto n = static_cast<double>(tasks.size());
-  return {sum / n, (sum - low) / n, (sum + high) / n};
-}
-
 // Of the kind, those that all models were scored on.
 std::vector<const Task*> tasks_of_all(const Evaluation& evaluation, const std::string& kind) {
   std::vector<const Task*> tasks;
@@ -193,6 +181,20 @@ bool has_labels(const std::vector<TradeOffPoint>& points, int width) {
 
 }  // namespace
 
+Estimate mean_over(const std::vector<const Task*>& tasks, const std::string& model) {
+  if (tasks.empty()) return {kMissing, kMissing, kMissing};
+  double sum = 0, low = 0, high = 0;
+  for (const Task* task : tasks) {
+    const Score* score = find_score(*task, model);
+    if (!score || !known(score->value)) return {kMissing, kMissing, kMissing};
+    sum += score->value;
+    low = std::hypot(low, score->value - score->interval.low);
+    high = std::hypot(high, score->interval.high - score->value);
+  }
+  const auto n = static_cast<double>(tasks.size());
+  return {sum / n, (sum - low) / n, (sum + high) / n};
+}
+
 std::vector<TradeOffPoint> trade_off(const Document& document) {
   if (document.learning.empty() || !document.evaluation) return {};
   const Evaluation& evaluation = *document.evaluation;
@@ -201,7 +203,7 @@ std::vector<TradeOffPoint> trade_off(const Document& document) {
   std::vector<TradeOffPoint> points;
   for (const std::string& model : evaluation.models)
     points.push_back({model, model, model_slot(model, evaluation.models, document.baseline),
-                      mean_score(target, model), mean_score(retained, model)});
+                      mean_over(target, model), mean_over(retained, model)});
   return if_several(std::move(points));
 }
 
@@ -217,6 +219,25 @@ std::vector<TradeOffPoint> trade_off(const Sweep& sweep) {
     if (at == groups.end()) at = groups.insert(at, group);
     points.push_back({label, group, 1 + static_cast<int>(at - groups.begin()) % (kSlots - 1),
                       estimate_of(sweep, row, "target"), estimate_of(sweep, row, "retained")});
+  }
+  return if_several(std::move(points));
+}
+
+std::vector<TradeOffPoint> trade_off(const std::vector<ComparedRun>& runs, const Measured& target,
+                                     const Measured& retained) {
+  std::vector<TradeOffPoint> points;
+  int slot = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (target.tasks[i].empty() || retained.tasks[i].empty()) continue;
+    const Roles roles = find_roles(runs[i].document);
+    for (const std::string& model : runs[i].document.evaluation->models) {
+      const bool seed = model == roles.seed, first = points.empty() || points[0].slot != 0;
+      if (seed && !first) continue;  // it is the same in all of them
+      const std::string label = seed ? model : runs[i].name + ", " + model;
+      points.insert(seed ? points.begin() : points.end(),
+                    {label, label, seed ? 0 : 1 + slot++ % (kSlots - 1), mean_over(target.tasks[i], model),
+                     mean_over(retained.tasks[i], model)});
+    }
   }
   return if_several(std::move(points));
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "report/compare.h"
 #include "report/sweep_rows.h"
 
 namespace sdft::report {
@@ -19,6 +20,11 @@ struct TradeOffPoint {
 std::vector<TradeOffPoint> trade_off(const Document& document);
 // A point a row: means over seeds with their intervals.
 std::vector<TradeOffPoint> trade_off(const Sweep& sweep);
+// A point a model of each run that has both columns, and one for the seed that they share.
+std::vector<TradeOffPoint> trade_off(const std::vector<ComparedRun>& runs, const Measured& target,
+                                     const Measured& retained);
+// The mean over tasks with its interval over examples; missing where one of them has no score of the model.
+Estimate mean_over(const std::vector<const Task*>& tasks, const std::string& model);
 
 // Beside each point its label, where there are few enough to read; intervals are cut at the edges.
 std::string scatter(const std::vector<TradeOffPoint>& points, int width);

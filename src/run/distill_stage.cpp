@@ -151,8 +151,6 @@ void distill_stage(RunContext& run, const VariantJob& job) {
       });
   progress.reset();
   if (const size_t open = unanswered_count(distilled); open > 0) {
-=======
-  if (const size_t open = unanswered_count(distilled); open > 0) {
     note_unanswered(dir, open);
     spdlog::warn(
         "{}: {} rewrites have no answer of {}; their originals are learned, and the same command asks again",

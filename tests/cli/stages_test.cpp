@@ -98,6 +98,13 @@ TEST_F(Stages, OneByOneAreTheSameAsARun) {
   EXPECT_EQ(run_command({"report", "output_dir=" + path("parts")}).exit_code, 0);
   const CommandResult again = good("run", "parts");
   EXPECT_THAT(again.err, Not(HasSubstr("steps"))) << "nothing was left to do";
+  const CommandResult compared =
+      run_command({"report", "--compare", path("whole"), path("parts"), "--output", path("compare.html")});
+  EXPECT_EQ(compared.exit_code, 0) << compared.err;
+  EXPECT_THAT(compared.out, AllOf(HasSubstr("are the same"), HasSubstr("compare.html")));
+  EXPECT_THAT(read_text(dir_ / "compare.html"), HasSubstr("href=\"parts/report.html\""));
+  EXPECT_EQ(run_command({"report", "--compare", path("whole")}).exit_code, 2);
+  EXPECT_EQ(run_command({"report", "--compare", path("whole"), path("model")}).exit_code, 3);
 }
 
 // A folder of 16 bits stays so in memory; everything made from it is as from the same numbers in f32.

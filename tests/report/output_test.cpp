@@ -50,28 +50,6 @@ Document hostile_document() {
   return document;
 }
 
-// The names of the open elements left at the end; fails on a mismatch.
-std::vector<std::string> unclosed(const std::string& html) {
-  std::vector<std::string> open;
-  std::regex tag("<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\\s+[a-zA-Z0-9:-]+(?:=\"[^\"<>]*\")?)*)\\s*(/?)>");
-  size_t tags = 0;
-  for (std::sregex_iterator it(html.begin(), html.end(), tag), end; it != end; ++it, ++tags) {
-    std::string name = (*it)[2];
-    if (name == "meta" || name == "col" || !(*it)[4].str().empty()) continue;
-    if ((*it)[1].str().empty()) {
-      open.push_back(name);
-    } else {
-      EXPECT_FALSE(open.empty());
-      if (open.empty()) break;
-      EXPECT_EQ(open.back(), name) << "at " << it->position();
-      open.pop_back();
-    }
-  }
-  EXPECT_EQ(count_of(html, "<"),
-            tags + 1);  // all but the doctype are tags of ours: nothing else was left unescaped
-  return open;
-}
-
 TEST(Html, HasItsParts) {
   std::string html = to_html(make_document());
   EXPECT_THAT(unclosed(html), ElementsAre());

@@ -1,8 +1,11 @@
 // A small report document with everything in it, and tools to look into what is made of it.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -174,6 +177,28 @@ inline std::vector<std::string> lines_of(const std::string& text) {
     at = end + 1;
   }
   return lines;
+}
+
+// The names of the open elements left at the end; fails on a mismatch.
+inline std::vector<std::string> unclosed(const std::string& html) {
+  std::vector<std::string> open;
+  std::regex tag("<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\\s+[a-zA-Z0-9:-]+(?:=\"[^\"<>]*\")?)*)\\s*(/?)>");
+  size_t tags = 0;
+  for (std::sregex_iterator it(html.begin(), html.end(), tag), end; it != end; ++it, ++tags) {
+    std::string name = (*it)[2];
+    if (name == "meta" || name == "col" || !(*it)[4].str().empty()) continue;
+    if ((*it)[1].str().empty()) {
+      open.push_back(name);
+    } else {
+      EXPECT_FALSE(open.empty());
+      if (open.empty()) break;
+      EXPECT_EQ(open.back(), name) << "at " << it->position();
+      open.pop_back();
+    }
+  }
+  EXPECT_EQ(count_of(html, "<"),
+            tags + 1);  // all but the doctype are tags of ours: nothing else was left unescaped
+  return open;
 }
 
 // Text that would do harm in one of the outputs if it were not escaped.

@@ -7,9 +7,11 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/engine/commands.h"
 #include "cli/engine/model_flags.h"
 #include "cli/output.h"
+#include "report/compare.h"
 #include "run/eval_set.h"
 #include "run/evaluation.h"
 #include "run/variants.h"
@@ -130,14 +132,50 @@ void add_eval(const Registry& registry) {
   add_recipe_flags(command, &flags->recipe);
 }
 
-void report(const RecipeFlags& flags) {
-  RecipeFlags own = flags;
-  const Recipe given = flags.read();
+struct ReportFlags {
+  RecipeFlags recipe;
+  std::vector<std::string> compare;
+  std::string output = "compare.html";
+};
+
+void compare_runs(const ReportFlags& flags) {
+  const fs::path page = flags.output;
+  const auto runs = report::read_compared_runs(flags.compare, page.parent_path());
+  write_file_atomic(page,
+                    page.extension() == ".md" ? report::compare_markdown(runs) : report::compare_html(runs));
+  write_out(report::compare_terminal(runs, report::terminal_style(1)) + "\nreport: " + page.string() + "\n");
+}
+
+void write_report(const ReportFlags& flags) {
+  if (!flags.compare.empty()) return compare_runs(flags);
+  RecipeFlags own = flags.recipe;
+  const Recipe given = own.read();
   const fs::path kept = fs::path(given.output_dir) / "recipe.yaml";
   std::error_code none;
   if (!fs::exists(kept, none)) fail_input(given.output_dir, "is no run directory: recipe.yaml is missing");
   own.file = kept.string();
   write_out(report_run(own.read(), given.output_dir));
+}
+
+void add_report(const Registry& registry) {
+  auto flags = std::make_shared<ReportFlags>();
+  CLI::App* command =
+      registry.add("report",
+                   "  sdft report --output_dir runs/one\n"
+                   "  sdft report --compare runs/one runs/two runs/three --output compare.html",
+                   [flags] { write_report(*flags); });
+  CLI::Option* compare =
+      command
+          ->add_option(
+              "--compare", flags->compare,
+              "finished run directories, beside each other: what differs in them, what their models scored")
+          ->type_name("RUN RUN ...");
+  command
+      ->add_option("--output", flags->output,
+                   "the comparison's page; one that ends in .md is Markdown [compare.html]")
+      ->type_name("FILE")
+      ->needs(compare);
+  add_recipe_flags(command, &flags->recipe);
 }
 
 std::shared_ptr<StageFlags> add_stage(const Registry& registry, const std::string& name,
@@ -228,10 +266,7 @@ void add_run(const Registry& registry) {
           "too) or all variants; where nothing was distilled, those that need no rewrites")
       ->type_name("");
   add_eval(registry);
-  auto report_flags = std::make_shared<RecipeFlags>();
-  add_recipe_flags(registry.add("report", "  sdft report --output_dir runs/one",
-                                [report_flags] { report(*report_flags); }),
-                   report_flags.get());
+  add_report(registry);
 }
 
 }  // namespace sdft::cli
