@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "report/compare.h"
+#include "run/assets.h"
 #include "run/browse.h"
 
 namespace sdft::cli {
@@ -30,6 +32,14 @@ void add_runs(const fs::path& root, serve::ServerOptions* server) {
   server->views["/runs/report"] = [run_of](const Json& asked) {
     return serve::Content{"text/html; charset=utf-8", read_text(run_of(asked).dir / "report.html")};
   };
+  server->views["/runs/compare"] = [root](const Json& asked) {
+    std::vector<std::string> folders;
+    for (const auto& name : require<std::vector<std::string>>(asked, "names", "the request"))
+      folders.push_back(named_run(root, name).dir.string());
+    std::vector<report::ComparedRun> runs = report::read_compared_runs(folders, root);
+    for (report::ComparedRun& run : runs) run.link.clear();  // nothing is at those addresses here
+    return serve::Content{"text/html; charset=utf-8", report::compare_html(runs)};
+  };
 }
 
 void add_tryout(const Tryout& tryout, serve::ServerOptions* server) {
@@ -45,7 +55,7 @@ void add_tryout(const Tryout& tryout, serve::ServerOptions* server) {
 }  // namespace
 
 void add_page(const PageOptions& options, serve::ServerOptions* server) {
-  const fs::path folder = fs::path(SDFT_ASSETS_DIR) / "page";
+  const fs::path folder = assets_dir() / "page";
   server->files["/"] = {"text/html; charset=utf-8", read_text(folder / "index.html")};
   server->files["/page.css"] = {"text/css; charset=utf-8", read_text(folder / "page.css")};
   for (const char* script : {"page.js", "common.js", "chat.js", "runs.js", "tryout.js"})

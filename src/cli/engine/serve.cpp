@@ -10,7 +10,6 @@
 #include "cli/engine/model_flags.h"
 #include "cli/engine/page.h"
 #include "cli/output.h"
-#include "run/assets.h"
 #include "serve/server.h"
 
 namespace sdft::cli {
@@ -112,19 +111,9 @@ void run_serve(const ServeFlags& flags) {
   if (!seed.model.empty()) served = std::make_unique<Served>(flags, seed);
   serve::ServerOptions options = flags.server;
   if (const char* key = std::getenv("SDFT_API_KEY")) options.key = key;
-<<<<<<< HEAD
   add_page({served != nullptr, flags.runs, tryout.get()}, &options);
   serve::Server server(served ? served->service.get() : nullptr, options);
   write_out(told(options, server.port(), served.get(), flags));
-=======
-  options.page = read_text(assets_dir() / "page" / "chat.html");
-  serve::Service service(*bundle, adapters, flags.service);
-  serve::Server server(service, options);
-  const bool bare = options.host.find(':') == std::string::npos;  // no IPv6 address
-  write_out("serving " + joined(service.models()) + " on http://" +
-            (bare ? options.host : "[" + options.host + "]") + ":" + std::to_string(server.port()) +
-            " (a page; for programs /v1)\n");
->>>>>>> library
   flush_out();
   {
     const Ending ending(server);
