@@ -2,7 +2,7 @@
 PRESET ?= release
 BUILD := $(if $(filter dev,$(PRESET)),build-dev,$(if $(filter asan-ubsan,$(PRESET)),build-asan,build))
 
-.PHONY: all setup build demo real test bench format clean
+.PHONY: all setup build demo real test package bench format clean
 all: build
 
 setup:
@@ -28,6 +28,10 @@ real: setup
 
 test: build
 	@ctest --preset $(PRESET)
+
+# A Debian package: build/sdft_VERSION_amd64.deb.
+package: build
+	@cd $(BUILD) && cpack
 
 # Each kernel against libtorch's and what the processor can do at most, then a model: make bench MODEL='--model FOLDER'.
 MODEL ?= --shape 135m

@@ -16,7 +16,7 @@ int main(int argc, char** argv) try {
   const std::string report =
       run("", {"model_name_or_path=" + model, "dataset=" + dataset, "output_dir=" + output,
                "distill_template=chat_distill_using", "answer_check=answer", "max_samples=32",
-               "num_candidates=2", "max_new_tokens=64", "lora_rank=8"});
+               "num_candidates=2", "max_new_tokens=64", "lora_rank=8", "learning_rate=0.001"});
   std::printf("%s\n", report.c_str());
 
   ChatModelOptions options;
