@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "report/format.h"
+#include "report/html_parts.h"
 #include "report/verdict.h"
 
 namespace sdft::report {
@@ -319,21 +320,6 @@ std::vector<std::string> not_comparable(const Runs& runs) {
 
 namespace {
 
-// An address relative to the page: what is neither a letter, a digit nor one of a few signs is escaped.
-std::string address(const fs::path& path) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (unsigned char c : path.generic_string()) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       std::string_view("/._-~").find(static_cast<char>(c)) != std::string_view::npos;
-    if (plain)
-      out += static_cast<char>(c);
-    else
-      ((out += '%') += kHex[c / 16]) += kHex[c % 16];
-  }
-  return out;
-}
-
 // Of each path the last parts, as many as tell them apart.
 std::vector<std::string> short_names(const std::vector<fs::path>& folders) {
   for (int parts = 1;; ++parts) {
@@ -368,10 +354,11 @@ std::vector<ComparedRun> read_compared_runs(const std::vector<std::string>& path
       fail_usage(path + " is given twice", "name other runs");
     folders.push_back(folder);
     const fs::path page = folder / "report.html";
-    runs.push_back(
-        {"",
-         fs::exists(page, none) ? address(page.lexically_relative(fs::weakly_canonical(page_folder))) : "",
-         read_document(file)});
+    runs.push_back({"",
+                    fs::exists(page, none)
+                        ? address(page.lexically_relative(fs::weakly_canonical(page_folder)).generic_string())
+                        : "",
+                    read_document(file)});
   }
   const std::vector<std::string> names = short_names(folders);
   for (size_t i = 0; i < runs.size(); ++i) runs[i].name = names[i];

@@ -16,7 +16,7 @@ SDFT_FIELDS(DatasetFile, must("role", &DatasetFile::role), must("path", &Dataset
 SDFT_FIELDS(Run, must("title", &Run::title), may("date", &Run::date), may("version", &Run::version),
             may("seed", &Run::seed), may("method", &Run::method), may("seed_model", &Run::seed_model),
             may("datasets", &Run::datasets), may("settings", &Run::settings), may("versions", &Run::versions),
-            may("recipe", &Run::recipe))
+            may("recipe", &Run::recipe), if_any("pages", &Run::pages))
 SDFT_FIELDS(Count, must("reason", &Count::reason), must("count", &Count::count))
 SDFT_FIELDS(Rewrite, may("id", &Rewrite::id), may("prompt", &Rewrite::prompt),
             must("original", &Rewrite::original), must("rewrite", &Rewrite::rewrite),

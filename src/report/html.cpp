@@ -16,6 +16,13 @@ constexpr size_t kMostAnswers = 3;
 
 // --- Top ---
 
+std::string further_pages(const std::vector<Setting>& pages) {
+  std::vector<std::string> links;
+  for (const Setting& one : pages)
+    links.push_back("<a href=\"" + address(one.value) + "\">" + name(one.name) + "</a>");
+  return links.empty() ? "" : "<p class=\"meta\">Further pages: " + join(links, " · ") + "</p>\n";
+}
+
 std::string page_header(const Run& run) {
   std::vector<std::string> meta;
   if (!run.seed_model.path.empty()) meta.push_back("Seed model " + name(run.seed_model.path));
@@ -25,7 +32,7 @@ std::string page_header(const Run& run) {
   if (!run.date.empty()) meta.push_back("<span class=\"nowrap\">" + name(run.date) + "</span>");
   return "<header>\n<p class=\"over\">Self-distillation fine-tuning report</p>\n<h1>" +
          escape_html(cut(one_line(clean(run.title)), 200)) + "</h1>\n<p class=\"meta\">" + join(meta, " · ") +
-         "</p>\n</header>\n";
+         "</p>\n" + further_pages(run.pages) + "</header>\n";
 }
 
 std::string change_of(const Comparison& change) {
@@ -77,17 +84,10 @@ std::string verdict_box(const Document& document) {
 std::string answer_sample(const SampleAnswers& sample, const std::vector<std::string>& models,
                           const std::string& baseline) {
   std::string out = "<article class=\"sample\">\n<header><span>" + name(sample.id) + "</span></header>\n" +
-                    passage(sample.prompt, "text prompt");
-  if (!sample.reference.empty())
-    out += "\n<div class=\"reference\"><b>Reference</b>" + passage(sample.reference) + "</div>";
-  out += "\n<div class=\"sides\">\n";
-  for (const ModelAnswer& answer : sample.answers) {
-    out += "<div><h3>" + marker_icon(model_slot(answer.model, models, baseline)) + name(answer.model);
-    if (answer.correct)
-      out += *answer.correct ? "<span class=\"tag good\">✓ right</span>"
-                             : "<span class=\"tag bad\">✗ wrong</span>";
-    out += "</h3>" + passage(answer.text) + "</div>\n";
-  }
+                    passage(sample.prompt, "text prompt") + reference_part(sample) +
+                    "\n<div class=\"sides\">\n";
+  for (const ModelAnswer& answer : sample.answers)
+    out += answer_side(answer, "h3", kLongestText, marker_icon(model_slot(answer.model, models, baseline)));
   return out + "</div>\n</article>\n";
 }
 
@@ -153,8 +153,11 @@ std::string provenance(const Run& run) {
   std::string out = "<dl class=\"facts\">\n" + facts + "</dl>\n";
   if (!run.recipe.empty())
     out +=
-        "<details>\n<summary>Recipe, resolved (a click selects all of it)</summary>\n<pre tabindex=\"0\">" +
-        safe(run.recipe) + "</pre>\n</details>\n";
+        "<details>\n<summary>Recipe, resolved (a click selects all of it)</summary>\n<pre id=\"recipe\" "
+        "tabindex=\"0\">" +
+        safe(run.recipe) +
+        "</pre>\n</details>\n<button type=\"button\" class=\"copy\" data-of=\"recipe\">Copy the "
+        "recipe</button>\n";
   return section("Where it comes from", "", out);
 }
 
@@ -171,7 +174,8 @@ std::string to_html(const Document& document) {
       document.run.title,
       out +
           "<footer>Scores are means over examples, intervals hold with 95&nbsp;% confidence; a difference is "
-          "called measurable where its paired test has p &lt; 0.05 after Holm's correction.</footer>\n");
+          "called measurable where its paired test has p &lt; 0.05 after Holm's correction.</footer>\n",
+      "", true);
 }
 
 }  // namespace sdft::report

@@ -5,26 +5,98 @@
 #include <algorithm>
 
 #include "report/format.h"
+#include "report/html_script.h"
 #include "report/html_style.h"
 #include "report/plots.h"
+#include "report/word_marks.h"
 
 namespace sdft::report {
 
-static constexpr size_t kLongestText = 1200, kLongestName = 80;
+static constexpr size_t kLongestName = 80;
 
 std::string safe(const std::string& text) { return escape_html(clean(text)); }
 std::string name(const std::string& text) {
   return escape_html(cut_short(one_line(clean(text)), kLongestName));
 }
 
-std::string passage(const std::string& text, const char* cls) {
-  std::string whole = clean(text), shown = cut(whole, kLongestText), mark;
-  if (size_t at = shown.rfind("… ["); shown != whole && at != std::string::npos) {
-    mark = "<span class=\"cutmark\">" + shown.substr(at) + "</span>";
-    shown.resize(at);
+namespace {
+// A text as it is shown, and what is said behind it.
+struct Shown {
+  std::string text, mark;
+};
+Shown shown_text(const std::string& text, size_t longest) {
+  const std::string whole = clean(text);
+  Shown shown{cut(whole, longest), ""};
+  if (size_t at = shown.text.rfind("… ["); shown.text != whole && at != std::string::npos) {
+    shown.mark = "<span class=\"cutmark\">" + shown.text.substr(at) + "</span>";
+    shown.text.resize(at);
   }
-  if (whole.find_first_not_of(" \n\t") == std::string::npos) mark = "<span class=\"cutmark\">(empty)</span>";
-  return fmt::format("<div class=\"{}\" dir=\"auto\">{}{}</div>", cls, escape_html(shown), mark);
+  if (whole.find_first_not_of(" \n\t") == std::string::npos)
+    shown.mark = "<span class=\"cutmark\">(empty)</span>";
+  return shown;
+}
+
+std::string as_passage(const std::string& html, const std::string& mark, const char* cls = "text") {
+  return fmt::format("<div class=\"{}\" dir=\"auto\">{}{}</div>", cls, html, mark);
+}
+std::string headed(const char* heading, const std::string& title, const std::string& text) {
+  return fmt::format("<div><{0}>{1}</{0}>{2}</div>\n", heading, title, text);
+}
+}  // namespace
+
+std::string passage(const std::string& text, const char* cls, size_t longest) {
+  const Shown shown = shown_text(text, longest);
+  return as_passage(escape_html(shown.text), shown.mark, cls);
+}
+
+std::string rewrite_header(const Rewrite& rewrite) {
+  const bool accepted = rewrite.outcome == "accepted";
+  std::string out = "<span>" + name(rewrite.id) + "</span>";
+  if (!rewrite.outcome.empty())
+    out += fmt::format("<span class=\"tag {}\">{}{}</span>", accepted ? "good" : "bad",
+                       accepted ? "✓ " : "✗ rejected: ", name(spaced(rewrite.outcome)));
+  if (!rewrite.matched.empty()) out += "<span>found: “" + name(rewrite.matched) + "”</span>";
+  return out;
+}
+
+std::string rewrite_sides(const Rewrite& rewrite, const char* heading, size_t longest) {
+  const Shown original = shown_text(rewrite.original, longest), own = shown_text(rewrite.rewrite, longest);
+  auto [original_marks, own_marks] = word_marks(original.text, own.text);
+  mark_phrase(own.text, clean(rewrite.matched), &own_marks);
+  return "\n<div class=\"sides\">\n" +
+         headed(heading, "Original",
+                as_passage(marked_html(original.text, original_marks, "del"), original.mark)) +
+         headed(heading, "Rewrite", as_passage(marked_html(own.text, own_marks, "ins"), own.mark)) +
+         "</div>\n";
+}
+
+std::string answer_side(const ModelAnswer& answer, const char* heading, size_t longest,
+                        const std::string& icon) {
+  std::string title = icon + name(answer.model);
+  if (answer.correct)
+    title += *answer.correct ? "<span class=\"tag good\">✓ right</span>"
+                             : "<span class=\"tag bad\">✗ wrong</span>";
+  return headed(heading, title, passage(answer.text, "text", longest));
+}
+
+std::string reference_part(const SampleAnswers& sample, size_t longest) {
+  if (sample.reference.empty()) return "";
+  return "\n<div class=\"reference\"><b>Reference</b>" + passage(sample.reference, "text", longest) +
+         "</div>";
+}
+
+std::string address(const std::string& path) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (unsigned char c : path) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       std::string_view("/._-~").find(static_cast<char>(c)) != std::string_view::npos;
+    if (plain)
+      out += static_cast<char>(c);
+    else
+      ((out += '%') += kHex[c / 16]) += kHex[c % 16];
+  }
+  return out;
 }
 
 std::string spaced(std::string reason) {
@@ -49,13 +121,15 @@ std::string delta(const Comparison& change) {
                      points(change.value), points_interval(change.interval));
 }
 
-std::string page(const std::string& title, const std::string& body, const char* cls) {
+std::string page(const std::string& title, const std::string& body, const char* cls, bool controls) {
   return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-         "'unsafe-inline'\">\n"
+         "'unsafe-inline'" +
+         (controls ? "; script-src " + page_script_policy() : "") +
+         "\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
          name(title) + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main class=\"" + cls +
-         "\">\n" + body + "</main>\n</body>\n</html>\n";
+         "\">\n" + body + (controls ? page_script() : "") + "</main>\n</body>\n</html>\n";
 }
 
 std::string section(const std::string& title, const std::string& lead, const std::string& body) {

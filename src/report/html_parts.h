@@ -15,9 +15,20 @@ inline constexpr size_t kColumns = 4;  // models beside each other in a table; m
 
 // From plain text.
 std::string safe(const std::string& text);
-std::string name(const std::string& text);  // on one line, not too long
+std::string name(const std::string& text);    // on one line, not too long
+inline constexpr size_t kLongestText = 1200;  // of a report
 // A text as it was written; what is cut from its end is counted.
-std::string passage(const std::string& text, const char* cls = "text");
+std::string passage(const std::string& text, const char* cls = "text", size_t longest = kLongestText);
+// A rewrite's id, outcome and what a check found; then original and rewrite beside each other, the words that
+// differ marked, under headings ("h4").
+std::string rewrite_header(const Rewrite& rewrite);
+std::string rewrite_sides(const Rewrite& rewrite, const char* heading, size_t longest = kLongestText);
+// An answer of a model, right or wrong; `icon`: of the model, or "".
+std::string answer_side(const ModelAnswer& answer, const char* heading, size_t longest = kLongestText,
+                        const std::string& icon = "");
+std::string reference_part(const SampleAnswers& sample, size_t longest = kLongestText);  // "" of none
+// A relative address of a file, as it stands in an href: nothing in it is a scheme or a query.
+std::string address(const std::string& path);
 // "answer_mismatch" as "answer mismatch"; plain text.
 std::string spaced(std::string reason);
 
@@ -25,9 +36,10 @@ const char* class_of(Outcome outcome);  // "good", "bad", "same"
 // "+59.0 [52.0, 66.0]" in the colour of its outcome; "" where it is not known.
 std::string delta(const Comparison& change);
 
-// A whole page: no scripts, nothing loaded from elsewhere (its content policy forbids both). `title` is plain
-// text.
-std::string page(const std::string& title, const std::string& body, const char* cls = "");
+// A whole page: nothing is loaded from elsewhere, and no script runs but, where it has controls, its own
+// (html_script.h); its content policy forbids others. `title` is plain text.
+std::string page(const std::string& title, const std::string& body, const char* cls = "",
+                 bool controls = false);
 std::string section(const std::string& title, const std::string& lead, const std::string& body);
 // A box on top of a page, of plain texts; "" of none.
 std::string warning_list(const std::vector<std::string>& warnings);

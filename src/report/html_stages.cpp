@@ -86,17 +86,8 @@ std::string distribution_gap(const Distillation& d) {
 }
 
 std::string rewrite_sample(const Rewrite& sample) {
-  bool accepted = sample.outcome == "accepted";
-  std::string outcome = spaced(sample.outcome);
-  std::string out = "<article class=\"sample\">\n<header><span>" + name(sample.id) + "</span>";
-  if (!outcome.empty())
-    out += fmt::format("<span class=\"tag {}\">{}{}</span>", accepted ? "good" : "bad",
-                       accepted ? "✓ " : "✗ rejected: ", name(outcome));
-  if (!sample.matched.empty()) out += "<span>found: “" + name(sample.matched) + "”</span>";
-  out += "</header>\n" + passage(sample.prompt, "text prompt") + "\n<div class=\"sides\">\n";
-  out += "<div><h4>Original</h4>" + passage(sample.original) + "</div>\n";
-  out += "<div><h4>Rewrite</h4>" + passage(sample.rewrite) + "</div>\n";
-  return out + "</div>\n</article>\n";
+  return "<article class=\"sample\">\n<header>" + rewrite_header(sample) + "</header>\n" +
+         passage(sample.prompt, "text prompt") + rewrite_sides(sample, "h4") + "</article>\n";
 }
 
 // The sets of rewrites after the first, and it beside them.

@@ -136,6 +136,20 @@ figure+figure{margin-top:2rem}
 .reference b{display:block;font-size:.85rem;font-weight:600;color:var(--soft)}
 .tag{font-weight:500;font-size:.82rem}
 .cutmark{color:var(--soft);font-style:italic;white-space:nowrap}
+del,ins{text-decoration:none;border-radius:2px;background:color-mix(in srgb,var(--t) 16%,transparent)}
+del{--t:var(--m1)}ins{--t:var(--m2)}
+mark{color:inherit;border-radius:2px;background:none;outline:1.5px solid var(--bad);text-decoration:underline}
+.filter{display:none;flex-wrap:wrap;gap:.6rem 1rem;align-items:end;position:sticky;top:0;z-index:1;padding:.75rem 0;background:var(--page)}
+.js .filter{display:flex}
+.filter label{display:flex;flex-direction:column;gap:.15rem;font-size:.82rem;color:var(--soft);min-width:0}
+.filter output{font-size:.9rem;color:var(--soft);padding-bottom:.35rem}
+select,input,button{font:inherit;font-size:.9rem;color:var(--ink);background:var(--card);border:1px solid var(--soft);border-radius:.4rem;padding:.25rem .5rem;max-width:100%}
+.copy{display:none;cursor:pointer;margin-top:.75rem}
+.js .copy{display:inline-block}
+.sample header .copy{margin:0 0 0 auto;font-size:.82rem;padding:.1rem .5rem}
+.list .sample{content-visibility:auto;contain-intrinsic-size:auto 13rem}
+.said{position:fixed;left:50%;bottom:1.25rem;transform:translateX(-50%);margin:0;padding:.5rem 1rem;border-radius:.5rem;background:var(--ink);color:var(--page)}
+.said:empty{padding:0}
 details{margin-top:1rem;border-top:1px solid var(--line);padding-top:.75rem}
 summary{cursor:pointer;font-weight:600}
 summary .soft{font-weight:400}
@@ -177,6 +191,8 @@ td .ci,td .delta{font-size:.76rem;letter-spacing:-.015em}
 .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.6rem}
 }
 @media print{
+.js .filter,.js .copy{display:none}
+.list .sample{content-visibility:visible}
 :root{color-scheme:light;--page:#fff;--card:#fff;--ink:#000;--soft:#50545a;--line:#d5d5d0;--fill:#eeeeea;
 --m0:#6b7078;--m1:#b9540a;--m2:#0a63ad;--m3:#8a3f98;--m4:#00776a;
 --m5:#80640a;--m6:#c2185b;--m7:#5646c0;--m8:#4a7525;--m9:#7a4a2b;--m10:#00708f;--m11:#b0362b;--m12:#47617f;--good:#0b6e4f;--bad:#a8201a;--warn:#8a5a00;--warnbg:#fdf4dc}

@@ -55,9 +55,10 @@ struct Run {
   std::string method;  // the names of the variants that the baseline is not
   SeedModel seed_model;
   std::vector<DatasetFile> datasets;
-  std::vector<Setting> settings;  // of the method, the ones worth reading: temperature, lora_rank, …
-  std::vector<Setting> versions;  // libraries, compiler, device
-  std::string recipe;             // resolved, YAML
+  std::vector<Setting> settings;    // of the method, the ones worth reading: temperature, lora_rank, …
+  std::vector<Setting> versions;    // libraries, compiler, device
+  std::string recipe;               // resolved, YAML
+  std::vector<Setting> pages = {};  // title → path of pages beside the report (example_pages.h)
 };
 
 struct Count {

@@ -104,14 +104,38 @@ std::vector<report::ModelScores> similarity_scores(const ChosenCheck& similarity
   return all;
 }
 
+Dataset open_task(const Recipe& recipe, const TaskSettings& settings) {
+  return settings.task.empty() ? open_dataset(recipe, settings.dataset, settings.columns,
+                                              example_limit(recipe, settings), false)
+                               : open_task_file(recipe, settings).dataset;
+}
+
+using ExamplesById = std::map<std::string, const Example*>;
+ExamplesById examples_by_id(const Dataset& set) {
+  ExamplesById examples;
+  for (const Example& example : set.examples) examples.emplace(example.id, &example);
+  return examples;
+}
+
+report::SampleAnswers sample_of(const Example& example, const TaskItem& item,
+                                const std::vector<std::string>& models) {
+  report::SampleAnswers sample{item.id, example.instruction, example.response, {}};
+  for (const std::string& model : models) {
+    const JudgedAnswer& judged = item.answers.at(model);
+    report::ModelAnswer answer{model, judged.answer.text, std::nullopt};
+    const bool told = judged.result &&
+                      (judged.result->verdict == Verdict::kPass || judged.result->verdict == Verdict::kFail);
+    if (told) answer.correct = judged.result->verdict == Verdict::kPass;
+    sample.answers.push_back(std::move(answer));
+  }
+  return sample;
+}
+
 // A few examples on which the models differ, then others, three in all.
 void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskResults& data,
                  const std::vector<std::string>& models, report::Task* task) {
-  const Dataset set = settings.task.empty() ? open_dataset(recipe, settings.dataset, settings.columns,
-                                                           example_limit(recipe, settings), false)
-                                            : open_task_file(recipe, settings).dataset;
-  std::map<std::string, const Example*> examples;
-  for (const Example& example : set.examples) examples.emplace(example.id, &example);
+  const Dataset set = open_task(recipe, settings);
+  const ExamplesById examples = examples_by_id(set);
   auto differs = [&](const TaskItem& item) {
     if (!data.judged) return false;
     const EvalResult& first = *item.answers.at(models[0]).result;
@@ -125,16 +149,7 @@ void add_samples(const Recipe& recipe, const TaskSettings& settings, const TaskR
     for (const TaskItem& item : data.items) {
       const auto found = examples.find(item.id);
       if (task->samples.size() == 3 || found == examples.end() || differs(item) != wanted) continue;
-      report::SampleAnswers sample{item.id, found->second->instruction, found->second->response, {}};
-      for (const std::string& model : models) {
-        const JudgedAnswer& judged = item.answers.at(model);
-        report::ModelAnswer answer{model, judged.answer.text, std::nullopt};
-        const bool told = judged.result && (judged.result->verdict == Verdict::kPass ||
-                                            judged.result->verdict == Verdict::kFail);
-        if (told) answer.correct = judged.result->verdict == Verdict::kPass;
-        sample.answers.push_back(std::move(answer));
-      }
-      task->samples.push_back(std::move(sample));
+      task->samples.push_back(sample_of(*found->second, item, models));
     }
 }
 
@@ -227,6 +242,34 @@ report::Evaluation read_evaluation(const Recipe& recipe, const fs::path& dir,
   for (report::Task& task : embedded) evaluation.tasks.push_back(std::move(task));
   report::add_tests(scored, baseline_of(recipe), &evaluation);
   return evaluation;
+}
+
+std::vector<report::ChangedExample> changed_examples(const Recipe& recipe, const fs::path& dir,
+                                                     const std::vector<std::string>& models, size_t most,
+                                                     size_t* all) {
+  std::vector<report::ChangedExample> changed;
+  *all = 0;
+  if (models.empty() || models[0] != kSeed) return changed;
+  for (const TaskSettings& settings : recipe.eval) {
+    const TaskResults data = read_task_results(dir, models, settings);
+    if (!data.judged) continue;
+    std::optional<Dataset> set;  // opened where it is needed
+    ExamplesById examples;
+    for (const TaskItem& item : data.items) {
+      const Verdict then = item.answers.at(kSeed).result->verdict;
+      const bool differs = std::any_of(models.begin(), models.end(), [&](const std::string& model) {
+        const Verdict now = item.answers.at(model).result->verdict;
+        return (then == Verdict::kPass && now == Verdict::kFail) ||
+               (then == Verdict::kFail && now == Verdict::kPass);
+      });
+      if (!differs || (*all)++ >= most) continue;
+      if (!set) examples = examples_by_id(set.emplace(open_task(recipe, settings)));
+      const auto found = examples.find(item.id);
+      if (found != examples.end())
+        changed.push_back({settings.name, sample_of(*found->second, item, models)});
+    }
+  }
+  return changed;
 }
 
 }  // namespace sdft

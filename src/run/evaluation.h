@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "report/example_pages.h"
 #include "report/report.h"
 #include "run/recipe.h"
 
@@ -13,6 +14,12 @@ namespace sdft {
 // Of these models, each of which has answered all tasks. Error(kInput) as read_task_results().
 report::Evaluation read_evaluation(const Recipe& recipe, const std::filesystem::path& dir,
                                    const std::vector<std::string>& models);
+
+// Of the judged tasks the examples where a model is right and the seed wrong, or the other way round: the
+// first `most`, and how many there are. None without a seed.
+std::vector<report::ChangedExample> changed_examples(const Recipe& recipe, const std::filesystem::path& dir,
+                                                     const std::vector<std::string>& models, size_t most,
+                                                     size_t* all);
 
 // DIR/results.json (docs/formats.md) and, of task files, DIR/lm_eval/MODEL.json in the form of
 // lm-evaluation-harness's results. Returns the table for a terminal.

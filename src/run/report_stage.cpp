@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "check/check.h"
 #include "report/card.h"
+#include "report/example_pages.h"
 #include "report/report.h"
 #include "run/evaluation.h"
 #include "run/report_training.h"
@@ -25,9 +26,11 @@ namespace fs = std::filesystem;
 
 namespace {
 // The lines of distilled.jsonl: a few rewrites to show (three accepted and, where there are any, two of each
-// reason), and how likely the seed finds each accepted one and its original.
-void add_examples(const fs::path& path, report::Distillation* d) {
+// reason), and how likely the seed finds each accepted one and its original. Returns their number, and in
+// `listed` as many as a page has.
+size_t add_examples(const fs::path& path, report::Distillation* d, std::vector<report::Rewrite>* listed) {
   std::map<std::string, size_t> shown;
+  size_t all = 0;
   std::vector<double> originals, rewrites;
   for_each_line(path, [&](std::string_view line, size_t number) {
     const std::string where = path.string() + ":" + std::to_string(number);
@@ -35,10 +38,11 @@ void add_examples(const fs::path& path, report::Distillation* d) {
     auto text = [&](const char* key) { return require<std::string>(json, key, where); };
     const bool accepted = require<bool>(json, "accepted", where);
     const std::string outcome = accepted ? "accepted" : text("reason");
-    if (shown[outcome]++ < (accepted ? 3u : 2u))
-      d->samples.push_back({text("id"), value_or<std::string>(json, "instruction", "", where),
-                            text("original"), text("rewrite"), outcome,
-                            value_or<std::string>(json, "matched", "", where)});
+    const report::Rewrite rewrite_of{text("id"),       value_or<std::string>(json, "instruction", "", where),
+                                     text("original"), text("rewrite"),
+                                     outcome,          value_or<std::string>(json, "matched", "", where)};
+    if (shown[outcome]++ < (accepted ? 3u : 2u)) d->samples.push_back(rewrite_of);
+    if (all++ < report::kMostListed) listed->push_back(rewrite_of);
     const auto logprob = [&](const char* key) {
       return value_or<double>(json, key, report::kMissing, where);
     };
@@ -48,9 +52,11 @@ void add_examples(const fs::path& path, report::Distillation* d) {
     rewrites.push_back(rewrite);
   });
   d->logprobs = report::make_histogram(originals, rewrites);
+  return all;
 }
 
-report::Distillation read_distillation(const fs::path& dir) {
+// The set, and DIR/rewrites.html.
+report::Distillation read_distillation(const fs::path& dir, report::Run* run) {
   const DistillSummary s = read_summary(dir / "summary.json");
   report::Distillation d;
   d.name = dir.filename().string();
@@ -66,12 +72,17 @@ report::Distillation read_distillation(const fs::path& dir) {
   d.length_ratio = s.length_ratio;
   d.logprob_original = s.logprob_original;
   d.logprob_rewrite = s.logprob_rewrite;
-  add_examples(dir / "distilled.jsonl", &d);
+  std::vector<report::Rewrite> listed;
+  const size_t all = add_examples(dir / "distilled.jsonl", &d, &listed);
+  write_file_atomic(dir / "rewrites.html",
+                    report::rewrites_page(run->title, listed, all, d.name + "/distilled.jsonl"));
+  run->pages.push_back({"all rewrites of " + d.name, d.name + "/rewrites.html"});
   return d;
 }
 
 // Each set of rewrites once, in the order of the variants that learn it.
-std::vector<report::Distillation> read_distillations(const Recipe& recipe, const fs::path& run_dir) {
+std::vector<report::Distillation> read_distillations(const Recipe& recipe, const fs::path& run_dir,
+                                                     report::Run* run) {
   std::vector<report::Distillation> all;
   for (const Variant& variant : known_variants(recipe)) {
     if (!find_method(variant.method).rewrites) continue;
@@ -80,7 +91,7 @@ std::vector<report::Distillation> read_distillations(const Recipe& recipe, const
     auto found = std::find_if(all.begin(), all.end(), [&](const report::Distillation& d) {
       return d.name == dir.filename().string();
     });
-    if (found == all.end()) found = all.insert(all.end(), read_distillation(dir));
+    if (found == all.end()) found = all.insert(all.end(), read_distillation(dir, run));
     found->variants.push_back(variant.name);
   }
   return all;
@@ -136,6 +147,17 @@ void add_provenance(const Recipe& recipe, const fs::path& dir, report::Document*
   }
 }
 
+// changes.html, where the seed and tuned models were judged right or wrong.
+void write_changes(const Recipe& recipe, const fs::path& run_dir, const std::vector<std::string>& models,
+                   report::Run* run) {
+  size_t all = 0;
+  const std::vector<report::ChangedExample> changed =
+      changed_examples(recipe, run_dir, models, report::kMostListed, &all);
+  if (changed.empty()) return;
+  write_file_atomic(run_dir / "changes.html", report::changes_page(run->title, changed, all));
+  run->pages.push_back({"what was forgotten and gained", "changes.html"});
+}
+
 // README.md of each adapter and model that the run has trained: here, where the scores are known. No stage is
 // made from it (folder_sha256()).
 void write_cards(const Recipe& recipe, const fs::path& run_dir, const report::Document& document) {
@@ -154,12 +176,17 @@ std::string report_stage(const Recipe& recipe, const fs::path& run_dir) {
   report::Document document;
   document.baseline = baseline_of(recipe);
   add_provenance(recipe, run_dir, &document);
-  document.distillations = read_distillations(recipe, run_dir);
+  document.distillations = read_distillations(recipe, run_dir, &document.run);
   add_trainings(recipe, run_dir, &document);
   const std::vector<std::string> models = evaluated_models(recipe, run_dir);
   if (!models.empty()) document.evaluation = read_evaluation(recipe, run_dir, models);
+  write_changes(recipe, run_dir, models, &document.run);
+  const std::vector<report::Timing> timings = read_timings(run_dir);
+  document.run.pages.push_back({"times and costs", "timings.html"});
   report::write_reports(document, run_dir);
   write_cards(recipe, run_dir, document);
+  write_file_atomic(run_dir / "timings.html", report::timings_page(document, timings));
+  document.timings = timings;  // for the terminal alone: what was written has the same bytes every time
   return report::to_terminal(document, report::terminal_style(1));
 }
 

@@ -120,4 +120,21 @@ std::vector<std::string> evaluated_models(const Recipe& recipe, const fs::path& 
   return models;
 }
 
+std::vector<report::Timing> read_timings(const fs::path& run_dir) {
+  std::vector<report::Timing> timings;
+  const fs::path path = run_dir / "timings.tsv";
+  std::error_code none;
+  if (!fs::exists(path, none)) return timings;
+  for_each_line(path, [&](std::string_view line, size_t) {
+    const size_t tab = line.rfind('\t');
+    if (tab == line.npos) return;
+    const std::string part(line.substr(0, tab));
+    auto at = std::find_if(timings.begin(), timings.end(),
+                           [&](const report::Timing& one) { return one.stage == part; });
+    if (at == timings.end()) at = timings.insert(at, {part, 0});
+    at->seconds += std::strtod(std::string(line.substr(tab)).c_str(), nullptr);
+  });
+  return timings;
+}
+
 }  // namespace sdft

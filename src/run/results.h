@@ -9,6 +9,7 @@
 
 #include "check/check.h"
 #include "infer/answers.h"
+#include "report/report.h"
 #include "run/recipe.h"
 
 namespace sdft {
@@ -47,4 +48,6 @@ Failures read_failures(const std::filesystem::path& run_dir);
 // Of the `tried` ones; those of others stay as they were.
 void write_failures(const std::filesystem::path& run_dir, const std::vector<std::string>& tried,
                     const Failures& failures);
+// DIR/timings.tsv: seconds by part, all calls together, in the order in which they began.
+std::vector<report::Timing> read_timings(const std::filesystem::path& run_dir);
 }  // namespace sdft

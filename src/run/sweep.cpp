@@ -45,20 +45,6 @@ void add_rewriting(const fs::path& dir, Measures* measures) {
   (*measures)["gap"] = summary.logprob_rewrite - summary.logprob_original;
 }
 
-// Seconds by part, over all calls (run.cpp: timed).
-Measures read_timings(const fs::path& path) {
-  Measures seconds;
-  std::error_code none;
-  if (!fs::exists(path, none)) return seconds;
-  for_each_line(path, [&](std::string_view line, size_t) {
-    const size_t tab = line.rfind('\t');
-    if (tab != line.npos)
-      seconds[std::string(line.substr(0, tab))] +=
-          std::strtod(std::string(line.substr(tab)).c_str(), nullptr);
-  });
-  return seconds;
-}
-
 std::vector<std::string> keys_of(const Recipe& recipe) {
   std::vector<std::string> keys;
   for (const auto& [key, values] : recipe.sweep) keys.push_back(key);
@@ -140,13 +126,15 @@ std::string sweep_stage(const Recipe& recipe, const fs::path& run_dir) {
   sweep.learning = learning_of(document, variants);
   sweep.warnings = report::faults_in_words(document.watches);
   report::write_sweep(sweep, run_dir);
-  const Measures seconds = read_timings(run_dir / "timings.tsv");
+  const std::vector<report::Timing> timings = read_timings(run_dir);
+  const auto add_seconds = [&](const std::string& part, const char* measure, Measures* measures) {
+    for (const report::Timing& timing : timings)
+      if (timing.stage == part) (*measures)[measure] = timing.seconds;
+  };
   for (size_t i = 0; i < sweep.runs.size() && sweep.runs.size() == variants.size(); ++i) {
-    const auto found = seconds.find(variants[i].name);
-    if (found != seconds.end()) sweep.runs[i].measures["train s"] = found->second;
-    const auto rewriting = seconds.find(distill_folder(recipe, variants[i]));
-    if (find_method(variants[i].method).rewrites && rewriting != seconds.end())
-      sweep.runs[i].measures["rewrite s"] = rewriting->second;
+    add_seconds(variants[i].name, "train s", &sweep.runs[i].measures);
+    if (find_method(variants[i].method).rewrites)
+      add_seconds(distill_folder(recipe, variants[i]), "rewrite s", &sweep.runs[i].measures);
   }
   return report::to_terminal(sweep, report::terminal_style(1));
 }

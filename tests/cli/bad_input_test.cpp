@@ -271,7 +271,7 @@ class KilledRun : public BadInput {
     for (const auto& entry : fs::recursive_directory_iterator(dir)) {
       const std::string name = entry.path().filename().string();
       if (!entry.is_regular_file() || name == "recipe.yaml" || name == "metrics.jsonl" ||
-          name == "timings.tsv" || name.rfind("report.", 0) == 0)
+          name == "timings.tsv" || name == "timings.html" || name.rfind("report.", 0) == 0)
         continue;
       all[entry.path().lexically_relative(dir).string()] = read_text(entry.path());
     }

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "report/format.h"
+#include "report/html_script.h"
 #include "sample.h"
 
 namespace sdft::report {
@@ -118,6 +119,10 @@ TEST(Html, ShowsWhatIsKnownOfRewritesAndTraining) {
 TEST(Html, LoadsAndRunsNothing) {
   for (const Document& document : {make_document(), make_watched_document(), hostile_document()}) {
     std::string html = to_html(document);
+    const std::string script = page_script();
+    ASSERT_EQ(count_of(html, script), 1u) << "our own, as the content policy has it";
+    EXPECT_THAT(html, HasSubstr("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"));
+    html.erase(html.find(script), script.size());
     for (const char* part : {"<script", "<img", "<link", "<iframe", "src=\"", "href=", "@import", "url("})
       EXPECT_THAT(html, Not(HasSubstr(part)));
     EXPECT_THAT(html, HasSubstr("default-src 'none'"));
@@ -131,6 +136,16 @@ TEST(Html, EscapesEveryText) {
   EXPECT_EQ(html.find('\x1b'), std::string::npos);
   EXPECT_EQ(html.find('\xff'), std::string::npos);
   EXPECT_EQ(html, clean(html));
+}
+
+TEST(Html, HasFurtherPagesAndARecipeToCopy) {
+  Document document = make_document();
+  document.run.pages = {{"all rewrites of x", "distill,a=b/rewrites.html"}, {"y", "javascript:alert(1)"}};
+  const std::string html = to_html(document);
+  EXPECT_THAT(html, HasSubstr("<a href=\"distill%2Ca%3Db/rewrites.html\">all rewrites of x</a>"));
+  EXPECT_THAT(html, HasSubstr("href=\"javascript%3Aalert%281%29\"")) << "a file of that name";
+  EXPECT_THAT(html, HasSubstr("data-of=\"recipe\""));
+  EXPECT_EQ(from_json(to_json(document), "x").run.pages.size(), 2u);
 }
 
 TEST(Html, IsTheSameEveryTime) {

@@ -186,7 +186,7 @@ inline std::vector<std::string> unclosed(const std::string& html) {
   size_t tags = 0;
   for (std::sregex_iterator it(html.begin(), html.end(), tag), end; it != end; ++it, ++tags) {
     std::string name = (*it)[2];
-    if (name == "meta" || name == "col" || !(*it)[4].str().empty()) continue;
+    if (name == "meta" || name == "col" || name == "input" || !(*it)[4].str().empty()) continue;
     if ((*it)[1].str().empty()) {
       open.push_back(name);
     } else {
