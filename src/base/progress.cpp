@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 
@@ -10,6 +11,7 @@
 #include "base/json.h"
 #include "base/printable.h"
 #include "base/terminal.h"
+#include "base/utf8.h"
 
 namespace sdft {
 
@@ -20,7 +22,23 @@ std::string duration(double seconds) {
   if (whole < 3600) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
   return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
 }
+
+// "━━━━━···": as wide as fits beside `used` columns, "" where that is no bar any more.
+std::string bar(double part, size_t used) {
+  constexpr size_t kWidest = 24, kNarrowest = 4;
+  const auto columns = static_cast<size_t>(terminal_columns(2));
+  const size_t width = columns == 0 ? kWidest : std::min(kWidest, columns - std::min(columns, used + 2));
+  if (width < kNarrowest) return "";
+  const size_t filled = std::min(width, static_cast<size_t>(part * static_cast<double>(width)));
+  std::string text;
+  for (size_t i = 0; i < width; ++i) text += i < filled ? "━" : "·";
+  return text + " ";
+}
+
+std::atomic<bool> bar_stands{false};  // the cursor is behind one
 }  // namespace
+
+const char* over_progress() { return bar_stands.exchange(false) ? "\r\033[K" : ""; }
 
 Progress::Progress(std::string label, size_t total, std::string unit, ProgressTo to)
     : label_(std::move(label)),
@@ -30,7 +48,7 @@ Progress::Progress(std::string label, size_t total, std::string unit, ProgressTo
       terminal_(is_terminal(2)) {}
 
 Progress::~Progress() {
-  if (to_.terminal && started_ && terminal_ && !ended_) std::fputc('\n', stderr);
+  if (to_.terminal && terminal_ && bar_stands.exchange(false)) std::fputc('\n', stderr);
   std::error_code none;
   if (!to_.file.empty()) std::filesystem::remove(to_.file, none);
 }
@@ -85,18 +103,7 @@ void Progress::keep(const std::string& note) {
 void Progress::print(const std::string& note, bool last) {
   const Pace now = pace();
   const size_t done = now_.done;
-  std::string text = fmt::format("{:<16} {}/{} {}", label_, done, total_, unit_);
-  if (terminal_) {
-    const size_t width = 24;
-    const double all = static_cast<double>(std::max<size_t>(1, total_)),
-                 before = static_cast<double>(first_) / all;
-    const double part = now_.share > 0 ? before + (1 - before) * now_.share : static_cast<double>(done) / all;
-    const size_t filled =
-        last ? width : std::min(width, static_cast<size_t>(part * static_cast<double>(width)));
-    std::string bar;
-    for (size_t i = 0; i < width; ++i) bar += i < filled ? "━" : "·";
-    text = fmt::format("{:<16} {} {}/{} {}", label_, bar, done, total_, unit_);
-  }
+  std::string text = fmt::format("{}/{} {}", done, total_, unit_);
   if (now.tokens_per_second > 0)
     text += fmt::format("  {:.0f} tok/s", now.tokens_per_second);
   else if (now.per_second > 0)
@@ -106,14 +113,22 @@ void Progress::print(const std::string& note, bool last) {
   else if (now.seconds_left >= 0)
     text += fmt::format("  {} left", duration(now.seconds_left));
   if (!note.empty()) text += "  " + note;
-  text = printable(text);  // labels name tasks of a recipe
-  if (terminal_) {
-    std::fprintf(stderr, "\r\033[K%s%s", text.c_str(), last ? "\n" : "");
+  // Labels name tasks of a recipe.
+  const std::string label = printable(fmt::format("{:<20} ", label_));
+  text = printable(text);
+  ended_ = last;
+  if (!terminal_) {
+    std::fprintf(stderr, "%s%s\n", label.c_str(), text.c_str());
   } else {
-    std::fprintf(stderr, "%s\n", text.c_str());
+    const double all = static_cast<double>(std::max<size_t>(1, total_)),
+                 before = static_cast<double>(first_) / all;
+    const double part = now_.share > 0 ? before + (1 - before) * now_.share : static_cast<double>(done) / all;
+    text = label + bar(last ? 1 : part, utf8_count(label + text)) + text;
+    // While it changes the terminal must not wrap it: only one line can be drawn over.
+    std::fprintf(stderr, last ? "\r\033[K%s\n" : "\r\033[K\033[?7l%s\033[?7h", text.c_str());
+    bar_stands = !last;
   }
   std::fflush(stderr);
-  ended_ = last;
 }
 
 }  // namespace sdft

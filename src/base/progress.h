@@ -1,4 +1,5 @@
-// Progress on stderr: a bar with rate and time left on a terminal, a plain line now and then otherwise.
+// Progress on stderr: a bar with rate and time left on a terminal, never wider than it, a plain line now and
+// then otherwise.
 #pragma once
 
 #include <chrono>
@@ -20,6 +21,10 @@ struct ProgressTo {
   bool terminal = true;             // stderr
   std::filesystem::path file = {};  // for whoever follows a run: what is shown, as JSON; "": none
 };
+
+// What another line on stderr begins with, so that it takes the place of a bar that stands there (the next
+// update draws it again); "" where none does. Thread safe.
+const char* over_progress();
 
 class Progress {
  public:

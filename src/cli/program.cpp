@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/printable.h"
+#include "base/progress.h"
 #include "base/signals.h"
 #include "base/terminal.h"
 #include "cli/output.h"
@@ -30,11 +31,21 @@ class PrintableText : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<PrintableText>(); }
 };
 
+// Where a line begins: a warning stands in a bar's place, not behind it.
+class OverProgress : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg&, const std::tm&, spdlog::memory_buf_t& out) override {
+    const std::string_view begin = over_progress();
+    out.append(begin.data(), begin.data() + begin.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<OverProgress>(); }
+};
+
 void start_log() {
   const auto colours = shows_colours(2) ? spdlog::color_mode::automatic : spdlog::color_mode::never;
   spdlog::set_default_logger(spdlog::stderr_color_mt("sdft", colours));
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  formatter->add_flag<PrintableText>('*').set_pattern("sdft: %^%l%$: %*");
+  formatter->add_flag<PrintableText>('*').add_flag<OverProgress>('<').set_pattern("%<sdft: %^%l%$: %*");
   spdlog::set_formatter(std::move(formatter));
 }
 
@@ -76,7 +87,7 @@ Error (*failure)() = current_error;
 void leave(const Error& error) {
   std::fflush(stdout);
   const char* kind = error.code() == ExitCode::kInterrupted ? "" : "error: ";
-  std::fprintf(stderr, "sdft: %s%s\n", kind, printable(error.what()).c_str());
+  std::fprintf(stderr, "%ssdft: %s%s\n", over_progress(), kind, printable(error.what()).c_str());
   std::fflush(stderr);
   std::_Exit(static_cast<int>(error.code()));
 }

@@ -1,8 +1,6 @@
 // The report on a terminal: headline, warnings, and the table of the paper in miniature.
 #include "base/terminal.h"
 
-#include <sys/ioctl.h>
-
 #include <algorithm>
 #include <functional>
 
@@ -266,8 +264,7 @@ std::string to_terminal(const Document& document, const TerminalStyle& style) {
 TerminalStyle terminal_style(int fd) {
   TerminalStyle style;
   style.colour = shows_colours(fd);
-  winsize size{};
-  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.columns = size.ws_col;
+  if (const int columns = terminal_columns(fd); columns > 0) style.columns = columns;
   return style;
 }
 

@@ -154,7 +154,7 @@ void write_report(const ReportFlags& flags) {
   std::error_code none;
   if (!fs::exists(kept, none)) fail_input(given.output_dir, "is no run directory: recipe.yaml is missing");
   own.file = kept.string();
-  write_out(report_run(own.read(), given.output_dir));
+  write_marked(report_run(own.read(), given.output_dir));  // which is clean
 }
 
 void add_report(const Registry& registry) {
@@ -214,7 +214,7 @@ std::vector<std::string> SweepFlags::overrides() const {
 }
 
 void run_all(const Recipe& recipe, const RunOptions& options) {
-  write_out(run_recipe(recipe, kAllStages, options));
+  write_marked(run_recipe(recipe, kAllStages, options));  // the report, which is clean
   const fs::path report = fs::path(recipe.output_dir) / (is_sweep(recipe) ? "sweep.html" : "report.html");
   write_out("\nreport: " + report.string() + "\n");
 }
