@@ -19,12 +19,12 @@ function duration(seconds) {
 export async function start() {}
 export function leave() { clearTimeout(timer); }
 
-export async function show([name, what]) {
+export async function show([name, what, file]) {
   clearTimeout(timer);
   try {
     if (name === undefined) await showAll();
     else if (name === "compare") await showComparison(what);
-    else if (what === "report") await showReport(name);
+    else if (what === "report") await showReport(name, file ?? "report.html");
     else await follow(name, true);
   } catch (error) {
     root.replaceChildren(element("p", { className: "failed", textContent: error.message }), link("All runs"));
@@ -133,7 +133,7 @@ async function follow(name, first) {
   const top = root.scrollTop;
   root.replaceChildren(element("p", {}, link("All runs")), element("h2", { textContent: run.name }),
     element("p", { textContent: [run.state, run.model, run.dataset].filter(Boolean).join(" · ") }), progressOf(run), stagesOf(run), ...failed,
-    ...(run.report ? [element("p", {}, link("Report", name, "report"))] : []), ...plotsOf(run.trainings), ...rewritesOf(run.rewrites), recipeOf(run));
+    ...(run.pages.length ? [element("ul", { className: "stages", ariaLabel: "Pages" }, ...run.pages.map(page => element("li", {}, link(page.name, name, "report", page.file))))] : []), ...plotsOf(run.trainings), ...rewritesOf(run.rewrites), recipeOf(run));
   root.scrollTop = first ? 0 : top;
   if (run.state === "running") timer = setTimeout(() => document.hidden ? later(name) : again(name), 2000);
 }
@@ -146,12 +146,14 @@ async function again(name) {
 
 // --- Reports ---
 
-// A document of its own, which reaches neither this page nor its key.
-const framed = (title, html) => element("iframe", { title, srcdoc: html, sandbox: "allow-scripts" });
+// A document of its own, which reaches neither this page nor its key. Its links to pages beside it lead there by this page.
+const framed = (title, html) => element("iframe", { title, srcdoc: html, sandbox: "allow-scripts allow-top-navigation-by-user-activation" });
+const throughHere = (html, name, file) => html.replace(/<a href="([^"#:?]+\.html)"/g, (whole, to) =>
+  `<a target="_top" href="#${["runs", name, "report", decodeURIComponent(new URL(to, "http://a/" + file).pathname.slice(1))].map(encodeURIComponent).join("/")}"`);
 
-async function showReport(name) {
-  const html = await view("runs/report", { name }, "text");
-  root.replaceChildren(element("p", {}, link("All runs"), " · ", link(name, name)), framed("Report of " + name, html));
+async function showReport(name, file) {
+  const html = await view("runs/report", { name, file }, "text");
+  root.replaceChildren(element("p", {}, link("All runs"), " · ", link(name, name)), framed("Report of " + name, throughHere(html, name, file)));
 }
 
 async function showComparison(what) {

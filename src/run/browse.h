@@ -33,6 +33,7 @@ Json run_row(const RunFolder& run);
 //   "trainings": [{"variant", "step", "loss", "kl_step", "kl_task", "kl_retained"}]: columns, thinned out to
 //                at most 400 steps
 //   "failed": {variant: why}
+//   "pages": [{"name", "file"}]: the report and what is beside it, files of the run directory
 Json run_view(const RunFolder& run);
 
 }  // namespace sdft

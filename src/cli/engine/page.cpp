@@ -30,7 +30,11 @@ void add_runs(const fs::path& root, serve::ServerOptions* server) {
   };
   server->views["/runs/view"] = [run_of](const Json& asked) { return json_content(run_view(run_of(asked))); };
   server->views["/runs/report"] = [run_of](const Json& asked) {
-    return serve::Content{"text/html; charset=utf-8", read_text(run_of(asked).dir / "report.html")};
+    const RunFolder run = run_of(asked);
+    const auto file = value_or<std::string>(asked, "file", "report.html", "the request");
+    for (const Json& page : run_view(run)["pages"])
+      if (page["file"] == file) return serve::Content{"text/html; charset=utf-8", read_text(run.dir / file)};
+    fail_input("run '" + run.name + "'", "has no page '" + file.substr(0, 200) + "'");
   };
   server->views["/runs/compare"] = [root](const Json& asked) {
     std::vector<std::string> folders;
