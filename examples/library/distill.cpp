@@ -15,8 +15,9 @@ int main(int argc, char** argv) try {
   // that still say the same are kept, and it is trained on them. Stopped anywhere, the same call goes on.
   const std::string report =
       run("", {"model_name_or_path=" + model, "dataset=" + dataset, "output_dir=" + output,
-               "distill_template=chat_distill_using", "answer_check=answer", "max_samples=32",
-               "num_candidates=2", "max_new_tokens=64", "lora_rank=8", "learning_rate=0.001"});
+               "distill_template=chat_distill_using", "answer_check=answer", "max_samples=200",
+               "num_candidates=2", "max_new_tokens=64", "lora_rank=8", "learning_rate=0.001",
+               "num_train_epochs=5", "gradient_accumulation_steps=1"});
   std::printf("%s\n", report.c_str());
 
   ChatModelOptions options;

@@ -5,6 +5,8 @@
 // Threads: any may call, one at a time; each call computes on as many as the options say. Signals: their
 // handlers must not run on a thread that computes (oneDNN's code uses the stack register for something else),
 // so that a program which handles some calls from a thread that blocks them, and interrupt() from another.
+// Beside other programs that compute, set GOMP_SPINCOUNT=1000 before the program starts, as the commands do
+// for themselves: OpenMP's threads otherwise wait for each other by keeping the cores busy.
 #pragma once
 
 #include <cstdint>
