@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "report/sweep.h"
 #include "report/watch.h"
+#include "run/results.h"
 #include "run/stages.h"
 #include "sdft/method.h"
 
