@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "base/error.h"
 #include "report/format.h"
@@ -140,13 +141,13 @@ std::vector<const Task*> tasks_of(const Document& document, const Kind& kind) {
 
 // The columns that `columns` are of, in their order; of those with one title a column each likeness.
 using Key = std::vector<std::pair<std::string, Likeness>>;
-struct Column {
+struct KeyedColumn {
   std::string title, about;
   Key key;
   std::vector<const Task*> tasks;
 };
 
-void add_column(std::vector<Measured>* all, std::vector<Key>* keys, const Column& column, size_t run,
+void add_column(std::vector<Measured>* all, std::vector<Key>* keys, const KeyedColumn& column, size_t run,
                 size_t runs) {
   size_t at = 0, behind = all->size();
   for (; at < all->size(); ++at) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "report/format.h"
 #include "report/html_parts.h"
@@ -121,8 +123,11 @@ std::string changes_page(const std::string& title, const std::vector<ChangedExam
   }
   std::vector<Filter> filters = {{"Task", "all", tasks.choices()}};
   for (const std::string& model : models)
-    if (const auto choices = changes.at(model).choices(); !choices.empty())
+    if (auto choices = changes.at(model).choices(); !choices.empty()) {
+      std::sort(choices.begin(), choices.end(),
+                [](const auto& a, const auto& b) { return a.second < b.second; });  // forgotten, gained
       filters.push_back({name(model), "all", choices});
+    }
   return list_page(
       "Forgotten and gained", title,
       "Examples that the seed model had right and a tuned one has wrong (forgotten), or the other way "

@@ -144,6 +144,7 @@ mark{color:inherit;border-radius:2px;background:none;outline:1.5px solid var(--b
 .filter label{display:flex;flex-direction:column;gap:.15rem;font-size:.82rem;color:var(--soft);min-width:0}
 .filter output{font-size:.9rem;color:var(--soft);padding-bottom:.35rem}
 select,input,button{font:inherit;font-size:.9rem;color:var(--ink);background:var(--card);border:1px solid var(--soft);border-radius:.4rem;padding:.25rem .5rem;max-width:100%}
+.filter select,.filter input{height:2.1rem}
 .copy{display:none;cursor:pointer;margin-top:.75rem}
 .js .copy{display:inline-block}
 .sample header .copy{margin:0 0 0 auto;font-size:.82rem;padding:.1rem .5rem}

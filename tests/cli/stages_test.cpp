@@ -96,6 +96,13 @@ TEST_F(Stages, OneByOneAreTheSameAsARun) {
   EXPECT_TRUE(whole.count("eval/sdft/sums/scores.jsonl"));
   EXPECT_EQ(whole, parts);
   EXPECT_EQ(run_command({"report", "output_dir=" + path("parts")}).exit_code, 0);
+  const std::string page = read_text(dir_ / "parts/report.html");
+  write_text(dir_ / "parts/timings.tsv", "vanilla\t3600\n");
+  EXPECT_THAT(run_command({"report", "output_dir=" + path("parts")}).out, HasSubstr("1 h 00 min"));
+  EXPECT_EQ(read_text(dir_ / "parts/report.html"), page) << "times are in no report";
+  EXPECT_THAT(page, AllOf(HasSubstr("href=\"distill/rewrites.html\""), HasSubstr("href=\"timings.html\"")));
+  EXPECT_THAT(read_text(dir_ / "parts/distill/rewrites.html"), HasSubstr("12 examples"));
+  EXPECT_THAT(read_text(dir_ / "parts/timings.html"), HasSubstr("1 h 00 min"));
   const CommandResult again = good("run", "parts");
   EXPECT_THAT(again.err, Not(HasSubstr("steps"))) << "nothing was left to do";
   const CommandResult compared =
