@@ -1,5 +1,8 @@
 #include "data/compression.h"
 
+#include <brotli/decode.h>
+#include <lz4.h>
+#include <lz4frame.h>
 #include <snappy.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -99,6 +102,52 @@ std::string unpack_snappy(std::string_view packed, const std::string& where, uin
   if (!snappy::GetUncompressedLength(packed.data(), packed.size(), &bytes) || bytes > most_bytes ||
       bytes / kMostGain > packed.size() || !snappy::Uncompress(packed.data(), packed.size(), &whole))
     fail_damaged(where, "Snappy", "");
+  return whole;
+}
+
+std::string unpack_brotli(std::string_view packed, const std::string& where, uint64_t most_bytes) {
+  const std::unique_ptr<BrotliDecoderState, void (*)(BrotliDecoderState*)> brotli(
+      BrotliDecoderCreateInstance(nullptr, nullptr, nullptr), BrotliDecoderDestroyInstance);
+  if (!brotli) throw memory_error();
+  std::string whole, piece = piece_of(most_bytes);
+  const auto* in = reinterpret_cast<const uint8_t*>(packed.data());
+  size_t left = packed.size();
+  for (BrotliDecoderResult state = BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;
+       state == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;) {
+    auto* out = reinterpret_cast<uint8_t*>(piece.data());
+    size_t room = piece.size();
+    state = BrotliDecoderDecompressStream(brotli.get(), &left, &in, &room, &out, nullptr);
+    append(whole, {piece.data(), piece.size() - room}, where, most_bytes);
+    if (state == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT) fail_cut_off(where, "Brotli");
+    if (state == BROTLI_DECODER_RESULT_ERROR) fail_damaged(where, "Brotli", "");
+  }
+  return whole;
+}
+
+std::string unpack_lz4_frame(std::string_view packed, const std::string& where, uint64_t most_bytes) {
+  LZ4F_dctx* made = nullptr;
+  if (LZ4F_isError(LZ4F_createDecompressionContext(&made, LZ4F_VERSION))) throw memory_error();
+  const std::unique_ptr<LZ4F_dctx, LZ4F_errorCode_t (*)(LZ4F_dctx*)> lz4(made, LZ4F_freeDecompressionContext);
+  std::string whole, piece = piece_of(most_bytes);
+  for (size_t missing = 1; missing > 0;) {
+    size_t out = piece.size(), in = packed.size();
+    missing = LZ4F_decompress(lz4.get(), piece.data(), &out, packed.data(), &in, nullptr);
+    if (LZ4F_isError(missing)) fail_damaged(where, "LZ4", LZ4F_getErrorName(missing));
+    packed.remove_prefix(in);
+    append(whole, {piece.data(), out}, where, most_bytes);
+    if (missing > 0 && in == 0 && out == 0) fail_cut_off(where, "LZ4");
+  }
+  return whole;
+}
+
+std::string unpack_lz4_block(std::string_view packed, const std::string& where, uint64_t bytes) {
+  constexpr uint64_t kMostGain = 256, kMost = LZ4_MAX_INPUT_SIZE;  // a byte is a length of 255 more at most
+  if (bytes > kMost || packed.size() > kMost || bytes / kMostGain > packed.size())
+    fail_damaged(where, "LZ4", "");
+  std::string whole(bytes, '\0');
+  const int made = LZ4_decompress_safe(packed.data(), whole.data(), static_cast<int>(packed.size()),
+                                       static_cast<int>(bytes));
+  if (made < 0 || static_cast<uint64_t>(made) != bytes) fail_damaged(where, "LZ4", "");
   return whole;
 }
 

@@ -155,7 +155,7 @@ bool is_one_of(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Message message_of(const Json& json, const MessageTags& tags, const std::string& place,
+Message message_of(const Json& json, const MessageTags& tags, const std::string& place, bool learned,
                    std::set<std::string>* unread) {
   if (!json.is_object()) bad_field(place, "expected a message, found " + describe(json));
   const RecordField role = find_field(json, tags.role, {"role", "from"});
@@ -164,6 +164,7 @@ Message message_of(const Json& json, const MessageTags& tags, const std::string&
   const bool has_calls = calls.value && !is_empty(*calls.value);
   if (!role.value) bad_field(place, "'" + role.name + "' is missing (" + fields_of(json) + ")");
   Message message{role_of({place + "." + role.name, role.value}, tags), place, Json::object()};
+  message.learned = learned || !(message.is(Role::kAssistant) || message.is(Role::kCall));
   message.json["role"] = name_of(message.role);
   message.json["content"] = nullptr;
   if (content.value)
@@ -301,13 +302,13 @@ void take_messages(std::vector<Message>&& said, const std::string& field, Exampl
 }  // namespace
 
 void read_conversation(const Json& messages, const std::string& field, const DatasetOptions& options,
-                       Example* example, std::set<std::string>* unread) {
+                       Example* example, std::set<std::string>* unread, size_t context) {
   std::vector<Message> said;
   Arranger arranger(&said);
   size_t position = 0;
   for (const Json& json : messages) {
-    const std::string place = field + "[" + std::to_string(position++) + "]";
-    Message message = message_of(json, options.columns.tags, place, unread);
+    const std::string place = field + "[" + std::to_string(position) + "]";
+    Message message = message_of(json, options.columns.tags, place, position++ >= context, unread);
     if (message.is(Role::kSystem)) {
       const std::string text = message.json["content"].get<std::string>();
       if (!example->system.empty() && example->system != text)

@@ -1,10 +1,10 @@
-// Task datasets: JSON arrays, JSONL, CSV, TSV, Parquet; columns by name or from a LLaMA-Factory
+// Task datasets: JSON arrays, JSONL, CSV, TSV, Parquet, Arrow; columns by name or from a LLaMA-Factory
 // dataset_info.json.
 //
 // A record is either flat (prompt, query, response, system, history: a list of [query, response] pairs) or a
 // conversation (a list of messages, {"role", "content"} or {"from", "value"}; the last assistant message is
-// the response, the exchanges before it are the history). In CSV the cells of history, messages and tools
-// hold JSON.
+// the response, the exchanges before it are the history), or TRL's: `prompt` is a list of messages,
+// `completion` a list of them or a text. In CSV the cells of history, messages and tools hold JSON.
 //
 // Tools: OpenAI's form (tool_calls, role tool) or ShareGPT's (function_call and observation turns); contents
 // may be lists of text parts. An assistant's message with weight 0 (also loss_weight, loss or train false,
@@ -45,8 +45,9 @@ struct Slice {
   std::optional<int64_t> end;
   bool begin_percent = false, end_percent = false;
 };
-// "train", "train[:100]", "train[10%:20%]+train[-5:]". Throws Error(kInput) naming `where`.
-std::vector<Slice> parse_split(const std::string& split, const std::string& where);
+// "train", "train[:100]", "train[10%:20%]+train[-5:]"; name: "train". Throws Error(kInput) naming `where`,
+// also where the parts are of several splits.
+std::vector<Slice> parse_split(const std::string& split, const std::string& where, std::string* name);
 // The places of the records that the slices take, in their order; all where there are none.
 std::vector<size_t> positions_of(const std::vector<Slice>& slices, size_t count);
 
@@ -81,8 +82,9 @@ struct Dataset {
 // command opens a dataset.
 void tell_skipped(const Dataset& dataset);
 
-// The kind is told by the ending (record_file.h); a .json file may also hold one object a line.
-// Throws Error(kInput): no such file, unknown kind, no examples, every bad record with its place.
+// The kind is told by the ending (record_file.h); a folder can be a dataset, too (record_folder.h); a .json
+// file may also hold one object a line. Throws Error(kInput): no such file, unknown kind, no examples, every
+// bad record with its place.
 Dataset read_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 // The dataset `name` of dir/dataset_info.json: its file, columns, tags and num_samples; names in
 // options.columns win.

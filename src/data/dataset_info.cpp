@@ -82,7 +82,7 @@ void take_columns(const Json& info, const std::string& where, Columns& columns) 
     columns.messages = formatting == "openai" ? "messages" : "conversations";
 }
 
-// The file's place. Error(kInput) where it is elsewhere or a folder.
+// The file's or folder's place. Error(kInput) where it is elsewhere.
 std::filesystem::path file_of(const Json& info, const std::filesystem::path& dir, const std::string& where) {
   if (!info.contains("file_name")) {
     std::string hub;
@@ -90,11 +90,7 @@ std::filesystem::path file_of(const Json& info, const std::filesystem::path& dir
       if (hub.empty() && info.contains(key)) hub = std::string(" (") + key + " " + describe(info[key]) + ")";
     fail_input(where, "names no local file" + hub, "download the dataset and give its place as file_name");
   }
-  std::filesystem::path path = dir / require<std::string>(info, "file_name", where);
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    fail_input(where, "file_name is the folder " + path.string(), "give one file in it");
-  return path;
+  return dir / require<std::string>(info, "file_name", where);
 }
 
 void check_keys(const Json& info, const std::string& where) {
@@ -128,11 +124,19 @@ Dataset read_dataset_by_name(const std::filesystem::path& dir, const std::string
   const Json& info = all.at(name);
   const std::string where = info_path.string() + ": '" + name + "'";
   if (!info.is_object()) fail_input(where, "expected an object, found " + describe(info));
-  const std::filesystem::path file = file_of(info, dir, where);
+  std::filesystem::path file = file_of(info, dir, where);
   check_keys(info, where);
   DatasetOptions named = options;
   take_columns(info, where, named.columns);
-  named.slices = parse_split(value_or<std::string>(info, "split", "train", where), where + ": 'split'");
+  std::string split;
+  named.slices =
+      parse_split(value_or<std::string>(info, "split", "train", where), where + ": 'split'", &split);
+  std::error_code none;
+  const bool folder = std::filesystem::is_directory(file, none);
+  if (!folder && split != "train")
+    fail_input(where + ": 'split'", "names '" + split + "', but a local file is one split, train",
+               "give each split's file a name of its own in dataset_info.json");
+  if (folder && split != "train") file /= split;
   if (named.limit == 0) named.limit = value_or<size_t>(info, "num_samples", 0, where);
   Dataset dataset = read_dataset(file, named);
   dataset.name = name;

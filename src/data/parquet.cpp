@@ -238,14 +238,14 @@ class RecordAssembler {
   }
 
   Json map(const ParquetNode& node) {
-    Json made = Json::object();
+    std::vector<std::pair<std::string, Json>> named;
     Json pairs = field(node.children[0]);
     for (Json& pair : pairs) {
       const auto key = pair.get_ref<Json::object_t&>().begin(), mapped = key + 1;
       const Json& name = key->second;
-      made[name.is_string() ? name.get<std::string>() : name.dump()] = std::move(mapped->second);
+      named.emplace_back(name.is_string() ? name.get<std::string>() : name.dump(), std::move(mapped->second));
     }
-    return made;
+    return object_of(std::move(named));
   }
 
   const std::vector<ParquetSource>& sources_;

@@ -11,49 +11,10 @@
 #include "base/interrupt.h"
 #include "base/utf8.h"
 #include "data/compression.h"
+#include "data/parquet_bytes.h"
 
 namespace sdft {
 namespace {
-
-// Takes bytes from the front; numbers are little-endian.
-class ByteReader {
- public:
-  ByteReader(std::string_view bytes, const std::string& where) : rest_(bytes), where_(&where) {}
-
-  std::string_view rest() const { return rest_; }
-  const std::string& where() const { return *where_; }
-
-  std::string_view take(uint64_t count) {
-    if (count > rest_.size()) fail_parquet(*where_, "it ends too early");
-    const std::string_view taken = rest_.substr(0, count);
-    rest_.remove_prefix(count);
-    return taken;
-  }
-  template <typename T>
-  T number() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  uint8_t byte() { return number<uint8_t>(); }
-  uint64_t varint() {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const uint64_t next = byte();
-      value |= (next & 0x7f) << shift;
-      if (next < 0x80) return value;
-    }
-    fail_parquet(*where_, "a number is too long");
-  }
-  int64_t zigzag() {
-    const uint64_t value = varint();
-    return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
-  }
-
- private:
-  std::string_view rest_;
-  const std::string* where_;
-};
 
 enum ThriftType {
   kStop,
@@ -131,63 +92,23 @@ ThriftValue thrift_struct(ByteReader& reader, int depth) {
   return whole;
 }
 
-// Runs of one value and of bit-packed values, which levels and places in a dictionary are written as.
-class RunReader {
- public:
-  RunReader(ByteReader bytes, int width) : bytes_(bytes), width_(width) {
-    if (width > 32) fail_parquet(bytes.where(), "numbers of " + std::to_string(width) + " bits");
-  }
-
-  uint32_t next() {
-    while (left_ == 0) begin_run();
-    --left_;
-    return packed_.data() ? unpack() : repeated_;
-  }
-
- private:
-  void begin_run() {
-    const uint64_t head = bytes_.varint();
-    if (head >> 32) fail_parquet(bytes_.where(), "a run is too long");
-    left_ = head >> 1;
-    packed_ = {};
-    if (head & 1) {
-      const uint64_t bytes = left_ * static_cast<uint64_t>(width_);
-      left_ *= 8;
-      packed_ = bytes_.take(std::min<uint64_t>(bytes, bytes_.rest().size()));  // the last may be cut short
-      at_ = 0;
-      return;
-    }
-    repeated_ = 0;
-    for (int i = 0; i < (width_ + 7) / 8; ++i) repeated_ |= static_cast<uint32_t>(bytes_.byte()) << (8 * i);
-  }
-
-  uint32_t unpack() {
-    const size_t begin = at_ / 8, end = (at_ + static_cast<size_t>(width_) + 7) / 8;
-    if (end > packed_.size()) fail_parquet(bytes_.where(), "a run ends too early");
-    uint64_t bits = 0;
-    for (size_t i = begin; i < end; ++i)
-      bits |= static_cast<uint64_t>(static_cast<unsigned char>(packed_[i])) << (8 * (i - begin));
-    bits >>= at_ % 8;
-    at_ += static_cast<size_t>(width_);
-    return static_cast<uint32_t>(bits & ((1ull << width_) - 1));
-  }
-
-  ByteReader bytes_;
-  int width_;
-  uint64_t left_ = 0;        // values of the run
-  std::string_view packed_;  // of a bit-packed run
-  size_t at_ = 0;            // bit
-  uint32_t repeated_ = 0;
-};
-
 // The format's names, by its numbers.
 constexpr const char* kCodecs[] = {"none", "Snappy", "gzip", "LZO", "Brotli", "LZ4", "zstd", "LZ4_RAW"};
 constexpr const char* kEncodings[] = {
     "PLAIN",          "(unknown)",           "PLAIN_DICTIONARY",        "RLE",
     "BIT_PACKED",     "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY",
     "RLE_DICTIONARY", "BYTE_STREAM_SPLIT"};
-enum Codec { kNone, kSnappy, kGzip, kZstd = 6 };
-enum Encoding { kPlain, kPlainDictionary = 2, kRle, kRleDictionary = 8 };
+enum Codec { kNone, kSnappy, kGzip, kBrotli = 4, kZstd = 6, kLz4Raw };
+enum Encoding {
+  kPlain,
+  kPlainDictionary = 2,
+  kRle,
+  kDeltaBinary = 5,
+  kDeltaLength,
+  kDeltaText,
+  kRleDictionary,
+  kSplit
+};
 enum PageType { kDataPage, kIndexPage, kDictionaryPage, kDataPageV2 };
 
 template <size_t N>
@@ -197,7 +118,7 @@ std::string name_in(const char* const (&names)[N], int64_t number) {
 
 [[noreturn]] void fail_encoding(const std::string& where, int64_t encoding) {
   fail_input(where, "has the encoding " + name_in(kEncodings, encoding) + ", which is not read",
-             "write the file again with PLAIN or dictionary encoding, or as JSONL");
+             "write the file again with another encoding, or as JSONL");
 }
 
 std::string unpack_page(std::string_view packed, int64_t codec, const std::string& where, uint64_t bytes) {
@@ -211,6 +132,12 @@ std::string unpack_page(std::string_view packed, int64_t codec, const std::strin
       break;
     case kZstd:
       page = unpack_zstd(packed, where, bytes);
+      break;
+    case kBrotli:
+      page = unpack_brotli(packed, where, bytes);
+      break;
+    case kLz4Raw:
+      page = unpack_lz4_block(packed, where, bytes);
       break;
     default:
       fail_input(where, "is compressed by " + name_in(kCodecs, codec) + ", which is not read",
@@ -371,6 +298,30 @@ class ColumnReader {
     } else if (encoding == kPlain) {
       for (; count > 0; --count) add_value(plain_value(reader));
     } else {
+      add_unusual_values(reader, encoding, count);
+    }
+  }
+
+  // Encodings of one kind of values each.
+  void add_unusual_values(ByteReader reader, int64_t encoding, int64_t count) {
+    const bool text = leaf_.type == ParquetType::kText, flag = leaf_.type == ParquetType::kBool,
+               real = leaf_.type == ParquetType::kFloat || leaf_.type == ParquetType::kDouble,
+               wide = leaf_.type == ParquetType::kInt64 || leaf_.type == ParquetType::kUint64 ||
+                      leaf_.type == ParquetType::kDouble;
+    if (encoding == kDeltaBinary && !text && !flag && !real) {
+      for (const int64_t number : read_deltas(reader, count)) {
+        ByteReader plain({reinterpret_cast<const char*>(&number), sizeof number}, leaf_.where);
+        add_value(plain_value(plain));  // of 32 bits the lower half
+      }
+    } else if (encoding == kDeltaLength && text) {
+      read_delta_lengths(reader, count, [&](std::string_view value) { add_value(text_value(value)); });
+    } else if (encoding == kDeltaText && text) {
+      read_delta_texts(reader, count, [&](std::string_view value) { add_value(text_value(value)); });
+    } else if (encoding == kSplit && !text && !flag) {
+      const std::string joined = join_split_bytes(reader, count, wide ? 8 : 4);
+      ByteReader plain(joined, leaf_.where);
+      for (; count > 0; --count) add_value(plain_value(plain));
+    } else {
       fail_encoding(leaf_.where, encoding);
     }
   }
@@ -401,7 +352,10 @@ class ColumnReader {
       case ParquetType::kText:
         break;
     }
-    const std::string_view text = reader.take(reader.number<uint32_t>());
+    return text_value(reader.take(reader.number<uint32_t>()));
+  }
+
+  Json text_value(std::string_view text) const {
     if (utf8_fault(text) != std::string_view::npos) fail("a text is not UTF-8");
     return std::string(text);
   }

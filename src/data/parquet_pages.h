@@ -1,8 +1,8 @@
 // The lower half of Parquet: Thrift's compact protocol, pages and their encodings. One column of one row
 // group at a time becomes levels (Dremel's, as the format's own documents define them) and values. parquet.h
-// has the upper half. Read: data pages of version 1 and 2, dictionary pages; encodings PLAIN, RLE,
-// PLAIN_DICTIONARY, RLE_DICTIONARY; codecs none, Snappy, gzip, zstd. All else is refused by name. Every
-// failure is an Error(kInput) naming `where`.
+// has the upper half. Read: data pages of version 1 and 2, dictionary pages; all encodings of values but
+// BIT_PACKED; codecs none, Snappy, gzip, Brotli, zstd, LZ4_RAW. All else is refused by name. Every failure is
+// an Error(kInput) naming `where`.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,12 @@
 #include <vector>
 
 #include "base/json.h"
+#include "data/parquet_bytes.h"
 
 namespace sdft {
 
 // Records of a file, and values of a column chunk: a few bytes may claim that billions are missing.
 inline constexpr int64_t kMostValues = int64_t{1} << 26;
-
-[[noreturn]] void fail_parquet(const std::string& where, const std::string& what);  // "is damaged: WHAT"
 
 // Any value of Thrift's compact protocol. Views into the bytes that were read.
 struct ThriftValue {

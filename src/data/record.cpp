@@ -36,7 +36,7 @@ bool is_preference(const Json& record) { return record.contains("chosen") && rec
 [[noreturn]] void fail_preference() {
   throw BadRecord(
       "is a preference record (chosen, rejected), which has two answers; name the column of the one to learn "
-      "as the response");
+      "as the response (columns: response), or as messages where it is a whole conversation");
 }
 
 std::string optional_text(const RecordField& field) {
@@ -51,6 +51,28 @@ std::optional<Json> array_of(const RecordField& field) {
   const Json value = text ? json_in(field) : *field.value;
   if (!value.is_array()) bad_field(field.name, "expected an array, found " + describe(value));
   return std::make_optional<Json>(value);  // newer nlohmann-json would convert in two ways
+}
+
+// TRL's: the messages that are answered, and the answer as more messages or a text. What an assistant says
+// among the former is context.
+void read_prompt_messages(const Json& record, const RecordField& prompt, const DatasetOptions& options,
+                          Example* example, std::set<std::string>* unread) {
+  const Columns& columns = options.columns;
+  const RecordField response = find_field(record, columns.response, kResponse);
+  if (!response.value && options.response_required) fail_missing(record, columns.response, kResponse);
+  Json messages = *prompt.value;
+  std::string place = prompt.name;
+  if (response.value && response.value->is_array()) {
+    place += " + " + response.name;
+    for (const Json& message : *response.value) messages.push_back(message);
+  } else if (response.value && !response.value->is_null()) {
+    auto or_usual = [](const std::string& tag, const char* usual) { return tag.empty() ? usual : tag; };
+    messages.push_back({{or_usual(columns.tags.role, "role"), or_usual(columns.tags.assistant, "assistant")},
+                        {or_usual(columns.tags.content, "content"), text_of(response)}});
+  }
+  read_conversation(messages, place, options, example, unread, prompt.value->size());
+  if (options.response_required && is_blank(example->response))
+    bad_field(response.name, "the answer is empty");
 }
 
 std::vector<Turn> history_of(const RecordField& field) {
@@ -96,10 +118,7 @@ void read_flat(const Json& given, const DatasetOptions& options, Example& exampl
   example.history = history_of(find_field(record, columns.history, {"history"}));
 
   RecordField response = find_field(record, columns.response, kResponse);
-  if (!response.value && options.response_required) {
-    if (is_preference(record)) fail_preference();
-    fail_missing(record, columns.response, kResponse);
-  }
+  if (!response.value && options.response_required) fail_missing(record, columns.response, kResponse);
   if (response.value)
     example.response = options.response_required ? text_of(response) : optional_text(response);
   if (options.response_required && is_blank(example.response))
@@ -209,13 +228,18 @@ Example example_from_record(Json record, const DatasetOptions& options, std::set
   RecordField messages = find_field(record, columns.messages, kMessages);
   if (!columns.messages.empty() && !messages.value) fail_missing(record, columns.messages, kMessages);
   bool conversation = messages.value && (!columns.messages.empty() || columns.prompt.empty());
+  const RecordField prompt = find_field(record, columns.prompt, kPrompt);
+  if (is_preference(record) && columns.response.empty() && columns.messages.empty() &&
+      (conversation || (options.response_required && !find_field(record, "", kResponse).value)))
+    fail_preference();
   if (conversation) {
-    if (is_preference(record)) fail_preference();
     std::optional<Json> list = array_of(messages);
     if (!list) bad_field(messages.name, "the conversation is empty");
     read_conversation(*list, messages.name, options, &example, unread);
     if (options.response_required && is_blank(example.response))
       bad_field(messages.name, "the answer is empty");
+  } else if (prompt.value && prompt.value->is_array()) {
+    read_prompt_messages(record, prompt, options, &example, unread);
   } else {
     read_flat(record, options, example);
   }

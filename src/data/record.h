@@ -39,9 +39,10 @@ Json json_in(const RecordField& field);
 Example example_from_record(Json record, const DatasetOptions& options, std::set<std::string>* unread);
 
 // conversation.cpp: the example's messages, or its texts where those say it all. Also where the last
-// assistant's message is missing (`response_required` false: then it is still to be written).
+// assistant's message is missing (`response_required` false: then it is still to be written). Of the first
+// `context` messages none is learned that does not say so.
 void read_conversation(const Json& messages, const std::string& field, const DatasetOptions& options,
-                       Example* example, std::set<std::string>* unread);
+                       Example* example, std::set<std::string>* unread, size_t context = 0);
 // A `tools` column: an array of schemas or its text; null where it is empty.
 Json read_tools(const RecordField& field);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -189,6 +190,20 @@ Delimiter delimiter_of(std::string_view text, char expected) {
 }
 
 }  // namespace
+
+Json object_of(std::vector<std::pair<std::string, Json>> pairs) {
+  Json made = Json::object();
+  auto& object = made.get_ref<Json::object_t&>();  // operator[] would search all keys
+  std::unordered_map<std::string, size_t> places;
+  for (auto& [name, value] : pairs) {
+    const auto [known, fresh] = places.emplace(name, object.size());
+    if (fresh)
+      object.emplace_back(std::move(name), std::move(value));
+    else
+      (object.begin() + static_cast<std::ptrdiff_t>(known->second))->second = std::move(value);
+  }
+  return made;
+}
 
 // Told by the first line, because both go by .json and .jsonl.
 RecordTexts json_records(std::string_view text, const std::string& path, bool lines_expected) {

@@ -20,6 +20,9 @@ struct RecordTexts {
   std::vector<std::string> notes;  // what was left out of all of them
 };
 
+// An object of names and values in their order; of equal names the last value counts.
+Json object_of(std::vector<std::pair<std::string, Json>> pairs);
+
 // The records of a file's text, which must outlive them. Throws Error(kInput) where the file as a whole
 // cannot be read.
 RecordTexts json_records(std::string_view text, const std::string& path, bool lines_expected);

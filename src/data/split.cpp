@@ -31,15 +31,16 @@ size_t place_of(int64_t bound, bool percent, size_t count) {
 
 }  // namespace
 
-std::vector<Slice> parse_split(const std::string& split, const std::string& where) {
+std::vector<Slice> parse_split(const std::string& split, const std::string& where, std::string* name) {
   std::vector<Slice> slices;
+  name->assign(split, 0, split.find_first_of("[+"));
   for (size_t begin = 0; begin <= split.size();) {
     const size_t end = std::min(split.find('+', begin), split.size());
     const std::string part = split.substr(begin, end - begin);
     const size_t open = std::min(part.find('['), part.size()), colon = part.find(':', open);
-    if (part.substr(0, open) != "train")
-      fail_input(where, "names '" + part.substr(0, open) + "', but a local file is one split, train",
-                 "give each split's file a name of its own in dataset_info.json");
+    if (part.substr(0, open) != *name || name->empty())
+      fail_input(where, "names '" + part.substr(0, open) + "' beside '" + *name + "'",
+                 "give each split a name of its own in dataset_info.json");
     Slice slice;
     if (open < part.size()) {
       std::optional<int64_t> first;

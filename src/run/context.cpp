@@ -6,6 +6,7 @@
 
 #include "base/comma_separated.h"
 #include "base/error.h"
+#include "data/record_file.h"
 
 namespace sdft {
 namespace fs = std::filesystem;
@@ -22,10 +23,14 @@ const std::string& checked_folder(const Recipe& recipe) {
 Dataset open_with(const Recipe& recipe, const std::string& dataset, DatasetOptions options) {
   if (dataset.empty())
     fail_usage("dataset is not set",
-               "a .json, .jsonl or .csv file, or a name in dataset_dir/dataset_info.json");
+               "a file or folder (docs/formats.md), or a name in dataset_dir/dataset_info.json");
+  if (dataset == kStandardInput)
+    fail_usage("dataset '-' is standard input, which a run cannot read again when it goes on",
+               "save it to a file: cat > train.jsonl");
   options.skip_bad = recipe.skip_bad;
   std::error_code none;
-  const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none);
+  const bool by_name = !recipe.dataset_dir.empty() && !fs::exists(dataset, none) &&
+                       !fs::is_directory(fs::path(dataset).parent_path(), none);  // else a split of that
   return by_name ? read_dataset_by_name(recipe.dataset_dir, dataset, options)
                  : read_dataset(dataset, options);
 }

@@ -92,10 +92,22 @@ bool put(const YAML::Node& node, LayerPatterns* patterns) {
   return node.IsMap() || node.IsNull();
 }
 
+// [a.jsonl, b.jsonl] as "a.jsonl, b.jsonl", which no path in it may be read as.
+const char* put_paths(const YAML::Node& list, std::string* text) {
+  text->clear();
+  for (const YAML::Node& path : list) {
+    if (!path.IsScalar() || path.Scalar().empty() || path.Scalar().find(',') != std::string::npos)
+      return "a text, or a list of texts without commas";
+    *text += (text->empty() ? "" : ", ") + path.Scalar();
+  }
+  return text->empty() ? "a text, or a list of texts" : nullptr;
+}
+
 // Puts the value in its place; what it should have been, where it is of another type.
 const char* put(const Setting& setting, const YAML::Node& node) {
   if (auto* text = std::get_if<std::string*>(&setting.target)) {
     if (node.IsNull()) return (*text)->clear(), nullptr;
+    if (setting.paths && node.IsSequence()) return put_paths(node, *text);
     return node.IsScalar() && convert(node, *text) ? nullptr : "a text";
   }
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.target)) {

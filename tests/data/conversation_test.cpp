@@ -136,6 +136,50 @@ TEST_F(ConversationTest, ContentParts) {
       "ab");
 }
 
+// TRL's conversational form; what the prompt's assistant has said is not learned there either.
+TEST_F(ConversationTest, PromptAndCompletionOfMessages) {
+  const Example example = one(R"({"prompt": [{"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "1 + 1?"}], "completion": [{"role": "assistant", "content": "2"}]})");
+  EXPECT_EQ(example.system, "Be brief.");
+  EXPECT_EQ(example.instruction, "1 + 1?");
+  EXPECT_EQ(example.response, "2");
+  EXPECT_TRUE(example.messages.empty());
+  EXPECT_EQ(one(R"({"prompt": [{"role": "user", "content": "q"}], "completion": "a"})").response, "a");
+  const Example longer = one(R"({"prompt": [{"role": "user", "content": "1 + 1?"}, {"role": "assistant",
+    "content": "2"}, {"role": "user", "content": "And 1?"}], "completion": [{"role": "assistant", "content": "3"}]})");
+  EXPECT_EQ(longer.messages[1]["weight"], 0);
+  EXPECT_FALSE(longer.messages[3].contains("weight"));
+  expect_round_trip(longer);
+  DatasetOptions options;
+  options.response_required = false;
+  EXPECT_EQ(read(R"({"prompt": [{"role": "user", "content": "q"}]})", options).examples[0].instruction, "q");
+  EXPECT_THAT(fault(R"({"prompt": [{"role": "user", "content": "q"}]})"),
+              HasSubstr("field 'output' is missing"));
+  EXPECT_THAT(fault(R"({"prompt": [], "completion": []})"), HasSubstr("prompt + completion"));
+  EXPECT_THAT(fault(R"({"prompt": ["q"], "completion": "a"})"), HasSubstr("prompt[0]': expected a message"));
+  EXPECT_THAT(fault(R"({"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "user",
+    "content": "a"}]})"),
+              HasSubstr("prompt + completion[1]': expected an assistant message"));
+}
+
+TEST_F(ConversationTest, PreferencesOfMessagesAreRefusedOrNamed) {
+  const std::string asked = R"([{"role": "user", "content": "q"}])",
+                    good = R"([{"role": "assistant", "content": "a"}])",
+                    bad = R"([{"role": "assistant", "content": "b"}])";
+  const std::string pair =
+      R"({"prompt": )" + asked + R"(, "chosen": )" + good + R"(, "rejected": )" + bad + "}";
+  EXPECT_THAT(fault(pair), HasSubstr("is a preference record"));
+  DatasetOptions options;
+  options.columns.response = "chosen";
+  EXPECT_EQ(one(pair, options).response, "a");
+  const std::string whole = R"([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}])";
+  const std::string implicit = R"({"chosen": )" + whole + R"(, "rejected": )" + whole + "}";
+  EXPECT_THAT(fault(implicit), HasSubstr("is a preference record"));
+  options.columns.response = "";
+  options.columns.messages = "chosen";
+  EXPECT_EQ(one(implicit, options).response, "a");
+}
+
 TEST_F(ConversationTest, KeysThatNobodyReadsAreTold) {
   Dataset data =
       read(R"({"messages": [{"role": "user", "content": "a", "mood": "good", "id": 1, "refusal": null},

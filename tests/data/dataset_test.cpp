@@ -224,6 +224,10 @@ TEST_F(DatasetTest, TablesOfOtherPrograms) {
   EXPECT_EQ(read("comma.tsv", "instruction,output\na,b\n").examples[0].response, "b");
   EXPECT_EQ(read("sep.csv", "\xef\xbb\xbfsep=;\r\ninstruction;output\r\na,b;c\r\n").examples[0].response,
             "c");
+  const Dataset excel = read("e.csv", "\xef\xbb\xbfid;instruction;output\r\n7;\"a;b, \"\"c\"\"\";d,e\r\n");
+  EXPECT_EQ(excel.examples[0].id, "7");
+  EXPECT_EQ(excel.examples[0].instruction, "a;b, \"c\"");
+  EXPECT_EQ(excel.examples[0].response, "d,e");
   EXPECT_THAT(fault("m.csv", "instruction,,output\na,x,b\n"), HasSubstr("m.csv:2: column 2 has no name"));
   EXPECT_THAT(fault("n.csv", ",,\na,x,b\n"), HasSubstr("no column has a name"));
 }
@@ -396,7 +400,9 @@ TEST_F(DatasetTest, PartsOfADataset) {
   for (int i = 0; i < 10; ++i) lines += "{\"prompt\": \"p\", \"answer\": \"x\"}\n";
   write("ten.jsonl", lines);
   auto named = [&](const std::string& keys) {
-    write("dataset_info.json", R"({"x": {"file_name": "ten.jsonl", )" + keys + "}}");
+    const bool has_file = keys.find("file_name") != std::string::npos;
+    write("dataset_info.json",
+          R"({"x": {)" + std::string(has_file ? "" : R"("file_name": "ten.jsonl", )") + keys + "}}");
     return read_dataset_by_name(dir_.path(), "x");
   };
   EXPECT_THAT(ids(named(R"("split": "train[:2]")")), ElementsAre("0", "1"));
@@ -406,6 +412,11 @@ TEST_F(DatasetTest, PartsOfADataset) {
   EXPECT_THAT(ids(named(R"("split": "train[4:]", "num_samples": 1)")), ElementsAre("4"));
   EXPECT_EQ(named(R"("split": "train", "folder": "x", "hf_hub_url": "a/b", "subset": null)").examples.size(),
             10u);
+  std::filesystem::create_directory(dir_ / "set");
+  for (const char* file : {"set/train.jsonl", "set/test.jsonl"})
+    write(file, lines.substr(0, lines.size() / 2));
+  EXPECT_EQ(named(R"("file_name": "set", "split": "test[:3]")").examples.size(), 3u);
+  EXPECT_EQ(named(R"("file_name": "set")").examples.size(), 5u);
   const std::pair<const char*, const char*> faults[] = {
       {R"("split": "test")", "names 'test', but a local file is one split"},
       {R"("split": "train+test")", "names 'test'"},
@@ -418,7 +429,7 @@ TEST_F(DatasetTest, PartsOfADataset) {
       {R"("columns": {"promt": "prompt"})", "unknown key 'promt' (did you mean 'prompt'?)"},
       {R"("tags": {"user_tg": "u"})", "unknown key 'user_tg' (did you mean 'user_tag'?)"},
       {R"("columns": {"images": "images"})", "names images"},
-      {R"("file_name": ".")", "file_name is the folder"},
+      {R"("file_name": "set", "split": "tset")", "no split 'tset' (there are: test, train)"},
   };
   for (const auto& [keys, reason] : faults)
     EXPECT_THAT(fault_of([&, k = keys] { named(k); }), HasSubstr(reason));

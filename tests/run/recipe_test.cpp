@@ -155,6 +155,18 @@ TEST(Recipe, EachNameOfAListMayBeginWithTheHomeFolder) {
   EXPECT_EQ(read_recipe("", {"template=~/t.txt"}).prompt_template, home + "/t.txt");
 }
 
+TEST(Recipe, SeveralDatasetsMayBeAList) {
+  ScratchDir dir;
+  auto dataset_of = [&](const std::string& text) {
+    write_file_atomic(dir / "r.yaml", "dataset: " + text + "\n");
+    return read_recipe(dir / "r.yaml", {}).dataset;
+  };
+  EXPECT_EQ(dataset_of("[a.jsonl, b]"), "a.jsonl, b");
+  EXPECT_EQ(dataset_of("\n- a.jsonl\n- ~/b"), "a.jsonl, " + std::string(std::getenv("HOME")) + "/b");
+  for (const char* bad : {"[]", "[a, [b]]", "['a,b']", "[a, '']", "{a: 1}"})
+    EXPECT_THROW(dataset_of(bad), Error) << bad;
+}
+
 TEST(Recipe, ARenamedKeyIsRefusedWithItsNewName) {
   EXPECT_NE(problem_of({"template_variables={a: 1}"}).find("chat_template_kwargs"), std::string::npos);
 }

@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/model_folder.h"
 #include "data/dataset.h"
+#include "data/record_file.h"
+#include "data/record_folder.h"
 #include "model/format/config.h"
 #include "model/format/gguf_header.h"
 #include "model/format/safetensors_header.h"
@@ -203,6 +205,7 @@ Json overview_of(const fs::path& path) {
   if (path.empty()) fail_usage("the path to inspect is empty");
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
+  if (path == kStandardInput || names_records(path)) return dataset_overview(path);
   if (!fs::exists(status) || !fs::is_directory(status)) {
     if (status.type() == fs::file_type::not_found) fail_input(path.string(), "does not exist");
     if (error) fail_input(path.string(), "cannot be opened: " + error.message());

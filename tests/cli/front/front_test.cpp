@@ -48,6 +48,29 @@ TEST_F(Front, LoadsNoLibtorch) {
     EXPECT_THAT(loaded.out, Not(HasSubstr(needless)));
 }
 
+TEST_F(Front, ReadsDatasetsOfFoldersAndStandardInput) {
+  const std::string files = SDFT_SOURCE_DIR "/tests/data/";
+  const std::string record = R"({"id":"r4","instruction":"question 4","output":"answer 4"})";
+  EXPECT_THAT(run({"convert", files + "arrow/dict/test", "--to", "alpaca"}).out, HasSubstr(record + "\n"));
+  EXPECT_THAT(run({"inspect", files + "arrow/saved"}).out, HasSubstr("dataset"));
+  const std::vector<std::string> convert = {"convert", "-", "--to", "records"};
+  for (const char* name : {"arrow/kinds.jsonl", "arrow/kinds.arrow", "arrow/kinds-file.arrow"})
+    EXPECT_THAT(run(convert, read_text(files + name)).out, HasSubstr(R"("nothing":null)")) << name;
+  EXPECT_THAT(run(convert, read_text(files + "parquet/chat-zstd-v1-plain.parquet")).out,
+              HasSubstr("Be brief."));
+  EXPECT_EQ(run(convert,
+                "\xef\xbb\xbf"
+                "a;b\n1;2\n")
+                .out,
+            "{\"a\":\"1\",\"b\":\"2\"}\n");
+  EXPECT_EQ(run(convert, " [{\"a\": 1}]").out, "{\"a\":1}\n");
+  const CommandResult broken = run(convert, "{\"a\": 1}\n{\"a\"\n");
+  EXPECT_EQ(broken.exit_code, 3);
+  EXPECT_THAT(broken.err, HasSubstr("standard input:2"));
+  const CommandResult accepted = run({"convert", "-", "--to", "records", "--accepted"}, "{}");
+  EXPECT_EQ(accepted.exit_code, 2);
+}
+
 TEST_F(Front, AnswersWithoutTheEngine) {
   EXPECT_THAT(run({"--version"}).out, HasSubstr("\nlibtorch "));
   const CommandResult help = run({"--help"});
