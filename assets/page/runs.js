@@ -149,7 +149,7 @@ async function again(name) {
 // A document of its own, which reaches neither this page nor its key. Its links to pages beside it lead there by this page.
 const framed = (title, html) => element("iframe", { title, srcdoc: html, sandbox: "allow-scripts allow-top-navigation-by-user-activation" });
 const throughHere = (html, name, file) => html.replace(/<a href="([^"#:?]+\.html)"/g, (whole, to) =>
-  `<a target="_top" href="#${["runs", name, "report", decodeURIComponent(new URL(to, "http://a/" + file).pathname.slice(1))].map(encodeURIComponent).join("/")}"`);
+  `<a target="_top" href="#${["runs", name, "report", decodeURIComponent(new URL(to, location.origin + "/" + file).pathname.slice(1))].map(encodeURIComponent).join("/")}"`);
 
 async function showReport(name, file) {
   const html = await view("runs/report", { name, file }, "text");

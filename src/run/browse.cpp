@@ -170,21 +170,6 @@ Json training_of(const std::string& variant, const fs::path& metrics) {
   });
   return training;
 }
-// The report, of a sweep its table, and what the report names.
-Json pages_of(const fs::path& dir) {
-  Json pages = Json::array();
-  const auto add = [&](const std::string& name, const std::string& file) {
-    if (there(dir / file)) pages.push_back({{"name", name}, {"file", file}});
-  };
-  add("report", "report.html");
-  add("sweep", "sweep.html");
-  const Json report = read_if_there(dir / "report.json");
-  if (report.is_null() || !report.at("run").contains("pages")) return pages;
-  for (const Json& page : report["run"]["pages"])
-    add(require<std::string>(page, "name", "report.json"),
-        require<std::string>(page, "value", "report.json"));
-  return pages;
-}
 }  // namespace
 
 std::vector<RunFolder> run_folders(const fs::path& root) {
@@ -223,8 +208,23 @@ Json run_view(const RunFolder& run) {
     if (const fs::path metrics = run.dir / variant.name / "metrics.jsonl"; there(metrics))
       view["trainings"].push_back(training_of(variant.name, metrics));
   view["failed"] = read_failures(run.dir);
-  view["pages"] = pages_of(run.dir);
+  view["pages"] = run_pages(run);
   return view;
+}
+
+Json run_pages(const RunFolder& run) {
+  Json pages = Json::array();
+  const auto add = [&](const std::string& name, const std::string& file) {
+    if (there(run.dir / file)) pages.push_back({{"name", name}, {"file", file}});
+  };
+  add("report", "report.html");
+  add("sweep", "sweep.html");
+  const Json report = read_if_there(run.dir / "report.json");
+  if (report.is_null() || !report.at("run").contains("pages")) return pages;
+  for (const Json& page : report["run"]["pages"])
+    add(require<std::string>(page, "name", "report.json"),
+        require<std::string>(page, "value", "report.json"));
+  return pages;
 }
 
 }  // namespace sdft

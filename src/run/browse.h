@@ -33,7 +33,10 @@ Json run_row(const RunFolder& run);
 //   "trainings": [{"variant", "step", "loss", "kl_step", "kl_task", "kl_retained"}]: columns, thinned out to
 //                at most 400 steps
 //   "failed": {variant: why}
-//   "pages": [{"name", "file"}]: the report and what is beside it, files of the run directory
+//   "pages": run_pages()
 Json run_view(const RunFolder& run);
+
+// [{"name", "file"}]: the report and what lies beside it, as files below the run directory.
+Json run_pages(const RunFolder& run);
 
 }  // namespace sdft

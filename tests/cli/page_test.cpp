@@ -89,6 +89,11 @@ TEST_F(Page, ARunIsFollowedToItsReport) {
   EXPECT_EQ(training["step"].back(), 5);
   EXPECT_EQ(training["kl_step"], Json::parse("[2, 4, 5]"));
   EXPECT_EQ(server.client().Get("/runs/report?name=one")->body, read_text(runs() / "one" / "report.html"));
+  ASSERT_GT(seen["pages"].size(), 2u);
+  for (const Json& page : seen["pages"])
+    EXPECT_EQ(server.client().Get("/runs/report?name=one&file=" + page["file"].get<std::string>())->body,
+              read_text(runs() / "one" / page["file"].get<std::string>()));
+  EXPECT_EQ(server.client().Get("/runs/report?name=one&file=recipe.yaml")->status, 400);
   const Json row = server.post("/runs", {})[0];
   EXPECT_EQ(row["means"][0]["model"], "seed");
   EXPECT_TRUE(row["means"][0]["retained"].is_null());

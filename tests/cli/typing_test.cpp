@@ -59,6 +59,11 @@ class Session {
       seen_.append(bytes, static_cast<size_t>(count));
     }
   }
+  // Typed while nobody asks, a line would not be edited.
+  void answer(const std::string& prompt, const std::string& text) {
+    expect(prompt);
+    type(text);
+  }
   int exit_code() {
     char bytes[4096];
     while (::read(fd_, bytes, sizeof bytes) > 0) continue;
@@ -81,30 +86,24 @@ class Typing : public ::testing::Test {
 
 TEST_F(Typing, ChatHasCommandsAndCtrlCAtThePromptDoesNotQuit) {
   Session chat({"chat", "--model", "model", "--max_new_tokens", "8"}, dir_.path());
-  chat.expect("> ");
-  chat.type("/help\r");
+  chat.answer("> ", "/help\r");
   chat.expect("/regen");
-  chat.expect("> ");
-  chat.type("half a line\x03");
+  chat.answer("> ", "half a line\x03");
   chat.expect("^C");
-  chat.expect("> ");
-  chat.type("/regen\r");
+  chat.answer("> ", "/regen\r");
   chat.expect("nothing was asked yet");
-  chat.type("What is 2 plus 3?\r");
-  chat.expect("\n");
-  chat.expect("> ");
-  chat.type("/regen\r");
+  chat.answer("> ", "What is 2 plus 3?\r");
+  chat.answer("> ", "/regen\r");
   chat.expect("greedy: the same again");
-  chat.expect("> ");
-  chat.type("/save said.jsonl\r");
+  chat.answer("> ", "/save said.jsonl\r");
   chat.expect("saved to said.jsonl");
-  chat.type("/save said.jsonl\r");
+  chat.answer("> ", "/save said.jsonl\r");
   chat.expect("exists");
-  chat.type("/sav x\r");
+  chat.answer("> ", "/sav x\r");
   chat.expect("did you mean /save?");
-  chat.type("/clear\r");
+  chat.answer("> ", "/clear\r");
   chat.expect("a new conversation");
-  chat.type("\x04");
+  chat.answer("> ", "\x04");
   EXPECT_EQ(chat.exit_code(), 0);
   const Json saved = parse_json(read_text(dir_ / "said.jsonl"), "said.jsonl");
   ASSERT_EQ(saved["messages"].size(), 2u);
@@ -113,18 +112,16 @@ TEST_F(Typing, ChatHasCommandsAndCtrlCAtThePromptDoesNotQuit) {
 
 TEST_F(Typing, ChatHasHistoryAndEditing) {
   Session chat({"chat", "--model", "model", "--max_new_tokens", "4"}, dir_.path());
-  chat.expect("> ");
-  chat.type("/system Grüße\r");
+  chat.answer("> ", "/system Grüße\r");
   chat.expect("with that system message");
-  chat.type("What is 2 plus 3\xC3\xA4?\r");
-  chat.expect("> ");
-  chat.type("\x1b[A\x7f\x7f!\r");  // the line again, its end mended
-  chat.expect("> ");
-  chat.type("/save said.jsonl\r");
+  chat.answer("> ", "What is 2 plus 3\xC3\xA4?\r");
+  chat.answer("> ", "\x1b[A\x7f\x7f!\r");  // the line again, its end mended
+  chat.answer("> ", "/save said.jsonl\r");
   chat.expect("saved to");
-  chat.type("/quit\r");
+  chat.answer("> ", "/quit\r");
   EXPECT_EQ(chat.exit_code(), 0);
   const Json saved = parse_json(read_text(dir_ / "said.jsonl"), "said.jsonl");
+  ASSERT_EQ(saved["messages"].size(), 5u);
   EXPECT_EQ(saved["messages"][0]["content"], "Grüße");
   EXPECT_EQ(saved["messages"][1]["content"], "What is 2 plus 3ä?");
   EXPECT_EQ(saved["messages"][3]["content"], "What is 2 plus 3!");
@@ -136,28 +133,26 @@ TEST_F(Typing, NewAsksAgainWhereAnAnswerIsWrongAndWritesARecipeThatIsRead) {
                                  "\n");
   write_text(dir_ / "kept.jsonl", small_dataset(3, 50));
   Session session({"new", "mine.yaml"}, dir_.path());
-  session.expect("> ");
-  session.type("nowhere\r");
-  session.expect("nowhere");
-  session.type("model\r");
+  session.answer("> ", "nowhere\r");
+  session.expect("nowhere: ");
+  session.answer("> ", "model\r");
   session.expect("2. The dataset");
-  session.type("sums.json\r");
-  session.expect("sums.json");
-  session.type("sums.jsonl\r");
+  session.answer("> ", "sums.json\r");
+  session.expect("sums.json: ");
+  session.answer("> ", "sums.jsonl\r");
   session.expect("5 examples");
   session.expect("3. How");
-  session.type("odd.jsonl number\r");
-  session.expect("odd.jsonl");
-  session.type("\x15odd.jsonl numbr prompt=task response=solution\r");
-  session.expect("number");
-  session.type("\x15odd.jsonl number prompt=task response=solution\r");
+  session.answer("> ", "odd.jsonl number\r");
+  session.expect("odd.jsonl:1: ");
+  session.answer("> ", "odd.jsonl numbr prompt=task response=solution\r");
+  session.expect("did you mean 'number'?");
+  session.answer("> ", "odd.jsonl number prompt=task response=solution\r");
   session.expect("1 examples");
   session.expect("4. What");
-  session.type("kept.jsonl number, gsm8kk\r");
-  session.expect("gsm8k");
-  session.type("\x15kept.jsonl number, gsm8k\r");
-  session.expect("[runs/mine] > ");
-  session.type("\r");
+  session.answer("> ", "kept.jsonl number, gsm8kk\r");
+  session.expect("gsm8k'");
+  session.answer("> ", "kept.jsonl number, gsm8k\r");
+  session.answer("[runs/mine] > ", "\r");
   session.expect("sdft run --recipe mine.yaml");
   EXPECT_EQ(session.exit_code(), 0);
   const std::string recipe = read_text(dir_ / "mine.yaml");
@@ -192,13 +187,10 @@ TEST_F(Typing, ChatKeepsItsHistoryForTheUserAlone) {
   ::setenv("XDG_STATE_HOME", (dir_ / "state").c_str(), 1);
   for (const char* line : {"What is 2 plus 3?\r", "\x1b[A\x1b[A\r"}) {
     Session chat({"chat", "--model", "model", "--max_new_tokens", "4"}, dir_.path());
-    chat.expect("> ");
-    chat.type(line);
-    chat.expect("\n");
-    chat.expect("> ");
-    chat.type(std::string("/save ") + (line[0] == 'W' ? "one" : "two") + "\r");
+    chat.answer("> ", line);
+    chat.answer("> ", std::string("/save ") + (line[0] == 'W' ? "one" : "two") + "\r");
     chat.expect("saved to");
-    chat.type("\x04");
+    chat.answer("> ", "\x04");
     EXPECT_EQ(chat.exit_code(), 0);
   }
   ::unsetenv("XDG_STATE_HOME");

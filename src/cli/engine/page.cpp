@@ -32,7 +32,8 @@ void add_runs(const fs::path& root, serve::ServerOptions* server) {
   server->views["/runs/report"] = [run_of](const Json& asked) {
     const RunFolder run = run_of(asked);
     const auto file = value_or<std::string>(asked, "file", "report.html", "the request");
-    for (const Json& page : run_view(run)["pages"])
+    const Json pages = run_pages(run);
+    for (const Json& page : pages)
       if (page["file"] == file) return serve::Content{"text/html; charset=utf-8", read_text(run.dir / file)};
     fail_input("run '" + run.name + "'", "has no page '" + file.substr(0, 200) + "'");
   };
