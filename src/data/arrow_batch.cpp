@@ -76,7 +76,7 @@ class BatchReader {
         buffers_(message.numbers<BatchBuffer>(kBuffers)),
         piece_counts_(message.numbers<int64_t>(kPieceCounts)),
         codec_(context.codec) {
-    if (message.has(kCompression)) codec_ = message.table(kCompression).number<int8_t>(0);
+    if (message.has(kCompression)) codec_ = message.table(kCompression).number<uint8_t>(0);
     // Buffers do not share bytes, or few bytes would be many columns.
     uint64_t whole = 0;
     for (const BatchBuffer& buffer : buffers_) {

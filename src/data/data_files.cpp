@@ -211,7 +211,10 @@ DataFiles files_by_name(const fs::path& folder) {
     else
       data.splits[split].push_back(file);
   }
-  if (data.splits.empty() && !others.empty()) data.splits["train"] = std::move(others);
+  if (data.splits.empty() && !others.empty()) {
+    data.splits["train"] = std::move(others);
+    return data;
+  }
   for (const fs::path& file : others)
     data.notes.push_back(file.string() + " is left out: its name says no split, as others here do");
   return data;

@@ -26,7 +26,7 @@ constexpr RecordEnding kEndings[] = {{".json", RecordForm::kJson},    {".jsonl",
 
 // Without the compression's ending.
 fs::path plain_name(const fs::path& path) {
-  const fs::path name = path.filename();
+  fs::path name = path.filename();
   for (const char* packed : {".gz", ".gzip", ".zst", ".zstd"})
     if (name.extension() == packed) return name.stem();
   return name;
@@ -116,9 +116,7 @@ std::string record_endings() {
 
 RecordFile read_record_file(const fs::path& path) {
   if (path == kStandardInput) return read_unnamed();
-  std::error_code none;
-  const bool folder = !fs::exists(path, none) || fs::is_directory(path, none);
-  return folder && may_be_record_folder(path) ? read_folder(path) : read_one(path);
+  return may_be_record_folder(path) ? read_folder(path) : read_one(path);
 }
 
 }  // namespace sdft

@@ -78,7 +78,7 @@ std::string name_of(const fs::path& folder) {
 
 // `wanted` of `names`; where it is empty "train" or the only one.
 std::string chosen_split(const Words& names, const std::string& wanted, const std::string& folder) {
-  const std::string split = !wanted.empty() ? wanted : names.size() == 1 ? names[0] : "train";
+  std::string split = !wanted.empty() ? wanted : names.size() == 1 ? names[0] : "train";
   if (std::find(names.begin(), names.end(), split) != names.end()) return split;
   if (wanted.empty())
     fail_input(folder, "has several splits (" + listed(names) + ") and none is called train",
@@ -123,7 +123,7 @@ std::vector<fs::path> files_of_split(const DataFiles& data, const std::string& w
 }  // namespace
 
 bool may_be_record_folder(const fs::path& path) {
-  if (is_folder(path)) return true;
+  if (std::error_code none; fs::exists(path, none)) return is_folder(path);
   if (has_record_ending(path)) return false;  // a file that is missing
   const auto [folder, parts] = folder_of(path);
   if (!is_folder(folder) || folder == folder.root_path()) return false;

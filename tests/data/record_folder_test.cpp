@@ -91,6 +91,15 @@ TEST_F(RecordFolders, ShardsInOrderAndSplitsByName) {
   EXPECT_THAT(fault(dir), HasSubstr("files of several kinds in one split (.csv, .jsonl)"));
 }
 
+TEST_F(RecordFolders, AFileBesideRecordsIsNoFolder) {
+  add("train.jsonl", "r1");
+  write("model.gguf", "GGUF");
+  EXPECT_TRUE(names_records(dir));
+  EXPECT_TRUE(names_records(dir / "train"));
+  EXPECT_FALSE(names_records(dir / "model.gguf"));
+  EXPECT_NE(fault(dir / "model.gguf").find("unknown kind of dataset"), std::string::npos);
+}
+
 TEST_F(RecordFolders, NamesOfSplits) {
   add("en-dev.jsonl", "v");
   add("evaluation/a.jsonl", "e");
