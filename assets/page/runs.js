@@ -153,11 +153,12 @@ const throughHere = (html, name, file) => html.replace(/<a href="([^"#:?]+\.html
 
 async function showReport(name, file) {
   const html = await view("runs/report", { name, file }, "text");
-  root.replaceChildren(element("p", {}, link("All runs"), " · ", link(name, name)), framed("Report of " + name, throughHere(html, name, file)));
+  root.replaceChildren(element("p", {}, link("All runs"), " · ", link(name, name)), framed(`${file} of ${name}`, throughHere(html, name, file)));
 }
 
 async function showComparison(what) {
   const names = JSON.parse(what);
   const html = await view("runs/compare", { names }, "text");
-  root.replaceChildren(element("p", {}, link("All runs")), framed("Comparison of " + names.join(", "), html));
+  const linked = html.replace(/<a href="([^"#:?]+)\/report\.html"/g, (whole, run) => `<a target="_top" href="#runs/${encodeURIComponent(decodeURIComponent(run))}"`);
+  root.replaceChildren(element("p", {}, link("All runs")), framed("Comparison of " + names.join(", "), linked));
 }
