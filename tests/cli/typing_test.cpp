@@ -80,7 +80,11 @@ class Session {
 
 class Typing : public ::testing::Test {
  protected:
-  void SetUp() override { write_small_model(dir_ / "model"); }
+  void SetUp() override {
+    write_small_model(dir_ / "model");
+    ::setenv("XDG_STATE_HOME", (dir_ / "state").c_str(), 1);  // not the user's history
+  }
+  void TearDown() override { ::unsetenv("XDG_STATE_HOME"); }
   ScratchDir dir_;
 };
 
@@ -184,7 +188,6 @@ TEST_F(Typing, NewRefusesAPipe) {
 }
 
 TEST_F(Typing, ChatKeepsItsHistoryForTheUserAlone) {
-  ::setenv("XDG_STATE_HOME", (dir_ / "state").c_str(), 1);
   for (const char* line : {"What is 2 plus 3?\r", "\x1b[A\x1b[A\r"}) {
     Session chat({"chat", "--model", "model", "--max_new_tokens", "4"}, dir_.path());
     chat.answer("> ", line);
@@ -193,7 +196,6 @@ TEST_F(Typing, ChatKeepsItsHistoryForTheUserAlone) {
     chat.answer("> ", "\x04");
     EXPECT_EQ(chat.exit_code(), 0);
   }
-  ::unsetenv("XDG_STATE_HOME");
   EXPECT_EQ(read_text(dir_ / "one"), read_text(dir_ / "two"));
   EXPECT_EQ(fs::status(dir_ / "state" / "sdft.cpp" / "chat_history").permissions(),
             fs::perms::owner_read | fs::perms::owner_write);
