@@ -93,8 +93,8 @@ std::string rewrites_page(const std::string& title, const std::vector<Rewrite>& 
   }
   return list_page(
       "Rewrites, all of them", title,
-      "What the seed model made of each answer. Words that only one of the two texts has are marked; "
-      "so is what a check found in a rejected one.",
+      "What the seed model made of each answer. Words that only one of the two texts has are marked, "
+      "unless both have more than a thousand or so; so is what a check found in a rejected one.",
       {{"Outcome", "all", outcomes.choices()}, {"Text", "all", changes.choices()}}, articles, rewrites.size(),
       all, "../report.html", file);
 }

@@ -1,6 +1,8 @@
 #include "report/html_script.h"
 
-#include "base/file.h"
+#include <openssl/evp.h>
+
+#include <cstring>
 
 namespace sdft::report {
 namespace {
@@ -48,26 +50,18 @@ if (form) {
   apply();
 }
 )js";
-
-std::string base64_of_hex(const std::string& hex) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t at = 0; at < hex.size(); at += 6) {  // three bytes are four digits
-    std::string three = hex.substr(at, 6);
-    const size_t digits = three.size() / 2 + 1;
-    three.resize(6, '0');
-    const unsigned long bits = std::stoul(three, nullptr, 16);
-    for (size_t i = 0; i < 4; ++i) out += i < digits ? kDigits[bits >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string page_script() {
   return "<p id=\"said\" class=\"said\" role=\"status\"></p>\n<script>" + std::string(kScript) +
          "</script>\n";
 }
-std::string page_script_policy() { return "'sha256-" + base64_of_hex(sha256(kScript)) + "'"; }
+std::string page_script_policy() {
+  unsigned char sum[EVP_MAX_MD_SIZE], text[2 * EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_Digest(kScript, std::strlen(kScript), sum, &size, EVP_sha256(), nullptr);
+  EVP_EncodeBlock(text, sum, static_cast<int>(size));
+  return "'sha256-" + std::string(reinterpret_cast<const char*>(text)) + "'";
+}
 
 }  // namespace sdft::report

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 constexpr int kDepth = 3;
 constexpr size_t kMostSteps = 400;
-constexpr size_t kNewest = 5;  // rewrites of each kind
+constexpr size_t kShown = 10;  // rewrites
 
 bool there(const fs::path& path) {
   std::error_code none;
@@ -65,18 +65,24 @@ int64_t changed(const fs::path& dir) {
   return newest;
 }
 
-// Of each model the means over its target and its retained tasks, null where it has none.
+// Of each model the means over its target and its retained tasks, null where it has none; as the report's, of
+// tasks that all models have answered.
 Json means_of(const Json& report) {
+  const Json& models = report.at("evaluation").at("models");
+  const auto is_known = [](const Json& score) { return score.at("value").is_number(); };
   Json means = Json::array();
-  for (const Json& model : report.at("evaluation").at("models")) {
+  for (const Json& model : models) {
     Json row = {{"model", model}};
     for (const char* kind : {"target", "retained"}) {
       double sum = 0;
       int count = 0;
-      for (const Json& task : report["evaluation"].at("tasks"))
-        for (const Json& score : task.at("scores"))
-          if (task.at("kind") == kind && score.at("model") == model && score.at("value").is_number())
-            sum += score["value"].get<double>(), ++count;
+      for (const Json& task : report["evaluation"].at("tasks")) {
+        const Json& scores = task.at("scores");
+        if (task.at("kind") != kind || scores.size() < models.size()) continue;
+        if (!std::all_of(scores.begin(), scores.end(), is_known)) continue;
+        for (const Json& score : scores)
+          if (score.at("model") == model) sum += score["value"].get<double>(), ++count;
+      }
       row[kind] = count > 0 ? Json(sum / count) : Json();
     }
     means.push_back(std::move(row));
@@ -108,32 +114,22 @@ Json stages_of(const Recipe& recipe, const fs::path& dir) {
   return stages;
 }
 
-Json rewrite_of(const Json& line) {
-  return {{"id", line.at("id")},
-          {"accepted", line.at("accepted")},
-          {"reason", line.value("reason", "")},
-          {"matched", line.value("matched", "")},
-          {"original", line.at("original")},
-          {"rewrite", line.value("rewrite", "")}};
-}
-
-// The first accepted and rejected ones of what a finished rewriting left.
+// The first of what a finished rewriting left; all are in its page.
 Json finished_rewrites(const fs::path& dir) {
   const Json summary = read_json(dir / "summary.json");
-  Json newest = Json::array();
-  size_t left[2] = {kNewest, kNewest};  // rejected, accepted
-  for_each_line(dir / "distilled.jsonl", [&](std::string_view text, size_t number) {
-    if (left[0] + left[1] == 0) return;
-    const Json line = parse_json(text, "distilled.jsonl:" + std::to_string(number));
-    if (!line.contains("original")) return;
-    size_t& open = left[line.at("accepted").get<bool>()];
-    if (open == 0) return;
-    --open;
-    newest.push_back(rewrite_of(line));
-  });
+  const MappedFile file(dir / "distilled.jsonl");  // of which only the beginning is read
+  std::string_view rest(reinterpret_cast<const char*>(file.data()), file.size());
+  Json shown = Json::array();
+  for (size_t end; shown.size() < kShown && (end = rest.find('\n')) != rest.npos;
+       rest.remove_prefix(end + 1)) {
+    const Json line = parse_json(rest.substr(0, end), "distilled.jsonl");
+    Json& one = shown.emplace_back(Json::object());
+    for (const char* key : {"id", "accepted", "reason", "matched", "original", "rewrite"})
+      one[key] = line.value(key, Json(""));
+  }
   return {{"accepted", summary.at("accepted")},
           {"rejected", summary.at("rejected")},
-          {"newest", std::move(newest)}};
+          {"newest", std::move(shown)}};
 }
 
 Json rewrites_of(const fs::path& dir) {
@@ -191,7 +187,7 @@ Json run_row(const RunFolder& run) {
     if (from.contains("datasets") && !from["datasets"].empty())
       row["dataset"] = name_of(from["datasets"].front().at("path"));
   }
-  if (const Json report = read_if_there(run.dir / "report.json"); !report.is_null())
+  if (const Json report = read_if_there(run.dir / "report.json"); report.contains("evaluation"))
     row["means"] = means_of(report);
   return row;
 }

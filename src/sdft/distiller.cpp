@@ -129,8 +129,7 @@ struct Distiller {
 
   // Every open turn has a candidate then.
   std::vector<Answer> ask(const Round& round, const std::vector<Work*>& open) const {
-    constexpr std::chrono::seconds kPause(
-        2);  // between two judgements, so that sandboxes have several to run
+    constexpr std::chrono::seconds kPause(2);  // so that a sandbox has several to run
     std::vector<Request> requests;
     std::map<std::string, Work*> unjudged;  // by request
     for (Work* work : open) {

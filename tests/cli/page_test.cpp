@@ -130,6 +130,21 @@ TEST_F(Page, NamesOfRunsAreNoPaths) {
               HasSubstr("without a model"));
 }
 
+TEST_F(Page, ADamagedRunHidesNoOther) {
+  for (const char* name : {"damaged", "unevaluated"}) {
+    make_directories(runs() / name);
+    write_text(runs() / name / "recipe.yaml", "{}");
+  }
+  write_text(runs() / "damaged" / "report.json", "{");
+  write_text(runs() / "unevaluated" / "report.json", R"({"run": {}})");
+  Served server({"--runs", runs().string()});
+  const Json rows = server.post("/runs", {});
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_THAT(rows[0]["state"].get<std::string>(), HasSubstr("cannot be read"));
+  EXPECT_EQ(rows[1]["state"], "stopped");
+  EXPECT_EQ(server.post("/runs/view", {{"name", "unevaluated"}})["state"], "stopped");
+}
+
 TEST_F(Page, ItsViewsAskForTheKey) {
   make_directories(runs());
   ::setenv("SDFT_API_KEY", "secret", 1);

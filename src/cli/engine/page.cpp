@@ -25,7 +25,16 @@ void add_runs(const fs::path& root, serve::ServerOptions* server) {
   };
   server->views["/runs"] = [root](const Json&) {
     Json rows = Json::array();
-    for (const RunFolder& run : run_folders(root)) rows.push_back(run_row(run));
+    for (const RunFolder& run : run_folders(root)) try {
+        rows.push_back(run_row(run));
+      } catch (const std::exception& error) {  // the others are shown all the same
+        rows.push_back({{"name", run.name},
+                        {"state", std::string("cannot be read: ") + error.what()},
+                        {"model", ""},
+                        {"dataset", ""},
+                        {"changed", 0},
+                        {"report", false}});
+      }
     return json_content(rows);
   };
   server->views["/runs/view"] = [run_of](const Json& asked) { return json_content(run_view(run_of(asked))); };
