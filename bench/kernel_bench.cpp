@@ -100,7 +100,7 @@ void add_bf16(int64_t rows, int64_t k, int64_t columns) {
   for (const auto& [name, way] : kBf16Ways) {
     const auto forward = [=, way = way](const Kernels& kernels) mutable {
       const Bf16Products& products = kernels.*way;
-      products.pack(a.data(), k, rows, k, packed.data());
+      products.pack_of(rows)(a.data(), k, rows, k, packed.data());
       products.multiply(packed.data(), rows, w.data(), k, 0, columns, k, false, c.data(), columns);
     };
     const auto back = [=, way = way](const Kernels& kernels) mutable {
@@ -167,7 +167,7 @@ void add_from_memory(int64_t rows) {
   for (const auto& [name, way] : kBf16Ways) {
     const auto run = [=, way = way](const Kernels& kernels) {
       const Bf16Products& products = kernels.*way;
-      products.pack(a->data(), k, rows, k, packed->data());
+      products.pack_of(rows)(a->data(), k, rows, k, packed->data());
       products.multiply(packed->data(), rows, narrow->data(), k, 0, columns, k, false, c->data(), columns);
     };
     add("linear_bf16" + (name + size), rows * k * columns, run,

@@ -165,12 +165,14 @@ RequestCallbacks Service::callbacks_for(const std::shared_ptr<Mailbox>& mailbox,
     return true;
   };
   callbacks.on_done = [this, mailbox, place](const Completion& completion) {
-    mailbox->put({place, 0, std::nullopt, completion});
-    std::lock_guard<std::mutex> lock(mutex_);
-    open_.erase(completion.index);
-    figures_.open--;
-    figures_.cancelled += completion.finish == FinishReason::kCancelled;
-    figures_.new_tokens += static_cast<int64_t>(completion.ids.size());
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      open_.erase(completion.index);
+      figures_.open--;
+      figures_.cancelled += completion.finish == FinishReason::kCancelled;
+      figures_.new_tokens += static_cast<int64_t>(completion.ids.size());
+    }
+    mailbox->put({place, 0, std::nullopt, completion});  // last: who has an answer finds its room free
   };
   return callbacks;
 }

@@ -51,7 +51,7 @@ void add_product_bf16(const Tensor& x, const Tensor& weight, bool add, Tensor& y
   const Tensor w = rounded_bf16(weight);
   const int64_t rows = x.size(0), k = x.size(1), columns = w.size(0);
   const Bf16Products& products = products_for(rows);
-  const Tensor packed = pack_all(x, products, products.pack);
+  const Tensor packed = pack_all(x, products, products.pack_of(rows));
   for_columns(columns, kBlock, rows, k, [&](int64_t begin, int64_t end) {
     products.multiply(packed.data_ptr(), rows, bits(w), k, begin, end, k, add, out(y), columns);
   });

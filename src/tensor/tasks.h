@@ -9,13 +9,30 @@
 
 namespace sdft::ops {
 
-// work(piece) once for each of `count` pieces, on at most `threads` of the threads there are.
+// work(piece) once for each of `count` pieces, on at most `threads` of the threads there are. Each thread has
+// pieces that follow one another, so that what it asks memory for ahead is its own; who has done all of them
+// helps the others.
 template <typename Work>
 void for_each_piece(int64_t count, int64_t threads, const Work& work) {
-  const int64_t useful = std::min({count, threads, static_cast<int64_t>(at::get_num_threads())});
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::max<int64_t>(1, useful), 1, [&](int64_t, int64_t) {
-    for (int64_t piece; (piece = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(piece);
+  constexpr int64_t kMost = 64;
+  struct alignas(64) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+  const int64_t useful =
+      std::max<int64_t>(1, std::min({count, threads, static_cast<int64_t>(at::get_num_threads())}));
+  const int64_t shares = std::min(useful, kMost);
+  Share all[kMost];
+  for (int64_t i = 0; i < shares; ++i) {
+    all[i].next.store(i * count / shares, std::memory_order_relaxed);
+    all[i].end = (i + 1) * count / shares;
+  }
+  at::parallel_for(0, useful, 1, [&](int64_t own, int64_t) {
+    for (int64_t i = 0; i < shares; ++i) {
+      Share& share = all[(own + i) % shares];
+      for (int64_t piece; (piece = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+        work(piece);
+    }
   });
 }
 

@@ -70,14 +70,14 @@ TEST_P(Bf16Kernel, Rounding) {
 }
 
 TEST_P(Bf16Kernel, Forward) {
-  for (const int64_t rows : {1, 2, 5, 16, 17, 33, 50})
+  for (const int64_t rows : {1, 2, 5, 16, 17, 33, 50, 129, 170})
     for (const int64_t columns : {1, 3, 16, 33, 64, 100})
       for (const int64_t depth : {1, 7, 31, 32, 33, 64, 257, 1100}) {
         const Array x = normal(rows * depth, rows % 4, "x"), w = normal(columns * depth, 1, "w");
         const auto a = rounded(x), b = rounded(w);
         const int64_t ldc = columns + 3;
         for (const Bf16Products& way : ways()) {
-          const auto rows_of_a = packed(way, way.pack, x, rows, depth);
+          const auto rows_of_a = packed(way, way.pack_of(rows), x, rows, depth);
           Array c(rows * ldc, 1, 5);
           for (const bool add : {false, true})
             way.multiply(rows_of_a.data(), rows, b.data(), depth, 0, columns, depth, add, c.data(), ldc);
@@ -133,21 +133,21 @@ TEST_P(Bf16Kernel, Backward) {
 
 // The same bits for some rows and columns alone.
 TEST_P(Bf16Kernel, AnElementDependsOnItsRowAndColumnOnly) {
-  const int64_t rows = 70, columns = 75;
+  const int64_t rows = 150, columns = 75;
   for (const Bf16Products& way : ways())
     for (const int64_t depth : {31, 64, 1100}) {
       const Array x = normal(rows * depth, 1, "x"), w = normal(columns * depth, 2, "w");
       const auto b = rounded(w);
       Array all(rows * columns, 0);
-      way.multiply(packed(way, way.pack, x, rows, depth).data(), rows, b.data(), depth, 0, columns, depth,
-                   false, all.data(), columns);
+      way.multiply(packed(way, way.pack_of(rows), x, rows, depth).data(), rows, b.data(), depth, 0, columns,
+                   depth, false, all.data(), columns);
       for (const int64_t count : {1, 2, 4, 5, 16, 17, 33})
         for (const int64_t first : {0, 3, 37})
           for (const int64_t begin : {0, 5, 32}) {
             Array copy(count * depth, 3), some(count * columns, 0, -7);
             std::copy_n(x.data() + first * depth, count * depth, copy.data());
-            way.multiply(packed(way, way.pack, copy, count, depth).data(), count, b.data(), depth, begin,
-                         columns - 1, depth, false, some.data(), columns);
+            way.multiply(packed(way, way.pack_of(count), copy, count, depth).data(), count, b.data(), depth,
+                         begin, columns - 1, depth, false, some.data(), columns);
             for (int64_t i = 0; i < count; ++i)
               for (int64_t j = 0; j < columns; ++j)
                 ASSERT_EQ(some[i * columns + j],
@@ -167,8 +167,8 @@ TEST_P(Bf16Kernel, InstructionAndMultiplyAddsGiveTheSameBits) {
     std::vector<std::vector<float>> forward, backward;
     for (const Bf16Products& way : ways()) {
       Array y(rows * columns, 0), dx(rows * depth, 1);
-      way.multiply(packed(way, way.pack, x, rows, depth).data(), rows, b.data(), depth, 0, columns, depth,
-                   false, y.data(), columns);
+      way.multiply(packed(way, way.pack_of(rows), x, rows, depth).data(), rows, b.data(), depth, 0, columns,
+                   depth, false, y.data(), columns);
       way.multiply_back(packed(way, way.pack_back, dy, rows, columns).data(), rows, b.data(), depth, columns,
                         0, depth, false, dx.data(), depth);
       forward.push_back(y.values());

@@ -105,6 +105,8 @@ bool LineEditor::read_line(std::string* line) {
   for (;;) {
     state_->taken_back = false;
     int count = 0;
+    // Before the prompt and not, as libedit has it, behind it: a Ctrl-C in between would end the program.
+    ::el_set(state_->editor, EL_PREP_TERM, 1);
     const char* text = ::el_gets(state_->editor, &count);
     if (state_->taken_back) {
       std::fputs("^C\n", stderr);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tensor/cpu/bf16_rows.h"
+#include "tensor/cpu/linear.h"
 
 namespace sdft::cpu {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr int64_t kTile = 16;       // rows of a tile; columns of 32 bits
 constexpr int64_t kTileDepth = 32;  // numbers of bf16 in a row
 constexpr int64_t kTileSize = kTile * kTileDepth;
+constexpr int64_t kTurnedRows = 128;  // of A: up to so many, C^T is made
 
 // What the instructions below read was written before them: GCC 12 is not told that they read memory.
 SDFT_INLINE void memory_is_read() { __asm__ volatile("" ::: "memory"); }
@@ -96,15 +98,7 @@ void pack_back_tiles(const float* x, int64_t ldx, int64_t rows, int64_t k, void*
                                         : _mm512_setzero_si512());
 }
 
-// --- C = A W^T
-
-// Tiles of weights beside one another in k: 16 rows `stride` numbers apart, and the last one of a row, whose
-// missing numbers are zeros.
-struct WeightStrip {
-  const uint16_t* data;
-  int64_t stride;        // in bytes
-  const uint16_t* tail;  // null: the last tile is whole
-};
+// --- C = A W^T, few rows: C^T = W A^T, turned round on its way to memory
 
 // 16 W rows by 16 rows of A, to C: part of it where there are fewer of either.
 SDFT_INLINE void store_turned(const float* tile, int64_t rows, int64_t columns, bool add, float* c,
@@ -133,63 +127,50 @@ SDFT_INLINE void store_turned(const float* tile, int64_t rows, int64_t columns, 
   for (int64_t i = 0; i < rows; ++i) put(i, reinterpret_cast<__m512>(row[i]));
 }
 
-// Two strips of weights by two of A, or four by one: as many sums as there are tiles for.
-template <int kStrips, int kRows>
-SDFT_INLINE void multiply_tiles(const WeightStrip* w, const uint16_t* a, int64_t a_stride, int64_t depth,
-                                int64_t ahead, float (*out)[256]) {
-  static_assert(kStrips * kRows <= 4);
+// Tiles of rows of W, as they lie in memory, by tiles of rows of A; so many lines from `next` on are asked
+// for at each step.
+struct TurnedTiles {
+  const uint16_t* w;
+  int64_t w_stride;  // bytes from row to row
+  const uint16_t* a;
+  int64_t a_stride;  // numbers from tile to tile
+  int64_t depth;
+  const char* next;
+  int64_t lines;
+};
+
+// out[kRows * tile of W + tile of A]: W A^T.
+template <int kTiles, int kRows>
+SDFT_INLINE void multiply_turned(const TurnedTiles& x, float (*out)[256]) {
+  const uint16_t *w = x.w, *a = x.a;
+  const char* next = x.next;
   memory_is_read();
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (int64_t t = 0; t < depth; ++t) {
-    const auto from = [&](int s) SDFT_LAMBDA_INLINE {
-      return w[s].tail && t + 1 == depth ? w[s].tail : w[s].data + t * kTileDepth;
-    };
-    const auto stride = [&](int s) SDFT_LAMBDA_INLINE {
-      return w[s].tail && t + 1 == depth ? int64_t{64} : w[s].stride;
-    };
-    if (ahead)
-#pragma GCC unroll 4
-      for (int s = 0; s < kStrips; ++s)
-#pragma GCC unroll 16
-        for (int r = 0; r < 16; ++r)
-          __builtin_prefetch(
-              reinterpret_cast<const char*>(w[s].data + t * kTileDepth) + ahead + r * w[s].stride, 0, 2);
-    _tile_loadd(6, a + t * kTileSize, 64);
-    _tile_loadd(4, from(0), stride(0));
+  for (int64_t t = 0; t < x.depth; ++t, w += kTileDepth, a += kTileSize) {
+    for (int64_t line = 0; line < x.lines; ++line, next += 64) __builtin_prefetch(next, 0, 2);
+    _tile_loadd(4, w, x.w_stride);
+    _tile_loadd(6, a, 64);
     _tile_dpbf16ps(0, 4, 6);
     if constexpr (kRows == 2) {
-      _tile_loadd(7, a + a_stride + t * kTileSize, 64);
+      _tile_loadd(7, a + x.a_stride, 64);
       _tile_dpbf16ps(1, 4, 7);
     }
-    if constexpr (kStrips >= 2) {
-      _tile_loadd(5, from(1), stride(1));
+    if constexpr (kTiles == 2) {
+      _tile_loadd(5, reinterpret_cast<const char*>(w) + kTile * x.w_stride, x.w_stride);
       _tile_dpbf16ps(2, 5, 6);
       if constexpr (kRows == 2) _tile_dpbf16ps(3, 5, 7);
     }
-    if constexpr (kStrips == 4) {
-      _tile_loadd(4, from(2), stride(2));
-      _tile_dpbf16ps(1, 4, 6);
-      _tile_loadd(5, from(3), stride(3));
-      _tile_dpbf16ps(3, 5, 6);
-    }
   }
-  // out[strip * kRows + row]
   _tile_stored(0, out[0], 64);
-  if constexpr (kStrips == 4) {
-    _tile_stored(2, out[1], 64);
-    _tile_stored(1, out[2], 64);
-    _tile_stored(3, out[3], 64);
-  } else {
-    if constexpr (kRows == 2) _tile_stored(1, out[1], 64);
-    if constexpr (kStrips == 2) _tile_stored(2, out[kRows], 64);
-    if constexpr (kStrips == 2 && kRows == 2) _tile_stored(3, out[3], 64);
-  }
+  if constexpr (kRows == 2) _tile_stored(1, out[1], 64);
+  if constexpr (kTiles == 2) _tile_stored(2, out[kRows], 64);
+  if constexpr (kTiles == 2 && kRows == 2) _tile_stored(3, out[3], 64);
 }
 
-struct TileProduct {
+struct TurnedProduct {
   const uint16_t* a;
   int64_t rows, depth;
   bool add;
@@ -197,80 +178,54 @@ struct TileProduct {
   int64_t ldc;
 };
 
-// Strips of weights, whose first row is column j of C, by rows [begin, end) of A.
-template <int kStrips>
-SDFT_INLINE void multiply_strips(const TileProduct& x, const WeightStrip* w, int64_t columns, int64_t begin,
-                                 int64_t end, int64_t j, int64_t ahead) {
+// kTiles tiles of weights, whose first row is column j of C, by all rows of A. Meanwhile the weights at
+// `next`, as many, are on their way, a share of them for each pass over these.
+template <int kTiles>
+SDFT_INLINE void multiply_turned_rows(const TurnedProduct& x, const uint16_t* w, int64_t w_stride,
+                                      const uint16_t* next, int64_t j, int64_t columns) {
   alignas(64) float out[4][256];
-  const int64_t a_stride = x.depth * kTileSize;
-  int64_t i = begin;
-  const auto store = [&](int64_t first, int rows) SDFT_LAMBDA_INLINE {
-    for (int s = 0; s < kStrips; ++s)
-      for (int r = 0; r < rows; ++r)
-        store_turned(out[s * rows + r], std::min(kTile, x.rows - first - r * kTile),
-                     std::min(kTile, columns - s * kTile), x.add,
-                     x.c + (first + r * kTile) * x.ldc + j + s * kTile, x.ldc);
-  };
-  if constexpr (kStrips <= 2)
-    for (; i + kTile < end; i += 2 * kTile) {
-      multiply_tiles<kStrips, 2>(w, x.a + i / kTile * a_stride, a_stride, x.depth, i == begin ? ahead : 0,
-                                 out);
-      store(i, 2);
-    }
-  for (; i < end; i += kTile) {
-    multiply_tiles<kStrips, 1>(w, x.a + i / kTile * a_stride, a_stride, x.depth, i == begin ? ahead : 0, out);
-    store(i, 1);
+  const int64_t a_stride = x.depth * kTileSize, passes = tiles(x.rows, 2 * kTile);
+  const int64_t lines = next ? tiles(kTile * kTiles, passes) : 0;
+  const char* share = reinterpret_cast<const char*>(next);
+  for (int64_t i = 0; i < x.rows; i += 2 * kTile, share += lines * x.depth * 64) {
+    const TurnedTiles product{w, w_stride, x.a + i / kTile * a_stride, a_stride, x.depth, share, lines};
+    const int64_t there = x.rows - i > kTile ? 2 : 1;
+    there == 2 ? multiply_turned<kTiles, 2>(product, out) : multiply_turned<kTiles, 1>(product, out);
+    for (int64_t s = 0; s < kTiles; ++s)
+      for (int64_t r = 0; r < there; ++r) {
+        const int64_t row = i + r * kTile, column = s * kTile;
+        store_turned(out[s * there + r], std::min(kTile, x.rows - row), std::min(kTile, columns - column),
+                     x.add, x.c + row * x.ldc + j + column, x.ldc);
+      }
   }
 }
 
-void linear_tiles(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
-                  int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
-  const Tiles configured;
-  const TileProduct x{static_cast<const uint16_t*>(packed), rows, tiles(k, kTileDepth), add, c, ldc};
-  // Rows of A that stay in the second-level cache while the weights pass by.
-  const int64_t tall = std::max<int64_t>(2, (int64_t{1} << 20) / (x.depth * kTileSize * 2) / 2 * 2) * kTile;
-  alignas(64) uint16_t tails[4][kTileSize];
-  for (int64_t i = 0; i < rows; i += tall) {
-    const int64_t last = std::min(rows, i + tall);
-    const int64_t wide = last - i <= kTile ? 4 : 2;
-    for (int64_t j = begin; j < end; j += wide * kTile) {
-      const int64_t columns = std::min(wide * kTile, end - j), strips = tiles(columns, kTile);
-      WeightStrip strip[4];
-      uint16_t* copy = nullptr;
-      for (int64_t s = 0; s < strips; ++s) {
-        const uint16_t* from = w + (j + s * kTile) * ldw;
-        const int64_t there = std::min(kTile, columns - s * kTile);
-        if (there < kTile) {  // missing rows are zeros
-          const int64_t ld = x.depth * kTileDepth;
-          copy = reinterpret_cast<uint16_t*>(scratch(0, static_cast<size_t>(ld * kTile / 2)));
-          for (int64_t r = 0; r < kTile; ++r)
-            for (int64_t p = 0; p < ld; p += kTileDepth)
-              _mm512_storeu_si512(copy + r * ld + p, r < there && p < k ? load_32(from + r * ldw + p, k - p)
-                                                                        : _mm512_setzero_si512());
-          strip[s] = {copy, ld * 2, nullptr};
-          continue;
-        }
-        strip[s] = {from, ldw * 2, nullptr};
-        if (k % kTileDepth == 0) continue;
-        for (int64_t r = 0; r < kTile; ++r)
-          _mm512_store_si512(tails[s] + r * kTileDepth,
-                             load_32(from + r * ldw + k / kTileDepth * kTileDepth, k % kTileDepth));
-        strip[s].tail = tails[s];
-      }
-      const int64_t ahead = j + 2 * wide * kTile <= end ? wide * kTile * ldw * 2 : 0;
-      if (strips == 4)
-        multiply_strips<4>(x, strip, columns, i, last, j, ahead);
-      else if (strips == 1)
-        multiply_strips<1>(x, strip, columns, i, last, j, 0);
-      else {
-        multiply_strips<2>(x, strip, columns, i, last, j, ahead);
-        if (strips == 3) multiply_strips<1>(x, strip + 2, columns - 2 * kTile, i, last, j + 2 * kTile, 0);
-      }
+void linear_turned(const uint16_t* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
+                   int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
+  const int64_t depth = tiles(k, kTileDepth), width = depth * kTileDepth;
+  const TurnedProduct x{packed, rows, depth, add, c, ldc};
+  for (int64_t j = begin; j < end;) {
+    // One tile at a time reads memory in its order; more rows want less of A.
+    const int64_t wide = rows > 2 * kTile && end - j >= 2 * kTile ? 2 * kTile : kTile;
+    const int64_t columns = std::min(wide, end - j);
+    const uint16_t* from = w + j * ldw;
+    if (columns < wide || k < width) {  // what is missing are zeros
+      auto* copy = reinterpret_cast<uint16_t*>(scratch(0, static_cast<size_t>(width * wide / 2)));
+      for (int64_t r = 0; r < wide; ++r)
+        for (int64_t p = 0; p < width; p += kTileDepth)
+          _mm512_storeu_si512(copy + r * width + p,
+                              r < columns ? load_32(from + r * ldw + p, k - p) : _mm512_setzero_si512());
+      wide == kTile ? multiply_turned_rows<1>(x, copy, width * 2, nullptr, j, columns)
+                    : multiply_turned_rows<2>(x, copy, width * 2, nullptr, j, columns);
+    } else {
+      wide == kTile ? multiply_turned_rows<1>(x, from, ldw * 2, from + wide * ldw, j, columns)
+                    : multiply_turned_rows<2>(x, from, ldw * 2, from + wide * ldw, j, columns);
     }
+    j += wide;
   }
 }
 
-// --- C = A W
+// --- many rows: the weights turned round, or two rows side by side, a strip of 32 columns of C at a time
 
 // Where a tile of sums comes from and goes to: C itself, or `edge` where C has fewer rows or columns.
 struct SumTile {
@@ -296,9 +251,26 @@ SDFT_INLINE void copy_edge(const SumTile& x, bool back) {
       std::copy_n(x.c + i * x.ldc, x.columns, x.at + i * kTile);
 }
 
+// What will be read soon: so many rows of lines of the cache, `stride` bytes apart; `each` lines are asked
+// for at a time.
+struct Ahead {
+  const char* row;
+  int64_t rows, lines, stride, each, line = 0;
+
+  SDFT_INLINE void ask() {
+    for (int64_t i = 0; i < each && rows > 0; ++i) {
+      __builtin_prefetch(row + line * 64, 0, 2);
+      if (++line < lines) continue;
+      line = 0;
+      row += stride;
+      --rows;
+    }
+  }
+};
+
 // Two tiles of rows of A by a strip of 32 columns; the second may have no rows.
-SDFT_INLINE void multiply_back(const uint16_t* a, int64_t a_stride, const uint16_t* strip, int64_t depth,
-                               bool add, const SumTile* sums) {
+SDFT_INLINE void multiply_strip(const uint16_t* a, int64_t a_stride, const uint16_t* strip, int64_t depth,
+                                bool add, const SumTile* sums, Ahead* ahead) {
   const bool both = sums[2].rows > 0;
   _tile_zero(0);
   _tile_zero(1);
@@ -316,6 +288,7 @@ SDFT_INLINE void multiply_back(const uint16_t* a, int64_t a_stride, const uint16
     }
   }
   for (int64_t t = 0; t < depth; ++t, strip += 2 * kTileSize) {
+    ahead->ask();
     _tile_loadd(4, a + t * kTileSize, 64);
     _tile_loadd(6, strip, 128);
     _tile_dpbf16ps(0, 4, 6);
@@ -335,29 +308,100 @@ SDFT_INLINE void multiply_back(const uint16_t* a, int64_t a_stride, const uint16
   for (int i = 0; i < 4; ++i) copy_edge(sums[i], true);
 }
 
+// Rows [begin, end) of w, turned round to strips of 32 columns: [strips, pairs of k, 2 * 16 columns, 2].
+SDFT_INLINE void turn_strips(const uint16_t* w, int64_t ldw, int64_t k, int64_t begin, int64_t end,
+                             uint16_t* to) {
+  for (int64_t j = begin; j < end; j += kStripColumns)
+    for (int64_t p = 0; p < k; p += kTileDepth, to += 2 * kTileSize)
+      for (int64_t half = 0; half < kStripColumns; half += kTile) {
+        __m512i row[16];
+#pragma GCC unroll 16
+        for (int r = 0; r < 16; ++r)
+          row[r] = j + half + r < end ? load_32(w + (j + half + r) * ldw + p, k - p) : _mm512_setzero_si512();
+        transpose_16(row);
+#pragma GCC unroll 16
+        for (int r = 0; r < 16; ++r) _mm512_storeu_si512(to + r * 2 * kStripColumns + half * 2, row[r]);
+      }
+}
+
+// Columns [begin, end) of w [n, columns] as such strips, n filled up with zeros.
+SDFT_INLINE void interleave_strips(const uint16_t* w, int64_t ldw, int64_t n, int64_t begin, int64_t end,
+                                   uint16_t* to) {
+  const int64_t size = tiles(n, kTileDepth) * 2 * kTileSize, filled = tiles(n, 2) * 2;
+  for (int64_t row = 0; row < n; row += 2)
+    for (int64_t j = begin; j < end; j += kStripColumns)
+      interleave_strip(w, ldw, row, std::min(n, row + 2), j, std::min(kStripColumns, end - j),
+                       to + (j - begin) / kStripColumns * size + row * kStripColumns);
+  for (int64_t j = begin; j < end; j += kStripColumns, to += size)
+    std::fill(to + filled * kStripColumns, to + size, uint16_t{0});
+}
+
+// A [row tiles, depth] and strips of 32 columns of the second factor.
+struct TileFactors {
+  const uint16_t* a;
+  const uint16_t* strips;
+  int64_t depth, strip_size;  // strip_size: numbers from strip to strip
+};
+
+// C [rows, columns], strip by strip for each two tiles of rows of A.
+SDFT_INLINE void multiply_all(const TileFactors& x, int64_t rows, int64_t columns, bool add, float* c,
+                              int64_t ldc, Ahead* ahead) {
+  alignas(64) float edges[4][kTile * kTile] = {};
+  const int64_t a_stride = x.depth * kTileSize;
+  for (int64_t i = 0; i < rows; i += 2 * kTile)
+    for (int64_t j = 0; j < columns; j += kStripColumns) {
+      SumTile sums[4];
+      for (int64_t s = 0; s < 4; ++s) {
+        const int64_t row = i + s / 2 * kTile, column = j + s % 2 * kTile;
+        sums[s] = sum_tile(c + row * ldc + column, ldc, rows - row, columns - column, edges[s]);
+      }
+      multiply_strip(x.a + i / kTile * a_stride, a_stride, x.strips + j / kStripColumns * x.strip_size,
+                     x.depth, add, sums, ahead);
+    }
+}
+
+// A by columns [begin, end) of the second factor, of which lay(begin, end, to) makes strips: as many at a
+// time as the second-level cache holds, past which the rows of A go. Meanwhile the next ones come from
+// memory: where(begin, columns) says where they lie.
+template <typename Lay, typename Where>
+SDFT_INLINE void multiply_strips(const uint16_t* a, int64_t rows, int64_t k, int64_t begin, int64_t end,
+                                 bool add, float* c, int64_t ldc, const Lay& lay, const Where& where) {
+  constexpr int64_t kCache = 768 << 10;
+  const int64_t depth = tiles(k, kTileDepth), size = 2 * depth * kTileSize;
+  const int64_t wide = std::clamp<int64_t>(kCache / (size * 2), 1, tiles(end - begin, kStripColumns));
+  auto* strips = reinterpret_cast<uint16_t*>(scratch(0, static_cast<size_t>(wide * size / 2)));
+  for (int64_t first = begin; first < end; first += wide * kStripColumns) {
+    const int64_t last = std::min(end, first + wide * kStripColumns);
+    lay(first, last, strips);
+    Ahead ahead = where(last, last - first);
+    ahead.each =
+        tiles(ahead.rows * ahead.lines, tiles(rows, 2 * kTile) * tiles(last - first, kStripColumns) * depth);
+    multiply_all({a, strips, depth, size}, rows, last - first, add, c + first, ldc, &ahead);
+  }
+}
+
+void linear_tiles(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin,
+                  int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
+  const Tiles configured;
+  const auto* a = static_cast<const uint16_t*>(packed);
+  if (rows <= kTurnedRows) return linear_turned(a, rows, w, ldw, begin, end, k, add, c, ldc);
+  const auto lay = [&](int64_t first, int64_t last, uint16_t* to)
+                       SDFT_LAMBDA_INLINE { turn_strips(w, ldw, k, first, last, to); };
+  const auto where = [&](int64_t first, int64_t columns) SDFT_LAMBDA_INLINE {
+    return Ahead{reinterpret_cast<const char*>(w + first * ldw), columns, tiles(k * 2, 64), ldw * 2, 0};
+  };
+  multiply_strips(a, rows, k, begin, end, add, c, ldc, lay, where);
+}
+
 void linear_back_tiles(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
                        int64_t begin, int64_t end, bool add, float* c, int64_t ldc) {
   const Tiles configured;
-  const int64_t a_stride = tiles(n, kTileDepth) * kTileSize;
-  alignas(64) float edges[4][kTile * kTile] = {};
-  auto* strip = reinterpret_cast<uint16_t*>(scratch(0, kStripRows * kStripColumns / 2));
-  for (int64_t first = 0; first < n; first += kStripRows) {
-    const int64_t last = std::min(n, first + kStripRows), depth = tiles(last - first, kTileDepth);
-    const uint16_t* a = static_cast<const uint16_t*>(packed) + first / kTileDepth * kTileSize;
-    for (int64_t j = begin; j < end; j += kStripColumns) {
-      const int64_t columns = std::min(kStripColumns, end - j), pairs = (last - first + 1) / 2;
-      interleave_strip(w, ldw, first, last, j, columns, strip);
-      std::fill(strip + pairs * 2 * kStripColumns, strip + depth * kTile * 2 * kStripColumns, uint16_t{0});
-      for (int64_t i = 0; i < rows; i += 2 * kTile) {
-        SumTile sums[4];
-        for (int64_t s = 0; s < 4; ++s) {
-          const int64_t row = i + s / 2 * kTile, column = s % 2 * kTile;
-          sums[s] = sum_tile(c + row * ldc + j + column, ldc, rows - row, columns - column, edges[s]);
-        }
-        multiply_back(a + i / kTile * a_stride, a_stride, strip, depth, add || first > 0, sums);
-      }
-    }
-  }
+  const auto lay = [&](int64_t first, int64_t last, uint16_t* to)
+                       SDFT_LAMBDA_INLINE { interleave_strips(w, ldw, n, first, last, to); };
+  const auto where = [&](int64_t first, int64_t columns) SDFT_LAMBDA_INLINE {
+    return Ahead{reinterpret_cast<const char*>(w + first), n, tiles(columns * 2, 64), ldw * 2, 0};
+  };
+  multiply_strips(static_cast<const uint16_t*>(packed), rows, n, begin, end, add, c, ldc, lay, where);
 }
 
 }  // namespace

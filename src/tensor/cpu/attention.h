@@ -9,6 +9,9 @@
 #include "tensor/cpu/attention_dot.h"
 #include "tensor/cpu/attention_pairs.h"
 #endif
+#if SDFT_AMX
+#include "tensor/cpu/attention_tiles.h"
+#endif
 
 namespace sdft::cpu {
 namespace {

@@ -40,8 +40,9 @@ struct AttentionShape {
 // its own, as that of Kernels::linear.
 struct Bf16Products {
   int64_t number_bytes;  // of a packed one
+  int64_t few_rows;      // of which multiply wants what pack makes; of more, what pack_back makes
   // Rows [0, rows) of x. A packed row takes packed_width(k) numbers; packing may be divided at multiples of
-  // kPackedRows, and room is needed for as many rows as a multiple of it. pack: for multiply, pack_back: for
+  // kPackedRows, and room is needed for as many rows as a multiple of it. pack: see few_rows, pack_back: for
   // multiply_back.
   void (*pack)(const float* x, int64_t ldx, int64_t rows, int64_t k, void* packed);
   void (*pack_back)(const float* x, int64_t ldx, int64_t rows, int64_t k, void* packed);
@@ -51,6 +52,8 @@ struct Bf16Products {
   // Columns [begin, end) of C[rows, K] = A[rows, n] W[n, K] (+ C with `add`): the gradient of its input.
   void (*multiply_back)(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t n,
                         int64_t begin, int64_t end, bool add, float* c, int64_t ldc);
+
+  auto pack_of(int64_t rows) const { return rows <= few_rows ? pack : pack_back; }
 };
 inline constexpr int64_t kPackedRows = 16;
 inline int64_t packed_width(int64_t k) { return (k + 31) / 32 * 32; }

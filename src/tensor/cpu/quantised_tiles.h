@@ -51,45 +51,74 @@ SDFT_INLINE void multiply_codes(const CodeTiles& x, int64_t depth, int32_t (*out
   memory_is_read();
 }
 
-// As a block of quantised_tile() ends. scales: of the panel's block.
-SDFT_INLINE void store_codes(const QuantisedMatrix& w, const QuantisedRows& a, int64_t b, const int32_t* sums,
-                             int64_t i, int64_t rows, const float* scales, int64_t columns, bool add,
-                             float* c, int64_t ldc) {
-  const __mmask16 mask = first_lanes(columns);
+// As a block of quantised_tile() ends: total [16, 16] += so many rows of sums, from row i of A on. scales: of
+// the panel's block.
+SDFT_INLINE void add_codes(const QuantisedMatrix& w, const QuantisedRows& a, int64_t b, const int32_t* sums,
+                           int64_t i, int64_t rows, const float* scales, float* total) {
   const __m512 scale = _mm512_loadu_ps(scales);
-  for (int64_t r = 0; r < rows; ++r, c += ldc) {
+  const auto one = [&](int64_t r) SDFT_LAMBDA_INLINE {
     const int64_t at = (i + r) * w.blocks() + b;
-    const __m512i sum = _mm512_add_epi32(_mm512_loadu_si512(sums + r * 16), _mm512_set1_epi32(a.starts[at]));
-    const __m512 before = add ? _mm512_maskz_loadu_ps(mask, c) : _mm512_setzero_ps();
-    _mm512_mask_storeu_ps(
-        c, mask,
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(scale, _mm512_set1_ps(a.scales[at])), before));
+    const __m512i sum = _mm512_add_epi32(_mm512_load_si512(sums + r * 16), _mm512_set1_epi32(a.starts[at]));
+    _mm512_store_ps(total + r * 16, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum),
+                                                    _mm512_mul_ps(scale, _mm512_set1_ps(a.scales[at])),
+                                                    _mm512_load_ps(total + r * 16)));
+  };
+  if (rows == kTile)
+#pragma GCC unroll 16
+    for (int r = 0; r < 16; ++r) one(r);
+  else
+    for (int64_t r = 0; r < rows; ++r) one(r);
+}
+
+// Two tiles of rows of A, from row i on, by two panels, from column j on; the second of either may be
+// missing.
+SDFT_INLINE void multiply_panels(const QuantisedMatrix& w, const QuantisedRows& a, int64_t rows, int64_t i,
+                                 int64_t j, int64_t end, bool add, float* c, int64_t ldc) {
+  alignas(64) int32_t sums[4][256];
+  alignas(64) float totals[4][256];
+  const int64_t panel = j / kQuantisedPanel;
+  const bool two_rows = rows - i > kTile, two_panels = end - j > kQuantisedPanel;
+  const auto each = [&](auto&& work) SDFT_LAMBDA_INLINE {
+    for (int64_t s = 0; s < 4; ++s) {
+      const int64_t row = i + s / 2 * kTile, column = j + s % 2 * kQuantisedPanel;
+      if (row < rows && column < end)
+        work(s, row, std::min(kTile, rows - row), column,
+             first_lanes(std::min(kQuantisedPanel, end - column)));
+    }
+  };
+  each([&](int64_t s, int64_t row, int64_t count, int64_t column, __mmask16 mask) SDFT_LAMBDA_INLINE {
+    for (int64_t r = 0; r < count; ++r)
+      _mm512_store_ps(totals[s] + r * 16,
+                      add ? _mm512_maskz_loadu_ps(mask, c + (row + r) * ldc + column) : _mm512_setzero_ps());
+  });
+  for (int64_t b = 0; b < w.blocks(); ++b) {
+    multiply_codes({static_cast<const int8_t*>(a.numbers) + i * w.k + b * w.block, w.k,
+                    w.codes + panel * w.panel_bytes() + b * w.block * kQuantisedPanel, w.panel_bytes(),
+                    two_rows, two_panels, i == 0},
+                   w.depth(b), sums);
+    for (int64_t s = 0; s < 4; ++s)
+      if ((s < 2 || two_rows) && (s % 2 == 0 || two_panels))
+        add_codes(w, a, b, sums[s], i + s / 2 * kTile, std::min(kTile, rows - i - s / 2 * kTile),
+                  w.scales + ((panel + s % 2) * w.blocks() + b) * kQuantisedPanel, totals[s]);
   }
+  each([&](int64_t s, int64_t row, int64_t count, int64_t column, __mmask16 mask) SDFT_LAMBDA_INLINE {
+    for (int64_t r = 0; r < count; ++r)
+      _mm512_mask_storeu_ps(c + (row + r) * ldc + column, mask, _mm512_load_ps(totals[s] + r * 16));
+  });
 }
 
 void quantised_tiles(const QuantisedMatrix& w, const QuantisedRows& a, int64_t rows, int64_t begin,
                      int64_t end, bool add, float* c, int64_t ldc) {
-  if (w.bits != 8 || w.block % kQuantisedDepth != 0 || w.offsets)
+  constexpr int64_t kFewRows = 16;  // wait for the weights, and leave most of a tile empty
+  if (rows < kFewRows || w.bits != 8 || w.block % kQuantisedDepth != 0 || w.offsets)
     return quantised_dot(w, a, rows, begin, end, add, c, ldc);
   const Tiles configured;
-  const auto* numbers = static_cast<const int8_t*>(a.numbers);
-  alignas(64) int32_t out[4][256];
-  for (int64_t j = begin; j < end; j += 2 * kQuantisedPanel)
+  // As many panels at a time as the second-level cache holds, past which the rows go two tiles at a time.
+  const int64_t wide = std::max<int64_t>(1, (512 << 10) / (2 * w.panel_bytes())) * 2 * kQuantisedPanel;
+  for (int64_t first = begin; first < end; first += wide)
     for (int64_t i = 0; i < rows; i += 2 * kTile)
-      for (int64_t b = 0; b < w.blocks(); ++b) {
-        const int64_t panel = j / kQuantisedPanel;
-        multiply_codes({numbers + i * w.k + b * w.block, w.k,
-                        w.codes + panel * w.panel_bytes() + b * w.block * kQuantisedPanel, w.panel_bytes(),
-                        rows - i > kTile, end - j > kQuantisedPanel, i == 0},
-                       w.depth(b), out);
-        for (int64_t s = 0; s < 4; ++s) {
-          const int64_t row = i + s / 2 * kTile, column = j + s % 2 * kQuantisedPanel;
-          if (row < rows && column < end)
-            store_codes(w, a, b, out[s], row, std::min(kTile, rows - row),
-                        w.scales + ((panel + s % 2) * w.blocks() + b) * kQuantisedPanel,
-                        std::min(kQuantisedPanel, end - column), add || b > 0, c + row * ldc + column, ldc);
-        }
-      }
+      for (int64_t j = first; j < std::min(end, first + wide); j += 2 * kQuantisedPanel)
+        multiply_panels(w, a, rows, i, j, end, add, c, ldc);
 }
 
 }  // namespace

@@ -33,11 +33,11 @@ namespace sdft::cpu {
 namespace {
 
 #if SDFT_AMX
-constexpr Bf16Products kBf16Products = {sizeof(uint16_t), pack_rows_tiles, pack_back_tiles, linear_tiles,
-                                        linear_back_tiles};
+constexpr Bf16Products kBf16Products = {sizeof(uint16_t), kTurnedRows,  pack_rows_tiles,
+                                        pack_back_tiles,  linear_tiles, linear_back_tiles};
 #elif SDFT_AVX512_BF16
-constexpr Bf16Products kBf16Products = {sizeof(uint16_t), pack_rows_dot, pack_rows_dot, linear_dot,
-                                        linear_back_dot};
+constexpr Bf16Products kBf16Products = {sizeof(uint16_t), 0,          pack_rows_dot,
+                                        pack_rows_dot,    linear_dot, linear_back_dot};
 #else
 constexpr Bf16Products kBf16Products = {};
 #endif
@@ -58,10 +58,12 @@ constexpr PeakLoops kPeakLoops = {peak_f32, peak_bf16, peak_int8, read_all};
 constexpr PeakLoops kPeakLoops = {peak_f32, nullptr, peak_int8, read_all};
 #endif
 
-#if SDFT_AVX512_BF16
-constexpr Bf16Attention kPairAttention = {attention<Bf16, PairProducts>, attention_backward<PairProducts>};
+#if SDFT_AMX
+constexpr Bf16Attention kBf16Attention = {attention<Bf16, TileProducts>, attention_backward<TileProducts>};
+#elif SDFT_AVX512_BF16
+constexpr Bf16Attention kBf16Attention = {attention<Bf16, PairProducts>, attention_backward<PairProducts>};
 #else
-constexpr Bf16Attention kPairAttention = {};
+constexpr Bf16Attention kBf16Attention = {};
 #endif
 
 constexpr Kernels kTable = {
@@ -69,7 +71,7 @@ constexpr Kernels kTable = {
     linear_f16,
     linear_bf16,
     kBf16Products,
-    {sizeof(float), pack_rows_wide, pack_back_wide, linear_wide, linear_back_wide},
+    {sizeof(float), INT64_MAX, pack_rows_wide, pack_back_wide, linear_wide, linear_back_wide},
     kQuantisedProducts,
     round_bf16,
     widen_f16,
@@ -82,7 +84,7 @@ constexpr Kernels kTable = {
     dropout,
     attention<float>,
     attention_backward<BlockProducts<float>>,
-    kPairAttention,
+    kBf16Attention,
     {attention<Bf16>, attention_backward<BlockProducts<Bf16>>},
     cross_entropy,
     adamw,
