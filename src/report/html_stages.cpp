@@ -70,12 +70,11 @@ std::string rounds_table(const Distillation& d) {
 std::string distribution_gap(const Distillation& d) {
   double most = std::fmax(std::fabs(d.logprob_original), std::fabs(d.logprob_rewrite));
   auto share = [&](double value) { return known(value) && most > 0 ? std::fabs(value) / most : 0.0; };
-  std::string out =
-      "<figure>\n<h3>Distance from the seed</h3>\n" +
-      bars({{"originals", share(d.logprob_original), decimal(d.logprob_original, 2), "m1"},
-            {"rewrites", share(d.logprob_rewrite), decimal(d.logprob_rewrite, 2), "m2"}}) +
-      "<figcaption>Mean log-probability per token under the seed. A shorter bar is nearer to what the seed "
-      "would have written itself.</figcaption>\n";
+  std::string out = "<figure>\n<h3>Distance from the seed</h3>\n" +
+                    bars({{"originals", share(d.logprob_original), decimal(d.logprob_original, 2), "m1"},
+                          {"rewrites", share(d.logprob_rewrite), decimal(d.logprob_rewrite, 2), "m2"}}) +
+                    "<figcaption>Mean log-probability per token under the seed" + measured_part(d) +
+                    ". A shorter bar is nearer to what the seed would have written itself.</figcaption>\n";
   if (d.logprobs)
     out += "<div class=\"below\">\n" +
            both(histogram_chart(*d.logprobs, {kWide, 190}), histogram_chart(*d.logprobs, {kNarrow, 170})) +

@@ -222,7 +222,8 @@ std::string distillation(const Distillation& d) {
   line("all", d.examples);
   out += "\n" + rounds(d);
   out += "- Mean log-probability per token under the seed: originals " + decimal(d.logprob_original, 2) +
-         ", rewrites " + decimal(d.logprob_rewrite, 2) + " (nearer to 0: nearer to the seed's own words)\n";
+         ", rewrites " + decimal(d.logprob_rewrite, 2) + " (nearer to 0: nearer to the seed's own words)" +
+         measured_part(d) + "\n";
   out += "- Mean length of a rewrite: " + decimal(d.length_ratio, 2) + " times the original's\n";
   out += "\n";
   if (d.logprobs) out += histogram(*d.logprobs);

@@ -103,6 +103,7 @@ struct Distillation {
   std::vector<std::string>
       too_long;                    // ids of examples whose prompt does not fit the model; the original stays
   double length_ratio = kMissing;  // mean length, rewrites / originals
+  int64_t measured = 0;            // of the accepted: whose log-probabilities the following are of
   double logprob_original = kMissing;  // mean per-token log-probability under the seed,
   double logprob_rewrite = kMissing;   // of the same examples' originals and rewrites
   std::optional<Histogram> logprobs;   // of each example's mean, those of the two means above

@@ -10,6 +10,10 @@ std::string rewrites_file(const Distillation& d) {
   return (d.name.empty() ? std::string("distill") : d.name) + "/distilled.jsonl";
 }
 
+std::string measured_part(const Distillation& d) {
+  return d.measured > 0 && d.measured < d.accepted ? ", of " + grouped(d.measured) + " of the accepted" : "";
+}
+
 int64_t tokens_of(const Distillation& d) {
   int64_t tokens = 0;
   for (const Round& round : d.rounds) tokens += round.tokens;

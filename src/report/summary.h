@@ -11,8 +11,10 @@ namespace sdft::report {
 
 std::string rewrites_file(const Distillation& d);  // "distill/distilled.jsonl"
 int64_t tokens_of(const Distillation& d);          // generated in all rounds
-std::string round_in_words(const Round& round);    // "own answer", "candidate 2"
-std::string small_percent(double fraction);        // "0.37 %": of what is far below one
+// ", of 256 of the accepted": where the distribution gap is not of all of them.
+std::string measured_part(const Distillation& d);
+std::string round_in_words(const Round& round);  // "own answer", "candidate 2"
+std::string small_percent(double fraction);      // "0.37 %": of what is far below one
 
 std::string best_validation(const Curve& curve);  // "0.912 at step 120"
 

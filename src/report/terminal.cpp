@@ -157,7 +157,8 @@ void add_rewrites(const Distillation& d, bool further, const Add& add) {
   for (const Count& r : d.rejected)
     if (r.count > 0) reasons.push_back(cut_columns(one_line(clean(r.reason)), 24) + " " + grouped(r.count));
   add("rejected", join(reasons, ", "));
-  if (measured) add("log-probability", gap + " per token under the seed, originals → rewrites");
+  if (measured)
+    add("log-probability", gap + " per token under the seed, originals → rewrites" + measured_part(d));
 }
 
 // "plain 12 forgotten, 3 gained; ours 2 forgotten, 4 gained": over the retained and safety tasks.

@@ -46,6 +46,7 @@ DistillOptions distill_options(const RunContext& run, const VariantJob& job) {
   options.temperatures = recipe.candidate_temperatures;
   options.own_answer_first = recipe.own_answer_first;
   options.probe_samples = recipe.probe_samples;
+  options.gap_samples = recipe.gap_samples;
   options.reasoning = find_reasoning(recipe.reasoning);
   options.generation = run.generation(recipe);
   options.writer = endpoint_writer(run, recipe);

@@ -86,7 +86,7 @@ struct Recipe {
   std::vector<double> candidate_temperatures;
   bool own_answer_first = false;
   std::string rewriter = "current";
-  int64_t probe_samples = 64;
+  int64_t probe_samples = 64, gap_samples = 256;
   double distilled_fraction = 1.0;
   std::string fallback = "original";
   std::vector<std::string> acceptance = default_acceptance();

@@ -70,6 +70,7 @@ report::Distillation read_distillation(const fs::path& dir, report::Run* run) {
     if (reason != kPromptDidNotFit) d.rejected.push_back({reason, static_cast<int64_t>(count)});
   d.too_long = s.too_long;
   d.length_ratio = s.length_ratio;
+  d.measured = static_cast<int64_t>(s.measured);
   d.logprob_original = s.logprob_original;
   d.logprob_rewrite = s.logprob_rewrite;
   std::vector<report::Rewrite> listed;

@@ -147,6 +147,9 @@ void add_method(Recipe& r, std::vector<Setting>& list) {
   add("probe_samples", &r.probe_samples, "stop where of so many first rewrites none is accepted; 0: never")
       .changes(kNoStage)
       .between(0, kMany);
+  add("gap_samples", &r.gap_samples,
+      "accepted rewrites, evenly spread, on which the distribution gap is measured; 0: all")
+      .between(0, kMany);
   add("distilled_fraction", &r.distilled_fraction, "part of the examples that gets its rewrite, 0 to 1")
       .changes(kMixes)
       .between(0, 1);

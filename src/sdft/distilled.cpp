@@ -95,6 +95,7 @@ void write_summary(const DistillSummary& s, const fs::path& path) {
                      {"rejected", s.rejected},
                      {"too_long", s.too_long},
                      {"length_ratio", s.length_ratio},
+                     {"measured", s.measured},
                      {"logprob_original", s.logprob_original},
                      {"logprob_rewrite", s.logprob_rewrite},
                      {"distribution_gap", s.logprob_rewrite - s.logprob_original}};
@@ -114,6 +115,7 @@ DistillSummary read_summary(const fs::path& path) {
   s.rejected = require<std::map<std::string, size_t>>(json, "rejected", where);
   s.too_long = require<std::vector<std::string>>(json, "too_long", where);
   s.length_ratio = value_or<double>(json, "length_ratio", NAN, where);
+  s.measured = value_or<size_t>(json, "measured", s.accepted, where);
   s.logprob_original = value_or<double>(json, "logprob_original", NAN, where);
   s.logprob_rewrite = value_or<double>(json, "logprob_rewrite", NAN, where);
   return s;

@@ -60,8 +60,9 @@ struct DistillSummary {
   std::vector<std::string> too_long;       // ids
   // NaN where nothing was measured, null in the file.
   double length_ratio = NAN;  // characters of accepted rewrites / of their originals
-  // Mean per token under the seed, of the accepted turns' originals and of their rewrites: the difference is
-  // the distribution gap.
+  // Mean per token under the seed, of the originals of so many accepted turns and of their rewrites: the
+  // difference is the distribution gap.
+  size_t measured = 0;
   double logprob_original = NAN, logprob_rewrite = NAN;
 };
 

@@ -189,28 +189,42 @@ struct Distiller {
       work.turn = std::move(candidate);
   }
 
-  // Of each turn's accepted candidates one, with its likelihood and that of the original.
+  // Those that are measured: all, where the likeliest is chosen, else some that stand for them.
+  std::vector<Work*> measured(std::vector<Work>* works) const {
+    std::vector<Work*> all, some;
+    for (Work& work : *works)
+      if (!work.accepted.empty()) all.push_back(&work);
+    const auto most = static_cast<size_t>(options.gap_samples);
+    if (most == 0 || all.size() <= most || options.choice == CandidateChoice::kLikeliest) return all;
+    for (size_t i = 0; i < most; ++i) some.push_back(all[i * all.size() / most]);
+    return some;
+  }
+
+  // Of each turn's accepted candidates one, with its likelihood and that of the original where it is
+  // measured.
   void choose(std::vector<Work>* works) const {
+    const std::vector<Work*> chosen = measured(works);
     std::vector<Example> texts;  // the originals and the candidates that differ from them
-    for (const Work& work : *works) {
-      if (work.accepted.empty()) continue;
-      texts.push_back(work.example);
-      for (const DistilledTurn& candidate : work.accepted) {
-        if (candidate.rewrite == work.example.response) continue;
-        texts.push_back(work.example);
+    for (const Work* work : chosen) {
+      texts.push_back(work->example);
+      for (const DistilledTurn& candidate : work->accepted) {
+        if (candidate.rewrite == work->example.response) continue;
+        texts.push_back(work->example);
         texts.back().response = candidate.rewrite;
       }
     }
     const std::vector<AnswerLikelihood> values = likelihoods(
         model, formatter, find_prompt_template(options.training_template), texts, options.generation.stop);
     size_t at = 0;
+    for (Work* work : chosen) {
+      const AnswerLikelihood original = values[at++];
+      for (DistilledTurn& candidate : work->accepted) {
+        candidate.of_original = original;
+        candidate.of_rewrite = candidate.rewrite == work->example.response ? original : values[at++];
+      }
+    }
     for (Work& work : *works) {
       if (work.accepted.empty()) continue;
-      const AnswerLikelihood original = values[at++];
-      for (DistilledTurn& candidate : work.accepted) {
-        candidate.of_original = original;
-        candidate.of_rewrite = candidate.rewrite == work.example.response ? original : values[at++];
-      }
       // The first among equals; one that is too long to be scored comes last.
       auto value = [](const DistilledTurn& turn) {
         return turn.of_rewrite.tokens > 0 ? turn.of_rewrite.per_token() : -INFINITY;
@@ -321,7 +335,8 @@ DistillSummary summarize(const std::vector<DistilledExample>& distilled, std::ve
       s.unchanged += turn.rewrite == stripped(turn.original);
       original_length += turn.original.size();
       rewrite_length += turn.rewrite.size();
-      if (turn.of_original.tokens == 0 || turn.of_rewrite.tokens == 0) continue;  // too long to be measured
+      if (turn.of_original.tokens == 0 || turn.of_rewrite.tokens == 0) continue;  // not measured, or too long
+      s.measured++;
       add(&originals, turn.of_original);
       add(&rewrites, turn.of_rewrite);
     }

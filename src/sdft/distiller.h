@@ -36,6 +36,8 @@ struct DistillOptions {
   bool own_answer_first = false;
   // Error(kInput) where none of the first so many rewrites is accepted; 0: never.
   int64_t probe_samples = 0;
+  // Accepted turns, evenly spread, whose likelihoods are measured; 0: all, and so where these choose.
+  int64_t gap_samples = 0;
   Reasoning reasoning = Reasoning::kDrop;  // whether a rewrite keeps its trace, and the prompt the original's
   GenerateOptions generation;
   Writer writer;  // of all that is written; null: the model

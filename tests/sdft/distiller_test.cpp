@@ -91,6 +91,30 @@ TEST_F(Distilling, TheLikeliestCandidateIsChosen) {
   for (const DistillRound& round : summary.rounds) EXPECT_EQ(round.asked, dataset.examples.size());
 }
 
+// The same rewrites are accepted; some of them stand for all where the gap is measured.
+TEST_F(Distilling, TheGapIsMeasuredOnSome) {
+  const auto all = run("a", 1);
+  options.gap_samples = 5;
+  const auto some = run("b", 1);
+  size_t measured = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const DistilledTurn &a = answer(all[i]), &b = answer(some[i]);
+    EXPECT_EQ(a.accepted, b.accepted);
+    EXPECT_EQ(a.rewrite, b.rewrite);
+    if (b.of_rewrite.tokens == 0) continue;
+    ++measured;
+    EXPECT_EQ(a.of_rewrite.log_prob, b.of_rewrite.log_prob);
+    EXPECT_EQ(a.of_original.log_prob, b.of_original.log_prob);
+  }
+  EXPECT_EQ(measured, 5u);
+  const DistillSummary whole = read_summary(dir / "a/summary.json"),
+                       part = read_summary(dir / "b/summary.json");
+  EXPECT_EQ(whole.measured, whole.accepted);
+  EXPECT_GT(whole.measured, 5u);
+  EXPECT_EQ(part.measured, 5u);
+  EXPECT_TRUE(std::isfinite(part.logprob_rewrite));
+}
+
 TEST_F(Distilling, AnOwnAnswerThatIsRightIsNotRewritten) {
   // The skill of spelling words backwards: the seed can do it, but not always.
   dataset = read_dataset(assets / "mini-world/strings.jsonl", [] {
