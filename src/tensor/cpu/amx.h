@@ -366,9 +366,9 @@ SDFT_INLINE void multiply_all(const TileFactors& x, int64_t rows, int64_t column
 template <typename Lay, typename Where>
 SDFT_INLINE void multiply_strips(const uint16_t* a, int64_t rows, int64_t k, int64_t begin, int64_t end,
                                  bool add, float* c, int64_t ldc, const Lay& lay, const Where& where) {
-  constexpr int64_t kCache = 768 << 10;
+  const int64_t cache = (rows > kTurnedRows ? 768 : 96) << 10;  // few rows: a strip is used while it is near
   const int64_t depth = tiles(k, kTileDepth), size = 2 * depth * kTileSize;
-  const int64_t wide = std::clamp<int64_t>(kCache / (size * 2), 1, tiles(end - begin, kStripColumns));
+  const int64_t wide = std::clamp<int64_t>(cache / (size * 2), 1, tiles(end - begin, kStripColumns));
   auto* strips = reinterpret_cast<uint16_t*>(scratch(0, static_cast<size_t>(wide * size / 2)));
   for (int64_t first = begin; first < end; first += wide * kStripColumns) {
     const int64_t last = std::min(end, first + wide * kStripColumns);
