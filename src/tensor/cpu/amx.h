@@ -1,10 +1,10 @@
 // The same products by tiles (AMX): 16 rows of 32 numbers of bf16 are multiplied with 32 by 16 in one
-// instruction. A tile is read from weights as they lie in memory, so these are the first factor and what
-// comes out is C^T, turned round on its way to memory. Sums have one order for each element.
+// instruction. Of few rows the weights are the first factor, as they lie in memory, and what comes out is
+// C^T, turned round on its way there; of many the weights are turned round. Sums have one order for each
+// element.
 #pragma once
 
 #include "tensor/cpu/bf16_rows.h"
-#include "tensor/cpu/linear.h"
 
 namespace sdft::cpu {
 namespace {
