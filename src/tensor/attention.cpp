@@ -97,8 +97,8 @@ void for_each_head(std::vector<AttentionSegment> segments, const AttentionShape&
 bool is_bf16(const Tensor& x) { return x.scalar_type() == at::kBFloat16; }
 
 const Bf16Attention& bf16_attention() {
-  const bool fast = chosen_tier() == Tier::kAmx || pairs_are_fast();
-  return kernels().attention_bf16.forward && fast ? kernels().attention_bf16 : kernels().attention_bf16_wide;
+  const bool fast = kernels().attention_bf16.forward && bf16_is_fast(chosen_tier());
+  return fast ? kernels().attention_bf16 : kernels().attention_bf16_wide;
 }
 
 // k and v, spread out, may be bf16.

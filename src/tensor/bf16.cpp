@@ -14,7 +14,7 @@ constexpr int64_t kBlock = 32;
 const Bf16Products& products_for(int64_t rows) {
   constexpr int64_t kFewRows = 12;
   const Kernels& k = kernels();
-  const bool fast = chosen_tier() == Tier::kAmx || pairs_are_fast() || rows < kFewRows;
+  const bool fast = bf16_is_fast(chosen_tier()) || rows < kFewRows;
   return k.bf16.multiply && fast ? k.bf16 : k.bf16_wide;
 }
 

@@ -339,7 +339,6 @@ TEST_F(SandboxTest, FewFileDescriptors) {
       ::testing::ExitedWithCode(0), "");
 }
 
-// Rates that the pipeline counts on; a loaded machine gets a wide berth.
 TEST_F(SandboxTest, SixHundredSmallPrograms) {
   std::vector<std::string> programs(600, "def add(a, b):\n    return a + b\nassert add(1, 2) == 3\n");
   for (const ProgramResult& result : run_python(programs)) ASSERT_TRUE(result.passed()) << result.output;

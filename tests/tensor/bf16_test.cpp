@@ -158,7 +158,8 @@ TEST_P(Bf16Kernel, AnElementDependsOnItsRowAndColumnOnly) {
 
 // Where few rows go by the instruction and many without, they must not be told apart.
 TEST_P(Bf16Kernel, InstructionAndMultiplyAddsGiveTheSameBits) {
-  if (pairs_are_fast() || GetParam() != Tier::kAvx512Bf16) GTEST_SKIP() << "nothing chooses between them";
+  if (bf16_is_fast(GetParam()) || GetParam() != Tier::kAvx512Bf16)
+    GTEST_SKIP() << "nothing chooses between them";
   for (const int64_t depth : {31, 64, 576, 1100}) {
     const int64_t rows = 29, columns = 37;
     const Array x = normal(rows * depth, 1, "x"), w = normal(columns * depth, 2, "w"),

@@ -208,19 +208,18 @@ void linear_turned(const uint16_t* packed, int64_t rows, const uint16_t* w, int6
     // One tile at a time reads memory in its order; more rows want less of A.
     const int64_t wide = rows > 2 * kTile && end - j >= 2 * kTile ? 2 * kTile : kTile;
     const int64_t columns = std::min(wide, end - j);
-    const uint16_t* from = w + j * ldw;
+    const uint16_t *from = w + j * ldw, *next = from + wide * ldw;
+    int64_t stride = ldw * 2;
     if (columns < wide || k < width) {  // what is missing are zeros
       auto* copy = reinterpret_cast<uint16_t*>(scratch(0, static_cast<size_t>(width * wide / 2)));
       for (int64_t r = 0; r < wide; ++r)
         for (int64_t p = 0; p < width; p += kTileDepth)
           _mm512_storeu_si512(copy + r * width + p,
                               r < columns ? load_32(from + r * ldw + p, k - p) : _mm512_setzero_si512());
-      wide == kTile ? multiply_turned_rows<1>(x, copy, width * 2, nullptr, j, columns)
-                    : multiply_turned_rows<2>(x, copy, width * 2, nullptr, j, columns);
-    } else {
-      wide == kTile ? multiply_turned_rows<1>(x, from, ldw * 2, from + wide * ldw, j, columns)
-                    : multiply_turned_rows<2>(x, from, ldw * 2, from + wide * ldw, j, columns);
+      from = copy, next = nullptr, stride = width * 2;
     }
+    wide == kTile ? multiply_turned_rows<1>(x, from, stride, next, j, columns)
+                  : multiply_turned_rows<2>(x, from, stride, next, j, columns);
     j += wide;
   }
 }
@@ -366,9 +365,9 @@ SDFT_INLINE void multiply_all(const TileFactors& x, int64_t rows, int64_t column
 template <typename Lay, typename Where>
 SDFT_INLINE void multiply_strips(const uint16_t* a, int64_t rows, int64_t k, int64_t begin, int64_t end,
                                  bool add, float* c, int64_t ldc, const Lay& lay, const Where& where) {
-  const int64_t cache = (rows > kTurnedRows ? 768 : 96) << 10;  // few rows: a strip is used while it is near
+  constexpr int64_t kCache = 768 << 10;
   const int64_t depth = tiles(k, kTileDepth), size = 2 * depth * kTileSize;
-  const int64_t wide = std::clamp<int64_t>(cache / (size * 2), 1, tiles(end - begin, kStripColumns));
+  const int64_t wide = std::clamp<int64_t>(kCache / (size * 2), 1, tiles(end - begin, kStripColumns));
   auto* strips = reinterpret_cast<uint16_t*>(scratch(0, static_cast<size_t>(wide * size / 2)));
   for (int64_t first = begin; first < end; first += wide * kStripColumns) {
     const int64_t last = std::min(end, first + wide * kStripColumns);

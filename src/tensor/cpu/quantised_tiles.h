@@ -96,10 +96,10 @@ SDFT_INLINE void multiply_panels(const QuantisedMatrix& w, const QuantisedRows& 
                     w.codes + panel * w.panel_bytes() + b * w.block * kQuantisedPanel, w.panel_bytes(),
                     two_rows, two_panels, i == 0},
                    w.depth(b), sums);
-    for (int64_t s = 0; s < 4; ++s)
-      if ((s < 2 || two_rows) && (s % 2 == 0 || two_panels))
-        add_codes(w, a, b, sums[s], i + s / 2 * kTile, std::min(kTile, rows - i - s / 2 * kTile),
-                  w.scales + ((panel + s % 2) * w.blocks() + b) * kQuantisedPanel, totals[s]);
+    each([&](int64_t s, int64_t row, int64_t count, int64_t, __mmask16) SDFT_LAMBDA_INLINE {
+      add_codes(w, a, b, sums[s], row, count, w.scales + ((panel + s % 2) * w.blocks() + b) * kQuantisedPanel,
+                totals[s]);
+    });
   }
   each([&](int64_t s, int64_t row, int64_t count, int64_t column, __mmask16 mask) SDFT_LAMBDA_INLINE {
     for (int64_t r = 0; r < count; ++r)

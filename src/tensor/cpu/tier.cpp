@@ -78,10 +78,10 @@ Tier chosen_tier() { return choice().tier; }
 
 const Kernels& kernels() { return *choice().kernels; }
 
-bool pairs_are_fast() {
+bool bf16_is_fast([[maybe_unused]] Tier tier) {
 #ifdef SDFT_X86_TIERS
-  static const bool fast = !__builtin_cpu_is("intel");
-  return fast;
+  static const bool pairs = !__builtin_cpu_is("intel");
+  return tier == Tier::kAmx || pairs;
 #else
   return false;
 #endif

@@ -36,9 +36,9 @@ const Kernels* kernels_of(Tier tier);
 Tier chosen_tier();
 // The chosen tier's kernels, the baseline's where none is chosen. Thread-safe, as all here but choose_tier().
 const Kernels& kernels();
-// Whether the instruction for pairs of bf16 does more than multiply-adds of f32. Intel's processors do one of
-// it for four of these: for bf16 they have tiles (AMX), which not every virtual machine shows.
-bool pairs_are_fast();
+// Whether a tier's instruction for bf16 does more than multiply-adds of f32. Intel's processors do one for
+// pairs in the time of four of these: for bf16 they have tiles (AMX), which not every virtual machine shows.
+bool bf16_is_fast(Tier tier);
 // For tests: another tier, which must run here, from now on. Not while others compute.
 void choose_tier(Tier tier);
 
