@@ -191,7 +191,7 @@ Delimiter delimiter_of(std::string_view text, char expected) {
 
 }  // namespace
 
-Json object_of(std::vector<std::pair<std::string, Json>> pairs) {
+Json object_of(std::vector<std::pair<std::string, Json>>&& pairs) {
   Json made = Json::object();
   auto& object = made.get_ref<Json::object_t&>();  // operator[] would search all keys
   std::unordered_map<std::string, size_t> places;

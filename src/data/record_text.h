@@ -21,7 +21,7 @@ struct RecordTexts {
 };
 
 // An object of names and values in their order; of equal names the last value counts.
-Json object_of(std::vector<std::pair<std::string, Json>> pairs);
+Json object_of(std::vector<std::pair<std::string, Json>>&& pairs);
 
 // The records of a file's text, which must outlive them. Throws Error(kInput) where the file as a whole
 // cannot be read.
