@@ -1,6 +1,7 @@
 // Products of numbers rounded to bf16 against sums in f64 of the same numbers.
 #include <cstring>
 
+#include "base/file.h"
 #include "tensor/kernel_test.h"
 
 namespace sdft {
@@ -154,6 +155,16 @@ TEST_P(Bf16Kernel, AnElementDependsOnItsRowAndColumnOnly) {
                           j >= begin && j < columns - 1 ? all[(first + i) * columns + j] : -7);
           }
     }
+}
+
+TEST(Bf16IsFast, ByTilesAndOnProcessorsThatAreNotIntels) {
+#ifdef __x86_64__
+  EXPECT_TRUE(bf16_is_fast(Tier::kAmx));
+  const bool intel = read_text("/proc/cpuinfo").find("GenuineIntel") != std::string::npos;
+  EXPECT_EQ(bf16_is_fast(Tier::kAvx512Bf16), !intel);
+#else
+  GTEST_SKIP() << "of x86 alone";
+#endif
 }
 
 // Where few rows go by the instruction and many without, they must not be told apart.

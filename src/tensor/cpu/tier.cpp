@@ -79,7 +79,7 @@ Tier chosen_tier() { return choice().tier; }
 const Kernels& kernels() { return *choice().kernels; }
 
 bool bf16_is_fast([[maybe_unused]] Tier tier) {
-#ifdef SDFT_X86_TIERS
+#ifdef __x86_64__
   static const bool pairs = !__builtin_cpu_is("intel");
   return tier == Tier::kAmx || pairs;
 #else
