@@ -243,6 +243,32 @@ void add_attention(int64_t length, int64_t width) {
   });
 }
 
+// One token of each of `slots` sequences by three times three heads, keys and values in bf16 for each three:
+// of one slot they stay in the cache, of many they come from memory.
+void add_newest(int64_t slots, int64_t length, int64_t width) {
+  constexpr int64_t kShared = 3, kHeads = 9, kRoom = 512;
+  const auto q = random_numbers(slots * kHeads * width),
+             some = random_numbers(slots * kShared * kRoom * width);
+  auto out = q;
+  std::vector<uint16_t> keys(some.size());
+  kernels().round_bf16(some.data(), static_cast<int64_t>(some.size()), keys.data());
+  const auto values = keys;
+  const AttentionShape shape{kHeads, kShared, width, width, kRoom * width, 0, 0.125f, 0};
+  const std::string size =
+      " " + std::to_string(slots) + "x" + std::to_string(length) + "x" + std::to_string(width);
+  add("attention_bf16, newest tokens" + size, slots * kHeads * length * width * 2,
+      [=](const Kernels& k) mutable {
+        const auto forward = (has_instruction(k) ? k.attention_bf16 : k.attention_bf16_wide).forward;
+        for (int64_t piece = 0; piece < slots * kShared; ++piece) {
+          const int64_t slot = piece / kShared, place = slot * kShared * kRoom * width,
+                        next = (slot + 1) % slots * kShared * kRoom * width;
+          AttentionSegment segment{slot, 1, keys.data() + place, values.data() + place, length};
+          segment.next_k = keys.data() + next;
+          forward(shape, segment, piece % kShared, q.data(), out.data(), nullptr);
+        }
+      });
+}
+
 }  // namespace
 }  // namespace sdft
 
@@ -262,5 +288,6 @@ int main(int argc, char** argv) {
   add_rows(32, 576);
   add_rows(1, 49152);
   for (const int64_t length : {128, 1024}) add_attention(length, 64);
+  for (const int64_t slots : {1, 256}) add_newest(slots, 320, 64);
   benchmark::RunSpecifiedBenchmarks();
 }

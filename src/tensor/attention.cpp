@@ -85,6 +85,7 @@ void for_each_head(std::vector<AttentionSegment> segments, const AttentionShape&
                    [](const AttentionSegment& a, const AttentionSegment& b) {
                      return a.q_len * a.kv_len > b.q_len * b.kv_len;
                    });
+  for (size_t i = 0; i + 1 < segments.size(); ++i) segments[i].next_k = segments[i + 1].k;
   int64_t products = 0;  // about
   for (const AttentionSegment& s : segments) products += s.q_len * s.kv_len * shape.heads * shape.head_dim;
   // A thread more costs about as much as this many products.

@@ -82,37 +82,49 @@ SDFT_INLINE void weigh(const float* p, const T* x, int64_t stride, int64_t begin
 // --- One query row, for decoding: keys and values as they lie, no transposed copy. Beside numbers in bf16
 // queries and probabilities are rounded, too, in each tier alike.
 
-// scores[i][j], rows of `end`, of the `rows` heads' queries q [rows, width] with keys [begin, end).
-SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const float* keys, int64_t stride,
-                            int64_t begin, int64_t end, float* scores) {
-  multiply<float>({q, keys, rows, width, width, stride, end, false, scores}, begin, end);
+// What a head's newest token sees: keys and values [begin, end), rows `stride` apart. next: the keys that are
+// read after them, null where that is not known.
+template <typename T>
+struct SeenRows {
+  const T *keys, *values, *next;
+  int64_t stride, begin, end;
+};
+
+// scores[i][j], rows of `end`, of the `rows` heads' queries q [rows, width] with the keys.
+SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const SeenRows<float>& seen,
+                            float* scores) {
+  multiply<float>({q, seen.keys, rows, width, width, seen.stride, seen.end, false, scores}, seen.begin,
+                  seen.end);
 }
 
 // y[i] = factor[i] sum_j p[i][j] values[j]; rows of p lie `end` apart.
-SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const float* values,
-                              int64_t stride, int64_t begin, int64_t end, const float* factor, float* y) {
+SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const SeenRows<float>& seen,
+                              const float* factor, float* y) {
   for (int64_t i = 0; i < rows; ++i)
-    weigh(p + i * end, values, stride, begin, end, width, factor[i], y + i * width);
+    weigh(p + i * seen.end, seen.values, seen.stride, seen.begin, seen.end, width, factor[i], y + i * width);
 }
 
 #if SDFT_AVX512_BF16
-SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const Bf16* keys, int64_t stride,
-                            int64_t begin, int64_t end, float* scores) {
+SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const SeenRows<Bf16>& seen,
+                            float* scores) {
   auto* packed = reinterpret_cast<uint16_t*>(scratch(1, static_cast<size_t>(rows * whole_registers(width))));
   pack_rows_dot(q, width, rows, width, packed);
-  linear_dot(packed, rows, &keys->bits, stride, begin, end, width, false, scores, end);
+  score_rows(packed, rows, width, &seen.keys->bits, &seen.values->bits, seen.stride, seen.begin, seen.end,
+             scores);
 }
 
-SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const Bf16* values, int64_t stride,
-                              int64_t begin, int64_t end, const float* factor, float* y) {
-  const int64_t count = end - begin, ld = whole_registers(count);
+SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const SeenRows<Bf16>& seen,
+                              const float* factor, float* y) {
+  const int64_t count = seen.end - seen.begin, ld = whole_registers(count);
   auto* packed = reinterpret_cast<uint16_t*>(scratch(1, static_cast<size_t>(rows * ld)));
-  pack_rows_dot(p + begin, end, rows, count, packed);
-  const uint16_t* first = &values[begin * stride].bits;
+  pack_rows_dot(p + seen.begin, seen.end, rows, count, packed);
+  const uint16_t *first = &seen.values[seen.begin * seen.stride].bits,
+                 *next = seen.next ? &seen.next[seen.begin * seen.stride].bits : nullptr;
   int64_t i = 0;
   const auto weigh_some = [&](auto some) SDFT_LAMBDA_INLINE {
     constexpr int kRows = decltype(some)::value;
-    weigh_rows<kRows>(packed + i * ld, ld, first, stride, count, width, factor + i, y + i * width, width);
+    weigh_rows<kRows>(packed + i * ld, ld, first, seen.stride, count, width, next, factor + i, y + i * width,
+                      width);
     i += kRows;
   };
   while (i + 4 <= rows) weigh_some(std::integral_constant<int, 4>());
@@ -121,19 +133,21 @@ SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const
   if (i < rows) weigh_some(std::integral_constant<int, 1>());
 }
 #else
-SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const Bf16* keys, int64_t stride,
-                            int64_t begin, int64_t end, float* scores) {
+SDFT_INLINE void score_keys(const float* q, int64_t rows, int64_t width, const SeenRows<Bf16>& seen,
+                            float* scores) {
   float* rounded = scratch(1, static_cast<size_t>(rows * width));
   round_each(q, rows * width, rounded);
-  multiply<Bf16>({rounded, keys, rows, width, width, stride, end, false, scores}, begin, end);
+  multiply<Bf16>({rounded, seen.keys, rows, width, width, seen.stride, seen.end, false, scores}, seen.begin,
+                 seen.end);
 }
 
-SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const Bf16* values, int64_t stride,
-                              int64_t begin, int64_t end, const float* factor, float* y) {
-  float* rounded = scratch(1, static_cast<size_t>(end));
+SDFT_INLINE void weigh_values(const float* p, int64_t rows, int64_t width, const SeenRows<Bf16>& seen,
+                              const float* factor, float* y) {
+  const int64_t count = seen.end - seen.begin;
+  float* rounded = scratch(1, static_cast<size_t>(seen.end));
   for (int64_t i = 0; i < rows; ++i) {
-    round_each(p + i * end + begin, end - begin, rounded + begin);
-    weigh(rounded, values, stride, begin, end, width, factor[i], y + i * width);
+    round_each(p + i * seen.end + seen.begin, count, rounded + seen.begin);
+    weigh(rounded, seen.values, seen.stride, seen.begin, seen.end, width, factor[i], y + i * width);
   }
 }
 #endif
@@ -144,11 +158,17 @@ void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64
                    float* out, float* lse) {
   const int64_t width = shape.head_dim, begin = key_begin(shape, s, s.q_len - 1), end = s.kv_len;
   const int64_t group = shape.heads / shape.kv_heads, first = s.q_begin * shape.heads + kv_head * group;
-  const T* k = static_cast<const T*>(s.k) + kv_head * shape.head_stride;
-  const T* v = static_cast<const T*>(s.v) + kv_head * shape.head_stride;
+  const T* keys = static_cast<const T*>(s.k) + kv_head * shape.head_stride;
+  const SeenRows<T> seen{
+      keys,
+      static_cast<const T*>(s.v) + kv_head * shape.head_stride,
+      kv_head + 1 < shape.kv_heads ? keys + shape.head_stride : static_cast<const T*>(s.next_k),
+      shape.token_stride,
+      begin,
+      end};
   float* scores = scratch(0, static_cast<size_t>(group * (end + 1)));
   float* factors = scores + group * end;
-  score_keys(q + first * width, group, width, k, shape.token_stride, begin, end, scores);
+  score_keys(q + first * width, group, width, seen, scores);
   for (int64_t i = 0; i < group; ++i) {
     float* row = scores + i * end;
     const float scale = cap_scores(shape, row, begin, end);
@@ -159,7 +179,7 @@ void attention_row(const AttentionShape& shape, const AttentionSegment& s, int64
     factors[i] = 1.0f / sum;
     if (lse) lse[first + i] = top * scale + std::log(sum);
   }
-  weigh_values(scores, group, width, v, shape.token_stride, begin, end, factors, out + first * width);
+  weigh_values(scores, group, width, seen, factors, out + first * width);
 }
 
 template <typename Products>

@@ -26,6 +26,7 @@ struct Bf16Product {
   int64_t rows, k, lda, ldw, ldc;
   bool add;
   float* c;
+  int64_t ahead = kAhead;  // of a number that is multiplied: bytes to what is asked for
 };
 
 template <int kRows, int kColumns>
@@ -39,7 +40,7 @@ SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t be
     for (int l = 0; l < kColumns; ++l) column[l] = load_32(w + l * x.ldw + p, x.k - p);
     if (ahead)
 #pragma GCC unroll 4
-      for (int l = 0; l < kColumns; ++l) ask_ahead(w + l * x.ldw + p);
+      for (int l = 0; l < kColumns; ++l) ask_for(w + l * x.ldw + p, x.ahead);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const __m512i row = _mm512_loadu_si512(a + r * x.lda + p);
@@ -72,23 +73,27 @@ SDFT_INLINE void dot_columns(const Bf16Product& x, int64_t i, int64_t last, int6
 }
 
 // As run() in linear.h, with twice as many numbers in the same bytes.
-void linear_dot(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw, int64_t begin, int64_t end,
-                int64_t k, bool add, float* c, int64_t ldc) {
-  const Bf16Product x{static_cast<const uint16_t*>(packed), w, rows, k, whole_registers(k), ldw, ldc, add, c};
+SDFT_INLINE void multiply_dot(const Bf16Product& x, int64_t begin, int64_t end) {
   constexpr int64_t kDeep = 2 * kChunk;
-  const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 18) / k / 4 * 4);
+  const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 18) / x.k / 4 * 4);
   for (int64_t j0 = begin; j0 < end; j0 += wide) {
     const int64_t j1 = std::min(end, j0 + wide);
-    for (int64_t p = 0; p < k; p += kDeep) {
-      const int64_t stop = std::min(k, p + kDeep), tall = std::max<int64_t>(1, 12288 / (stop - p) / 6) * 6;
-      for (int64_t i = 0; i < rows; i += tall) {
-        const int64_t last = std::min(rows, i + tall);
+    for (int64_t p = 0; p < x.k; p += kDeep) {
+      const int64_t stop = std::min(x.k, p + kDeep), tall = std::max<int64_t>(1, 12288 / (stop - p) / 6) * 6;
+      for (int64_t i = 0; i < x.rows; i += tall) {
+        const int64_t last = std::min(x.rows, i + tall);
         int64_t j = j0;
         for (; j + 4 <= j1; j += 4) dot_columns<4>(x, i, last, j, p, stop);
         for (; j < j1; ++j) dot_columns<1>(x, i, last, j, p, stop);
       }
     }
   }
+}
+
+[[maybe_unused]] void linear_dot(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw,
+                                 int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
+  multiply_dot({static_cast<const uint16_t*>(packed), w, rows, k, whole_registers(k), ldw, ldc, add, c},
+               begin, end);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct AttentionSegment {
   int64_t kv_len;
   float* dk = nullptr;  // added to, in the layout of k
   float* dv = nullptr;
+  const void* next_k = nullptr;  // of the segment after this one: memory is asked for it ahead
 };
 struct AttentionShape {
   int64_t heads, kv_heads, head_dim;
