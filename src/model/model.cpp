@@ -2,8 +2,10 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -106,9 +108,9 @@ Tensor dropped(const Tensor& x, const Dropout& dropout, uint64_t index) {
   return dropout.p > 0 ? ops::dropout(x, dropout.p, dropout.key * 0x9e3779b97f4a7c15ull + index) : x;
 }
 
-Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
+// y, which the layer alone gives, with its updates.
+Tensor with_updates(const LinearLayer& layer, const Tensor& y, const Tensor& x, Context& context) {
   context.linear_index++;
-  const Tensor y = ops::linear(x, layer.weight, layer.bias, context.options.precision);
   if (!context.adapts(layer.name)) return y;
   const std::vector<RowSpan>& spans = context.spans_of(x.size(0));
   if (spans.size() == 1) {
@@ -119,6 +121,22 @@ Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
     const Tensor rows = x.narrow(0, first, count), own = y.narrow(0, first, count);
     own.copy_(adapted(own, layer, lora, rows, rows, context.options.precision));
   });
+  return y;
+}
+
+Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
+  return with_updates(layer, ops::linear(x, layer.weight, layer.bias, context.options.precision), x, context);
+}
+
+// All of one x.
+template <size_t kCount>
+std::array<Tensor, kCount> apply_each(const LinearLayer* const (&layers)[kCount], const Tensor& x,
+                                      Context& context) {
+  std::vector<ops::LinearWeights> weights;
+  for (const LinearLayer* layer : layers) weights.push_back({layer->weight, layer->bias});
+  const std::vector<Tensor> all = ops::linear_each(x, weights, context.options.precision);
+  std::array<Tensor, kCount> y;
+  for (size_t i = 0; i < kCount; ++i) y[i] = with_updates(*layers[i], all[i], x, context);
   return y;
 }
 
@@ -150,10 +168,11 @@ Heads project(const Model& model, const Layer& layer, const Tensor& x, const Ten
     q = rows(qkv.narrow(1, 0, q_width));
     k = qkv.narrow(1, q_width, kv_width);
     v = qkv.narrow(1, q_width + kv_width, kv_width);
-  } else {
+  } else if (last.defined()) {
     q = apply(layer.q, rows(x), context);
-    k = apply(layer.k, x, context);
-    v = apply(layer.v, x, context);
+    std::tie(k, v) = std::tuple_cat(apply_each({&layer.k, &layer.v}, x, context));
+  } else {
+    std::tie(q, k, v) = std::tuple_cat(apply_each({&layer.q, &layer.k, &layer.v}, x, context));
   }
   const bool whole = c.head_norm == HeadNorm::kWhole;
   if (whole) q = normalise(model, q, layer.q_norm), k = normalise(model, k, layer.k_norm);
@@ -198,8 +217,7 @@ Tensor gated(const ModelConfig& c, const Mlp& mlp, const Tensor& x, Context& con
     gate = both.narrow(1, 0, both.size(1) / 2);
     up = both.narrow(1, both.size(1) / 2, both.size(1) / 2);
   } else {
-    gate = apply(mlp.gate, x, context);
-    up = apply(mlp.up, x, context);
+    std::tie(gate, up) = std::tuple_cat(apply_each({&mlp.gate, &mlp.up}, x, context));
   }
   return c.activation == Activation::kSilu ? ops::swiglu(gate, up) : ops::geglu(gate, up);
 }

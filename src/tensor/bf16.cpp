@@ -47,13 +47,15 @@ Tensor rounded_bf16(const Tensor& x) {
   return y;
 }
 
-void add_product_bf16(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
-  const Tensor w = rounded_bf16(weight);
-  const int64_t rows = x.size(0), k = x.size(1), columns = w.size(0);
+void add_products_bf16(const Tensor& x, const ProductTerms& terms) {
+  std::vector<Tensor> weights;
+  for (const ProductTerm& term : terms) weights.push_back(rounded_bf16(term.weight));
+  const int64_t rows = x.size(0), k = x.size(1);
   const Bf16Products& products = products_for(rows);
   const Tensor packed = pack_all(x, products, products.pack_of(rows));
-  for_columns(columns, kBlock, rows, k, [&](int64_t begin, int64_t end) {
-    products.multiply(packed.data_ptr(), rows, bits(w), k, begin, end, k, add, out(y), columns);
+  for_columns(columns_of(terms), kBlock, rows, k, [&](size_t i, int64_t begin, int64_t end) {
+    products.multiply(packed.data_ptr(), rows, bits(weights[i]), k, begin, end, k, terms[i].add,
+                      out(terms[i].y), weights[i].size(0));
   });
 }
 
@@ -62,7 +64,7 @@ Tensor product_bf16(const Tensor& a, bool transpose_a, const Tensor& b, bool tra
   const Tensor left = transpose_a ? a.t().contiguous() : a;
   if (transpose_b) {
     Tensor c = at::empty({left.size(0), b.size(0)}, a.options().requires_grad(false));
-    add_product_bf16(left, b, false, c);
+    add_products_bf16(left, {{b, false, c}});
     return c;
   }
   const Tensor w = rounded_bf16(b);
@@ -70,7 +72,7 @@ Tensor product_bf16(const Tensor& a, bool transpose_a, const Tensor& b, bool tra
   Tensor c = at::empty({rows, columns}, a.options().requires_grad(false));
   const Bf16Products& products = products_for(rows);
   const Tensor packed = pack_all(left, products, products.pack_back);
-  for_columns(columns, kBlock, rows, n, [&](int64_t begin, int64_t end) {
+  for_columns({columns}, kBlock, rows, n, [&](size_t, int64_t begin, int64_t end) {
     products.multiply_back(packed.data_ptr(), rows, bits(w), columns, n, begin, end, false, out(c), columns);
   });
   return c;

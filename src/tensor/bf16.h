@@ -7,7 +7,7 @@ namespace sdft::ops {
 
 // The nearest numbers of bf16, ties to even; x itself where it has that type.
 Tensor rounded_bf16(const Tensor& x);
-// y (+)= x weight^T, both rounded to bf16; x, y f32, contiguous.
-void add_product_bf16(const Tensor& x, const Tensor& weight, bool add, Tensor& y);
+// x and the weights rounded to bf16; x, y f32, contiguous.
+void add_products_bf16(const Tensor& x, const ProductTerms& terms);
 
 }  // namespace sdft::ops

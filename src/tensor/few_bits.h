@@ -12,7 +12,8 @@ Tensor quantised_to_bf16(const Tensor& weight);                           // [ou
 inline Tensor for_gradient(const Tensor& weight) {
   return is_quantised(weight) ? quantised_to_bf16(weight) : weight;
 }
-// y (+)= x weight^T, x rounded to 8 bits; x, y f32, contiguous.
-void add_product_quantised(const Tensor& x, const Tensor& weight, bool add, Tensor& y);
+// x rounded to 8 bits; x, y f32, contiguous; all weights of one form.
+void add_products_quantised(const Tensor& x, const ProductTerms& terms);
+bool same_form(const Tensor& a, const Tensor& b);
 
 }  // namespace sdft::ops

@@ -33,7 +33,7 @@ struct Linear : Function<Linear> {
 // y (+)= x weight^T, columns [begin, end). Few rows take weights of 16 bits as they come from memory; many
 // rows would widen each number several times, so it is done once for as many columns as the second-level
 // cache holds.
-void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end, bool add, Tensor& y) {
+void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end, bool add, const Tensor& y) {
   constexpr int64_t kFewRows = 8, kPanel = 1 << 17;
   const int64_t rows = x.size(0), k = x.size(1), columns = weight.size(0);
   const NarrowKernels narrow = narrow_kernels(weight);
@@ -55,15 +55,36 @@ void multiply(const Tensor& x, const Tensor& weight, int64_t begin, int64_t end,
   }
 }
 
-void add_product(const Tensor& x, const Tensor& weight, MatmulPrecision precision, bool add, Tensor& y) {
-  if (is_quantised(weight)) {
-    if (precision == MatmulPrecision::kBf16) return add_product_quantised(x, weight, add, y);
-    return add_product(x, widened(weight), precision, add, y);
+// Whether one pass over x does for both weights.
+bool alike(const Tensor& a, const Tensor& b) {
+  if (is_quantised(a) || is_quantised(b)) return is_quantised(a) && is_quantised(b) && same_form(a, b);
+  return a.scalar_type() == b.scalar_type();
+}
+
+// Terms that are alike.
+void add_alike(const Tensor& x, MatmulPrecision precision, ProductTerms terms) {
+  if (is_quantised(terms[0].weight)) {
+    if (precision == MatmulPrecision::kBf16) return add_products_quantised(x, terms);
+    for (ProductTerm& term : terms) term.weight = widened(term.weight);
   }
-  if (precision == MatmulPrecision::kBf16) return add_product_bf16(x, weight, add, y);
-  const int64_t columns = weight.size(0);
-  for_columns(columns, 32, x.size(0), x.size(1),
-              [&](int64_t begin, int64_t end) { multiply(x, weight, begin, end, add, y); });
+  if (precision == MatmulPrecision::kBf16) return add_products_bf16(x, terms);
+  for_columns(columns_of(terms), 32, x.size(0), x.size(1), [&](size_t i, int64_t begin, int64_t end) {
+    multiply(x, terms[i].weight, begin, end, terms[i].add, terms[i].y);
+  });
+}
+
+void add_products(const Tensor& x, MatmulPrecision precision, const ProductTerms& terms) {
+  const bool all = std::all_of(terms.begin(), terms.end(),
+                               [&](const ProductTerm& term) { return alike(terms[0].weight, term.weight); });
+  if (all) return add_alike(x, precision, terms);
+  for (const ProductTerm& term : terms) add_alike(x, precision, {term});
+}
+
+// y, with the bias already in it.
+ProductTerm term_of(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  if (bias.defined()) y.copy_(bias.expand_as(y));
+  return {in_rows(weight), bias.defined(), y};
 }
 }  // namespace
 
@@ -79,16 +100,45 @@ Tensor linear_products(const Tensor& x, const Tensor& weight, const Tensor& bias
 }
 
 Tensor linear_kernels(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
-  Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
-  if (bias.defined()) y.copy_(bias.expand_as(y));
-  add_product(x.contiguous(), in_rows(weight), precision, bias.defined(), y);
-  return y;
+  const ProductTerm term = term_of(x, weight, bias);
+  add_products(x.contiguous(), precision, {term});
+  return term.y;
 }
 
 Tensor linear_aten(const Tensor& x, const Tensor& weight, const Tensor& bias, MatmulPrecision precision) {
   if (precision == MatmulPrecision::kFull) return at::linear(x, widened_for(x, weight, precision), bias);
   const Tensor y = product(x, false, weight, true, precision);
   return bias.defined() ? y + bias : y;
+}
+
+namespace {
+std::vector<Tensor> one_after_the_other(const Tensor& x, const std::vector<LinearWeights>& layers,
+                                        MatmulPrecision precision) {
+  std::vector<Tensor> all;
+  for (const LinearWeights& layer : layers) all.push_back(linear(x, layer.weight, layer.bias, precision));
+  return all;
+}
+}  // namespace
+
+std::vector<Tensor> linear_each(const Tensor& x, const std::vector<LinearWeights>& layers,
+                                MatmulPrecision precision) {
+  return for_inference() ? find(kLinearEach, x)(x, layers, precision)
+                         : one_after_the_other(x, layers, precision);
+}
+
+std::vector<Tensor> linear_each_kernels(const Tensor& x, const std::vector<LinearWeights>& layers,
+                                        MatmulPrecision precision) {
+  ProductTerms terms;
+  for (const LinearWeights& layer : layers) terms.push_back(term_of(x, layer.weight, layer.bias));
+  add_products(x.contiguous(), precision, terms);
+  std::vector<Tensor> all;
+  for (const ProductTerm& term : terms) all.push_back(term.y);
+  return all;
+}
+
+std::vector<Tensor> linear_each_aten(const Tensor& x, const std::vector<LinearWeights>& layers,
+                                     MatmulPrecision precision) {
+  return one_after_the_other(x, layers, precision);
 }
 
 Tensor add_linear(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -101,7 +151,7 @@ Tensor add_linear_kernels(const Tensor& sum, const Tensor& x, const Tensor& weig
                           MatmulPrecision precision) {
   Tensor y = sum;  // the same memory
   if (bias.defined()) y += bias;
-  add_product(x.contiguous(), in_rows(weight), precision, true, y);
+  add_products(x.contiguous(), precision, {{in_rows(weight), true, y}});
   return y;
 }
 

@@ -12,6 +12,7 @@ decltype(product) product_onednn, product_aten;
 decltype(product) product_bf16, product_rounded;
 decltype(product_quantised) product_quantised_kernels, product_quantised_aten;
 decltype(linear) linear_products, linear_kernels, linear_aten;
+decltype(linear_each) linear_each_kernels, linear_each_aten;
 decltype(add_linear) add_linear_kernels, add_linear_aten;
 decltype(rms_norm) rms_norm_kernels, rms_norm_aten;
 decltype(swiglu) swiglu_kernels, swiglu_aten;
@@ -63,6 +64,7 @@ const Row kTable[] = {
     row(kProductQuantised, at::kCPU, at::kFloat, Tier::kBaseline, product_quantised_kernels),
     row(kLinear, at::kCPU, at::kFloat, Tier::kOneDnn, linear_products),
     row(kLinearInference, at::kCPU, at::kFloat, Tier::kBaseline, linear_kernels),
+    row(kLinearEach, at::kCPU, at::kFloat, Tier::kBaseline, linear_each_kernels),
     row(kAddLinear, at::kCPU, at::kFloat, Tier::kBaseline, add_linear_kernels),
     row(kRmsNorm, at::kCPU, at::kFloat, Tier::kBaseline, rms_norm_kernels),
     row(kSwiglu, at::kCPU, at::kFloat, Tier::kBaseline, swiglu_kernels),
@@ -81,6 +83,7 @@ const Row kTable[] = {
     row(kProductQuantised, kAnyDevice, kAnyType, Tier::kAten, product_quantised_aten),
     row(kLinear, kAnyDevice, kAnyType, Tier::kAten, linear_aten),
     row(kLinearInference, kAnyDevice, kAnyType, Tier::kAten, linear_aten),
+    row(kLinearEach, kAnyDevice, kAnyType, Tier::kAten, linear_each_aten),
     row(kAddLinear, kAnyDevice, kAnyType, Tier::kAten, add_linear_aten),
     row(kRmsNorm, kAnyDevice, kAnyType, Tier::kAten, rms_norm_aten),
     row(kSwiglu, kAnyDevice, kAnyType, Tier::kAten, swiglu_aten),

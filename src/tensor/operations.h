@@ -28,6 +28,7 @@ Tensor product_quantised(const Tensor& x, const Tensor& weight);
 inline constexpr Operation<decltype(product_quantised)> kProductQuantised{"product, of few bits"};
 inline constexpr Operation<decltype(linear)> kLinear{"linear, training"};
 inline constexpr Operation<decltype(linear)> kLinearInference{"linear, inference"};
+inline constexpr Operation<decltype(linear_each)> kLinearEach{"linear_each, inference"};
 inline constexpr Operation<decltype(add_linear)> kAddLinear{"add_linear, inference"};
 inline constexpr Operation<decltype(rms_norm)> kRmsNorm{"rms_norm"};
 inline constexpr Operation<decltype(swiglu)> kSwiglu{"swiglu"};
@@ -76,6 +77,19 @@ NarrowKernels narrow_kernels(const Tensor& x);
 // The weight that is multiplied with x: widened once by whoever multiplies with it several times.
 inline Tensor widened_for(const Tensor& x, const Tensor& weight, MatmulPrecision precision) {
   return precision == MatmulPrecision::kFull && x.scalar_type() == at::kFloat ? widened(weight) : weight;
+}
+
+// y (+)= x weight^T of one x, y [N, out].
+struct ProductTerm {
+  Tensor weight;
+  bool add;
+  Tensor y;
+};
+using ProductTerms = std::vector<ProductTerm>;
+inline std::vector<int64_t> columns_of(const ProductTerms& terms) {
+  std::vector<int64_t> columns;
+  for (const ProductTerm& term : terms) columns.push_back(term.weight.size(0));
+  return columns;
 }
 
 inline const float* in(const Tensor& x) { return x.data_ptr<float>(); }

@@ -41,6 +41,12 @@ Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpos
 // rows beside it.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               MatmulPrecision precision = MatmulPrecision::kFull);
+// linear() of one x for each of several layers, whose weights may differ in kind.
+struct LinearWeights {
+  Tensor weight, bias;  // bias may be undefined
+};
+std::vector<Tensor> linear_each(const Tensor& x, const std::vector<LinearWeights>& layers,
+                                MatmulPrecision precision = MatmulPrecision::kFull);
 // sum + linear(x, weight, bias); in no-gradient mode it may be added in sum's own memory.
 Tensor add_linear(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                   MatmulPrecision precision = MatmulPrecision::kFull);

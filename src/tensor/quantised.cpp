@@ -211,17 +211,25 @@ Tensor quantised_to_bf16(const Tensor& weight) {
   return y;
 }
 
-void add_product_quantised(const Tensor& x, const Tensor& weight, bool add, Tensor& y) {
-  const QuantisedMatrix& w = storage_of(weight).matrix;
-  const PackedRows rows(x, w);
-  for_columns(w.columns, 2 * kQuantisedPanel, x.size(0), w.k, [&](int64_t begin, int64_t end) {
-    kernels().quantised.multiply(w, rows.view, x.size(0), begin, end, add, out(y), w.columns);
-  });
+bool same_form(const Tensor& a, const Tensor& b) {
+  const QuantisedMatrix &x = storage_of(a).matrix, &y = storage_of(b).matrix;
+  return x.k == y.k && x.block == y.block && x.bits == y.bits && !x.offsets == !y.offsets;
+}
+
+void add_products_quantised(const Tensor& x, const ProductTerms& terms) {
+  const QuantisedMatrix& first = storage_of(terms[0].weight).matrix;
+  const PackedRows rows(x, first);
+  for_columns(columns_of(terms), 2 * kQuantisedPanel, x.size(0), first.k,
+              [&](size_t i, int64_t begin, int64_t end) {
+                const QuantisedMatrix& w = storage_of(terms[i].weight).matrix;
+                kernels().quantised.multiply(w, rows.view, x.size(0), begin, end, terms[i].add,
+                                             out(terms[i].y), w.columns);
+              });
 }
 
 Tensor product_quantised_kernels(const Tensor& x, const Tensor& weight) {
   Tensor y = at::empty({x.size(0), weight.size(0)}, x.options().requires_grad(false));
-  add_product_quantised(x.contiguous(), weight, false, y);
+  add_products_quantised(x.contiguous(), {{weight, false, y}});
   return y;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "tensor/torch_compat.h"
 
@@ -36,19 +37,29 @@ void for_each_piece(int64_t count, int64_t threads, const Work& work) {
   });
 }
 
-// work(begin, end) for the columns [0, count) of a product of `rows` by k numbers each, in pieces of whole
-// `block`s, several for each thread. A thread has so many products to do, or so many weights to read.
+// work(matrix, begin, end) for the columns [0, counts[matrix]) of products of `rows` by k numbers each, in
+// pieces of whole `block`s, several for each thread. A thread has so many products to do, or so many weights
+// to read.
 template <typename Work>
-void for_columns(int64_t count, int64_t block, int64_t rows, int64_t k, const Work& work) {
+void for_columns(const std::vector<int64_t>& counts, int64_t block, int64_t rows, int64_t k,
+                 const Work& work) {
   constexpr int64_t kPieces = 4, kProducts = 1 << 20, kWeights = 1 << 17;
-  const int64_t useful = std::max(rows * k * count / kProducts, k * count / kWeights);
+  int64_t all = 0, blocks = 0;
+  for (const int64_t count : counts) {
+    all += count;
+    blocks += (count + block - 1) / block;
+  }
+  const int64_t useful = std::max(rows * k * all / kProducts, k * all / kWeights);
   const int64_t threads = std::clamp<int64_t>(useful, 1, at::get_num_threads());
-  const int64_t blocks = (count + block - 1) / block;
   const int64_t pieces = threads == 1 ? 1 : threads * kPieces;
   const int64_t wide = std::max<int64_t>(1, (blocks + pieces - 1) / pieces);
   for_each_piece((blocks + wide - 1) / wide, threads, [&](int64_t piece) {
-    const int64_t begin = piece * wide * block;
-    work(begin, std::min(count, begin + wide * block));
+    int64_t begin = piece * wide * block, end = begin + wide * block;  // columns if all were one matrix
+    for (size_t i = 0; i < counts.size() && end > 0; ++i) {
+      if (begin < counts[i]) work(i, std::max<int64_t>(0, begin), std::min(counts[i], end));
+      const int64_t filled_up = (counts[i] + block - 1) / block * block;
+      begin -= filled_up, end -= filled_up;
+    }
   });
 }
 
