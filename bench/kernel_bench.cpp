@@ -281,7 +281,7 @@ int main(int argc, char** argv) {
   for (const int64_t rows : {1, 6, 64}) add_linear(rows, 576, 576);
   for (const int64_t rows : {1, 16, 64, 1024}) add_bf16(rows, 576, 1536);
   for (const int64_t rows : {1, 4, 16, 64, 1024}) add_quantised("", rows, 576, 1536);
-  for (const int64_t rows : {1, 4, 8, 32}) {
+  for (const int64_t rows : {1, 4, 8, 16, 32, 64}) {
     add_from_memory(rows);
     add_quantised("_from_memory", rows, 576, 65536);
   }

@@ -14,9 +14,9 @@ SDFT_INLINE void score_rows(const uint16_t* q, int64_t rows, int64_t width, cons
                             float* scores) {
   Bf16Product x{q, keys, rows, width, whole_registers(width), stride, end, false, scores};
   const int64_t last = begin + std::max<int64_t>(0, end - begin - kAhead / (2 * stride)) / 4 * 4;
-  multiply_dot(x, begin, last);
+  multiply_block(x, begin, last);
   x.ahead = 2 * ((values + begin * stride) - (keys + last * stride));
-  multiply_dot(x, last, end);
+  multiply_block(x, last, end);
 }
 
 // y[r][n] = factor[r] sum_j p[r][j] x[j][n] for kRegisters * 16 columns (of which `columns` are there): p

@@ -29,24 +29,39 @@ struct Bf16Product {
   int64_t ahead = kAhead;  // of a number that is multiplied: bytes to what is asked for
 };
 
-template <int kRows, int kColumns>
-SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t begin, int64_t end) {
+// The numbers of k at which a tile asks for what lies ahead.
+struct Asking {
+  int64_t begin, end;
+};
+
+// kAlone: one tile has all rows and so asks at all numbers.
+template <bool kAlone, int kRows, int kColumns>
+SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t begin, int64_t end,
+                          const Asking& asking) {
   const uint16_t *a = x.a + i * x.lda, *w = x.w + j * x.ldw;
   __m512 sum[kRows][4] = {};
-  const bool ahead = i == 0;
-  for (int64_t p = begin; p < end; p += kPairLanes) {
-    __m512i column[kColumns];
+  const auto multiply = [&](int64_t p, int64_t stop, auto asks) SDFT_LAMBDA_INLINE {
+    for (; p < stop; p += kPairLanes) {
+      __m512i column[kColumns];
 #pragma GCC unroll 4
-    for (int l = 0; l < kColumns; ++l) column[l] = load_32(w + l * x.ldw + p, x.k - p);
-    if (ahead)
+      for (int l = 0; l < kColumns; ++l) column[l] = load_32(w + l * x.ldw + p, x.k - p);
+      if constexpr (asks)
 #pragma GCC unroll 4
-      for (int l = 0; l < kColumns; ++l) ask_for(w + l * x.ldw + p, x.ahead);
+        for (int l = 0; l < kColumns; ++l) ask_for(w + l * x.ldw + p, x.ahead);
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i row = _mm512_loadu_si512(a + r * x.lda + p);
+      for (int r = 0; r < kRows; ++r) {
+        const __m512i row = _mm512_loadu_si512(a + r * x.lda + p);
 #pragma GCC unroll 4
-      for (int l = 0; l < kColumns; ++l) sum[r][l] = dot(sum[r][l], row, column[l]);
+        for (int l = 0; l < kColumns; ++l) sum[r][l] = dot(sum[r][l], row, column[l]);
+      }
     }
+  };
+  if constexpr (kAlone) {
+    multiply(begin, end, std::true_type());
+  } else {
+    multiply(begin, asking.begin, std::false_type());
+    multiply(asking.begin, asking.end, std::true_type());
+    multiply(asking.end, end, std::false_type());
   }
   const bool add = x.add || begin > 0;
 #pragma GCC unroll 8
@@ -62,38 +77,86 @@ SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t be
   }
 }
 
-template <int kColumns>
-SDFT_INLINE void dot_columns(const Bf16Product& x, int64_t i, int64_t last, int64_t j, int64_t begin,
-                             int64_t end) {
-  for (; i + 6 <= last; i += 6) dot_tile<6, kColumns>(x, i, j, begin, end);
-  if (i + 4 <= last) dot_tile<4, kColumns>(x, i, j, begin, end), i += 4;
-  if (i + 3 <= last) dot_tile<3, kColumns>(x, i, j, begin, end), i += 3;
-  if (i + 2 <= last) dot_tile<2, kColumns>(x, i, j, begin, end), i += 2;
-  if (i < last) dot_tile<1, kColumns>(x, i, j, begin, end);
+// Rows [first, last) and kColumns columns. What lies ahead is asked for evenly: each tile does for `part` of
+// the numbers, the last one for the rest; none where part is 0.
+template <bool kAlone, int kColumns>
+SDFT_INLINE void dot_columns(const Bf16Product& x, int64_t first, int64_t last, int64_t j, int64_t begin,
+                             int64_t end, int64_t part) {
+  int64_t i = first, asked = part > 0 ? begin : end;
+  const auto tile = [&](auto count) SDFT_LAMBDA_INLINE {
+    constexpr int kRows = decltype(count)::value;
+    const int64_t until = i + kRows == last ? end : std::min(end, asked + part);
+    dot_tile<kAlone, kRows, kColumns>(x, i, j, begin, end, {asked, until});
+    i += kRows, asked = until;
+  };
+  if constexpr (!kAlone)
+    while (i + 6 <= last) tile(std::integral_constant<int, 6>());
+  if (i + 4 <= last) tile(std::integral_constant<int, 4>());
+  if (i + 3 <= last) tile(std::integral_constant<int, 3>());
+  if (i + 2 <= last) tile(std::integral_constant<int, 2>());
+  if (i < last) tile(std::integral_constant<int, 1>());
 }
 
-// As run() in linear.h, with twice as many numbers in the same bytes.
-SDFT_INLINE void multiply_dot(const Bf16Product& x, int64_t begin, int64_t end) {
-  constexpr int64_t kDeep = 2 * kChunk;
-  const int64_t wide = std::max<int64_t>(4, (int64_t{1} << 18) / x.k / 4 * 4);
-  for (int64_t j0 = begin; j0 < end; j0 += wide) {
-    const int64_t j1 = std::min(end, j0 + wide);
-    for (int64_t p = 0; p < x.k; p += kDeep) {
-      const int64_t stop = std::min(x.k, p + kDeep), tall = std::max<int64_t>(1, 12288 / (stop - p) / 6) * 6;
-      for (int64_t i = 0; i < x.rows; i += tall) {
-        const int64_t last = std::min(x.rows, i + tall);
-        int64_t j = j0;
-        for (; j + 4 <= j1; j += 4) dot_columns<4>(x, i, last, j, p, stop);
-        for (; j < j1; ++j) dot_columns<1>(x, i, last, j, p, stop);
+constexpr int64_t kDotDepth = 2 * kChunk;  // of k at a time: as many bytes as in linear.h
+
+// Runs columns(count) over [begin, end), four at a time and then one.
+template <typename Columns>
+SDFT_INLINE void for_each_few(int64_t begin, int64_t end, const Columns& columns) {
+  int64_t j = begin;
+  for (; j + 4 <= end; j += 4) columns(j, std::integral_constant<int, 4>());
+  for (; j < end; ++j) columns(j, std::integral_constant<int, 1>());
+}
+
+// So many of a chunk's numbers that `tiles` of them have them all.
+SDFT_INLINE int64_t part_of(int64_t numbers, int64_t tiles) {
+  return whole_registers((numbers + tiles - 1) / tiles);
+}
+
+// Rows that stay in the first-level cache: W is read as memory has it.
+template <bool kAlone>
+SDFT_INLINE void multiply_block(const Bf16Product& x, int64_t begin, int64_t end) {
+  const int64_t tiles = (x.rows + 5) / 6, part = part_of(std::min(x.k, kDotDepth), tiles);
+  for_each_few(begin, end, [&](int64_t j, auto count) SDFT_LAMBDA_INLINE {
+    for (int64_t p = 0; p < x.k; p += kDotDepth)
+      dot_columns<kAlone, decltype(count)::value>(x, 0, x.rows, j, p, std::min(x.k, p + kDotDepth), part);
+  });
+}
+
+SDFT_INLINE void multiply_block(const Bf16Product& x, int64_t begin, int64_t end) {
+  if (x.rows < 6) return multiply_block<true>(x, begin, end);
+  multiply_block<false>(x, begin, end);
+}
+
+// Blocks of `tall` rows pass over one panel of W, `wide` columns in the second-level cache, after the other
+// and ask for the next one meanwhile.
+SDFT_INLINE void multiply_panels(const Bf16Product& x, int64_t tall, int64_t wide, int64_t begin,
+                                 int64_t end) {
+  const int64_t blocks = (x.rows + tall - 1) / tall;
+  for (int64_t j0 = begin; j0 < end; j0 += wide)
+    for (int64_t p = 0; p < x.k; p += kDotDepth) {
+      const int64_t stop = std::min(x.k, p + kDotDepth), part = part_of(stop - p, (tall + 5) / 6);
+      for (int64_t block = 0; block < blocks; ++block) {
+        int64_t turn = 0;  // the block that asks for what lies ahead of these columns
+        for_each_few(j0, std::min(end, j0 + wide), [&](int64_t j, auto count) SDFT_LAMBDA_INLINE {
+          dot_columns<false, decltype(count)::value>(x, block * tall, std::min(x.rows, (block + 1) * tall), j,
+                                                     p, stop, turn == block ? part : 0);
+          turn = turn + 1 == blocks ? 0 : turn + 1;
+        });
       }
     }
-  }
 }
 
 [[maybe_unused]] void linear_dot(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw,
                                  int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
-  multiply_dot({static_cast<const uint16_t*>(packed), w, rows, k, whole_registers(k), ldw, ldc, add, c},
-               begin, end);
+  constexpr int64_t kNear = 12288, kSmallPanel = 1 << 15, kPanel = 1 << 18, kFewRows = 128;  // numbers
+  const Bf16Product x{static_cast<const uint16_t*>(packed), w, rows, k, whole_registers(k), ldw, ldc, add, c};
+  const int64_t tall = std::max<int64_t>(1, kNear / std::min(k, kDotDepth) / 6) * 6;
+  if (rows <= tall) return multiply_block(x, begin, end);
+  // Few rows are as fast as memory lets them be, and the first panel is not asked for: small ones, then.
+  const int64_t wide = std::max<int64_t>(4, (rows <= kFewRows ? kSmallPanel : kPanel) / k / 4 * 4);
+  Bf16Product panels = x;
+  panels.ahead = 2 * wide * ldw;
+  multiply_panels(panels, tall, wide, begin, end);
 }
 
 }  // namespace
