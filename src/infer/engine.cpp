@@ -343,7 +343,7 @@ std::vector<std::vector<int32_t>> sample(const Tensor& scores, const std::vector
   }
   const Tensor rows = scores.to(at::kCPU, at::kFloat).contiguous();
   const int64_t vocabulary = rows.size(1);
-  at::parallel_for(0, static_cast<int64_t>(ready.size()), 4, [&](int64_t first, int64_t end) {
+  at::parallel_for(0, static_cast<int64_t>(ready.size()), 1, [&](int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i)
       take_rows(static_cast<size_t>(i), [&](int64_t row) {
         return next_token(*ready[static_cast<size_t>(i)].task, rows.data_ptr<float>() + row * vocabulary,

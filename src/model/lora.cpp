@@ -77,31 +77,32 @@ LowRank update_of(const LoraPair& pair) {
 }
 
 namespace {
-// What an update adds to a layer's output, [N, out], in f32 whatever the layer is computed in. seen: x, or x
-// with dropout.
-Tensor low_rank(const LoraPair& lora, const Tensor& x, const Tensor& seen) {
-  auto product = [&](const Tensor& input, const Tensor& a, const Tensor& b) {
-    const Tensor low = ops::linear(input.to(a.scalar_type()), a);  // [N, r]
-    return ops::linear(low, b) * lora.scale;
+// y with the update, in f32 whatever y is computed in; seen: x, or x with dropout. Of PiSSA the difference
+// comes first: where nothing has been trained it is nothing.
+Tensor updated(const Tensor& y, const LoraPair& lora, const Tensor& x, const Tensor& seen) {
+  const auto low = [&](const Tensor& input, const Tensor& a) {
+    return ops::linear(input.to(a.scalar_type()), a) * lora.scale;  // [N, r]
   };
-  const Tensor change = product(seen, lora.a, lora.b);
-  return lora.a0.defined() ? change - product(x, lora.a0, lora.b0) : change;
+  if (!lora.a0.defined() && y.scalar_type() == lora.b.scalar_type())
+    return ops::add_linear(y, low(seen, lora.a), lora.b);
+  const Tensor change = ops::linear(low(seen, lora.a), lora.b);  // [N, out]
+  return y +
+         (lora.a0.defined() ? change - ops::linear(low(x, lora.a0), lora.b0) : change).to(y.scalar_type());
 }
-
 }  // namespace
 
 // DoRA scales each row of W + s B A; of x with dropout only what training adds to W x, as PEFT has it.
 Tensor adapted(const Tensor& y, const LinearLayer& layer, const LoraPair& lora, const Tensor& x,
                const Tensor& seen, ops::MatmulPrecision precision) {
-  const Tensor low = low_rank(lora, x, seen);  // [N, out]
-  if (!lora.magnitude.defined()) return y + low.to(y.scalar_type());
+  if (!lora.magnitude.defined()) return updated(y, lora, x, seen);
   const Tensor factor = dora_factor(lora);
   if (!seen.is_same(x)) {
     const Tensor own = ops::linear(seen, layer.weight, {}, precision);
-    return (y - own + factor * (own + low)).to(y.scalar_type());
+    const Tensor rest = y - own;
+    return (rest + factor * updated(own, lora, x, seen)).to(y.scalar_type());
   }
-  if (!layer.bias.defined()) return (factor * (y + low)).to(y.scalar_type());
-  return (factor * (y - layer.bias + low) + layer.bias).to(y.scalar_type());
+  if (!layer.bias.defined()) return (factor * updated(y, lora, x, seen)).to(y.scalar_type());
+  return (factor * updated(y - layer.bias, lora, x, seen) + layer.bias).to(y.scalar_type());
 }
 
 void refresh_norms(const Model& model, Adapter& adapter) {

@@ -45,7 +45,7 @@ struct LoraPair {
   Tensor a0 = {}, b0 = {};
 };
 // What a layer gives with its update, [N, out], of y = x W^T + bias, which it gives without. x [N, in]; seen:
-// x with dropout, or x itself.
+// x with dropout, or x itself. Where no gradient is recorded it may take the memory of y.
 Tensor adapted(const Tensor& y, const LinearLayer& layer, const LoraPair& lora, const Tensor& x,
                const Tensor& seen, ops::MatmulPrecision precision = ops::MatmulPrecision::kFull);
 // What DoRA multiplies each row with, [out]; the gradient goes to the magnitude alone.

@@ -89,7 +89,7 @@ void for_each_head(std::vector<AttentionSegment> segments, const AttentionShape&
   int64_t products = 0;  // about
   for (const AttentionSegment& s : segments) products += s.q_len * s.kv_len * shape.heads * shape.head_dim;
   // A thread more costs about as much as this many products.
-  const int64_t threads = std::max<int64_t>(1, products / 100000);
+  const int64_t threads = std::max<int64_t>(1, products / 60000);
   for_each_piece(static_cast<int64_t>(segments.size()) * shape.kv_heads, threads, [&](int64_t piece) {
     work(segments[static_cast<size_t>(piece / shape.kv_heads)], piece % shape.kv_heads);
   });
