@@ -50,7 +50,7 @@ class _Engine:
         ours, theirs = socket.socketpair()
         environment = dict(os.environ)
         if "OMP_WAIT_POLICY" not in environment:  # as the command sets it
-            environment.setdefault("GOMP_SPINCOUNT", "1000")
+            environment.setdefault("GOMP_SPINCOUNT", "2000")
         with theirs:
             command = [sys.executable, str(pathlib.Path(__file__).with_name("_engine.py")), str(theirs.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment,

@@ -143,8 +143,9 @@ int64_t useful_batch_size(const Model& model, int64_t tokens) {
   const int64_t bytes = longest * cache_bytes_per_token(model);
   const int64_t memory =
       model.device.is_cpu() ? ::sysconf(_SC_PHYS_PAGES) / 4 * ::sysconf(_SC_PAGESIZE) : int64_t{16} << 30;
-  // In f32 a CPU is busy with 32 rows; in bf16 it waits for the weights with twice as many.
-  const int64_t rows = model.precision == ops::MatmulPrecision::kFull ? 32 : 64;
+  // With 32 rows a CPU is busy, and more of them only take memory; tiles still wait for the weights.
+  const int64_t rows =
+      chosen_tier() == Tier::kAmx && model.precision == ops::MatmulPrecision::kBf16 ? 64 : 32;
   const int64_t useful = model.device.is_cpu() ? rows * worker_count(model) : 128;
   return std::clamp<int64_t>(memory / std::max<int64_t>(1, bytes), 1, useful);
 }

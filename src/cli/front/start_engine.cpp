@@ -26,7 +26,7 @@ std::vector<std::string> engine_environment() {
   // libgomp's threads wait for the next loop by turning round 300,000 times, some 10 ms, before they sleep:
   // while another process is busy they take the cores from the thread that they wait for.
   if (!std::getenv("GOMP_SPINCOUNT") && !std::getenv("OMP_WAIT_POLICY"))
-    list.emplace_back("GOMP_SPINCOUNT=1000");
+    list.emplace_back("GOMP_SPINCOUNT=2000");
   return list;
 }
 

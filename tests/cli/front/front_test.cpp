@@ -150,14 +150,14 @@ TEST_F(Front, GivesTheEngineItsCommandLine) {
   add_engine();
   const CommandResult result = run({"run", "--recipe", "a b.yaml", "", "--help"});
   EXPECT_EQ(result.exit_code, 9);
-  EXPECT_EQ(result.out, "[run]\n[--recipe]\n[a b.yaml]\n[]\n[--help]\nGOMP_SPINCOUNT=1000\n");
+  EXPECT_EQ(result.out, "[run]\n[--recipe]\n[a b.yaml]\n[]\n[--help]\nGOMP_SPINCOUNT=2000\n");
 }
 
 TEST_F(Front, HelpMayComeFirst) {
   EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
   EXPECT_EQ(run({"help", "tokenize"}).out, run({"tokenize", "--help"}).out);
   add_engine();
-  EXPECT_EQ(run({"help", "run", "more"}).out, "[run]\n[--help]\nGOMP_SPINCOUNT=1000\n");
+  EXPECT_EQ(run({"help", "run", "more"}).out, "[run]\n[--help]\nGOMP_SPINCOUNT=2000\n");
   EXPECT_THAT(run({"help", "runn"}).err, HasSubstr("did you mean run?"));
 }
 
