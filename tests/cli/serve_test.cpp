@@ -330,7 +330,13 @@ TEST(Serve, TooManyAreToldSo) {
                                 {"repetition_penalty", 1.5},
                                 {"n", 2},
                                 {"stream", true}})));
-    ASSERT_THAT(busy.receive(200), HasSubstr("200 OK"));
+    const std::string begun = busy.receive(200);
+    if (begun.find("429 Too Many") !=
+        std::string::npos) {  // the story of the last try is still on its way out
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      continue;
+    }
+    ASSERT_THAT(begun, HasSubstr("200 OK"));
     const auto reply =
         server.client().Post("/v1/completions", R"({"prompt": "a", "max_tokens": 2})", "application/json");
     ASSERT_TRUE(reply);

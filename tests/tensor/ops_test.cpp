@@ -323,6 +323,30 @@ TEST_P(Ops, WeightsOf16Bits) {
     }
 }
 
+// Several layers of one input: the bits of each alone, whatever their kinds.
+TEST_P(Ops, LinearOfSeveralLayers) {
+  const auto of = [](int64_t columns, const char* name) { return random_tensor({columns, 300}, name); };
+  const Tensor bias = random_tensor({33}, "bias"), int8 = ops::quantised(of(96, "q"), ops::kInt8, "q");
+  const std::vector<std::vector<ops::LinearWeights>> lists = {
+      {{of(96, "a"), {}}, {of(33, "b"), bias}, {of(5, "c"), {}}},
+      {{of(70, "a").to(at::kBFloat16), {}}, {of(33, "b").to(at::kBFloat16), bias}},
+      {{int8, {}}, {ops::quantised(of(33, "b"), ops::kInt8, "b"), bias}, {int8, {}}},
+      {{int8, {}}, {ops::quantised(of(33, "b"), ops::kQ4, "b"), bias}, {of(7, "c"), {}}}};
+  for (const auto precision : {ops::MatmulPrecision::kFull, ops::MatmulPrecision::kBf16})
+    for (const int64_t rows : {1, 3, 20, 70})
+      for (const auto& layers : lists) {
+        const Tensor x = random_tensor({rows, 300}, "x");
+        for (const bool gradients : {false, true}) {
+          at::AutoGradMode mode(gradients);
+          const std::vector<Tensor> all = ops::linear_each(x, layers, precision);
+          ASSERT_EQ(all.size(), layers.size());
+          for (size_t i = 0; i < layers.size(); ++i)
+            EXPECT_TRUE(all[i].equal(ops::linear(x, layers[i].weight, layers[i].bias, precision)))
+                << i << ", rows " << rows;
+        }
+      }
+}
+
 // Weights of few bits: with kFull the numbers that they give widened, with kBf16 those of activations in 8
 // bits; gradients go through the weights' numbers.
 TEST_P(Ops, WeightsOfFewBits) {

@@ -34,8 +34,7 @@ struct Asking {
   int64_t begin, end;
 };
 
-// kAlone: one tile has all rows and so asks at all numbers.
-template <bool kAlone, int kRows, int kColumns>
+template <int kRows, int kColumns>
 SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t begin, int64_t end,
                           const Asking& asking) {
   const uint16_t *a = x.a + i * x.lda, *w = x.w + j * x.ldw;
@@ -56,13 +55,9 @@ SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t be
       }
     }
   };
-  if constexpr (kAlone) {
-    multiply(begin, end, std::true_type());
-  } else {
-    multiply(begin, asking.begin, std::false_type());
-    multiply(asking.begin, asking.end, std::true_type());
-    multiply(asking.end, end, std::false_type());
-  }
+  multiply(begin, asking.begin, std::false_type());
+  multiply(asking.begin, asking.end, std::true_type());
+  multiply(asking.end, end, std::false_type());
   const bool add = x.add || begin > 0;
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -79,18 +74,17 @@ SDFT_INLINE void dot_tile(const Bf16Product& x, int64_t i, int64_t j, int64_t be
 
 // Rows [first, last) and kColumns columns. What lies ahead is asked for evenly: each tile does for `part` of
 // the numbers, the last one for the rest; none where part is 0.
-template <bool kAlone, int kColumns>
+template <int kColumns>
 SDFT_INLINE void dot_columns(const Bf16Product& x, int64_t first, int64_t last, int64_t j, int64_t begin,
                              int64_t end, int64_t part) {
   int64_t i = first, asked = part > 0 ? begin : end;
   const auto tile = [&](auto count) SDFT_LAMBDA_INLINE {
     constexpr int kRows = decltype(count)::value;
     const int64_t until = i + kRows == last ? end : std::min(end, asked + part);
-    dot_tile<kAlone, kRows, kColumns>(x, i, j, begin, end, {asked, until});
+    dot_tile<kRows, kColumns>(x, i, j, begin, end, {asked, until});
     i += kRows, asked = until;
   };
-  if constexpr (!kAlone)
-    while (i + 6 <= last) tile(std::integral_constant<int, 6>());
+  while (i + 6 <= last) tile(std::integral_constant<int, 6>());
   if (i + 4 <= last) tile(std::integral_constant<int, 4>());
   if (i + 3 <= last) tile(std::integral_constant<int, 3>());
   if (i + 2 <= last) tile(std::integral_constant<int, 2>());
@@ -113,18 +107,12 @@ SDFT_INLINE int64_t part_of(int64_t numbers, int64_t tiles) {
 }
 
 // Rows that stay in the first-level cache: W is read as memory has it.
-template <bool kAlone>
 SDFT_INLINE void multiply_block(const Bf16Product& x, int64_t begin, int64_t end) {
   const int64_t tiles = (x.rows + 5) / 6, part = part_of(std::min(x.k, kDotDepth), tiles);
   for_each_few(begin, end, [&](int64_t j, auto count) SDFT_LAMBDA_INLINE {
     for (int64_t p = 0; p < x.k; p += kDotDepth)
-      dot_columns<kAlone, decltype(count)::value>(x, 0, x.rows, j, p, std::min(x.k, p + kDotDepth), part);
+      dot_columns<decltype(count)::value>(x, 0, x.rows, j, p, std::min(x.k, p + kDotDepth), part);
   });
-}
-
-SDFT_INLINE void multiply_block(const Bf16Product& x, int64_t begin, int64_t end) {
-  if (x.rows < 6) return multiply_block<true>(x, begin, end);
-  multiply_block<false>(x, begin, end);
 }
 
 // Blocks of `tall` rows pass over one panel of W, `wide` columns in the second-level cache, after the other
@@ -138,8 +126,8 @@ SDFT_INLINE void multiply_panels(const Bf16Product& x, int64_t tall, int64_t wid
       for (int64_t block = 0; block < blocks; ++block) {
         int64_t turn = 0;  // the block that asks for what lies ahead of these columns
         for_each_few(j0, std::min(end, j0 + wide), [&](int64_t j, auto count) SDFT_LAMBDA_INLINE {
-          dot_columns<false, decltype(count)::value>(x, block * tall, std::min(x.rows, (block + 1) * tall), j,
-                                                     p, stop, turn == block ? part : 0);
+          dot_columns<decltype(count)::value>(x, block * tall, std::min(x.rows, (block + 1) * tall), j, p,
+                                              stop, turn == block ? part : 0);
           turn = turn + 1 == blocks ? 0 : turn + 1;
         });
       }
