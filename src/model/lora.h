@@ -88,8 +88,9 @@ void check_lora(const ModelConfig& model, const LoraConfig& config);
 // As PEFT begins: A uniform(-1/sqrt(in), 1/sqrt(in)), B zero; of the embedding A zero and B normal(0, 1);
 // magnitudes the norms of W's rows. Checks as check_lora does. Of a skeleton: the shapes alone.
 Adapter init_adapter(Model& model, const LoraConfig& config, uint64_t seed);
-// Throws Error(kInput): not an adapter folder, an adapter for another model (first module that does not fit,
-// with both shapes), numbers that are not finite, or a kind that is not supported, by name.
+// Of an adapter's folder, or one that has it in "adapter", as a variant's has. Throws Error(kInput): not an
+// adapter folder, an adapter for another model (first module that does not fit, with both shapes), numbers
+// that are not finite, or a kind that is not supported, by name.
 Adapter load_adapter(Model& model, const std::filesystem::path& dir);
 // A plain adapter also where PiSSA was trained, of twice the rank, as PEFT converts it. Error(kInput) naming
 // the tensor where a number is not finite.

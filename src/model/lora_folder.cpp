@@ -223,9 +223,16 @@ LoraPair load_pair(const LoraLayer& layer, const PartNames& names, const Compile
   pair.b = pair.b.to(device);
   return pair;
 }
+// A variant's folder has it in "adapter".
+fs::path folder_of(const fs::path& dir) {
+  std::error_code none;
+  const bool variant = !fs::exists(dir / "adapter_config.json", none) && fs::exists(dir / "adapter", none);
+  return variant ? dir / "adapter" : dir;
+}
 }  // namespace
 
-Adapter load_adapter(Model& model, const fs::path& dir) {
+Adapter load_adapter(Model& model, const fs::path& given) {
+  const fs::path dir = folder_of(given);
   const fs::path config_path = dir / "adapter_config.json";
   require_config(dir, FolderKind::kAdapter);
   if (!fs::exists(dir / kWeights)) fail_no_weights(dir, FolderKind::kAdapter);

@@ -70,22 +70,15 @@ SampleSettings RunContext::samples(const Recipe& own) const {
           own.train_on_prompt, find_reasoning(own.reasoning)};
 }
 
-namespace {
-bool is_bare_adapter(const fs::path& dir) {  // one of the recipe's `adapters`
-  std::error_code none;
-  return fs::exists(dir / "adapter_config.json", none);
-}
-}  // namespace
-
 bool is_adapter(const fs::path& dir) {
   std::error_code none;
-  return is_bare_adapter(dir) || fs::exists(dir / "adapter", none);
+  return fs::exists(dir / "adapter_config.json", none) || fs::exists(dir / "adapter", none);
 }
 
 TrainedModel::TrainedModel(RunContext& run, const fs::path& dir) : view(run.seed_model()) {
   if (dir.empty()) return;
   if (is_adapter(dir)) {
-    adapter = load_adapter(run.bundle.model, is_bare_adapter(dir) ? dir : dir / "adapter");
+    adapter = load_adapter(run.bundle.model, dir);
     view = {run.bundle.model, &adapter};
   } else {
     std::error_code none;

@@ -359,10 +359,9 @@ void check_adapter(const RunContext& run, const Recipe& recipe) {
 // A model of the recipe's `adapters`.
 void check_tuned(const RunContext& run, const fs::path& dir) {
   std::error_code none;
-  const bool bare = fs::exists(dir / "adapter_config.json", none);
-  if (bare || fs::exists(dir / "adapter", none)) {
+  if (is_adapter(dir)) {
     Model model = skeleton(run.bundle.config);
-    load_adapter(model, bare ? dir : dir / "adapter");
+    load_adapter(model, dir);
   } else if (!fs::exists(dir / "config.json", none) && !fs::exists(dir / "model" / "config.json", none)) {
     fail_input(dir.string(), "is neither an adapter (adapter_config.json) nor a model (config.json)",
                "see the setting adapters");

@@ -79,6 +79,15 @@ TEST(Adapter, LayersThatAreOnlySomeKeepTheirNames) {
   EXPECT_EQ(load_adapter(model, dir.path()).config.target_modules, config.target_modules);
 }
 
+TEST(Adapter, IsFoundInAVariantsFolder) {
+  Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});
+  ScratchDir variant;
+  EXPECT_THAT([&] { load_adapter(model, variant.path()); }, ::testing::Throws<Error>());
+  save_adapter(init_adapter(model, LoraConfig(), 1), variant / "adapter", "base");
+  EXPECT_EQ(load_adapter(model, variant.path()).pairs.size(),
+            load_adapter(model, variant / "adapter").pairs.size());
+}
+
 // PEFT's modules_to_save: whole weights beside the low-rank updates.
 TEST(Adapter, WholeWeightsStandBesideTheModelsOwn) {
   Model model = load_model(std::filesystem::path(SDFT_SOURCE_DIR) / "assets/mini-seed", {"cpu", "f32"});

@@ -37,13 +37,11 @@ std::map<std::string, Adapter> load_adapters(const ServeFlags& flags, Model& mod
   folders.push_back(flags.model.adapter);
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;
-    std::error_code none;
-    const fs::path inner = fs::path(folder) / "adapter";
     const std::string name = name_of(folder);
     if (name.empty() || name == "seed" || adapters.count(name))
       fail_usage("the adapter in " + folder + " would be called '" + name + "', as another model",
                  "rename its folder");
-    adapters.emplace(name, load_adapter(model, fs::exists(inner, none) ? inner : fs::path(folder)));
+    adapters.emplace(name, load_adapter(model, folder));
   }
   return adapters;
 }
