@@ -482,9 +482,12 @@ void read_override(const std::string& override, Recipe* recipe, Problems& proble
   const auto names = structured_names();
   const bool structured = std::find(names.begin(), names.end(), key) != names.end() ||
                           (!value.empty() && (value[0] == '[' || value[0] == '{'));
-  bool text = false;  // taken as it is, with what YAML would read as a comment or a quote
+  // Texts are taken as they are, with what YAML would read as a comment or a quote; paths may be a list.
+  const bool in_brackets = !value.empty() && value.front() == '[' && value.back() == ']';
+  bool text = false;
   for (const Setting& setting : settings(*recipe))
-    text |= key == setting.name && std::holds_alternative<std::string*>(setting.target);
+    text |= key == setting.name && std::holds_alternative<std::string*>(setting.target) &&
+            !(setting.paths && in_brackets);
   read_setting(key, structured && !text ? parse_yaml(value, reading.where) : YAML::Node(value), reading,
                recipe);
 }
