@@ -223,6 +223,7 @@ LoraPair load_pair(const LoraLayer& layer, const PartNames& names, const Compile
   pair.b = pair.b.to(device);
   return pair;
 }
+
 // A variant's folder has it in "adapter".
 fs::path folder_of(const fs::path& dir) {
   std::error_code none;

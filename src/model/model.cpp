@@ -2,10 +2,8 @@
 #include "model/model.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <memory>
-#include <tuple>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -129,15 +127,13 @@ Tensor apply(const LinearLayer& layer, const Tensor& x, Context& context) {
 }
 
 // All of one x.
-template <size_t kCount>
-std::array<Tensor, kCount> apply_each(const LinearLayer* const (&layers)[kCount], const Tensor& x,
-                                      Context& context) {
+std::vector<Tensor> apply_each(const std::vector<const LinearLayer*>& layers, const Tensor& x,
+                               Context& context) {
   std::vector<ops::LinearWeights> weights;
   for (const LinearLayer* layer : layers) weights.push_back({layer->weight, layer->bias});
-  const std::vector<Tensor> all = ops::linear_each(x, weights, context.options.precision);
-  std::array<Tensor, kCount> y;
-  for (size_t i = 0; i < kCount; ++i) y[i] = with_updates(*layers[i], all[i], x, context);
-  return y;
+  std::vector<Tensor> all = ops::linear_each(x, weights, context.options.precision);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = with_updates(*layers[i], all[i], x, context);
+  return all;
 }
 
 Tensor normalise(const Model& model, const Tensor& x, const Tensor& weight) {
@@ -170,9 +166,11 @@ Heads project(const Model& model, const Layer& layer, const Tensor& x, const Ten
     v = qkv.narrow(1, q_width + kv_width, kv_width);
   } else if (last.defined()) {
     q = apply(layer.q, rows(x), context);
-    std::tie(k, v) = std::tuple_cat(apply_each({&layer.k, &layer.v}, x, context));
+    const auto both = apply_each({&layer.k, &layer.v}, x, context);
+    k = both[0], v = both[1];
   } else {
-    std::tie(q, k, v) = std::tuple_cat(apply_each({&layer.q, &layer.k, &layer.v}, x, context));
+    const auto all = apply_each({&layer.q, &layer.k, &layer.v}, x, context);
+    q = all[0], k = all[1], v = all[2];
   }
   const bool whole = c.head_norm == HeadNorm::kWhole;
   if (whole) q = normalise(model, q, layer.q_norm), k = normalise(model, k, layer.k_norm);
@@ -217,7 +215,8 @@ Tensor gated(const ModelConfig& c, const Mlp& mlp, const Tensor& x, Context& con
     gate = both.narrow(1, 0, both.size(1) / 2);
     up = both.narrow(1, both.size(1) / 2, both.size(1) / 2);
   } else {
-    std::tie(gate, up) = std::tuple_cat(apply_each({&mlp.gate, &mlp.up}, x, context));
+    const auto both = apply_each({&mlp.gate, &mlp.up}, x, context);
+    gate = both[0], up = both[1];
   }
   return c.activation == Activation::kSilu ? ops::swiglu(gate, up) : ops::geglu(gate, up);
 }

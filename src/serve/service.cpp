@@ -47,8 +47,7 @@ Service::Service(const ModelBundle& bundle, const std::map<std::string, Adapter>
   } catch (const Error& error) {
     chat_fault_ = error.what();
   }
-  // Twice what would be fastest: who waits for a slot hears nothing.
-  if (options_.batch_size == 0) options_.batch_size = 2 * useful_batch_size(bundle.model, kTypicalTokens);
+  if (options_.batch_size == 0) options_.batch_size = useful_batch_size(bundle.model, kTypicalTokens);
   for (const auto& [name, adapter] : adapters) models_.push_back(name);
   thread_ = std::thread([this] { work(); });
 }

@@ -62,10 +62,12 @@ bool alike(const Tensor& a, const Tensor& b) {
 }
 
 // Terms that are alike.
-void add_alike(const Tensor& x, MatmulPrecision precision, ProductTerms terms) {
+void add_alike(const Tensor& x, MatmulPrecision precision, const ProductTerms& terms) {
   if (is_quantised(terms[0].weight)) {
     if (precision == MatmulPrecision::kBf16) return add_products_quantised(x, terms);
-    for (ProductTerm& term : terms) term.weight = widened(term.weight);
+    ProductTerms wide = terms;
+    for (ProductTerm& term : wide) term.weight = widened(term.weight);
+    return add_alike(x, precision, wide);
   }
   if (precision == MatmulPrecision::kBf16) return add_products_bf16(x, terms);
   for_columns(columns_of(terms), 32, x.size(0), x.size(1), [&](size_t i, int64_t begin, int64_t end) {
@@ -111,19 +113,17 @@ Tensor linear_aten(const Tensor& x, const Tensor& weight, const Tensor& bias, Ma
   return bias.defined() ? y + bias : y;
 }
 
-namespace {
-std::vector<Tensor> one_after_the_other(const Tensor& x, const std::vector<LinearWeights>& layers,
-                                        MatmulPrecision precision) {
+// One after the other, whatever computes them.
+std::vector<Tensor> linear_each_aten(const Tensor& x, const std::vector<LinearWeights>& layers,
+                                     MatmulPrecision precision) {
   std::vector<Tensor> all;
   for (const LinearWeights& layer : layers) all.push_back(linear(x, layer.weight, layer.bias, precision));
   return all;
 }
-}  // namespace
 
 std::vector<Tensor> linear_each(const Tensor& x, const std::vector<LinearWeights>& layers,
                                 MatmulPrecision precision) {
-  return for_inference() ? find(kLinearEach, x)(x, layers, precision)
-                         : one_after_the_other(x, layers, precision);
+  return (for_inference() ? find(kLinearEach, x) : linear_each_aten)(x, layers, precision);
 }
 
 std::vector<Tensor> linear_each_kernels(const Tensor& x, const std::vector<LinearWeights>& layers,
@@ -134,11 +134,6 @@ std::vector<Tensor> linear_each_kernels(const Tensor& x, const std::vector<Linea
   std::vector<Tensor> all;
   for (const ProductTerm& term : terms) all.push_back(term.y);
   return all;
-}
-
-std::vector<Tensor> linear_each_aten(const Tensor& x, const std::vector<LinearWeights>& layers,
-                                     MatmulPrecision precision) {
-  return one_after_the_other(x, layers, precision);
 }
 
 Tensor add_linear(const Tensor& sum, const Tensor& x, const Tensor& weight, const Tensor& bias,

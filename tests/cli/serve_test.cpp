@@ -331,8 +331,8 @@ TEST(Serve, TooManyAreToldSo) {
                                 {"n", 2},
                                 {"stream", true}})));
     const std::string begun = busy.receive(200);
-    if (begun.find("429 Too Many") !=
-        std::string::npos) {  // the story of the last try is still on its way out
+    // The story of the last try is still on its way out.
+    if (begun.find("429 Too Many") != std::string::npos) {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
       continue;
     }

@@ -134,13 +134,16 @@ TEST(Recipe, WhatIsOfAdaptersDoesNotGoWithOthers) {
             std::string::npos);
 }
 
+TEST(Recipe, PathsOnTheCommandLineMayBeAList) {
+  const Recipe r = read_recipe("", {"dataset=[a.jsonl, b.jsonl]", "adapters=[one, two]"});
+  EXPECT_EQ(r.dataset, "a.jsonl, b.jsonl");
+  EXPECT_EQ(r.adapters, "one, two");
+  EXPECT_EQ(read_recipe("", {"dataset=[a].jsonl"}).dataset, "[a].jsonl");
+}
+
 TEST(Recipe, ListsOfNumbersAreSettings) {
   EXPECT_EQ(read_recipe("", {"dataset_weights=[3, 0.5]"}).dataset_weights, (std::vector<double>{3, 0.5}));
   const Recipe r = read_recipe("", {"dataset_weights=3,1", "dataset=a.jsonl, b.jsonl"});
-  EXPECT_EQ(read_recipe("", {"dataset=[a.jsonl, b.jsonl]", "adapters=[one, two]"}).dataset,
-            "a.jsonl, b.jsonl");
-  EXPECT_EQ(read_recipe("", {"adapters=[one, two]"}).adapters, "one, two");
-  EXPECT_EQ(read_recipe("", {"dataset=[a].jsonl"}).dataset, "[a].jsonl");
   EXPECT_EQ(r.dataset_weights, (std::vector<double>{3, 1}));
   ScratchDir dir;
   write_file_atomic(dir / "r.yaml", resolved_recipe(r));

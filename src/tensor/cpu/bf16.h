@@ -93,7 +93,7 @@ SDFT_INLINE void dot_columns(const Bf16Product& x, int64_t first, int64_t last, 
 
 constexpr int64_t kDotDepth = 2 * kChunk;  // of k at a time: as many bytes as in linear.h
 
-// Runs columns(count) over [begin, end), four at a time and then one.
+// columns(first, how many) over [begin, end): four at a time, then one.
 template <typename Columns>
 SDFT_INLINE void for_each_few(int64_t begin, int64_t end, const Columns& columns) {
   int64_t j = begin;
