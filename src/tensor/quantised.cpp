@@ -54,16 +54,25 @@ struct GivenRow {
   std::vector<float> scales, offsets;
 };
 
+// Four numbers of a row lie together.
 void place(const GivenRow& row, int64_t column, const Storage& to) {
   const QuantisedMatrix& w = to.matrix;
   const int64_t panel = column / kQuantisedPanel, place = column % kQuantisedPanel;
-  uint8_t* codes = to.codes.data_ptr<uint8_t>() + panel * w.panel_bytes();
-  for (size_t i = 0; i < row.codes.size(); ++i) {
-    const auto p = static_cast<int64_t>(i), half = w.bits == 8 ? p : p / 32 * 16 + p % 16;
-    const bool upper = w.bits == 4 && p % 32 >= 16;
-    codes[(half / 4 * kQuantisedPanel + place) * 4 + half % 4] |=
-        upper ? static_cast<uint8_t>(row.codes[i] << 4) : row.codes[i];
-  }
+  uint8_t* codes = to.codes.data_ptr<uint8_t>() + panel * w.panel_bytes() + place * 4;
+  const auto put = [&](int64_t at, const uint8_t* four) {
+    std::memcpy(codes + at * kQuantisedPanel, four, 4);
+  };
+  const auto count = static_cast<int64_t>(row.codes.size());
+  if (w.bits == 8)
+    for (int64_t p = 0; p < count; p += 4) put(p, &row.codes[static_cast<size_t>(p)]);
+  else
+    for (int64_t p = 0; p < count; p += 32)
+      for (int64_t i = 0; i < 16; i += 4) {
+        const uint8_t* low = &row.codes[static_cast<size_t>(p + i)];
+        uint8_t four[4];
+        for (int j = 0; j < 4; ++j) four[j] = static_cast<uint8_t>(low[j] | low[j + 16] << 4);
+        put(p / 2 + i, four);
+      }
   for (size_t b = 0; b < row.scales.size(); ++b) {
     const int64_t at = (panel * w.blocks() + static_cast<int64_t>(b)) * kQuantisedPanel + place;
     to.scales.data_ptr<float>()[at] = row.scales[b];
@@ -71,26 +80,33 @@ void place(const GivenRow& row, int64_t column, const Storage& to) {
   }
 }
 
+// A float's bits as a whole number of the same order, and back: whose largest compilers find with vectors.
+int32_t in_order(int32_t bits) { return bits < 0 ? bits ^ INT32_MAX : bits; }
+
 struct Range {
   float smallest, largest;
 };
 
-// NaN where a number is not finite.
 Range range_of(const float* x, int64_t count) {
-  Range range{x[0], x[0]};
+  int32_t smallest = INT32_MAX, largest = INT32_MIN;
   for (int64_t i = 0; i < count; ++i) {
-    if (!std::isfinite(x[i])) return {NAN, NAN};
-    range.smallest = std::min(range.smallest, x[i]);
-    range.largest = std::max(range.largest, x[i]);
+    int32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    smallest = std::min(smallest, in_order(bits));
+    largest = std::max(largest, in_order(bits));
   }
-  return range;
+  Range range;
+  smallest = in_order(smallest), largest = in_order(largest);
+  std::memcpy(&range.smallest, &smallest, sizeof smallest);
+  std::memcpy(&range.largest, &largest, sizeof largest);
+  return range;  // NaNs are beyond the infinities
 }
 
 // A block of numbers; false where one, or their distance, is not finite.
 bool quantise(const float* x, int64_t count, const QuantisedForm& form, uint8_t* codes, float* scale,
               float* offset) {
   const Range range = range_of(x, count);
-  if (std::isnan(range.smallest)) return false;
+  if (!std::isfinite(range.smallest) || !std::isfinite(range.largest)) return false;
   const int zero = form.offsets ? 0 : 1 << (form.bits - 1);
   const auto most = static_cast<float>((1 << form.bits) - 1);
   const float size = std::max(-range.smallest, range.largest);
@@ -98,11 +114,22 @@ bool quantise(const float* x, int64_t count, const QuantisedForm& form, uint8_t*
   *offset = form.offsets ? range.smallest : 0;
   if (!std::isfinite(*scale)) return false;
   const float inverse = *scale > 1e-30f ? 1 / *scale : 0;  // of what is smaller none is left
+  constexpr float kNoFraction = 12582912;                  // what is added to it is rounded, ties to even
   for (int64_t i = 0; i < count; ++i) {
-    const float code = std::nearbyint((x[i] - *offset) * inverse) + static_cast<float>(zero);
-    codes[i] = static_cast<uint8_t>(std::clamp(code, 0.0f, most));
+    const float code = ((x[i] - *offset) * inverse + kNoFraction) - kNoFraction + static_cast<float>(zero);
+    codes[i] = static_cast<uint8_t>(static_cast<int32_t>(std::min(std::max(code, 0.0f), most)));
   }
   return true;
+}
+
+// Row j of a weight; in scratch memory where it is of 16 bits.
+const float* row_of(const Tensor& weight, int64_t j) {
+  const int64_t width = weight.size(1);
+  if (weight.scalar_type() == at::kFloat) return in(weight) + j * width;
+  float* row = cpu::scratch(0, static_cast<size_t>(width));
+  const auto widen = weight.scalar_type() == at::kHalf ? kernels().widen_f16 : kernels().widen_bf16;
+  widen(static_cast<const uint16_t*>(weight.data_ptr()) + j * width, width, row);
+  return row;
 }
 
 const Storage& storage_of(const Tensor& x) {
@@ -154,7 +181,7 @@ Tensor quantised(at::IntArrayRef shape, const QuantisedForm& form, const GiveRow
   auto storage = std::make_shared<Storage>(room_for(shape, form, memory));
   const int64_t columns = shape[0], blocks = (shape[1] + form.block - 1) / form.block;
   at::parallel_for(0, panels_of(columns), 1, [&](int64_t begin, int64_t end) {
-    GivenRow row{std::vector<uint8_t>(static_cast<size_t>(shape[1])),
+    GivenRow row{std::vector<uint8_t>(static_cast<size_t>(filled_up(shape[1], kQuantisedDepth))),
                  std::vector<float>(static_cast<size_t>(blocks)),
                  std::vector<float>(static_cast<size_t>(blocks))};
     const int64_t last = std::min(columns, end * kQuantisedPanel);
@@ -167,14 +194,15 @@ Tensor quantised(at::IntArrayRef shape, const QuantisedForm& form, const GiveRow
                                        c10::Device(at::kCPU), Handle(storage), shape);
 }
 
-Tensor quantised(const Tensor& weight, const QuantisedForm& form, const std::string& name,
+Tensor quantised(const Tensor& given, const QuantisedForm& form, const std::string& name,
                  TensorMemory* memory) {
+  const Tensor weight = given.contiguous();
   const int64_t width = weight.size(1);
   std::atomic<bool> finite{true};
   const auto give = [&](int64_t j, uint8_t* codes, float* scales, float* offsets) {
-    const Tensor row = weight.select(0, j).to(at::kFloat).contiguous();
+    const float* row = row_of(weight, j);
     for (int64_t p = 0; p < width; p += form.block, ++scales, ++offsets)
-      if (!quantise(in(row) + p, std::min(form.block, width - p), form, codes + p, scales, offsets))
+      if (!quantise(row + p, std::min(form.block, width - p), form, codes + p, scales, offsets))
         finite = false;
   };
   const Tensor result = quantised(weight.sizes(), form, give, memory);
