@@ -61,8 +61,9 @@ void add_peaks() {
     }
   constexpr int64_t kBytes = int64_t{256} << 20, kNumbers = kBytes / 4;
   auto memory = std::make_shared<Tensor>(zeros_in_huge_pages({kNumbers}, at::kFloat).fill_(1));
-  add("read_bytes", kBytes,
-      [=](const Kernels& k) { benchmark::DoNotOptimize(k.peaks.read(memory->data_ptr<float>(), kNumbers)); });
+  add("read_bytes", kBytes, [=](const Kernels& k) {
+    benchmark::DoNotOptimize(k.peaks.read(static_cast<const uint32_t*>(memory->data_ptr()), kNumbers));
+  });
 }
 
 // libtorch's product of the same size.
@@ -119,11 +120,11 @@ void add_bf16(int64_t rows, int64_t k, int64_t columns) {
 struct Quantised {
   Quantised(int64_t rows, int64_t width, int64_t columns, int bits, int64_t block)
       : activations(random_numbers(rows * width)), result(random_numbers(rows * columns)) {
-    w = {columns, width, block, bits, nullptr, nullptr, nullptr};
+    w = {columns, width, block, bits, nullptr, {}, {}};
     codes.resize(static_cast<size_t>(columns * width * bits / 8), 0x5a);
-    scales.resize(static_cast<size_t>(columns * w.blocks()), 1.0f);
+    scales.resize(static_cast<size_t>(columns * w.blocks()), 0x3c00);  // 1 in f16
     w.codes = codes.data();
-    w.scales = scales.data();
+    w.scales.f16 = scales.data();
     const int64_t whole = (rows + kPackedRows - 1) / kPackedRows * kPackedRows;
     numbers.resize(static_cast<size_t>(whole * width));
     row_scales.resize(static_cast<size_t>(whole * w.blocks()));
@@ -136,7 +137,8 @@ struct Quantised {
   }
 
   QuantisedMatrix w;
-  std::vector<float> activations, result, scales, row_scales;
+  std::vector<float> activations, result, row_scales;
+  std::vector<uint16_t> scales;
   std::vector<uint8_t> codes;
   std::vector<int16_t> numbers;
   std::vector<int32_t> starts;

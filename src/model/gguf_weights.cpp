@@ -76,7 +76,10 @@ const GgufType& GgufWeights::type(const std::string& name) const {
 std::optional<ops::QuantisedForm> GgufWeights::form(const std::string& name) const {
   const GgufType& stored = type(name);
   if (!stored.split) return {};
-  return ops::QuantisedForm{stored.form.bits, stored.form.group, stored.form.offsets};
+  // A block's only scale is stored in f16, those of a block's groups are products.
+  const bool groups = static_cast<size_t>(stored.form.group) < stored.elements;
+  return ops::QuantisedForm{stored.form.bits, stored.form.group, stored.form.offsets,
+                            groups ? at::kFloat : at::kHalf};
 }
 
 Tensor GgufWeights::quantised(const std::string& name, TensorMemory* memory) const {

@@ -82,7 +82,7 @@ at::Device resolve_device(const std::string& name);
 // another shape.
 Model load_model(const std::filesystem::path& dir, const LoadOptions& options = {});
 // Random weights, normal(0, 0.02) with the residual outputs scaled by 1/sqrt(2 layers) (GPT-2); norms are
-// one, biases zero.
+// one, biases zero. as_stored: as if a folder had them in bf16.
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options = {});
 // The same model with all weights in the type that it computes in; it shares those that are.
 Model widened(const Model& model);

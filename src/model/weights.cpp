@@ -103,7 +103,10 @@ void tie_head(Model& model, const LoadOptions& options, TensorMemory* memory) {
 
 using StoredTypes = std::function<at::ScalarType(const std::string& name)>;
 
-const StoredTypes kAllF32 = [](const std::string&) { return at::kFloat; };
+// Of weights that are made here.
+StoredTypes made_types(const LoadOptions& options) {
+  return [type = options.as_stored ? at::kBFloat16 : at::kFloat](const std::string&) { return type; };
+}
 
 StoredTypes types_of(const StoredWeights& files) {
   return [&files](const std::string& name) { return files.get(name).scalar_type(); };
@@ -203,7 +206,7 @@ LoadedShape loaded_shape(const fs::path& dir, const LoadOptions& options) {
 }
 
 LoadedShape initial_shape(const ModelConfig& config, const LoadOptions& options) {
-  return shape_of(empty_model(config, options), kAllF32, options);
+  return shape_of(empty_model(config, options), made_types(options), options);
 }
 
 Model load_model(const fs::path& dir, const LoadOptions& options) {
@@ -247,11 +250,12 @@ Model load_model(const fs::path& dir, const LoadOptions& options) {
 Model init_model(const ModelConfig& config, uint64_t seed, const LoadOptions& options) {
   Model model = empty_model(config, options);
   std::optional<TensorMemory> memory;
-  if (model.device.is_cpu()) memory = memory_for(model, weights_of(model), kAllF32, options);
+  const StoredTypes types = made_types(options);
+  if (model.device.is_cpu()) memory = memory_for(model, weights_of(model), types, options);
   for (const Weight& weight : weights_of(model)) {
     stop_if_interrupted();
-    *weight.tensor = kept(weight.linear, first_values(weight, config, seed), weight.name, model, options,
-                          memory ? &*memory : nullptr);
+    const Tensor values = first_values(weight, config, seed).to(types(weight.name));
+    *weight.tensor = kept(weight.linear, values, weight.name, model, options, memory ? &*memory : nullptr);
   }
   tie_head(model, options, memory ? &*memory : nullptr);
   return model;

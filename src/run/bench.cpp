@@ -23,7 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 using Clock = std::chrono::steady_clock;
-constexpr int64_t kSequences = 4, kSequenceTokens = 512;  // of a step of training
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -86,9 +85,10 @@ Model model_of(const BenchOptions& options, const ModelConfig& config) {
 
 // What a token costs, and a pass over the weights.
 struct Cost {
-  double layers = 0, head = 0;  // multiply-adds
-  double pass_bytes = 0;        // of the weights that a token is multiplied with
-  int64_t weight_bytes = 0;     // of all
+  double layers = 0, head = 0;   // multiply-adds
+  double pass_bytes = 0;         // of the weights that a token is multiplied with
+  std::vector<MemorySpan> read;  // where they lie, of a mixture all
+  int64_t weight_bytes = 0;      // of all
 };
 
 Cost cost_of(Model& model) {
@@ -98,6 +98,7 @@ Cost cost_of(Model& model) {
   Cost cost;
   cost.head = static_cast<double>(model.lm_head.numel());
   cost.pass_bytes = static_cast<double>(ops::bytes_of(model.lm_head));
+  cost.read = ops::memory_of(model.lm_head);
   if (c.tie_word_embeddings && !model.lm_head.is_same(model.embed))
     cost.weight_bytes += ops::bytes_of(model.lm_head);
   for (const auto& [name, tensor] : named_parameters(model)) {
@@ -106,6 +107,7 @@ Cost cost_of(Model& model) {
     const double part = name.find(".experts.") == std::string::npos ? 1 : chosen;
     cost.layers += part * static_cast<double>(tensor->numel());
     cost.pass_bytes += part * static_cast<double>(ops::bytes_of(*tensor));
+    for (const MemorySpan& span : ops::memory_of(*tensor)) cost.read.push_back(span);
   }
   return cost;
 }
@@ -127,6 +129,8 @@ void check(const BenchOptions& options) {
   };
   at_least_one("prompt", options.prompt);
   at_least_one("new", options.new_tokens);
+  at_least_one("sequences", options.sequences);
+  at_least_one("length", options.length);
   if (options.streams.empty()) fail_usage("streams: expected at least one number");
   for (const int64_t streams : options.streams) at_least_one("streams", streams);
 }
@@ -160,6 +164,7 @@ GenerateOptions greedy(int64_t streams, int64_t new_tokens) {
   options.sampling.temperature = 0;
   options.max_new_tokens = new_tokens;
   options.batch_size = streams;
+  options.prompt_lookup_num_tokens = 0;  // a token is a pass: text without sense repeats itself
   options.stop = &interrupted;
   return options;
 }
@@ -221,12 +226,13 @@ Measurement Bench::answers(int64_t streams) const {
 
 Measurement Bench::training() {
   TrainOptions train;
-  train.per_device_train_batch_size = kSequences;
+  train.per_device_train_batch_size = options.sequences;
   train.gradient_accumulation_steps = 1;
-  train.cutoff_len = std::min(kSequenceTokens, model.config.max_position_embeddings);
+  train.cutoff_len = std::min(options.length, model.config.max_position_embeddings);
+  train.gradient_checkpointing = options.gradient_checkpointing;
   if (model.config.fused_qkv) train.lora.target_modules = {"qkv_proj"};
   Random random(3, "samples");
-  std::vector<Sample> samples(kSequences);
+  std::vector<Sample> samples(static_cast<size_t>(options.sequences));
   std::vector<const Sample*> batch;
   for (Sample& sample : samples) {
     sample.ids = random_ids(random, train.cutoff_len, model.config);
@@ -236,14 +242,14 @@ Measurement Bench::training() {
   Adapter adapter = init_adapter(model, train.lora, 1);
   Trainer trainer(model, &adapter, make_objective(train.objective, {model, model}), train, 1000);
   trainer.step(batch);  // touches its memory for the first time
-  const auto tokens = static_cast<double>(kSequences * train.cutoff_len);
+  const auto tokens = static_cast<double>(options.sequences * train.cutoff_len);
   const Timed timed = median([&] {
     const auto start = Clock::now();
     trainer.step(batch);
     return Timed{tokens, seconds_since(start)};
   });
   const double products = tokens * (cost.layers + cost.head);
-  return {"training", kSequences, tokens, timed.seconds, products, products, cost.pass_bytes};
+  return {"training", options.sequences, tokens, timed.seconds, products, products, cost.pass_bytes};
 }
 
 // What the machine allows at least: products go backwards through weights of few bits in bf16.
@@ -308,7 +314,7 @@ BenchResult run_bench(const BenchOptions& options) {
   result.new_tokens = options.new_tokens;
   result.measurements = measure(bench);
   result.peak_bytes = memory_of_process("VmHWM");
-  result.machine = measure_peaks();  // last: its memory is not the model's
+  result.machine = measure_peaks(bench.cost.read);  // last: its memory is not the model's
   for (Measurement& m : result.measurements) hold_against(result.machine, result.computed_in, m);
   return result;
 }

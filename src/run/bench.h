@@ -16,8 +16,10 @@ struct BenchOptions {
   int64_t threads = 0;           // 0: all
   int64_t prompt = 256, new_tokens = 64;
   std::vector<int64_t> streams = {1, 16};  // answers written at once
-  bool train = false;
-  bool progress = true;  // on stderr
+  bool train = false;                      // steps of LoRA on q and v, too
+  int64_t sequences = 4, length = 512;     // of a step, each of so many tokens
+  bool gradient_checkpointing = false;     // TrainOptions'
+  bool progress = true;                    // on stderr
 };
 // "135m", ...: configurations of known models, assets/shapes.
 std::vector<std::string> bench_shapes();

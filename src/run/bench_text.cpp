@@ -18,7 +18,8 @@ std::string megabytes(int64_t bytes) { return fmt::format("{:.0f} MB", static_ca
 
 std::string title(const Measurement& m) {
   if (m.what == "first_token") return "first token";
-  if (m.what == "training") return fmt::format("training, {} sequences", m.streams);
+  if (m.what == "training")
+    return fmt::format("training, {} x {:.0f} tokens", m.streams, m.tokens / static_cast<double>(m.streams));
   return fmt::format("{} tokens, {} stream{}", m.what, m.streams, m.streams == 1 ? "" : "s");
 }
 }  // namespace

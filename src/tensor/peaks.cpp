@@ -40,29 +40,39 @@ ArithmeticPeaks arithmetic(const PeakLoops& loops, int64_t threads) {
   return {peak_of(loops.f32, threads), peak_of(loops.bf16, threads), peak_of(loops.int8, threads)};
 }
 
-double read_bytes(const PeakLoops& loops, int64_t threads) {
-  constexpr int64_t kLeast = int64_t{256} << 20, kMost = int64_t{2} << 30, kPiece = int64_t{1} << 20;
-  // Four times the last cache, where the system knows its size.
-  const int64_t pieces = std::clamp<int64_t>(4 * ::sysconf(_SC_LEVEL3_CACHE_SIZE), kLeast, kMost) / kPiece;
-  constexpr int64_t kNumbers = kPiece / static_cast<int64_t>(sizeof(float));
-  Tensor memory = zeros_in_huge_pages({pieces * kNumbers}, at::kFloat);
-  memory.fill_(1.0f);  // pages that were never written to are all the same one
-  const float* x = memory.data_ptr<float>();
+constexpr int64_t kPiece = int64_t{1} << 20;
+
+// Four times the last cache, where the system knows its size.
+int64_t beyond_caches() {
+  constexpr int64_t kLeast = int64_t{256} << 20, kMost = int64_t{2} << 30;
+  return std::clamp<int64_t>(4 * ::sysconf(_SC_LEVEL3_CACHE_SIZE), kLeast, kMost);
+}
+
+double read_bytes(const PeakLoops& loops, int64_t threads, const std::vector<MemorySpan>& memory) {
+  std::vector<MemorySpan> pieces;
+  int64_t bytes = 0;
+  for (const MemorySpan& span : memory)
+    for (int64_t at = 0; at < span.bytes; at += kPiece) {
+      pieces.push_back(
+          {static_cast<const char*>(span.begin) + at, std::min(kPiece, span.bytes - at) / 64 * 64});
+      bytes += pieces.back().bytes;
+    }
   double best = 0;
   for (int i = 0; i < kTries; ++i) {
-    std::atomic<bool> right{true};
+    std::atomic<uint32_t> sum{0};  // else nothing would be read
     const double seconds = seconds_of([&] {
-      ops::for_each_piece(pieces, threads, [&](int64_t piece) {
-        if (loops.read(x + piece * kNumbers, kNumbers) != static_cast<float>(kNumbers)) right = false;
+      ops::for_each_piece(static_cast<int64_t>(pieces.size()), threads, [&](int64_t at) {
+        const MemorySpan& piece = pieces[static_cast<size_t>(at)];
+        sum += loops.read(static_cast<const uint32_t*>(piece.begin), piece.bytes / 4);
       });
     });
-    if (right) best = std::max(best, static_cast<double>(pieces * kPiece) / seconds);
+    best = std::max(best, static_cast<double>(bytes) / seconds);
   }
   return best;
 }
 }  // namespace
 
-MachinePeaks measure_peaks() {
+MachinePeaks measure_peaks(const std::vector<MemorySpan>& memory) {
   MachinePeaks peaks{};
   for (const Tier tier : all_tiers())
     if (kernels_of(tier)) peaks.tier = tier;
@@ -70,7 +80,15 @@ MachinePeaks measure_peaks() {
   peaks.threads = at::get_num_threads();
   peaks.one_thread = arithmetic(loops, 1);
   peaks.all_threads = arithmetic(loops, peaks.threads);
-  peaks.read_bytes = read_bytes(loops, peaks.threads);
+  int64_t given = 0;
+  for (const MemorySpan& span : memory) given += span.bytes;
+  if (given >= beyond_caches()) {
+    peaks.read_bytes = read_bytes(loops, peaks.threads, memory);
+    return peaks;
+  }
+  const Tensor own = zeros_in_huge_pages({beyond_caches()}, at::kByte);
+  own.fill_(1);  // pages that were never written to are all the same one
+  peaks.read_bytes = read_bytes(loops, peaks.threads, {{own.data_ptr(), beyond_caches()}});
   return peaks;
 }
 

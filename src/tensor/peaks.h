@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tensor/cpu/tier.h"
 
@@ -17,8 +18,14 @@ struct MachinePeaks {
   ArithmeticPeaks one_thread, all_threads;
   double read_bytes;  // a second, by all threads, from memory that no cache holds
 };
+struct MemorySpan {
+  const void* begin;
+  int64_t bytes;
+};
 // With the threads there are; takes about a second. The best of several tries each, since what else runs on
-// the machine can only slow them down.
-MachinePeaks measure_peaks();
+// the machine can only slow them down. Reads `memory` where that is more than caches hold, else some of its
+// own: how fast memory is depends on where it lies (in one virtual machine 50 or 78 GB/s, from one process to
+// the next).
+MachinePeaks measure_peaks(const std::vector<MemorySpan>& memory = {});
 
 }  // namespace sdft

@@ -27,11 +27,24 @@ int64_t filled_up(int64_t count, int64_t to) { return (count + to - 1) / to * to
 
 // The matrix without its numbers.
 QuantisedMatrix matrix_of(at::IntArrayRef shape, const QuantisedForm& form) {
-  return {shape[0], filled_up(shape[1], kQuantisedDepth), form.block, form.bits, nullptr, nullptr, nullptr};
+  return {shape[0], filled_up(shape[1], kQuantisedDepth), form.block, form.bits, nullptr, {}, {}};
 }
 
 int64_t code_bytes(const QuantisedMatrix& w) { return panels_of(w.columns) * w.panel_bytes(); }
 int64_t scale_count(const QuantisedMatrix& w) { return panels_of(w.columns) * w.blocks() * kQuantisedPanel; }
+
+BlockNumbers block_numbers(const Tensor& x) {
+  if (!x.defined()) return {};
+  if (x.scalar_type() == at::kFloat) return {x.data_ptr<float>(), nullptr};
+  return {nullptr, static_cast<const uint16_t*>(x.data_ptr())};
+}
+
+void put(Tensor& x, int64_t at, float value) {
+  if (x.scalar_type() == at::kFloat)
+    x.data_ptr<float>()[at] = value;
+  else
+    x.data_ptr<at::Half>()[at] = value;
+}
 
 Storage room_for(at::IntArrayRef shape, const QuantisedForm& form, TensorMemory* memory) {
   const auto zeros = [&](int64_t count, at::ScalarType type) {
@@ -40,11 +53,11 @@ Storage room_for(at::IntArrayRef shape, const QuantisedForm& form, TensorMemory*
   Storage s;
   s.matrix = matrix_of(shape, form);
   s.codes = zeros(code_bytes(s.matrix), at::kByte);
-  s.scales = zeros(scale_count(s.matrix), at::kFloat);
-  if (form.offsets) s.offsets = zeros(scale_count(s.matrix), at::kFloat);
+  s.scales = zeros(scale_count(s.matrix), form.scales);
+  if (form.offsets) s.offsets = zeros(scale_count(s.matrix), form.scales);
   s.matrix.codes = s.codes.data_ptr<uint8_t>();
-  s.matrix.scales = s.scales.data_ptr<float>();
-  s.matrix.offsets = form.offsets ? s.offsets.data_ptr<float>() : nullptr;
+  s.matrix.scales = block_numbers(s.scales);
+  s.matrix.offsets = block_numbers(s.offsets);
   return s;
 }
 
@@ -55,28 +68,28 @@ struct GivenRow {
 };
 
 // Four numbers of a row lie together.
-void place(const GivenRow& row, int64_t column, const Storage& to) {
+void place(const GivenRow& row, int64_t column, Storage& to) {
   const QuantisedMatrix& w = to.matrix;
   const int64_t panel = column / kQuantisedPanel, place = column % kQuantisedPanel;
   uint8_t* codes = to.codes.data_ptr<uint8_t>() + panel * w.panel_bytes() + place * 4;
-  const auto put = [&](int64_t at, const uint8_t* four) {
+  const auto put_four = [&](int64_t at, const uint8_t* four) {
     std::memcpy(codes + at * kQuantisedPanel, four, 4);
   };
   const auto count = static_cast<int64_t>(row.codes.size());
   if (w.bits == 8)
-    for (int64_t p = 0; p < count; p += 4) put(p, &row.codes[static_cast<size_t>(p)]);
+    for (int64_t p = 0; p < count; p += 4) put_four(p, &row.codes[static_cast<size_t>(p)]);
   else
     for (int64_t p = 0; p < count; p += 32)
       for (int64_t i = 0; i < 16; i += 4) {
         const uint8_t* low = &row.codes[static_cast<size_t>(p + i)];
         uint8_t four[4];
         for (int j = 0; j < 4; ++j) four[j] = static_cast<uint8_t>(low[j] | low[j + 16] << 4);
-        put(p / 2 + i, four);
+        put_four(p / 2 + i, four);
       }
   for (size_t b = 0; b < row.scales.size(); ++b) {
     const int64_t at = (panel * w.blocks() + static_cast<int64_t>(b)) * kQuantisedPanel + place;
-    to.scales.data_ptr<float>()[at] = row.scales[b];
-    if (w.offsets) to.offsets.data_ptr<float>()[at] = row.offsets[b];
+    put(to.scales, at, row.scales[b]);
+    if (w.offsets.there()) put(to.offsets, at, row.offsets[b]);
   }
 }
 
@@ -102,7 +115,20 @@ Range range_of(const float* x, int64_t count) {
   return range;  // NaNs are beyond the infinities
 }
 
-// A block of numbers; false where one, or their distance, is not finite.
+// As it is kept.
+float kept(float x, at::ScalarType type) {
+  return type == at::kHalf ? static_cast<float>(static_cast<at::Half>(x)) : x;
+}
+
+// Of x >= 0 not less, so that codes reach a block's largest number even where f16 has few bits left.
+float kept_scale(float x, at::ScalarType type) {
+  if (kept(x, type) >= x) return kept(x, type);
+  at::Half next = x;
+  ++next.x;
+  return next;
+}
+
+// A block of numbers; false where one, its scale or offset is not finite.
 bool quantise(const float* x, int64_t count, const QuantisedForm& form, uint8_t* codes, float* scale,
               float* offset) {
   const Range range = range_of(x, count);
@@ -110,9 +136,11 @@ bool quantise(const float* x, int64_t count, const QuantisedForm& form, uint8_t*
   const int zero = form.offsets ? 0 : 1 << (form.bits - 1);
   const auto most = static_cast<float>((1 << form.bits) - 1);
   const float size = std::max(-range.smallest, range.largest);
-  *scale = form.offsets ? (range.largest - range.smallest) / most : size / static_cast<float>(zero - 1);
-  *offset = form.offsets ? range.smallest : 0;
-  if (!std::isfinite(*scale)) return false;
+  *offset = form.offsets ? kept(range.smallest, form.scales) : 0;
+  *scale = kept_scale(
+      form.offsets ? std::max(0.0f, range.largest - *offset) / most : size / static_cast<float>(zero - 1),
+      form.scales);
+  if (!std::isfinite(*scale) || !std::isfinite(*offset)) return false;
   const float inverse = *scale > 1e-30f ? 1 / *scale : 0;  // of what is smaller none is left
   constexpr float kNoFraction = 12582912;                  // what is added to it is rounded, ties to even
   for (int64_t i = 0; i < count; ++i) {
@@ -145,9 +173,9 @@ struct PackedRows {
     numbers = at::empty({whole * w.k * products.number_bytes}, at::kByte);
     scales = at::empty({whole, w.blocks()}, at::kFloat);
     starts = at::empty({whole, w.blocks()}, at::kInt);
-    sums = w.offsets ? at::empty({whole, w.blocks()}, at::kFloat) : Tensor();
+    sums = w.offsets.there() ? at::empty({whole, w.blocks()}, at::kFloat) : Tensor();
     view = {numbers.data_ptr(), scales.data_ptr<float>(), starts.data_ptr<int32_t>(),
-            w.offsets ? sums.data_ptr<float>() : nullptr};
+            w.offsets.there() ? sums.data_ptr<float>() : nullptr};
     at::parallel_for(0, rows, grain(w.k), [&](int64_t begin, int64_t end) {
       products.pack(in(x), width, begin, end, width, w, view);
     });
@@ -173,7 +201,8 @@ bool is_quantised(const Tensor& x) {
 
 int64_t quantised_bytes(at::IntArrayRef shape, const QuantisedForm& form) {
   const QuantisedMatrix w = matrix_of(shape, form);
-  return code_bytes(w) + scale_count(w) * (form.offsets ? 8 : 4);
+  return code_bytes(w) +
+         scale_count(w) * (form.offsets ? 2 : 1) * static_cast<int64_t>(at::elementSize(form.scales));
 }
 
 Tensor quantised(at::IntArrayRef shape, const QuantisedForm& form, const GiveRow& give,
@@ -206,15 +235,26 @@ Tensor quantised(const Tensor& given, const QuantisedForm& form, const std::stri
         finite = false;
   };
   const Tensor result = quantised(weight.sizes(), form, give, memory);
-  if (!finite) fail_input(name, "holds numbers that are not finite");
+  if (!finite) fail_input(name, "holds numbers that are not finite, or too large for few bits");
   return result;
 }
 
 int64_t bytes_of(const Tensor& weight) {
-  if (!is_quantised(weight)) return static_cast<int64_t>(weight.nbytes());
-  const Storage& s = storage_of(weight);
-  return static_cast<int64_t>(s.codes.nbytes() + s.scales.nbytes() +
-                              (s.offsets.defined() ? s.offsets.nbytes() : 0));
+  int64_t sum = 0;
+  for (const MemorySpan& span : memory_of(weight)) sum += span.bytes;
+  return sum;
+}
+
+std::vector<MemorySpan> memory_of(const Tensor& weight) {
+  std::vector<Tensor> parts = {weight};
+  if (is_quantised(weight)) {
+    const Storage& s = storage_of(weight);
+    parts = {s.codes, s.scales, s.offsets};
+  }
+  std::vector<MemorySpan> spans;
+  for (const Tensor& part : parts)
+    if (part.defined()) spans.push_back({part.data_ptr(), static_cast<int64_t>(part.nbytes())});
+  return spans;
 }
 
 Tensor quantised_rows(const Tensor& weight, int64_t row, int64_t count) {
@@ -241,7 +281,7 @@ Tensor quantised_to_bf16(const Tensor& weight) {
 
 bool same_form(const Tensor& a, const Tensor& b) {
   const QuantisedMatrix &x = storage_of(a).matrix, &y = storage_of(b).matrix;
-  return x.k == y.k && x.block == y.block && x.bits == y.bits && !x.offsets == !y.offsets;
+  return x.k == y.k && x.block == y.block && x.bits == y.bits && x.offsets.there() == y.offsets.there();
 }
 
 void add_products_quantised(const Tensor& x, const ProductTerms& terms) {

@@ -126,7 +126,7 @@ TEST_F(BenchCommand, TableForPeople) {
   const CommandResult result = bench({"--model", path("model"), "--streams", "1,2", "--train"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   for (const char* words : {"LlamaForCausalLM", "one thread", "read from memory", "loaded in", "first token",
-                            "prompt tokens, 2 streams", "new tokens, 1 stream ", "training, 4 sequences"})
+                            "prompt tokens, 2 streams", "new tokens, 1 stream ", "training, 4 x "})
     EXPECT_THAT(result.out, HasSubstr(words));
 }
 

@@ -404,6 +404,13 @@ TEST_P(Ops, WeightsOfFewBits) {
   for (const double tiny : {0.0, 1e-42})  // zeros in place of what has no scale
     EXPECT_TRUE(at::allclose(ops::widened(ops::quantised(at::full({3, 40}, tiny), ops::kQ4, "w")),
                              at::full({3, 40}, tiny), 0, 1e-30));
+  for (const double small : {1e-3, 1e-5})  // whose scales f16 has few bits for
+    for (const ops::QuantisedForm& form : {ops::kInt8, ops::kQ4})
+      EXPECT_TRUE(at::allclose(ops::widened(ops::quantised(random_tensor({3, 40}, "w") * small, form, "w")),
+                               random_tensor({3, 40}, "w") * small, 0,
+                               small * (form.bits == 8 ? 0.02 : 0.2)));
+  EXPECT_THROW(ops::quantised(at::full({3, 40}, 1e8), ops::kInt8, "w"), Error);
+  EXPECT_THROW(ops::quantised(at::full({3, 40}, 1e8), ops::kQ4, "w"), Error);
   EXPECT_THROW(ops::quantised(at::full({3, 40}, INFINITY), ops::kInt8, "w"), Error);
   EXPECT_THROW(ops::quantised(at::full({3, 40}, NAN), ops::kQ4, "w"), Error);
 }

@@ -24,9 +24,13 @@ TEST_P(PeakKernels, ReadSeesEveryNumber) {
   for (const int64_t count : {16, 32, 48, 1024, 4096 + 16})
     for (const int64_t shift : kShifts) {
       Array x(count, shift);
-      double sum = 0;
-      for (int64_t i = 0; i < count; ++i) sum += x[i] = static_cast<float>(i % 7);
-      EXPECT_EQ(k->peaks.read(x.data(), count), sum) << count;
+      uint32_t sum = 0;
+      for (int64_t i = 0; i < count; ++i) {
+        const uint32_t bits = static_cast<uint32_t>(i) * 0x9e3779b9u;
+        std::memcpy(&x[i], &bits, sizeof bits);
+        sum += bits;
+      }
+      EXPECT_EQ(k->peaks.read(reinterpret_cast<const uint32_t*>(x.data()), count), sum) << count;
     }
 }
 
@@ -42,6 +46,8 @@ TEST(Peaks, AreMeasured) {
     EXPECT_TRUE(std::isfinite(some.f32) && std::isfinite(some.bf16) && std::isfinite(some.int8));
   }
   EXPECT_GT(peaks.read_bytes, 1e6);
+  const std::vector<uint8_t> some(257 << 20, 1);
+  EXPECT_GT(measure_peaks({{some.data(), 1 << 20}, {some.data(), 256 << 20}}).read_bytes, 1e6);
 }
 
 }  // namespace

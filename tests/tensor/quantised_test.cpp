@@ -12,6 +12,23 @@ struct Form {
   int bits;
   int64_t block;  // 0: a row
   bool offsets;
+  bool f16 = true;  // scales and offsets
+};
+
+// A matrix's scales or offsets, numbers of f16.
+struct Factors {
+  Factors(size_t count, const std::function<double()>& draw) : f32(count), f16(count) {
+    for (size_t i = 0; i < count; ++i) {
+      const auto half = static_cast<at::Half>(static_cast<float>(draw()));
+      f32[i] = half, f16[i] = half.x;
+    }
+  }
+  BlockNumbers as(bool half) const {
+    return half ? BlockNumbers{nullptr, f16.data()} : BlockNumbers{f32.data()};
+  }
+
+  std::vector<float> f32;
+  std::vector<uint16_t> f16;
 };
 
 // A matrix of codes drawn at random, as the kernels have it and as numbers.
@@ -19,17 +36,16 @@ struct Matrix {
   Matrix(int64_t columns, int64_t depth, const Form& form) : width(depth) {
     const int64_t k = (depth + kQuantisedDepth - 1) / kQuantisedDepth * kQuantisedDepth;
     const int64_t panels = (columns + kQuantisedPanel - 1) / kQuantisedPanel;
-    w = {columns, k, form.block ? form.block : k, form.bits, nullptr, nullptr, nullptr};
+    w = {columns, k, form.block ? form.block : k, form.bits, nullptr, {}, {}};
     Random random(3, "codes");
     codes.resize(static_cast<size_t>(panels * w.panel_bytes()));
     for (uint8_t& code : codes) code = static_cast<uint8_t>(random.below(256));
-    scales.resize(static_cast<size_t>(panels * w.blocks() * kQuantisedPanel));
-    for (float& scale : scales) scale = static_cast<float>(random.uniform() + 0.5);
-    offsets = scales;
-    for (float& offset : offsets) offset = static_cast<float>(random.normal());
+    const auto factors = static_cast<size_t>(panels * w.blocks() * kQuantisedPanel);
+    scales = Factors(factors, [&] { return random.uniform() + 0.5; });
+    if (form.offsets) offsets = Factors(factors, [&] { return random.normal(); });
     w.codes = codes.data();
-    w.scales = scales.data();
-    w.offsets = form.offsets ? offsets.data() : nullptr;
+    w.scales = scales.as(form.f16);
+    if (form.offsets) w.offsets = offsets.as(form.f16);
   }
 
   struct Parts {
@@ -44,14 +60,15 @@ struct Matrix {
     const int64_t half = w.bits == 8 ? p : p / 32 * 16 + p % 16;
     int code = w.codes[panel * w.panel_bytes() + (half / 4 * kQuantisedPanel + row) * 4 + half % 4];
     if (w.bits == 4) code = p % 32 < 16 ? code & 15 : code >> 4;
-    const int64_t block = (panel * w.blocks() + p / w.block) * kQuantisedPanel + row;
-    return {static_cast<double>(w.scales[block]) * (code - w.zero()), w.offsets ? w.offsets[block] : 0.0};
+    const auto block = static_cast<size_t>((panel * w.blocks() + p / w.block) * kQuantisedPanel + row);
+    return {static_cast<double>(scales.f32[block]) * (code - w.zero()),
+            w.offsets.there() ? offsets.f32[block] : 0.0};
   }
 
   int64_t width;
   QuantisedMatrix w;
   std::vector<uint8_t> codes;
-  std::vector<float> scales, offsets;
+  Factors scales{0, {}}, offsets{0, {}};
 };
 
 // Packed activations, and as numbers.
@@ -153,8 +170,14 @@ TEST_P(QuantisedKernel, ActivationsOfAnyKind) {
 }
 
 TEST_P(QuantisedKernel, Product) {
-  for (const Form& form : std::vector<Form>{
-           {8, 0, false}, {8, 128, false}, {8, 32, false}, {8, 16, true}, {4, 32, false}, {4, 32, true}})
+  for (const Form& form : std::vector<Form>{{8, 0, false},
+                                            {8, 128, false},
+                                            {8, 32, false, false},
+                                            {8, 16, true, false},
+                                            {8, 32, true},
+                                            {4, 32, false},
+                                            {4, 32, true},
+                                            {4, 32, true, false}})
     for (const int64_t rows : {1, 2, 3, 5, 7, 13, 16, 17, 33, 50})
       for (const int64_t columns : {1, 15, 16, 17, 33, 100})
         for (const int64_t width : {1, 31, 64, 100, 257}) check_product(Matrix(columns, width, form), rows);
@@ -171,12 +194,13 @@ TEST_P(QuantisedKernel, LongSums) {
   k->quantised.multiply(m.w, a.view, 1, 0, 16, false, c.data(), 16);
   for (int64_t j = 0; j < 16; ++j)
     check("linear, few bits", c[j],
-          127.0 * 127 * width * (static_cast<double>(m.scales[static_cast<size_t>(j)]) / 127),
-          127.0 * 127 * width * m.scales[static_cast<size_t>(j)] / 127, 4);
+          127.0 * 127 * width * (static_cast<double>(m.scales.f32[static_cast<size_t>(j)]) / 127),
+          127.0 * 127 * width * m.scales.f32[static_cast<size_t>(j)] / 127, 4);
 }
 
 TEST_P(QuantisedKernel, Widened) {
-  for (const Form& form : std::vector<Form>{{8, 0, false}, {8, 32, false}, {4, 32, false}, {4, 32, true}})
+  for (const Form& form : std::vector<Form>{
+           {8, 0, false}, {8, 32, false, false}, {4, 32, false}, {4, 32, true}, {4, 32, true, false}})
     for (const int64_t width : {1, 30, 64, 101}) {
       const Matrix m(20, width, form);
       for (const int64_t panel : {0, 1}) {

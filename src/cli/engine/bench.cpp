@@ -26,7 +26,9 @@ void add_bench(const Registry& registry) {
   CLI::App* command = registry.add("bench",
                                    "  sdft bench --model MODEL\n"
                                    "  sdft bench --model MODEL --weights int8 --streams 1,4,16 --train\n"
-                                   "  sdft bench --shape 1.1b --weights q4 --json",
+                                   "  sdft bench --shape 1.1b --weights q4 --json\n"
+                                   "  sdft bench --shape 7b --weights q4 --train --sequences 1 --length 1024 "
+                                   "--gradient_checkpointing",
                                    [flags] { bench(*flags); });
   command
       ->add_option("--model," + spelled("model_name_or_path"), options.model, "model folder, or a GGUF file")
@@ -46,8 +48,11 @@ void add_bench(const Registry& registry) {
   command->add_option("--streams", options.streams, "how many answers are written at once (default 1,16)")
       ->delimiter(',')
       ->type_name("");
-  command->add_flag("--train", options.train,
-                    "steps of LoRA training too: r 8 on q and v, 4 times 512 tokens");
+  command->add_flag("--train", options.train, "steps of LoRA training too: r 8 on q and v");
+  command->add_option("--sequences", options.sequences, "of a step (default 4)")->type_name("");
+  command->add_option("--length", options.length, "of a sequence, tokens (default 512)")->type_name("");
+  command->add_flag("--gradient_checkpointing", options.gradient_checkpointing,
+                    "layers run again for gradients: less memory");
   command->add_flag("--json", flags->json, "one JSON object");
 }
 

@@ -106,6 +106,35 @@ SDFT_INLINE int64_t part_of(int64_t numbers, int64_t tiles) {
   return whole_registers((numbers + tiles - 1) / tiles);
 }
 
+// Each of the following is compiled by itself, and has its Product by value: GCC's choice of registers for
+// one loop changes the others beside it (by up to a fifth), and a store through C could change what a
+// reference leads to.
+
+// Rows so few that they wait for memory, which gives one stream faster than four side by side: processors
+// tell streams by the instruction that reads them.
+template <int kRows>
+SDFT_ALONE void multiply_stream(Bf16Product x, int64_t begin, int64_t end) {
+  for (int64_t j = begin; j < end; ++j)
+    for (int64_t first = 0; first < x.k; first += kDotDepth) {
+      const uint16_t* w = x.w + j * x.ldw;
+      __m512 sum[4] = {};
+      for (int64_t p = first; p < std::min(x.k, first + kDotDepth); p += kPairLanes) {
+        ask_ahead(w + p);
+        const __m512i column = load_32(w + p, x.k - p);
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r) sum[r] = dot(sum[r], _mm512_loadu_si512(x.a + r * x.lda + p), column);
+      }
+      const Float4 dots = sums(reinterpret_cast<Float16>(sum[0]), reinterpret_cast<Float16>(sum[1]),
+                               reinterpret_cast<Float16>(sum[2]), reinterpret_cast<Float16>(sum[3]));
+      const bool add = x.add || first > 0;
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        float* to = x.c + r * x.ldc + j;
+        *to = add ? *to + dots[r] : dots[r];
+      }
+    }
+}
+
 // Rows that stay in the first-level cache: W is read as memory has it.
 SDFT_INLINE void multiply_block(const Bf16Product& x, int64_t begin, int64_t end) {
   const int64_t tiles = (x.rows + 5) / 6, part = part_of(std::min(x.k, kDotDepth), tiles);
@@ -117,8 +146,7 @@ SDFT_INLINE void multiply_block(const Bf16Product& x, int64_t begin, int64_t end
 
 // Blocks of `tall` rows pass over one panel of W, `wide` columns in the second-level cache, after the other
 // and ask for the next one meanwhile.
-SDFT_INLINE void multiply_panels(const Bf16Product& x, int64_t tall, int64_t wide, int64_t begin,
-                                 int64_t end) {
+SDFT_ALONE void multiply_panels(Bf16Product x, int64_t tall, int64_t wide, int64_t begin, int64_t end) {
   const int64_t blocks = (x.rows + tall - 1) / tall;
   for (int64_t j0 = begin; j0 < end; j0 += wide)
     for (int64_t p = 0; p < x.k; p += kDotDepth) {
@@ -134,12 +162,24 @@ SDFT_INLINE void multiply_panels(const Bf16Product& x, int64_t tall, int64_t wid
     }
 }
 
+SDFT_ALONE void multiply_near(Bf16Product x, int64_t begin, int64_t end) { multiply_block(x, begin, end); }
+
 [[maybe_unused]] void linear_dot(const void* packed, int64_t rows, const uint16_t* w, int64_t ldw,
                                  int64_t begin, int64_t end, int64_t k, bool add, float* c, int64_t ldc) {
   constexpr int64_t kNear = 12288, kSmallPanel = 1 << 15, kPanel = 1 << 18, kFewRows = 128;  // numbers
   const Bf16Product x{static_cast<const uint16_t*>(packed), w, rows, k, whole_registers(k), ldw, ldc, add, c};
   const int64_t tall = std::max<int64_t>(1, kNear / std::min(k, kDotDepth) / 6) * 6;
-  if (rows <= tall) return multiply_block(x, begin, end);
+  switch (rows) {
+    case 1:
+      return multiply_stream<1>(x, begin, end);
+    case 2:
+      return multiply_stream<2>(x, begin, end);
+    case 3:
+      return multiply_stream<3>(x, begin, end);
+    case 4:
+      return multiply_stream<4>(x, begin, end);
+  }
+  if (rows <= tall) return multiply_near(x, begin, end);
   // Few rows are as fast as memory lets them be, and the first panel is not asked for: small ones, then.
   const int64_t wide = std::max<int64_t>(4, (rows <= kFewRows ? kSmallPanel : kPanel) / k / 4 * 4);
   Bf16Product panels = x;

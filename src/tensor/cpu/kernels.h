@@ -59,6 +59,14 @@ struct Bf16Products {
 inline constexpr int64_t kPackedRows = 16;
 inline int64_t packed_width(int64_t k) { return (k + 31) / 32 * 32; }
 
+// A number for each block of a matrix of few bits, in f32 or f16; one is null, or for none both.
+struct BlockNumbers {
+  const float* f32 = nullptr;
+  const uint16_t* f16 = nullptr;
+
+  bool there() const { return f32 || f16; }
+};
+
 // W [columns, k] in few bits. Each `block` of a row's numbers has a scale: they are scale * (code - zero),
 // zero being the middle of the codes, or with offsets scale * code + offset. Codes lie in panels of 16 rows
 // of W, four numbers of each row in turn, [k / 4, 16, 4]. Of 4 bits, a byte holds number p of 32 and, in its
@@ -69,10 +77,10 @@ struct QuantisedMatrix {
   int64_t block;       // a multiple of 16, of 32 where codes have 4 bits; the last one may be shorter
   int bits;            // 8 or 4
   const uint8_t* codes;
-  const float* scales;   // [panels, blocks, 16]
-  const float* offsets;  // the same, or null
+  BlockNumbers scales;   // [panels, blocks, 16]
+  BlockNumbers offsets;  // the same, or none
 
-  int zero() const { return offsets ? 0 : 1 << (bits - 1); }
+  int zero() const { return offsets.there() ? 0 : 1 << (bits - 1); }
   int64_t blocks() const { return (k + block - 1) / block; }
   int64_t depth(int64_t b) const { return block < k - b * block ? block : k - b * block; }
   int64_t panel_bytes() const { return 16 * k * bits / 8; }
@@ -119,8 +127,8 @@ struct PeakLoops {
   int64_t (*f32)(int64_t rounds);
   int64_t (*bf16)(int64_t rounds);
   int64_t (*int8)(int64_t rounds);
-  // The sum of x, read from memory as weights are; count: a multiple of 16.
-  float (*read)(const float* x, int64_t count);
+  // The sum of x modulo 2^32, read from memory as weights are; count: a multiple of 16.
+  uint32_t (*read)(const uint32_t* x, int64_t count);
 };
 
 // One tier's functions, for one thread each.

@@ -61,17 +61,28 @@ void pack_quantised(const float* x, int64_t ldx, int64_t begin, int64_t end, int
       if (quantiser.inverse == 0) {
         std::memset(to, 0, static_cast<size_t>(depth) * sizeof(Number));
         rows.starts[at] = 0;
-        if (w.offsets) rows.sums[at] = quantiser.scale;  // zero, or NaN
+        if (w.offsets.there()) rows.sums[at] = quantiser.scale;  // zero, or NaN
         continue;
       }
       const int32_t sum = quantise(from, count, quantiser.inverse, to);
       rows.starts[at] = -w.zero() * sum;
-      if (w.offsets) rows.sums[at] = static_cast<float>(sum) * quantiser.scale;
+      if (w.offsets.there()) rows.sums[at] = static_cast<float>(sum) * quantiser.scale;
       std::memset(to + count, 0, static_cast<size_t>(depth - count) * sizeof(Number));
     }
 }
 
 // --- weights as numbers
+
+SDFT_INLINE float number_at(const BlockNumbers& x, int64_t at) {
+  return x.f16 ? widen(F16{x.f16[at]}) : x.f32[at];
+}
+
+// A register of them, from `at` on.
+template <typename V>
+SDFT_INLINE V numbers_at(const BlockNumbers& x, int64_t at) {
+  return x.f16 ? load<V, SDFT_VECTOR_LANES>(reinterpret_cast<const F16*>(x.f16 + at))
+               : load<V, SDFT_VECTOR_LANES>(x.f32 + at);
+}
 
 typedef uint8_t Bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
@@ -90,7 +101,8 @@ void widen_quantised(const QuantisedMatrix& w, int64_t panel, int64_t width, flo
       Bytes16 code = *reinterpret_cast<const Bytes16*>(bytes);
       if (w.bits == 4) code = p % 32 < 16 ? code & uint8_t{15} : code >> uint8_t{4};
       const Float16 whole = __builtin_convertvector(code, Float16) - static_cast<float>(w.zero());
-      const Float16 values = whole * w.scales[block + r] + (w.offsets ? w.offsets[block + r] : 0.0f);
+      const Float16 values = whole * number_at(w.scales, block + r) +
+                             (w.offsets.there() ? number_at(w.offsets, block + r) : 0.0f);
       if (p + kSome <= width)
         *reinterpret_cast<Float16*>(y + r * width + p) = values;
       else
@@ -175,16 +187,19 @@ SDFT_INLINE void pair_tile(const QuantisedMatrix& w, const QuantisedRows& a, int
         }
       }
     }
-    const float *scales = w.scales + (panel * blocks + b) * kQuantisedPanel,
-                *offsets = w.offsets ? w.offsets + (panel * blocks + b) * kQuantisedPanel : nullptr;
+    Floats scales[kSumParts], offsets[kSumParts];
+    for (int part = 0; part < kSumParts; ++part) {
+      const int64_t at = (panel * blocks + b) * kQuantisedPanel + part * SDFT_VECTOR_LANES;
+      scales[part] = numbers_at<Floats>(w.scales, at);
+      if (w.offsets.there()) offsets[part] = numbers_at<Floats>(w.offsets, at);
+    }
     for (int r = 0; r < kRows; ++r) {
       const int64_t at = (i + r) * blocks + b;
       for (int part = 0; part < kSumParts; ++part) {
         const Sums whole = sum_pairs(sum[r][2 * part], sum[r][2 * part + 1]) + a.starts[at];
         auto* to = reinterpret_cast<Floats*>(total[r] + part * SDFT_VECTOR_LANES);
-        *to += __builtin_convertvector(whole, Floats) *
-               (*reinterpret_cast<const Floats*>(scales + part * SDFT_VECTOR_LANES) * a.scales[at]);
-        if (offsets) *to += *reinterpret_cast<const Floats*>(offsets + part * SDFT_VECTOR_LANES) * a.sums[at];
+        *to += __builtin_convertvector(whole, Floats) * (scales[part] * a.scales[at]);
+        if (w.offsets.there()) *to += offsets[part] * a.sums[at];
       }
     }
   }

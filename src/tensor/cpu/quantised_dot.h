@@ -25,9 +25,10 @@ SDFT_INLINE __m512i add_dot(__m512i sum, __m512i codes, __m512i numbers) {
 }
 
 // The whole numbers of one block: sum [rows, panels] += codes (from p on in each panel) times rows of A.
+// ahead: bytes to the codes that are asked for meanwhile; 0: none are.
 template <int kRows, int kPanels, int kBits>
 SDFT_INLINE void dot_block(const uint8_t* const (&codes)[kPanels], const int8_t* a, int64_t lda,
-                           int64_t depth, bool ahead, __m512i (&sum)[kRows][kPanels]) {
+                           int64_t depth, int64_t ahead, __m512i (&sum)[kRows][kPanels]) {
   constexpr int64_t kNumbers = kBits == 8 ? 4 : 8;  // of each row in a register
   const __m512i low_half = _mm512_set1_epi8(15);
   for (int64_t p = 0; p < depth; p += kNumbers) {
@@ -36,7 +37,7 @@ SDFT_INLINE void dot_block(const uint8_t* const (&codes)[kPanels], const int8_t*
 #pragma GCC unroll 2
     for (int l = 0; l < kPanels; ++l) {
       code[l] = _mm512_loadu_si512(codes[l] + at);
-      if (ahead) ask_ahead(codes[l] + at);
+      if (ahead) ask_for(codes[l] + at, ahead);
     }
     if constexpr (kBits == 8) {
 #pragma GCC unroll 12
@@ -66,6 +67,13 @@ SDFT_INLINE void dot_block(const uint8_t* const (&codes)[kPanels], const int8_t*
   }
 }
 
+// From a block that begins so many bytes on in its panel, to the codes that are read when kAhead more have
+// been: panels are read side by side, and the next ones after them.
+SDFT_INLINE int64_t codes_ahead(int64_t begin, int64_t panel_bytes, int64_t panels) {
+  const int64_t on = kAhead / panels;
+  return on + (begin + on) / panel_bytes * (panels - 1) * panel_bytes;
+}
+
 // kRows rows of A from i on by kPanels panels.
 template <int kRows, int kPanels, int kBits>
 SDFT_INLINE void quantised_tile(const QuantisedMatrix& w, const QuantisedRows& a, int64_t i, int64_t panel,
@@ -86,20 +94,21 @@ SDFT_INLINE void quantised_tile(const QuantisedMatrix& w, const QuantisedRows& a
 #pragma GCC unroll 2
       for (int l = 0; l < kPanels; ++l) sum[r][l] = _mm512_set1_epi32(a.starts[(i + r) * blocks + b]);
     const uint8_t* codes[kPanels];
-    for (int l = 0; l < kPanels; ++l)
-      codes[l] = w.codes + (panel + l) * w.panel_bytes() + b * w.block * 2 * kBits;
-    dot_block<kRows, kPanels, kBits>(codes, numbers + b * w.block, w.k, w.depth(b), i == 0, sum);
+    const int64_t begin = b * w.block * 2 * kBits;
+    for (int l = 0; l < kPanels; ++l) codes[l] = w.codes + (panel + l) * w.panel_bytes() + begin;
+    const int64_t ahead = i == 0 ? codes_ahead(begin, w.panel_bytes(), kPanels) : 0;
+    dot_block<kRows, kPanels, kBits>(codes, numbers + b * w.block, w.k, w.depth(b), ahead, sum);
 #pragma GCC unroll 2
     for (int l = 0; l < kPanels; ++l) {
       const int64_t at = ((panel + l) * blocks + b) * kQuantisedPanel;
-      const __m512 scale = _mm512_loadu_ps(w.scales + at);
+      const __m512 scale = numbers_at<__m512>(w.scales, at);
 #pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r)
         total[r][l] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][l]),
                                       _mm512_mul_ps(scale, _mm512_set1_ps(a.scales[(i + r) * blocks + b])),
                                       total[r][l]);
-      if (!w.offsets) continue;
-      const __m512 offset = _mm512_loadu_ps(w.offsets + at);
+      if (!w.offsets.there()) continue;
+      const __m512 offset = numbers_at<__m512>(w.offsets, at);
 #pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r)
         total[r][l] = _mm512_fmadd_ps(offset, _mm512_set1_ps(a.sums[(i + r) * blocks + b]), total[r][l]);
@@ -138,6 +147,9 @@ SDFT_INLINE void multiply_by_dots(const QuantisedMatrix& w, const QuantisedRows&
     for (int64_t i = 0; i < rows; i += tall) {
       const int64_t last = std::min(rows, i + tall), j1 = std::min(end, j0 + wide);
       int64_t j = j0;
+      if (kBits == 8 && rows <= 4)  // wait for the codes, which come fastest in one stream
+        for (; j + kQuantisedPanel < j1; j += kQuantisedPanel)
+          quantised_rows<1, kBits>(w, a, i, last, j, kQuantisedPanel, add, c, ldc);
       for (; j + kQuantisedPanel < j1; j += kPair)
         quantised_rows<2, kBits>(w, a, i, last, j, std::min(kPair, j1 - j), add, c, ldc);
       if (j < j1) quantised_rows<1, kBits>(w, a, i, last, j, j1 - j, add, c, ldc);

@@ -51,11 +51,10 @@ SDFT_INLINE void multiply_codes(const CodeTiles& x, int64_t depth, int32_t (*out
   memory_is_read();
 }
 
-// As a block of quantised_tile() ends: total [16, 16] += so many rows of sums, from row i of A on. scales: of
+// As a block of quantised_tile() ends: total [16, 16] += so many rows of sums, from row i of A on. scale: of
 // the panel's block.
 SDFT_INLINE void add_codes(const QuantisedMatrix& w, const QuantisedRows& a, int64_t b, const int32_t* sums,
-                           int64_t i, int64_t rows, const float* scales, float* total) {
-  const __m512 scale = _mm512_loadu_ps(scales);
+                           int64_t i, int64_t rows, __m512 scale, float* total) {
   const auto one = [&](int64_t r) SDFT_LAMBDA_INLINE {
     const int64_t at = (i + r) * w.blocks() + b;
     const __m512i sum = _mm512_add_epi32(_mm512_load_si512(sums + r * 16), _mm512_set1_epi32(a.starts[at]));
@@ -97,8 +96,8 @@ SDFT_INLINE void multiply_panels(const QuantisedMatrix& w, const QuantisedRows& 
                     two_rows, two_panels, i == 0},
                    w.depth(b), sums);
     each([&](int64_t s, int64_t row, int64_t count, int64_t, __mmask16) SDFT_LAMBDA_INLINE {
-      add_codes(w, a, b, sums[s], row, count, w.scales + ((panel + s % 2) * w.blocks() + b) * kQuantisedPanel,
-                totals[s]);
+      const int64_t at = ((panel + s % 2) * w.blocks() + b) * kQuantisedPanel;
+      add_codes(w, a, b, sums[s], row, count, numbers_at<__m512>(w.scales, at), totals[s]);
     });
   }
   each([&](int64_t s, int64_t row, int64_t count, int64_t column, __mmask16 mask) SDFT_LAMBDA_INLINE {
@@ -110,7 +109,7 @@ SDFT_INLINE void multiply_panels(const QuantisedMatrix& w, const QuantisedRows& 
 void quantised_tiles(const QuantisedMatrix& w, const QuantisedRows& a, int64_t rows, int64_t begin,
                      int64_t end, bool add, float* c, int64_t ldc) {
   constexpr int64_t kFewRows = 16;  // wait for the weights, and leave most of a tile empty
-  if (rows < kFewRows || w.bits != 8 || w.block % kQuantisedDepth != 0 || w.offsets)
+  if (rows < kFewRows || w.bits != 8 || w.block % kQuantisedDepth != 0 || w.offsets.there())
     return quantised_dot(w, a, rows, begin, end, add, c, ldc);
   const Tiles configured;
   // As many panels at a time as the second-level cache holds, past which the rows go two tiles at a time.

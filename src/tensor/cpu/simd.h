@@ -17,6 +17,7 @@
 #define SDFT_X86_TIERS 1
 #endif
 #define SDFT_INLINE inline __attribute__((always_inline))
+#define SDFT_ALONE __attribute__((noinline))
 #define SDFT_LAMBDA_INLINE __attribute__((always_inline))
 
 namespace sdft::cpu {
