@@ -147,7 +147,7 @@ SDFT_INLINE void multiply_by_dots(const QuantisedMatrix& w, const QuantisedRows&
     for (int64_t i = 0; i < rows; i += tall) {
       const int64_t last = std::min(rows, i + tall), j1 = std::min(end, j0 + wide);
       int64_t j = j0;
-      if (kBits == 8 && rows <= 4)  // wait for the codes, which come fastest in one stream
+      if (rows <= 4)  // wait for the codes, which come fastest in one stream
         for (; j + kQuantisedPanel < j1; j += kQuantisedPanel)
           quantised_rows<1, kBits>(w, a, i, last, j, kQuantisedPanel, add, c, ldc);
       for (; j + kQuantisedPanel < j1; j += kPair)
