@@ -42,8 +42,8 @@ Tensor TensorMemory::take(at::IntArrayRef shape, at::ScalarType type) {
 }
 
 namespace {
-struct LinesInBlocks final : c10::Allocator {
-  c10::DataPtr allocate(size_t bytes) const override {
+struct LinesInBlocks final : Allocator {
+  c10::DataPtr block_of(size_t bytes) const override {
     if (bytes == 0) return {nullptr, nullptr, &std::free, at::Device(at::kCPU)};
     void* block = std::malloc(bytes + kLine);
     if (!block) throw memory_error();

@@ -12,11 +12,11 @@ namespace {
 using testing::quick;
 
 // Counts the bytes of all tensors on the CPU, and the most there were.
-class Counting final : public c10::Allocator {
+class Counting final : public Allocator {
  public:
   Counting() { c10::SetCPUAllocator(this, 100); }
   ~Counting() override { c10::SetCPUAllocator(c10::GetDefaultCPUAllocator(), 100); }
-  c10::DataPtr allocate(size_t bytes) const override {
+  c10::DataPtr block_of(size_t bytes) const override {
     now += static_cast<int64_t>(bytes);
     most = std::max(most, now);
     auto* block = new Block{c10::GetDefaultCPUAllocator()->allocate(bytes), static_cast<int64_t>(bytes)};
