@@ -24,8 +24,7 @@ struct MemorySpan {
 };
 // With the threads there are; takes about a second. The best of several tries each, since what else runs on
 // the machine can only slow them down. Reads `memory` where that is more than caches hold, else some of its
-// own: how fast memory is depends on where it lies (in one virtual machine 50 or 78 GB/s, from one process to
-// the next).
+// own. What it reads a second can change within seconds (in one virtual machine 50 or 80 GB/s).
 MachinePeaks measure_peaks(const std::vector<MemorySpan>& memory = {});
 
 }  // namespace sdft

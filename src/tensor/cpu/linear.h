@@ -153,6 +153,7 @@ SDFT_INLINE void run(const Product<W>& x, int64_t begin, int64_t end) {
       for (int64_t i = 0; i < x.rows; i += tall) {
         const int64_t last = std::min(x.rows, i + tall);
         int64_t j = j0;
+        // One row comes fastest in one stream; with shorter registers its only sum would hold it up.
         if (x.rows > 1 || kLanes < 16)
           for (; j + 4 <= j1; j += 4) columns<kLanes, kRows, 4>(x, i, last, j, p, depth);
         for (; j < j1; ++j) columns<kLanes, kRows, 1>(x, i, last, j, p, depth);
