@@ -49,10 +49,10 @@ void add_bench(const Registry& registry) {
       ->delimiter(',')
       ->type_name("");
   command->add_flag("--train", options.train, "steps of LoRA training too: r 8 on q and v");
-  command->add_option("--sequences", options.sequences, "of a step (default 4)")->type_name("");
-  command->add_option("--length", options.length, "of a sequence, tokens (default 512)")->type_name("");
+  command->add_option("--sequences", options.sequences, "of a step of --train (default 4)")->type_name("");
+  command->add_option("--length", options.length, "tokens of such a sequence (default 512)")->type_name("");
   command->add_flag("--gradient_checkpointing", options.gradient_checkpointing,
-                    "layers run again for gradients: less memory");
+                    "of --train: layers run again for gradients, less memory");
   command->add_flag("--json", flags->json, "one JSON object");
 }
 

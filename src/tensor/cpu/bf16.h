@@ -106,12 +106,8 @@ SDFT_INLINE int64_t part_of(int64_t numbers, int64_t tiles) {
   return whole_registers((numbers + tiles - 1) / tiles);
 }
 
-// Each of the following is compiled by itself, and has its Product by value: GCC's choice of registers for
-// one loop changes the others beside it (by up to a fifth), and a store through C could change what a
-// reference leads to.
-
-// Rows so few that they wait for memory, which gives one stream faster than four side by side: processors
-// tell streams by the instruction that reads them.
+// Rows so few that they wait for memory, which gives one stream that a single instruction reads faster than
+// four side by side.
 template <int kRows>
 SDFT_ALONE void multiply_stream(Bf16Product x, int64_t begin, int64_t end) {
   for (int64_t j = begin; j < end; ++j)
